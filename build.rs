@@ -1,0 +1,78 @@
+//! Checks that libav is there, records its version, and joins the page runtime into one script.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs, process};
+
+/// Libraries that the engine links, with the oldest version that is known to work (FFmpeg 5.1).
+const LIBRARIES: [(&str, &str); 3] =
+    [("libavcodec", "59.37"), ("libavformat", "59.27"), ("libavutil", "57.28")];
+
+/// The files of the page runtime, each after those it imports from.
+const RUNTIME: &str = "src/page/runtime";
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={RUNTIME}");
+    check_libraries();
+    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    let script = join_runtime(Path::new(RUNTIME));
+    fs::write(Path::new(&out).join("runtime.js"), script).expect("OUT_DIR can be written");
+}
+
+fn check_libraries() {
+    for (name, oldest) in LIBRARIES {
+        match pkg_config::Config::new().atleast_version(oldest).cargo_metadata(false).probe(name) {
+            Ok(library) => {
+                println!("cargo::rustc-env=PAGEREEL_{}={}", name.to_uppercase(), library.version);
+            }
+            Err(error) => {
+                println!(
+                    "cargo::error={name} {oldest} or newer (FFmpeg 5.1) with its headers is \
+                     needed. Run ./setup.sh, or install: libavcodec-dev libavformat-dev \
+                     libavutil-dev libswscale-dev libavfilter-dev libavdevice-dev \
+                     libswresample-dev clang pkg-config (Debian, Ubuntu), ffmpeg-devel clang \
+                     (Fedora), ffmpeg clang pkgconf (Arch), ffmpeg pkgconf (Homebrew)"
+                );
+                let reason = error.to_string().replace('\n', " ");
+                println!("cargo::error={name}: {reason}");
+                process::exit(1);
+            }
+        }
+    }
+}
+
+/// Joins modules into one function, in the order of their imports.
+///
+/// The modules share that function's scope, so their names must differ: a module may import only
+/// by the exported name, and exports only declarations.
+fn join_runtime(folder: &Path) -> String {
+    let mut joined = String::from("(() => {\n\"use strict\";\n");
+    let mut done = Vec::new();
+    append(folder, "main.js", &mut done, &mut joined);
+    joined.push_str("})();\n");
+    joined
+}
+
+/// Appends a module after the modules that it imports from.
+fn append(folder: &Path, name: &str, done: &mut Vec<String>, joined: &mut String) {
+    if done.iter().any(|d| d == name) {
+        return;
+    }
+    done.push(name.to_owned());
+    let path = folder.join(name);
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|e| panic!("page runtime: {}: {e}", path.display()));
+    let mut body = String::new();
+    for line in text.lines() {
+        if line.starts_with("import ") {
+            let from = line.split('"').nth(1).and_then(|f| f.strip_prefix("./"));
+            let from = from.unwrap_or_else(|| panic!("page runtime: {name}: {line}"));
+            append(folder, from, done, joined);
+        } else {
+            let line = line.strip_prefix("export ").unwrap_or(line);
+            writeln!(body, "{line}").expect("writing to a string");
+        }
+    }
+    write!(joined, "// {name}\n{body}").expect("writing to a string");
+}

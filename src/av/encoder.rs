@@ -1,0 +1,234 @@
+//! A video encoder: frames in, packets out.
+
+use std::ffi::c_int;
+use std::ptr::{self, NonNull};
+
+use ffmpeg_next::{Packet, Rational, ffi};
+
+use super::frame::{ColorTags, av_pixel_format};
+use super::{AvError, VideoFrame, c_string, check, log};
+use crate::color::Cicp;
+use crate::frame::Size;
+use crate::frame::yuv::Subsampling;
+use crate::time::FrameRate;
+
+/// All that an encoder is told before it opens.
+#[derive(Clone, Debug)]
+pub(crate) struct EncoderSettings {
+    /// FFmpeg's name, such as `libx264`.
+    pub name: String,
+    pub size: Size,
+    pub frame_rate: FrameRate,
+    pub subsampling: Subsampling,
+    pub color: Cicp,
+    /// Target bits per second, where the encoder is not steered by quality.
+    pub bitrate: Option<u64>,
+    /// Most frames from one keyframe to the next.
+    pub gop: Option<u32>,
+    /// Threads; more than one frame may then be in the works.
+    pub threads: u32,
+    /// The encoder's own options. One that it does not know is an error.
+    pub options: Vec<(String, String)>,
+    /// Whether the container keeps the parameter sets apart from the packets.
+    pub global_header: bool,
+}
+
+/// What an encoder answers when asked for a packet.
+pub(crate) enum Received {
+    /// The next packet, in decoding order, in the encoder's time base.
+    Packet(Packet),
+    /// Nothing until it gets another frame.
+    NeedsInput,
+    /// Nothing any more: every frame has come out.
+    Drained,
+}
+
+/// An open encoder. Frame `n` has pts `n`, in units of one frame.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    context: NonNull<ffi::AVCodecContext>,
+    name: String,
+}
+
+// SAFETY: libav contexts may move between threads as long as one at a time uses them.
+unsafe impl Send for Encoder {}
+
+impl Encoder {
+    /// Opens the encoder, and refuses options that it did not understand.
+    pub(crate) fn open(settings: &EncoderSettings) -> Result<Self, AvError> {
+        super::init();
+        let doing = || format!("encoder {}", settings.name);
+        let name = c_string(&settings.name)?;
+        // SAFETY: `name` is a C string; the answer is null or static.
+        let codec = unsafe { ffi::avcodec_find_encoder_by_name(name.as_ptr()) };
+        if codec.is_null() {
+            return Err(AvError::refused(doing(), "not in the linked libavcodec"));
+        }
+        // SAFETY: `codec` is a valid encoder.
+        let context = unsafe { ffi::avcodec_alloc_context3(codec) };
+        let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
+        let mut encoder = Self { context, name: settings.name.clone() };
+        encoder.configure(settings)?;
+
+        let mut options = Options::default();
+        for (key, value) in &settings.options {
+            options.set(key, value)?;
+        }
+        log::clear();
+        // SAFETY: context and codec belong together, and the dictionary is ours.
+        let opened =
+            unsafe { ffi::avcodec_open2(encoder.context.as_ptr(), codec, &raw mut options.0) };
+        // libx264 reports a bad option only in its log, then returns a bare "external error".
+        let complaints = log::take();
+        if opened < 0 {
+            let mut error = AvError::new(doing(), opened);
+            error.log = complaints.into_iter().next();
+            return Err(error);
+        }
+        if let Some(key) = options.first_left() {
+            return Err(AvError::refused(doing(), format!("option `{key}` is unknown to it")));
+        }
+        let refused = |line: &&String| line.contains("Error parsing option");
+        if let Some(line) = complaints.iter().find(refused) {
+            return Err(AvError::refused(doing(), line.as_str()));
+        }
+        Ok(encoder)
+    }
+
+    fn configure(&mut self, settings: &EncoderSettings) -> Result<(), AvError> {
+        let too_large =
+            |what: &str| AvError::refused(format!("encoder {}", settings.name), format!("{what} is too large"));
+        let (num, den) = (settings.frame_rate.num.get(), settings.frame_rate.den.get());
+        let num = c_int::try_from(num).map_err(|_| too_large("the frame rate"))?;
+        let den = c_int::try_from(den).map_err(|_| too_large("the frame rate"))?;
+        let tags = ColorTags::from(settings.color);
+        // SAFETY: the context is ours and not open yet.
+        let raw = unsafe { self.context.as_mut() };
+        raw.width = c_int::try_from(settings.size.width).map_err(|_| too_large("the width"))?;
+        raw.height = c_int::try_from(settings.size.height).map_err(|_| too_large("the height"))?;
+        raw.pix_fmt = av_pixel_format(settings.subsampling);
+        raw.time_base = ffi::AVRational { num: den, den: num };
+        raw.framerate = ffi::AVRational { num, den };
+        raw.sample_aspect_ratio = ffi::AVRational { num: 1, den: 1 };
+        raw.color_primaries = tags.primaries;
+        raw.color_trc = tags.transfer;
+        raw.colorspace = tags.matrix;
+        raw.color_range = tags.range;
+        raw.chroma_sample_location = ffi::AVChromaLocation::AVCHROMA_LOC_LEFT;
+        raw.thread_count = c_int::try_from(settings.threads).map_err(|_| too_large("threads"))?;
+        if let Some(gop) = settings.gop {
+            raw.gop_size = c_int::try_from(gop).map_err(|_| too_large("gop"))?;
+        }
+        if let Some(bitrate) = settings.bitrate {
+            raw.bit_rate = i64::try_from(bitrate).map_err(|_| too_large("the bitrate"))?;
+        }
+        if settings.global_header {
+            raw.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as c_int;
+        }
+        Ok(())
+    }
+
+    /// The unit of its time stamps.
+    pub(crate) fn time_base(&self) -> Rational {
+        // SAFETY: reads a plain field of a valid context.
+        unsafe { self.context.as_ref() }.time_base.into()
+    }
+
+    /// Gives it the next frame, to be shown at `pts`. Drain with [`Self::receive`] after each.
+    pub(crate) fn send(&mut self, frame: &mut VideoFrame, pts: i64) -> Result<(), AvError> {
+        log::clear();
+        // SAFETY: the encoder takes its own references to what it keeps.
+        let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), frame.as_ptr_at(pts)) };
+        check(sent, format!("encoder {}, frame {pts}", self.name)).map(drop)
+    }
+
+    /// Tells it that no frame will follow.
+    pub(crate) fn send_end(&mut self) -> Result<(), AvError> {
+        // SAFETY: a null frame means the end of the stream.
+        let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), ptr::null()) };
+        check(sent, format!("encoder {}, end of stream", self.name)).map(drop)
+    }
+
+    /// Asks for the next packet.
+    pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
+        use ffmpeg_next::codec::packet::traits::Mut as _;
+        let mut packet = Packet::empty();
+        // SAFETY: both are valid; on success the packet owns its data.
+        let code =
+            unsafe { ffi::avcodec_receive_packet(self.context.as_ptr(), packet.as_mut_ptr()) };
+        match code {
+            ffi::AVERROR_EOF => Ok(Received::Drained),
+            again if again == ffi::AVERROR(ffi::EAGAIN) => Ok(Received::NeedsInput),
+            code => {
+                check(code, format!("encoder {}", self.name))?;
+                // Without it the last frame would have no length in the container.
+                packet.set_duration(1);
+                Ok(Received::Packet(packet))
+            }
+        }
+    }
+
+    /// Describes the stream to the muxer.
+    pub(super) fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError> {
+        let (context, stream) = (self.context.as_ptr(), stream.as_ptr());
+        // SAFETY: a valid stream of a muxer whose header is not written.
+        let parameters = unsafe { (*stream).codecpar };
+        // SAFETY: an open encoder, and the parameters of that stream.
+        let copied = unsafe { ffi::avcodec_parameters_from_context(parameters, context) };
+        check(copied, "stream parameters")?;
+        // SAFETY: as above; plain fields.
+        let stream = unsafe { &mut *stream };
+        // SAFETY: as above.
+        let context = unsafe { self.context.as_ref() };
+        stream.time_base = context.time_base;
+        stream.avg_frame_rate = context.framerate;
+        stream.r_frame_rate = context.framerate;
+        stream.sample_aspect_ratio = context.sample_aspect_ratio;
+        Ok(())
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        let mut context = self.context.as_ptr();
+        // SAFETY: the context is ours; closing waits for its threads.
+        unsafe { ffi::avcodec_free_context(&raw mut context) };
+    }
+}
+
+/// A dictionary of options.
+pub(super) struct Options(pub *mut ffi::AVDictionary);
+
+impl Default for Options {
+    fn default() -> Self {
+        Self(ptr::null_mut())
+    }
+}
+
+impl Options {
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), AvError> {
+        let (c_key, c_value) = (c_string(key)?, c_string(value)?);
+        // SAFETY: two C strings, which libav copies.
+        let set = unsafe { ffi::av_dict_set(&raw mut self.0, c_key.as_ptr(), c_value.as_ptr(), 0) };
+        check(set, format!("option {key}")).map(drop)
+    }
+
+    /// The first option that nobody has taken.
+    pub(super) fn first_left(&self) -> Option<String> {
+        // SAFETY: an empty key with this flag walks through all entries.
+        let entry = unsafe {
+            ffi::av_dict_get(self.0, c"".as_ptr(), ptr::null(), ffi::AV_DICT_IGNORE_SUFFIX as c_int)
+        };
+        // SAFETY: null, or an entry that lives in the dictionary.
+        let key = unsafe { entry.as_ref() }?.key;
+        // SAFETY: keys are C strings.
+        Some(unsafe { std::ffi::CStr::from_ptr(key) }.to_string_lossy().into_owned())
+    }
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: the dictionary is ours, or null.
+        unsafe { ffi::av_dict_free(&raw mut self.0) };
+    }
+}

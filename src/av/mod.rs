@@ -1,0 +1,108 @@
+//! libav, linked: encoders, muxers, and reading back what was written.
+//!
+//! Thin owners around libav's structures. Knows nothing of jobs or browsers; no `ffi` type leaves
+//! this folder. EAGAIN and EOF are values here ([`Received`]), not errors.
+#![allow(unsafe_code, clippy::allow_attributes, reason = "libav is a C library")]
+
+mod encoder;
+mod frame;
+mod log;
+mod muxer;
+mod probe;
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::sync::Once;
+
+use ffmpeg_next::ffi;
+
+pub(crate) use self::encoder::{Encoder, EncoderSettings, Received};
+pub(crate) use self::frame::{FramePool, VideoFrame};
+pub(crate) use self::muxer::{Muxer, MuxerSettings};
+pub(crate) use self::probe::{VideoFacts, probe_video};
+
+/// What libav said, and about what.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{doing}: {text}{}", .log.as_ref().map(|l| format!(" ({l})")).unwrap_or_default())]
+pub struct AvError {
+    /// What was attempted.
+    pub doing: String,
+    /// libav's error code, 0 when the refusal is ours.
+    pub code: i32,
+    /// libav's words for the code.
+    pub text: String,
+    /// The last line that libav logged meanwhile.
+    pub log: Option<String>,
+}
+
+impl AvError {
+    /// A refusal of our own.
+    pub(crate) fn refused(doing: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { doing: doing.into(), code: 0, text: text.into(), log: None }
+    }
+
+    fn new(doing: impl Into<String>, code: c_int) -> Self {
+        let mut buffer = [0 as c_char; ffi::AV_ERROR_MAX_STRING_SIZE];
+        // SAFETY: libav writes at most the given number of bytes, with a final zero.
+        let text = unsafe {
+            ffi::av_strerror(code, buffer.as_mut_ptr(), buffer.len());
+            CStr::from_ptr(buffer.as_ptr())
+        };
+        let text = text.to_string_lossy().to_lowercase();
+        Self { doing: doing.into(), code, text, log: log::take_last() }
+    }
+
+    fn out_of_memory(doing: impl Into<String>) -> Self {
+        Self::new(doing, ffi::AVERROR(ffi::ENOMEM))
+    }
+
+    /// Whether the file system had no room left.
+    pub fn is_storage_full(&self) -> bool {
+        const ENOSPC: c_int = 28;
+        const EDQUOT: c_int = 122;
+        [ENOSPC, EDQUOT].contains(&-self.code)
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        self.is_storage_full().then(|| "free some space, or write elsewhere".into())
+    }
+}
+
+/// Sets libav up once per process.
+fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(log::install);
+}
+
+fn check(code: c_int, doing: impl Into<String>) -> Result<c_int, AvError> {
+    if code < 0 { Err(AvError::new(doing, code)) } else { Ok(code) }
+}
+
+fn c_string(text: &str) -> Result<CString, AvError> {
+    CString::new(text).map_err(|e| AvError::refused("option", format!("{e}: {text:?}")))
+}
+
+/// Versions of the libraries that are loaded now, such as `("libavcodec", "59.37.100")`.
+pub(crate) fn versions() -> Vec<(&'static str, String)> {
+    // SAFETY: pure functions without arguments.
+    let all = unsafe {
+        [
+            ("libavcodec", ffi::avcodec_version()),
+            ("libavformat", ffi::avformat_version()),
+            ("libavutil", ffi::avutil_version()),
+        ]
+    };
+    all.map(|(name, v)| (name, format!("{}.{}.{}", v >> 16, (v >> 8) & 255, v & 255))).into()
+}
+
+/// The licence under which the loaded libavcodec may be used, such as "GPL version 2 or later".
+pub(crate) fn license() -> String {
+    // SAFETY: returns a static string.
+    let text = unsafe { CStr::from_ptr(ffi::avcodec_license()) };
+    text.to_string_lossy().into_owned()
+}
+
+/// Whether the loaded libavcodec has this encoder.
+pub(crate) fn has_encoder(name: &str) -> bool {
+    ffmpeg_next::encoder::find_by_name(name).is_some()
+}

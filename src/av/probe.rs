@@ -1,0 +1,93 @@
+//! Reading a finished file back.
+
+use std::path::Path;
+
+use ffmpeg_next::{Packet, codec, color, format, media};
+
+use super::AvError;
+
+/// What a video file says about itself, and how many pictures really are in it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VideoFacts {
+    /// FFmpeg's name of the codec, such as `h264`.
+    pub codec: String,
+    pub width: u32,
+    pub height: u32,
+    /// FFmpeg's name of the pixel format.
+    pub pixel_format: String,
+    /// Primaries, transfer, matrix and range, in FFmpeg's words.
+    pub color: [String; 4],
+    /// Packets in the stream.
+    pub frames: u64,
+    /// Of those, keyframes.
+    pub keyframes: u64,
+    /// Presentation time stamps, in order, in units of `time_base`.
+    #[serde(skip)]
+    pub pts: Vec<i64>,
+    /// The unit of `pts`, in seconds, as a ratio.
+    #[serde(skip)]
+    pub time_base: (i32, i32),
+    /// Length of the stream as the container gives it, in seconds.
+    pub duration: f64,
+    /// Bits per second, container included.
+    pub bitrate: i64,
+}
+
+/// Opens `path` and reads every packet of its first video stream.
+pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
+    super::init();
+    let doing = || format!("cannot read {} back", path.display());
+    let failed = |e: ffmpeg_next::Error| AvError::refused(doing(), e.to_string());
+    // FFmpeg takes what stands before a colon for a protocol.
+    let mut url = std::ffi::OsString::from("file:");
+    url.push(path);
+    let mut input = format::input(&url).map_err(failed)?;
+    let bitrate = input.bit_rate();
+    let stream = input
+        .streams()
+        .best(media::Type::Video)
+        .ok_or_else(|| AvError::refused(doing(), "it has no video stream"))?;
+    let (index, base, duration) = (stream.index(), stream.time_base(), stream.duration());
+    let decoder = codec::Context::from_parameters(stream.parameters())
+        .and_then(|context| context.decoder().video())
+        .map_err(failed)?;
+
+    let (mut pts, mut keyframes) = (Vec::new(), 0);
+    let mut packet = Packet::empty();
+    loop {
+        match packet.read(&mut input) {
+            Ok(()) if packet.stream() == index => {
+                keyframes += u64::from(packet.is_key());
+                pts.push(packet.pts().unwrap_or(i64::MIN));
+            }
+            Ok(()) => {}
+            Err(ffmpeg_next::Error::Eof) => break,
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    pts.sort_unstable();
+    let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
+    Ok(VideoFacts {
+        codec: decoder.id().name().to_owned(),
+        width: decoder.width(),
+        height: decoder.height(),
+        pixel_format: name(decoder.format().descriptor().map(|d| d.name())),
+        color: [
+            name(decoder.color_primaries().name()),
+            name(decoder.color_transfer_characteristic().name()),
+            name(decoder.color_space().name()),
+            match decoder.color_range() {
+                color::Range::MPEG => "tv".into(),
+                color::Range::JPEG => "pc".into(),
+                color::Range::Unspecified => "unknown".into(),
+            },
+        ],
+        frames: pts.len() as u64,
+        keyframes,
+        pts,
+        time_base: (base.numerator(), base.denominator()),
+        duration: duration as f64 * f64::from(base),
+        bitrate,
+    })
+}

@@ -1,0 +1,140 @@
+//! What can go wrong between us and Chrome.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Why a browser did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrowserError {
+    /// No browser on this machine.
+    #[error("no Chrome found; looked for {}", .tried.join(", "))]
+    NotFound {
+        /// Names and paths that were tried.
+        tried: Vec<String>,
+    },
+
+    /// The program could not be started.
+    #[error("cannot start {}: {source}", .path.display())]
+    CannotStart {
+        /// The browser.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
+    /// The program ended before it answered for the first time.
+    #[error("{} ended at once{}{}", .path.display(), status_text(*.status), tail_text(.output))]
+    EndedAtOnce {
+        /// The browser.
+        path: PathBuf,
+        /// How it ended, where that is known.
+        status: Option<ExitStatus>,
+        /// The last lines that it printed.
+        output: Vec<String>,
+    },
+
+    /// The browser process is gone.
+    #[error("Chrome died while {doing}{}", tail_text(.output))]
+    Died {
+        /// What it was asked for.
+        doing: String,
+        /// The last lines that it printed.
+        output: Vec<String>,
+    },
+
+    /// The page's own process is gone, usually for lack of memory.
+    #[error("the page's renderer crashed while {doing}")]
+    Crashed {
+        /// What it was asked for.
+        doing: String,
+    },
+
+    /// No answer within the deadline.
+    #[error("no answer from Chrome within {seconds} s while {doing}")]
+    Timeout {
+        /// What it was asked for.
+        doing: String,
+        /// The deadline.
+        seconds: f64,
+    },
+
+    /// Chrome refused a command.
+    #[error("Chrome refused {method}: {message}")]
+    Refused {
+        /// The command.
+        method: &'static str,
+        /// Chrome's reason.
+        message: String,
+    },
+
+    /// Chrome's answer is not what its protocol says.
+    #[error("unexpected answer to {method}: {message}")]
+    Answer {
+        /// The command.
+        method: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+
+    /// A script of the page threw.
+    #[error("the page threw: {message}")]
+    Script {
+        /// The exception, with its place where that is known.
+        message: String,
+    },
+
+    /// A captured picture cannot be read.
+    #[error("unreadable picture: {0}")]
+    Picture(String),
+
+    /// The caller asked for the stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl BrowserError {
+    /// Whether a fresh browser may well succeed where this one failed.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Died { .. } | Self::Crashed { .. } | Self::Timeout { .. } | Self::Picture(_)
+        )
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { .. } | Self::CannotStart { .. } => Some(
+                "run ./setup.sh, install the package chromium-headless-shell or chromium, or set \
+                 PAGEREEL_CHROME to the program"
+                    .into(),
+            ),
+            Self::EndedAtOnce { output, .. } if output.iter().any(|l| l.contains("sandbox")) => Some(
+                "its sandbox does not work here; on a machine that you trust the page with, use \
+                 --no-sandbox"
+                    .into(),
+            ),
+            Self::EndedAtOnce { .. } => {
+                Some("`pagereel doctor` tries the browser and says what it lacks".into())
+            }
+            Self::Crashed { .. } => {
+                Some("give it more memory, or use fewer sessions (--workers 1)".into())
+            }
+            Self::Timeout { .. } => Some(
+                "if the page really takes that long, raise the job's `timeouts.frame` or \
+                 `timeouts.ready`"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+fn status_text(status: Option<ExitStatus>) -> String {
+    status.map(|s| format!(" ({s})")).unwrap_or_default()
+}
+
+fn tail_text(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("; it said: {}", lines.join(" | ")) }
+}

@@ -1,0 +1,102 @@
+//! Chrome's command line, each flag with its reason.
+
+use serde::Serialize;
+
+use super::{Chrome, ChromeKind};
+use crate::frame::Size;
+
+/// Whether Chrome isolates the page from the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sandbox {
+    /// Chrome's own sandbox.
+    On,
+    /// None: Chrome refuses it to root.
+    Off,
+}
+
+impl Sandbox {
+    /// On, unless this process runs as root.
+    pub(crate) fn auto() -> Self {
+        if rustix::process::geteuid().is_root() { Self::Off } else { Self::On }
+    }
+}
+
+/// For every browser and every way of capture.
+const ALWAYS: &[&str] = &[
+    "--remote-debugging-pipe",
+    // A render is not a person: nothing to be asked, restored or reported.
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-component-extensions-with-background-pages",
+    "--disable-popup-blocking",
+    "--disable-breakpad",
+    "--disable-search-engine-choice-screen",
+    "--password-store=basic",
+    "--use-mock-keychain",
+    // No traffic of its own.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-pings",
+    "--disable-features=Translate,BackForwardCache,AcceptCHFrame,MediaRouter,OptimizationHints,\
+     PaintHolding,IntensiveWakeUpThrottling",
+    // Full speed even though nobody looks.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-hang-monitor",
+    "--disable-ipc-flooding-protection",
+    // The same picture on every machine.
+    "--force-color-profile=srgb",
+    "--force-device-scale-factor=1",
+    "--font-render-hinting=none",
+    "--disable-lcd-text",
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--autoplay-policy=no-user-gesture-required",
+    "--run-all-compositor-stages-before-draw",
+    "--disable-checker-imaging",
+    "--disable-image-animation-resync",
+    "--disable-threaded-animation",
+    "--disable-threaded-scrolling",
+    "--disable-new-content-rendering-timeout",
+    "--enable-surface-synchronization",
+    // Software drawing: the CPU compositor leaves no ghosts of moved layers, and SwiftShader keeps
+    // WebGL alive.
+    "--disable-gpu-compositing",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+];
+
+/// The arguments for one browser.
+pub(super) fn arguments(
+    chrome: &Chrome,
+    size: Size,
+    begin_frame: bool,
+    sandbox: Sandbox,
+    extra: &[String],
+) -> Vec<String> {
+    let mut flags: Vec<String> = ALWAYS.iter().map(|&flag| flag.to_owned()).collect();
+    flags.push(match chrome.kind {
+        ChromeKind::HeadlessShell => "--headless".into(),
+        ChromeKind::Browser => "--headless=new".into(),
+    });
+    flags.push(format!("--window-size={},{}", size.width, size.height));
+    if begin_frame {
+        flags.push("--enable-begin-frame-control".into());
+    }
+    if sandbox == Sandbox::Off {
+        flags.extend(["--no-sandbox".into(), "--disable-setuid-sandbox".into()]);
+    }
+    // A container's /dev/shm is often 64 MB, too small for a 4K page.
+    if rustix::fs::statvfs("/dev/shm").is_ok_and(|s| s.f_bavail * s.f_frsize < 512 << 20) {
+        flags.push("--disable-dev-shm-usage".into());
+    }
+    flags.extend_from_slice(extra);
+    flags
+}

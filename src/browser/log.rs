@@ -1,0 +1,146 @@
+//! What a page said and what went wrong in it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::cdp::{Network, Runtime};
+
+/// Console lines kept.
+const CONSOLE_LINES: usize = 200;
+
+/// Distinct errors kept: a page that throws in every frame must not fill the memory.
+const MAX_ERRORS: usize = 50;
+
+/// Collected from a page's events. Bounded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PageLog {
+    console: VecDeque<String>,
+    errors: Vec<String>,
+    failed: Vec<String>,
+    /// Requests under way: their addresses.
+    requests: BTreeMap<String, String>,
+    /// HTTP status of the page itself.
+    pub document_status: Option<u32>,
+    pub crashed: bool,
+}
+
+impl PageLog {
+    /// The last lines of the console, oldest first.
+    pub(crate) fn console_tail(&self, lines: usize) -> Vec<String> {
+        self.console.iter().skip(self.console.len().saturating_sub(lines)).cloned().collect()
+    }
+
+    /// Uncaught exceptions, each once.
+    pub(crate) fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
+    /// Resources that did not load, each once, with the reason.
+    pub(crate) fn failed_resources(&self) -> &[String] {
+        &self.failed
+    }
+
+    /// Takes note of one protocol event.
+    pub(super) fn note(&mut self, method: &str, params: &str) {
+        match method {
+            "Runtime.consoleAPICalled" => self.note_console(params),
+            "Runtime.exceptionThrown" => {
+                use Runtime::events::ExceptionThrownEventParams as Params;
+                if let Ok(event) = serde_json::from_str::<Params>(params) {
+                    let text = exception_text(&event.exception_details);
+                    self.push_console(format!("uncaught: {text}"));
+                    push_once(&mut self.errors, text);
+                }
+            }
+            "Network.requestWillBeSent" => {
+                // Only two fields are wanted, and Chrome changes the others often.
+                let Ok(event) = serde_json::from_str::<serde_json::Value>(params) else { return };
+                let (id, url) = (&event["requestId"], &event["request"]["url"]);
+                if let (Some(id), Some(url)) = (id.as_str(), url.as_str()) {
+                    self.requests.insert(id.to_owned(), shorten(url));
+                }
+            }
+            "Network.responseReceived" => self.note_response(params),
+            "Network.loadingFinished" => {
+                let Ok(event) = serde_json::from_str::<serde_json::Value>(params) else { return };
+                if let Some(id) = event["requestId"].as_str() {
+                    self.requests.remove(id);
+                }
+            }
+            "Network.loadingFailed" => {
+                use Network::events::LoadingFailedEventParams as Params;
+                let Ok(event) = serde_json::from_str::<Params>(params) else { return };
+                let url = self.requests.remove(&event.request_id);
+                if event.canceled != Some(true) {
+                    let url = url.as_deref().unwrap_or("a resource");
+                    push_once(&mut self.failed, format!("{url}: {}", event.error_text));
+                }
+            }
+            "Inspector.targetCrashed" | "Target.targetCrashed" => self.crashed = true,
+            _ => {}
+        }
+    }
+
+    fn note_console(&mut self, params: &str) {
+        use Runtime::events::ConsoleAPICalledEventParams as Params;
+        let Ok(event) = serde_json::from_str::<Params>(params) else { return };
+        let words: Vec<String> = event.args.iter().map(remote_text).collect();
+        let level = format!("{:?}", event.Type).to_lowercase();
+        self.push_console(format!("{level}: {}", words.join(" ")));
+    }
+
+    fn note_response(&mut self, params: &str) {
+        let Ok(event) = serde_json::from_str::<serde_json::Value>(params) else { return };
+        let response = &event["response"];
+        let Some(status) = response["status"].as_u64().and_then(|s| u32::try_from(s).ok()) else {
+            return;
+        };
+        let url = response["url"].as_str().unwrap_or_default();
+        if event["type"] == "Document" && self.document_status.is_none() {
+            self.document_status = Some(status);
+        }
+        if status >= 400 && !url.ends_with("/favicon.ico") {
+            push_once(&mut self.failed, format!("{}: HTTP status {status}", shorten(url)));
+        }
+    }
+
+    fn push_console(&mut self, line: String) {
+        if self.console.len() == CONSOLE_LINES {
+            self.console.pop_front();
+        }
+        self.console.push_back(line);
+    }
+}
+
+fn push_once(list: &mut Vec<String>, text: String) {
+    if list.len() < MAX_ERRORS && !list.contains(&text) {
+        list.push(text);
+    }
+}
+
+/// An address without what makes it long.
+fn shorten(url: &str) -> String {
+    let end = url.char_indices().nth(200).map_or(url.len(), |(at, _)| at);
+    if end < url.len() { format!("{}…", &url[..end]) } else { url.to_owned() }
+}
+
+/// A console argument as the console would print it.
+fn remote_text(object: &Runtime::RemoteObject) -> String {
+    match (&object.value, &object.description, &object.unserializable_value) {
+        (Some(serde_json::Value::String(text)), ..) => text.clone(),
+        (Some(value), None, _) => value.to_string(),
+        (_, Some(text), _) | (None, None, Some(text)) => text.clone(),
+        (None, None, None) => "undefined".into(),
+    }
+}
+
+/// An exception with its place.
+pub(super) fn exception_text(details: &Runtime::ExceptionDetails) -> String {
+    let thrown = details.exception.as_ref().map(remote_text);
+    // The description's further lines are the stack.
+    let thrown = thrown.as_deref().and_then(|text| text.lines().next());
+    let message = thrown.unwrap_or(&details.text);
+    match details.url.as_deref().filter(|url| !url.is_empty()) {
+        Some(url) => format!("{message} ({}:{})", shorten(url), details.line_number + 1),
+        None => message.to_owned(),
+    }
+}

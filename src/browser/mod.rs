@@ -1,0 +1,22 @@
+//! Chrome as a process and as a protocol. Knows nothing of video.
+//!
+//! One process per [`Page`]: pages that share a browser share its compositor and starve each
+//! other. Commands travel over the DevTools *pipe* (`--remote-debugging-pipe`, file descriptors 3
+//! and 4), typed by `headless_chrome`'s generated protocol. The pipe needs no port that other
+//! users of the machine could connect to, and Chrome ends itself when it closes.
+
+mod connection;
+mod error;
+mod find;
+mod flags;
+mod log;
+mod page;
+mod process;
+
+pub use self::error::BrowserError;
+pub(crate) use self::find::{Chrome, ChromeKind, find};
+pub(crate) use self::flags::Sandbox;
+pub(crate) use self::page::{CallId, Page, PageOptions};
+pub(crate) use self::process::Usage;
+
+pub(crate) use headless_chrome::protocol::cdp;

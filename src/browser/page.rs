@@ -1,0 +1,309 @@
+//! One page in a browser of its own.
+
+use std::time::{Duration, Instant};
+
+use headless_chrome::protocol::cdp::types::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::cdp::{Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
+use super::connection::{Broken, Connection, Message};
+use super::flags::{Sandbox, arguments};
+use super::log::{PageLog, exception_text};
+use super::process::{ChromeProcess, Usage, group_usage};
+use super::{BrowserError, Chrome};
+use crate::frame::Size;
+use crate::pipeline::CancelToken;
+
+/// How to open a page.
+#[derive(Clone, Debug)]
+pub(crate) struct PageOptions {
+    pub chrome: Chrome,
+    pub sandbox: Sandbox,
+    /// Further flags, after ours.
+    pub arguments: Vec<String>,
+    /// The viewport, in CSS pixels.
+    pub size: Size,
+    /// Whether frames are drawn only on command (headless shell only).
+    pub begin_frame: bool,
+    /// How long the browser may take to start.
+    pub launch_timeout: Duration,
+}
+
+/// An answer that is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallId(u32);
+
+/// A page, with the process that shows it. Dropping it ends the process.
+#[derive(Debug)]
+pub(crate) struct Page {
+    // Dropped first: Chrome is told by the closing pipe, then killed.
+    connection: Connection,
+    process: ChromeProcess,
+    session: Option<String>,
+    /// What the page said so far.
+    pub log: PageLog,
+    /// Chrome's name and version.
+    pub product: String,
+}
+
+impl Page {
+    /// Starts a browser with one blank page.
+    pub(crate) fn open(options: &PageOptions, cancel: &CancelToken) -> Result<Self, BrowserError> {
+        let flags = arguments(
+            &options.chrome,
+            options.size,
+            options.begin_frame,
+            options.sandbox,
+            &options.arguments,
+        );
+        let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags)?;
+        let connection = Connection::new(ends.commands, ends.answers, cancel.clone()).map_err(
+            |source| BrowserError::CannotStart { path: options.chrome.path.clone(), source },
+        )?;
+        let log = PageLog::default();
+        let mut page = Self { connection, process, session: None, log, product: String::new() };
+        page.attach(options).map_err(|e| page.explain_start(e))?;
+        Ok(page)
+    }
+
+    /// Creates the page's target and enables what we listen to.
+    fn attach(&mut self, options: &PageOptions) -> Result<(), BrowserError> {
+        let timeout = options.launch_timeout;
+        self.product = self.call(super::cdp::Browser::GetVersion(None), timeout)?.product;
+        let target = self.call(
+            Target::CreateTarget {
+                url: "about:blank".into(),
+                left: None,
+                top: None,
+                width: Some(options.size.width),
+                height: Some(options.size.height),
+                window_state: None,
+                browser_context_id: None,
+                enable_begin_frame_control: options.begin_frame.then_some(true),
+                new_window: None,
+                background: None,
+                for_tab: None,
+                hidden: None,
+            },
+            timeout,
+        )?;
+        let attach = Target::AttachToTarget { target_id: target.target_id, flatten: Some(true) };
+        self.session = Some(self.call(attach, timeout)?.session_id);
+        self.call(PageDomain::Enable { enable_file_chooser_opened_event: None }, timeout)?;
+        self.call(Runtime::Enable(None), timeout)?;
+        self.call(Inspector::Enable(None), timeout)?;
+        self.call(
+            Network::Enable {
+                max_total_buffer_size: None,
+                max_resource_buffer_size: None,
+                max_post_data_size: None,
+                report_direct_socket_traffic: None,
+                enable_durable_messages: None,
+            },
+            timeout,
+        )?;
+        self.resize(options.size, timeout)
+    }
+
+    /// Sets the viewport, at one device pixel per CSS pixel.
+    pub(crate) fn resize(&mut self, size: Size, timeout: Duration) -> Result<(), BrowserError> {
+        let metrics = Emulation::SetDeviceMetricsOverride {
+            width: size.width,
+            height: size.height,
+            device_scale_factor: 1.0,
+            mobile: false,
+            scale: None,
+            screen_width: Some(size.width),
+            screen_height: Some(size.height),
+            position_x: None,
+            position_y: None,
+            dont_set_visible_size: None,
+            screen_orientation: None,
+            viewport: None,
+            display_feature: None,
+            device_posture: None,
+        };
+        self.call(metrics, timeout).map(drop)
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) fn call<M: Method + Serialize>(
+        &mut self,
+        method: M,
+        timeout: Duration,
+    ) -> Result<M::ReturnObject, BrowserError> {
+        let id = self.begin(&method, timeout)?;
+        self.finish(id, M::NAME, timeout, |result| serde_json::from_str(result.get()))
+    }
+
+    /// Sends a command; its answer is taken with [`Self::finish`].
+    pub(crate) fn begin<M: Method + Serialize>(
+        &mut self,
+        method: &M,
+        timeout: Duration,
+    ) -> Result<CallId, BrowserError> {
+        self.send(M::NAME, method, timeout)
+    }
+
+    fn send<P: Serialize>(
+        &mut self,
+        name: &'static str,
+        params: &P,
+        timeout: Duration,
+    ) -> Result<CallId, BrowserError> {
+        let deadline = Instant::now() + timeout;
+        let params = to_raw_value(params).expect("protocol types serialize");
+        // Commands without parameters are `null` in the generated types, which Chrome refuses.
+        let params = if params.get() == "null" { RawValue::from_string("{}".into()).expect("JSON") } else { params };
+        let sent = self.connection.send(self.session.as_deref(), name, &params, deadline);
+        sent.map(CallId).map_err(|e| self.explain(e, name, timeout))
+    }
+
+    /// Waits for the answer to `id` and reads it with `parse`. Answers to other calls are dropped.
+    pub(crate) fn finish<T>(
+        &mut self,
+        id: CallId,
+        name: &'static str,
+        timeout: Duration,
+        parse: impl FnOnce(&RawValue) -> serde_json::Result<T>,
+    ) -> Result<T, BrowserError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let mut dialog = false;
+            let received = self.connection.receive(deadline);
+            let Ok(bytes) = received else {
+                let broken = received.err().unwrap_or(Broken::Closed);
+                return Err(self.explain(broken, name, timeout));
+            };
+            let answer = |e: serde_json::Error| BrowserError::Answer {
+                method: name,
+                message: e.to_string(),
+            };
+            let message: Message<'_> = serde_json::from_slice(bytes).map_err(answer)?;
+            match (message.id, message.method) {
+                (Some(n), _) if n == id.0 => {
+                    if let Some(error) = message.error {
+                        let message = format!("{} {}", error.message, error.data);
+                        let message = message.trim_end().to_owned();
+                        return Err(BrowserError::Refused { method: name, message });
+                    }
+                    return parse(message.result.unwrap_or(RawValue::NULL)).map_err(answer);
+                }
+                (None, Some(event)) => {
+                    dialog = event == "Page.javascriptDialogOpening";
+                    self.log.note(event, message.params.map_or("", RawValue::get));
+                }
+                _ => {}
+            }
+            if dialog {
+                // Nobody is there to answer an `alert`, and it stops the page.
+                let answer = PageDomain::HandleJavaScriptDialog { accept: true, prompt_text: None };
+                self.begin(&answer, timeout)?;
+            }
+            if self.log.crashed {
+                return Err(BrowserError::Crashed { doing: name.into() });
+            }
+        }
+    }
+
+    /// Runs `expression` in the page, waits for its promise if it is one, and reads the value.
+    pub(crate) fn evaluate<T: DeserializeOwned>(
+        &mut self,
+        expression: &str,
+        timeout: Duration,
+    ) -> Result<T, BrowserError> {
+        let evaluate = Runtime::Evaluate {
+            expression: expression.into(),
+            object_group: None,
+            include_command_line_api: None,
+            silent: None,
+            context_id: None,
+            return_by_value: Some(true),
+            generate_preview: None,
+            user_gesture: None,
+            await_promise: Some(true),
+            throw_on_side_effect: None,
+            timeout: None,
+            disable_breaks: None,
+            repl_mode: None,
+            allow_unsafe_eval_blocked_by_csp: None,
+            unique_context_id: None,
+            serialization_options: None,
+        };
+        let answer = self.call(evaluate, timeout)?;
+        if let Some(details) = answer.exception_details {
+            return Err(BrowserError::Script { message: exception_text(&details) });
+        }
+        let value = answer.result.value.unwrap_or_default();
+        serde_json::from_value(value).map_err(|e| BrowserError::Answer {
+            method: "Runtime.evaluate",
+            message: e.to_string(),
+        })
+    }
+
+    /// Runs `source` before any script of every document that the page opens from now on.
+    pub(crate) fn inject(&mut self, source: String, timeout: Duration) -> Result<(), BrowserError> {
+        let script = PageDomain::AddScriptToEvaluateOnNewDocument {
+            source,
+            world_name: None,
+            include_command_line_api: None,
+            run_immediately: None,
+        };
+        self.call(script, timeout).map(drop)
+    }
+
+    /// Begins loading `url`. Returns Chrome's error text if there is nothing to load.
+    pub(crate) fn navigate(
+        &mut self,
+        url: &str,
+        timeout: Duration,
+    ) -> Result<Option<String>, BrowserError> {
+        self.log.document_status = None;
+        let navigate = PageDomain::Navigate {
+            url: url.into(),
+            referrer: None,
+            transition_Type: None,
+            frame_id: None,
+            referrer_policy: None,
+        };
+        self.call(navigate, timeout).map(|answer| answer.error_text)
+    }
+
+    /// What the browser and its children use now.
+    pub(crate) fn usage(&self) -> Usage {
+        group_usage(self.group())
+    }
+
+    /// The process group of the browser and its children.
+    pub(crate) fn group(&self) -> i32 {
+        self.process.group().as_raw_nonzero().get()
+    }
+
+    /// Turns the end of the pipe into what the user should hear.
+    fn explain(&mut self, broken: Broken, doing: &str, timeout: Duration) -> BrowserError {
+        match broken {
+            Broken::Cancelled => BrowserError::Cancelled,
+            Broken::Timeout => {
+                BrowserError::Timeout { doing: doing.into(), seconds: timeout.as_secs_f64() }
+            }
+            Broken::Closed => {
+                BrowserError::Died { doing: doing.into(), output: self.process.output() }
+            }
+        }
+    }
+
+    /// An error before the first answer is about the browser as such.
+    fn explain_start(&mut self, error: BrowserError) -> BrowserError {
+        let BrowserError::Died { output, .. } = error else { return error };
+        // The pipe closes a moment before the process is gone.
+        let until = Instant::now() + Duration::from_millis(500);
+        let mut status = self.process.status();
+        while status.is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+            status = self.process.status();
+        }
+        BrowserError::EndedAtOnce { path: self.process.path().to_owned(), status, output }
+    }
+}

@@ -1,0 +1,207 @@
+//! A browser process that never outlives us.
+//!
+//! Three nets, each enough for most falls: Chrome ends itself when the DevTools pipe closes; we
+//! kill its whole process group when the render ends; and a watchdog, a shell that waits for our
+//! end of its standard input to close, kills the group and removes the profile if we are gone
+//! without a word (SIGKILL).
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use command_fds::{CommandFdExt as _, FdMapping};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Serialize;
+use tempfile::TempDir;
+
+use super::BrowserError;
+
+/// Waits for the pipe to close, then ends the group `$1` and removes the profile `$2`.
+const WATCHDOG: &str = r#"
+read -r _
+kill -KILL "-$1"
+rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
+"#;
+
+/// Lines of Chrome's own output that errors quote.
+const OUTPUT_LINES: usize = 4;
+
+/// A running browser with all its children, its profile and its watchdog.
+#[derive(Debug)]
+pub(super) struct ChromeProcess {
+    path: PathBuf,
+    child: Child,
+    group: Pid,
+    watchdog: Child,
+    profile: TempDir,
+}
+
+/// Our ends of the DevTools pipe.
+pub(super) struct PipeEnds {
+    pub commands: OwnedFd,
+    pub answers: OwnedFd,
+}
+
+impl ChromeProcess {
+    /// Starts the browser in a process group and with a profile of its own.
+    pub(super) fn start(
+        path: &Path,
+        arguments: &[String],
+    ) -> Result<(Self, PipeEnds), BrowserError> {
+        let cannot =
+            |source| BrowserError::CannotStart { path: path.to_owned(), source };
+        let profile = tempfile::Builder::new().prefix("pagereel-").tempdir().map_err(cannot)?;
+        let output = File::create(output_path(profile.path())).map_err(cannot)?;
+        let (their_commands, commands) = pipe().map_err(cannot)?;
+        let (answers, their_answers) = pipe().map_err(cannot)?;
+
+        let mut command = Command::new(path);
+        command
+            .args(arguments)
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::null())
+            // A file, so that no pipe is held open by a straggler.
+            .stdout(output.try_clone().map_err(cannot)?)
+            .stderr(output)
+            .process_group(0)
+            .fd_mappings(vec![
+                FdMapping { parent_fd: their_commands, child_fd: 3 },
+                FdMapping { parent_fd: their_answers, child_fd: 4 },
+            ])
+            .map_err(|e| cannot(io::Error::other(e)))?;
+        let mut child = command.spawn().map_err(cannot)?;
+        // The command holds Chrome's ends of the pipe open.
+        drop(command);
+        let group = Pid::from_child(&child);
+
+        let watchdog = Command::new("/bin/sh")
+            .args(["-c", WATCHDOG, "pagereel-watchdog"])
+            .arg(group.as_raw_nonzero().to_string())
+            .arg(profile.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        let watchdog = match watchdog {
+            Ok(watchdog) => watchdog,
+            Err(e) => {
+                end_group(group, &mut child);
+                return Err(cannot(e));
+            }
+        };
+        let process = Self { path: path.to_owned(), child, group, watchdog, profile };
+        Ok((process, PipeEnds { commands, answers }))
+    }
+
+    /// The program that runs.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The group of the browser and its children.
+    pub(super) fn group(&self) -> Pid {
+        self.group
+    }
+
+    /// How the browser ended, if it has.
+    pub(super) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// The last lines that Chrome has printed, without its usual noise.
+    pub(super) fn output(&self) -> Vec<String> {
+        let bytes = fs::read(output_path(self.profile.path())).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<_> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.contains("dbus"))
+            .collect();
+        let from = lines.len().saturating_sub(OUTPUT_LINES);
+        lines[from..].iter().map(|&line| line.to_owned()).collect()
+    }
+}
+
+impl Drop for ChromeProcess {
+    fn drop(&mut self) {
+        // The group's number stays ours until the child is waited for, so the watchdog goes first:
+        // it must never aim at a number that belongs to someone else.
+        drop(self.watchdog.kill());
+        drop(self.watchdog.wait());
+        end_group(self.group, &mut self.child);
+    }
+}
+
+fn end_group(group: Pid, child: &mut Child) {
+    if let Err(e) = kill_process_group(group, Signal::KILL) {
+        tracing::debug!(%e, "the browser's process group is already gone");
+    }
+    drop(child.wait());
+}
+
+fn output_path(profile: &Path) -> PathBuf {
+    profile.join("output.txt")
+}
+
+/// A pipe that no other child inherits: (read end, write end).
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        // Room for a whole command, and fewer turns for a picture of some megabytes. Refused when
+        // the user's quota is used up, which costs only speed.
+        rustix::pipe::fcntl_setpipe_size(&ends.1, 1 << 20).ok();
+        Ok(ends)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let ends = rustix::pipe::pipe()?;
+        for end in [&ends.0, &ends.1] {
+            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+        }
+        Ok(ends)
+    }
+}
+
+/// What a group of processes has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Usage {
+    /// Resident memory now, in bytes; pages shared between processes count once for each.
+    pub resident_bytes: u64,
+    /// Processor time of the living processes and of children they waited for, in milliseconds.
+    pub cpu_ms: u64,
+}
+
+/// Adds up what the process group `group` uses. Zero where there is no `/proc`.
+pub(crate) fn group_usage(group: i32) -> Usage {
+    let mut usage = Usage::default();
+    let Ok(entries) = fs::read_dir("/proc") else { return usage };
+    for entry in entries.flatten() {
+        if !entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
+            continue;
+        }
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        if let Some(process) = parse_stat(&stat).filter(|p| p.0 == group) {
+            usage.cpu_ms += process.1;
+            usage.resident_bytes += process.2;
+        }
+    }
+    usage
+}
+
+/// Process group, processor milliseconds and resident bytes from a `/proc/<pid>/stat` line.
+fn parse_stat(stat: &str) -> Option<(i32, u64, u64)> {
+    // The name in parentheses may itself contain spaces; see proc_pid_stat(5) for the numbers.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let number = |i: usize| fields.get(i - 3).and_then(|f| f.parse::<u64>().ok());
+    let group = fields.get(2)?.parse().ok()?;
+    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
+    let ms = ticks * 1000 / rustix::param::clock_ticks_per_second();
+    Some((group, ms, number(24)? * rustix::param::page_size() as u64))
+}

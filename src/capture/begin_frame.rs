@@ -1,0 +1,92 @@
+//! Frames drawn on command: layout, paint, composite and picture in one call.
+//!
+//! Needs the headless shell started with `--enable-begin-frame-control`. The ticks only have to
+//! rise: what the page shows depends on the runtime's clock, never on them.
+
+use std::time::Duration;
+
+use headless_chrome::protocol::cdp::types::Method as _;
+
+use super::{Compression, Grab, picture_of};
+use crate::browser::{BrowserError, CallId, Page};
+use crate::page::HeadlessExperimental::{self, ScreenshotParams, ScreenshotParamsFormat};
+
+/// Milliseconds from one tick to the next.
+const INTERVAL: f64 = 1000.0 / 60.0;
+
+/// Where ticks begin: Chrome refuses those before its own start.
+const FIRST_TICK: f64 = 1e6;
+
+/// How often a busy compositor is asked again, and how long apart at first.
+const RETRIES: u32 = 6;
+const RETRY_DELAY: Duration = Duration::from_millis(10);
+
+#[derive(Debug)]
+pub(super) struct BeginFrame {
+    ticks: f64,
+    compression: Compression,
+    /// Whether any picture has come: before that, one must.
+    has_picture: bool,
+}
+
+impl BeginFrame {
+    pub(super) fn new(compression: Compression) -> Self {
+        Self { ticks: FIRST_TICK, compression, has_picture: false }
+    }
+
+    fn command(&mut self, picture: bool) -> HeadlessExperimental::BeginFrame {
+        self.ticks += INTERVAL;
+        let (format, quality) = match self.compression {
+            Compression::Png => (ScreenshotParamsFormat::Png, None),
+            Compression::Jpeg(quality) => (ScreenshotParamsFormat::Jpeg, Some(quality.into())),
+        };
+        let screenshot =
+            ScreenshotParams { format: Some(format), quality, optimize_for_speed: Some(true) };
+        HeadlessExperimental::BeginFrame {
+            frame_time_ticks: Some(self.ticks),
+            interval: Some(INTERVAL),
+            no_display_updates: Some(!picture),
+            screenshot: picture.then_some(screenshot),
+        }
+    }
+}
+
+impl Grab for BeginFrame {
+    fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
+        let command = self.command(true);
+        page.begin(&command, timeout)
+    }
+
+    fn finish(
+        &mut self,
+        page: &mut Page,
+        mut id: CallId,
+        timeout: Duration,
+    ) -> Result<Option<Vec<u8>>, BrowserError> {
+        let mut retries = 0;
+        loop {
+            match picture_of(page, id, HeadlessExperimental::BeginFrame::NAME, timeout) {
+                Ok(None) if !self.has_picture && retries < RETRIES => {}
+                Ok(picture) => {
+                    self.has_picture |= picture.is_some();
+                    return Ok(picture);
+                }
+                Err(BrowserError::Refused { message, .. })
+                    if message.contains("pending") && retries < RETRIES => {}
+                Err(e) => return Err(e),
+            }
+            std::thread::sleep(RETRY_DELAY * 2_u32.pow(retries));
+            retries += 1;
+            id = self.begin(page, timeout)?;
+        }
+    }
+
+    fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        let command = self.command(false);
+        match page.call(command, timeout) {
+            // A page that is still drawing has no need to be told to.
+            Ok(_) | Err(BrowserError::Refused { .. }) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+}

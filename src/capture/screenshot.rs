@@ -1,0 +1,52 @@
+//! Frames read by `Page.captureScreenshot`, which any Chrome has.
+
+use std::time::Duration;
+
+use headless_chrome::protocol::cdp::types::Method as _;
+
+use super::{Compression, Grab, picture_of};
+use crate::browser::{BrowserError, CallId, Page};
+use crate::page::PageDomain::{CaptureScreenshot, CaptureScreenshotFormatOption};
+
+#[derive(Debug)]
+pub(super) struct Screenshot {
+    compression: Compression,
+}
+
+impl Screenshot {
+    pub(super) fn new(compression: Compression) -> Self {
+        Self { compression }
+    }
+}
+
+impl Grab for Screenshot {
+    fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
+        let (format, quality) = match self.compression {
+            Compression::Png => (CaptureScreenshotFormatOption::Png, None),
+            Compression::Jpeg(quality) => (CaptureScreenshotFormatOption::Jpeg, Some(quality.into())),
+        };
+        let command = CaptureScreenshot {
+            format: Some(format),
+            quality,
+            clip: None,
+            from_surface: Some(true),
+            capture_beyond_viewport: None,
+            // Opaque pictures lose nothing by it.
+            optimize_for_speed: Some(true),
+        };
+        page.begin(&command, timeout)
+    }
+
+    fn finish(
+        &mut self,
+        page: &mut Page,
+        id: CallId,
+        timeout: Duration,
+    ) -> Result<Option<Vec<u8>>, BrowserError> {
+        picture_of(page, id, CaptureScreenshot::NAME, timeout)
+    }
+
+    fn tick(&mut self, _page: &mut Page, _timeout: Duration) -> Result<(), BrowserError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,384 @@
+//! The command line: arguments as typed, then as meant.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::{Args, Parser, Subcommand};
+use pagereel::{
+    frame::Size,
+    job::{Address, Bitrate, CaptureMode, Codec, FrameRange, Job, Quality, Sandbox},
+    time::FrameRate,
+};
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde_json::{Map, Value};
+
+/// Renders HTML compositions to video.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Present when no subcommand is.
+    #[command(flatten)]
+    pub(crate) render: Option<RenderArgs>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows what would be rendered, and how, without rendering it.
+    Plan(Box<RenderArgs>),
+    /// Shows what this machine can do, and what it lacks.
+    Doctor,
+    /// Prints the JSON Schema of a job file.
+    Schema,
+}
+
+/// One render. Options replace the fields of a job file.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct RenderArgs {
+    /// What to render: job.json, page.html, a directory with an index.html, or an http(s) URL
+    pub(crate) input: String,
+    /// The file to write: .mp4, .mov or .mkv
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Frames per second, such as 30 or 30000/1001
+    #[arg(long, value_name = "RATE", value_parser = frame_rate)]
+    pub(crate) fps: Option<FrameRate>,
+    /// The picture's size in pixels, such as 1920x1080
+    #[arg(long, value_name = "WxH")]
+    pub(crate) size: Option<Size>,
+    /// How much to render
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+    /// The frames to render; B is excluded
+    #[arg(long, value_name = "A..B")]
+    pub(crate) frames: Option<FrameRange>,
+    /// How many browsers draw at the same time
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u32>,
+    /// draft, standard, high or lossless; sets aside the job's crf and bitrate
+    #[arg(long, value_parser = word::<Quality>)]
+    pub(crate) quality: Option<Quality>,
+    /// Constant quality, 0 (best) to 51
+    #[arg(long, conflicts_with = "bitrate")]
+    pub(crate) crf: Option<f64>,
+    /// Average bits per second, such as 10M
+    #[arg(long, value_name = "BITS")]
+    pub(crate) bitrate: Option<Bitrate>,
+    /// h264
+    #[arg(long, value_parser = word::<Codec>)]
+    pub(crate) codec: Option<Codec>,
+    /// How pixels are taken: auto, beginFrame or screenshot
+    #[arg(long, value_name = "MODE", value_parser = word::<CaptureMode>)]
+    pub(crate) capture: Option<CaptureMode>,
+    /// The composition's variables as a JSON object; added to the job's
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) variables: Option<String>,
+    /// Fail where something is missing from the page, instead of warning
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Write the report as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<ReportTo>,
+    /// Print events to standard output, one JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Run Chrome without its sandbox: for compositions that you trust
+    #[arg(long)]
+    pub(crate) no_sandbox: bool,
+    /// The Chrome to use
+    #[arg(long, value_name = "PATH")]
+    pub(crate) chrome: Option<PathBuf>,
+}
+
+/// Where the report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ReportTo {
+    Stdout,
+    File(PathBuf),
+}
+
+impl From<OsString> for ReportTo {
+    fn from(text: OsString) -> Self {
+        if text == "-" { Self::Stdout } else { Self::File(text.into()) }
+    }
+}
+
+impl RenderArgs {
+    /// The job that the arguments mean: the input's, with every option in its place.
+    ///
+    /// Relative paths are relative to the current directory.
+    pub(crate) fn job(&self) -> Result<Job> {
+        let mut job = match input(&self.input)? {
+            Input::Job(path) => Job::from_file(path)?,
+            Input::Page(address) => Job::without_output(address),
+        };
+        self.replace_fields(&mut job)?;
+        if job.output.is_none() {
+            bail!("no file to write: pass -o FILE, such as -o out.mp4: {}", self.input);
+        }
+        Ok(job)
+    }
+
+    fn replace_fields(&self, job: &mut Job) -> Result<()> {
+        replace(&mut job.output, self.output.as_ref());
+        replace(&mut job.fps, self.fps.as_ref());
+        replace(&mut job.size, self.size.as_ref());
+        replace(&mut job.duration, self.duration.as_ref());
+        replace(&mut job.frames, self.frames.as_ref());
+        replace(&mut job.capture.workers, self.workers.as_ref());
+        replace(&mut job.browser.path, self.chrome.as_ref());
+        job.capture.mode = self.capture.unwrap_or(job.capture.mode);
+        job.video.codec = self.codec.unwrap_or(job.video.codec);
+        job.video.quality = self.quality.unwrap_or(job.video.quality);
+        // Each of the three says how good the picture is; the command line has the last word.
+        if self.quality.is_some() || self.crf.is_some() || self.bitrate.is_some() {
+            job.video.crf = self.crf;
+            job.video.bitrate = self.bitrate;
+        }
+        job.strict |= self.strict;
+        if self.no_sandbox {
+            job.browser.sandbox = Sandbox::Off;
+        }
+        if let Some(text) = &self.variables {
+            job.variables.extend(variables(text)?);
+        }
+        Ok(())
+    }
+}
+
+enum Input {
+    Job(PathBuf),
+    Page(Address),
+}
+
+fn input(text: &str) -> Result<Input> {
+    let address: Address = text.parse().map_err(|e| anyhow!("{e}: {text:?}"))?;
+    Ok(match address {
+        Address::Path(path) if is_job(&path) => Input::Job(path),
+        address => Input::Page(address),
+    })
+}
+
+fn is_job(path: &Path) -> bool {
+    !path.is_dir() && path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
+}
+
+fn replace<T: Clone>(field: &mut Option<T>, option: Option<&T>) {
+    if option.is_some() {
+        *field = option.cloned();
+    }
+}
+
+fn variables(text: &str) -> Result<Map<String, Value>> {
+    let json = match text.strip_prefix('@') {
+        Some(path) => &fs::read_to_string(path)
+            .with_context(|| format!("cannot read the file of --variables: {path}"))?,
+        None => text,
+    };
+    match serde_json::from_str(json).context("--variables is not JSON")? {
+        Value::Object(map) => Ok(map),
+        other => bail!("--variables must be a JSON object, found {other}"),
+    }
+}
+
+/// Parses a word of the job file, such as a codec.
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, WordError> {
+    T::deserialize(StrDeserializer::new(text))
+}
+
+fn frame_rate(text: &str) -> Result<FrameRate, String> {
+    text.parse().map_err(|error| {
+        let exact = text.parse().ok().and_then(FrameRate::from_decimal);
+        let hint = exact.map(|exact| format!("; for {text} write {exact}")).unwrap_or_default();
+        format!("{error}{hint}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pagereel::job::JobError;
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(args: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("pagereel").chain(args.split_whitespace()))
+    }
+
+    fn args(args: &str) -> RenderArgs {
+        parse(args).unwrap().render.unwrap()
+    }
+
+    fn message(error: &anyhow::Error) -> String {
+        format!("{error:#}")
+    }
+
+    /// A job file that says something about everything that an option can replace.
+    fn job_file() -> (tempfile::TempDir, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("job.json");
+        let job = json!({
+            "composition": "index.html", "output": "out.mp4", "fps": 24, "size": "640x360",
+            "duration": 1, "frames": "0..9", "variables": { "a": 1, "b": 1 },
+            "video": { "quality": "high", "bitrate": "1M", "preset": "fast" },
+            "capture": { "mode": "screenshot", "workers": 1 },
+        });
+        fs::write(&path, job.to_string()).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        (dir, path)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_page_needs_only_an_output() {
+        let job = args("page.html -o out.mp4").job().unwrap();
+        assert_eq!(job, Job::new("page.html", "out.mp4"));
+        let job = args("https://example.org/job.json -o out.mp4").job().unwrap();
+        assert!(matches!(job.composition, Address::Url(_)));
+        let error = args("page.html").job().unwrap_err();
+        assert_eq!(
+            message(&error),
+            "no file to write: pass -o FILE, such as -o out.mp4: page.html"
+        );
+    }
+
+    #[test]
+    fn without_options_a_job_file_is_taken_as_it_is() {
+        let (_dir, path) = job_file();
+        assert_eq!(args(&path).job().unwrap(), Job::from_file(&path).unwrap());
+    }
+
+    #[test]
+    fn options_replace_fields() {
+        let (_dir, path) = job_file();
+        let options = "-o b.mkv --fps 30000/1001 --size 1920x1080 --duration 2.5 --frames 3..9 \
+                       --workers 4 --quality draft --crf 20 --codec h264 --capture beginFrame \
+                       --variables {\"b\":2,\"c\":[3]} --strict --no-sandbox --chrome /opt/chrome";
+        let job = args(&format!("{path} {options}")).job().unwrap();
+
+        let mut expected = Job::from_file(&path).unwrap();
+        expected.output = Some("b.mkv".into());
+        expected.fps = "30000/1001".parse().ok();
+        expected.size = Some(Size { width: 1920, height: 1080 });
+        expected.duration = Some(2.5);
+        expected.frames = Some(FrameRange { start: 3, end: 9 });
+        expected.capture.workers = Some(4);
+        expected.video.quality = Quality::Draft;
+        expected.video.crf = Some(20.0);
+        expected.video.bitrate = None;
+        expected.capture.mode = CaptureMode::BeginFrame;
+        expected.variables = json!({ "a": 1, "b": 2, "c": [3] }).as_object().unwrap().clone();
+        expected.strict = true;
+        expected.browser.sandbox = Sandbox::Off;
+        expected.browser.path = Some("/opt/chrome".into());
+        assert_eq!(job, expected);
+        assert_eq!(job.video.preset.as_deref(), Some("fast"));
+    }
+
+    #[test]
+    fn the_last_word_on_quality_is_the_command_lines() {
+        let (_dir, path) = job_file();
+        let rates = |options: &str| {
+            let video = args(&format!("{path} {options}")).job().unwrap().video;
+            (video.crf, video.bitrate)
+        };
+        assert_eq!(rates(""), (None, Some(Bitrate(1_000_000))));
+        assert_eq!(rates("--crf 20"), (Some(20.0), None));
+        assert_eq!(rates("--bitrate 2M"), (None, Some(Bitrate(2_000_000))));
+        assert_eq!(rates("--quality draft"), (None, None));
+        assert!(parse("a.html --crf 20 --bitrate 2M").is_err());
+    }
+
+    #[test]
+    fn an_output_may_come_from_the_command_line_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("job.json");
+        fs::write(&path, r#"{ "composition": "index.html" }"#).unwrap();
+        let path = path.to_str().unwrap();
+        assert!(args(path).job().is_err());
+        let job = args(&format!("{path} -o out.mp4")).job().unwrap();
+        assert_eq!(job.output, Some("out.mp4".into()));
+    }
+
+    #[test]
+    fn variables_come_as_json_or_from_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("values.json");
+        fs::write(&path, r#"{ "title": "two words" }"#).unwrap();
+        let job = args(&format!("a.html -o a.mp4 --variables @{}", path.display())).job().unwrap();
+        assert_eq!(job.variables["title"], "two words");
+
+        let refused = |json: &str| {
+            message(&args(&format!("a.html -o a.mp4 --variables {json}")).job().unwrap_err())
+        };
+        assert_eq!(refused("[1]"), "--variables must be a JSON object, found [1]");
+        assert!(refused("{").starts_with("--variables is not JSON: EOF while parsing"));
+        assert!(refused("@nope").starts_with("cannot read the file of --variables: nope: "));
+    }
+
+    #[test]
+    fn errors_of_the_job_keep_their_type() {
+        let error = args("missing.json").job().unwrap_err();
+        assert_eq!(message(&error), "the job file does not exist: missing.json");
+        assert!(error.downcast_ref::<JobError>().is_some());
+        let error = args("ftp://example.org -o a.mp4").job().unwrap_err();
+        assert_eq!(
+            message(&error),
+            "expected a file, a directory or an http(s) URL: \"ftp://example.org\""
+        );
+    }
+
+    #[test]
+    fn arguments_are_refused_with_what_was_expected() {
+        let cases = [
+            (
+                "--fps 29.97",
+                "expected a whole number or a ratio such as 30000/1001, within 1 to 240; for 29.97 write 30000/1001",
+            ),
+            ("--fps 0", "expected a whole number or a ratio such as 30000/1001, within 1 to 240"),
+            ("--size 1080", "expected WIDTHxHEIGHT in pixels, such as 1920x1080"),
+            ("--frames 9", "expected START..END, such as 0..90"),
+            ("--bitrate fast", "expected bits per second, such as 10M or 800k"),
+            ("--quality best", "expected one of `draft`, `standard`, `high`, `lossless`"),
+            ("--codec hevc", "expected `h264`"),
+            ("--capture camera", "expected one of `auto`, `beginFrame`, `screenshot`"),
+        ];
+        for (option, expected) in cases {
+            let error = parse(&format!("a.html {option}")).unwrap_err().to_string();
+            assert!(error.contains(expected), "{option}: {error}");
+        }
+    }
+
+    #[test]
+    fn subcommands_stand_alone() {
+        let cli = parse("plan a.html -o b.mp4 --fps 25").unwrap();
+        assert!(cli.render.is_none());
+        let Some(Command::Plan(plan)) = cli.command else { panic!("{:?}", cli.command) };
+        assert_eq!(plan.job().unwrap().fps, "25".parse().ok());
+        assert!(matches!(parse("doctor").unwrap().command, Some(Command::Doctor)));
+        assert!(matches!(parse("schema").unwrap().command, Some(Command::Schema)));
+        assert!(parse("a.html plan").is_err());
+        assert!(parse("plan").is_err());
+        assert!(parse("").is_err());
+    }
+
+    #[test]
+    fn the_report_may_go_to_standard_output() {
+        assert_eq!(args("a.html --report -").report, Some(ReportTo::Stdout));
+        let file = ReportTo::File("r.json".into());
+        assert_eq!(args("a.html --report r.json --json --quiet").report, Some(file));
+    }
+}

@@ -1,0 +1,151 @@
+//! What this machine offers, and what to do about what it lacks.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::av;
+use crate::browser::{self, ChromeKind, Page, PageOptions, Sandbox};
+use crate::capture::{can_begin_frame, can_screenshot};
+use crate::frame::Size;
+use crate::pipeline::CancelToken;
+use crate::sys;
+
+/// How good one finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As it should be.
+    Good,
+    /// Renders work, but slower or less safely than they could.
+    Limited,
+    /// No render can work.
+    Missing,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How good it is.
+    pub state: State,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+/// Everything that was looked at. Prints as a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkup {
+    /// In the order of importance.
+    pub findings: Vec<Finding>,
+}
+
+impl Checkup {
+    /// Whether renders can work here.
+    pub fn is_able(&self) -> bool {
+        self.findings.iter().all(|f| f.state != State::Missing)
+    }
+
+    fn add(&mut self, name: &'static str, state: State, detail: impl Into<String>) -> &mut Finding {
+        self.findings.push(Finding { name, state, detail: detail.into(), advice: None });
+        self.findings.last_mut().expect("one was just added")
+    }
+}
+
+impl fmt::Display for Checkup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            let mark = match finding.state {
+                State::Good => "ok     ",
+                State::Limited => "limited",
+                State::Missing => "MISSING",
+            };
+            writeln!(f, "{mark}  {:<14}  {}", finding.name, finding.detail)?;
+            if let Some(advice) = &finding.advice {
+                writeln!(f, "{:>27}{advice}", "→ ")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Looks at browser, encoders and machine. Starts the browser for a moment.
+pub fn examine() -> Checkup {
+    let mut checkup = Checkup::default();
+    examine_browser(&mut checkup);
+    for (name, version) in av::versions() {
+        checkup.add(name, State::Good, version);
+    }
+    if av::has_encoder("libx264") {
+        checkup.add("H.264", State::Good, format!("libx264 ({})", av::license()));
+    } else {
+        checkup.add("H.264", State::Missing, "no libx264 in the linked libavcodec").advice =
+            Some("install a libavcodec that was built with it, as Debian's is".into());
+    }
+    let cores = sys::cores();
+    checkup.add("processors", State::Good, format!("{cores} usable by this process"));
+    checkup
+}
+
+fn examine_browser(checkup: &mut Checkup) {
+    let chrome = match browser::find(None) {
+        Ok(chrome) => chrome,
+        Err(e) => {
+            checkup.add("Chrome", State::Missing, e.to_string()).advice = e.hint();
+            return;
+        }
+    };
+    let sandbox = Sandbox::auto();
+    let shell = chrome.kind == ChromeKind::HeadlessShell;
+    let path = chrome.path.display().to_string();
+    let mut options = PageOptions {
+        chrome,
+        sandbox,
+        arguments: Vec::new(),
+        size: Size { width: 64, height: 64 },
+        begin_frame: shell,
+        launch_timeout: Duration::from_secs(20),
+    };
+    let mut page = match Page::open(&options, &CancelToken::new()) {
+        Ok(page) => page,
+        Err(e) => {
+            checkup.add("Chrome", State::Missing, e.to_string()).advice = e.hint();
+            return;
+        }
+    };
+    checkup.add("Chrome", State::Good, format!("{} ({path})", page.product));
+    match sandbox {
+        Sandbox::On => checkup.add("sandbox", State::Good, "on"),
+        Sandbox::Off => {
+            let finding = checkup.add("sandbox", State::Limited, "off: running as root");
+            finding.advice = Some("run as an ordinary user if you do not trust the pages".into());
+            finding
+        }
+    };
+    if shell {
+        match can_begin_frame(&mut page) {
+            Ok(()) => {
+                checkup.add("begin-frame", State::Good, "works");
+                return;
+            }
+            Err(e) => checkup.add("begin-frame", State::Limited, e.to_string()),
+        };
+        drop(page);
+        options.begin_frame = false;
+        match Page::open(&options, &CancelToken::new()) {
+            Ok(other) => page = other,
+            Err(e) => {
+                checkup.add("Chrome", State::Missing, e.to_string()).advice = e.hint();
+                return;
+            }
+        }
+    } else {
+        checkup.add("begin-frame", State::Limited, "this browser is not a headless shell").advice =
+            Some("install chromium-headless-shell: it draws frames on command".into());
+    }
+    match can_screenshot(&mut page) {
+        Ok(()) => checkup.add("screenshot", State::Good, "works"),
+        Err(e) => checkup.add("screenshot", State::Missing, e.to_string()),
+    };
+}

@@ -1,0 +1,431 @@
+//! One render, from job to file. The file to read first.
+//!
+//! probe → plan → capture and encode → finish (drain, mux, verify, rename) → report
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::av;
+use crate::browser::{self, BrowserError, Chrome, ChromeKind, PageOptions, Sandbox};
+use crate::capture::{
+    Compression, Meter, OpenError, OpenPage, PageSources, SessionOptions, Timing, Way,
+};
+use crate::error::{Error, Result};
+use crate::frame::Size;
+use crate::job::{self, CaptureFormat, CaptureMode, Circumstances, Entry, Job, Plan};
+use crate::page::LoadOptions;
+use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
+use crate::progress::{Progress, Reporter, Status};
+use crate::report::{Report, Resources, SessionReport, Stages, Warning};
+use crate::serve::FileServer;
+use crate::sink::{EncodeSink, SinkClock};
+use crate::sys;
+
+/// The viewport of a page whose size is not known before it is opened.
+const GUESS: Size = Size { width: 1920, height: 1080 };
+
+/// Renders jobs. Holds nothing between them yet; keep one and use it for all.
+#[derive(Debug, Default)]
+pub struct Engine {
+    _private: (),
+}
+
+/// Makes the sink once the plan is known.
+type OpenSink<'s> = Box<dyn FnOnce(&Arc<Plan>) -> Result<Box<dyn FrameSink + 's>> + 's>;
+
+impl Engine {
+    /// An engine with nothing started.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Renders `job` to its output file.
+    ///
+    /// Blocks until the file is complete and checked, or the render has failed or was cancelled.
+    /// In the latter cases no file appears and no browser is left.
+    pub fn render(
+        &self,
+        job: &Job,
+        progress: &mut dyn Progress,
+        cancel: &CancelToken,
+    ) -> Result<Report> {
+        let clock = SinkClock::default();
+        let sink_clock = clock.clone();
+        let open: OpenSink<'_> =
+            Box::new(move |plan| Ok(Box::new(EncodeSink::open(plan, sink_clock)?)));
+        Render::new(job, progress, cancel, clock).run(true, open)
+    }
+
+    /// Renders `job` into the caller's own sink; the job's output and video settings are not used.
+    ///
+    /// Frames arrive in order, each once, on the calling thread.
+    pub fn render_into(
+        &self,
+        job: &Job,
+        sink: Box<dyn FrameSink + '_>,
+        progress: &mut dyn Progress,
+        cancel: &CancelToken,
+    ) -> Result<Report> {
+        let open: OpenSink<'_> = Box::new(move |_| Ok(sink));
+        Render::new(job, progress, cancel, SinkClock::default()).run(false, open)
+    }
+
+    /// Opens the page and resolves the job against it, without rendering.
+    pub fn plan(&self, job: &Job, cancel: &CancelToken) -> Result<(Plan, Vec<Warning>)> {
+        let mut silent = |_: &crate::progress::Event| {};
+        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        job.validate()?;
+        let (plan, _) = render.prepare(job.output.is_some())?;
+        Ok((plan, render.warnings))
+    }
+}
+
+/// The state of one render.
+struct Render<'a> {
+    job: &'a Job,
+    reporter: Reporter<'a>,
+    cancel: &'a CancelToken,
+    clock: SinkClock,
+    started: Instant,
+    cpu_at_start: u64,
+    stages: Stages,
+    warnings: Vec<Warning>,
+    environment: BTreeMap<String, String>,
+}
+
+/// What the probe leaves to the capture.
+struct Prepared {
+    /// Serves the composition until the render ends.
+    _server: Option<FileServer>,
+    options: SessionOptions,
+    page: OpenPage,
+}
+
+impl<'a> Render<'a> {
+    fn new(
+        job: &'a Job,
+        progress: &'a mut dyn Progress,
+        cancel: &'a CancelToken,
+        clock: SinkClock,
+    ) -> Self {
+        Self {
+            job,
+            reporter: Reporter::new(progress),
+            cancel,
+            clock,
+            started: Instant::now(),
+            cpu_at_start: sys::cpu_ms(),
+            stages: Stages::default(),
+            warnings: Vec::new(),
+            environment: BTreeMap::new(),
+        }
+    }
+
+    /// Runs all stages, and tells the end whatever it is.
+    fn run(mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
+        self.reporter.stage(Status::Queued, 0.0, "Queued");
+        let result = self.stages(encoded, open);
+        match &result {
+            Ok(_) => self.reporter.stage(Status::Complete, 100.0, "Render complete"),
+            Err(Error::Cancelled) => self.reporter.ended(Status::Cancelled, "Render cancelled"),
+            Err(e) => self.reporter.ended(Status::Failed, format!("Failed: {e}")),
+        }
+        result
+    }
+
+    fn stages(&mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
+        self.job.validate()?;
+        self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
+        let probing = Instant::now();
+        let (plan, prepared) = self.prepare(encoded)?;
+        let plan = Arc::new(plan);
+        let mut sink = open(&plan)?;
+        self.stages.probe_ms = ms(probing.elapsed());
+
+        self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
+        let capturing = Instant::now();
+        let meter = Arc::new(Meter::default());
+        let (traffic, encode) = self.capture(&plan, prepared, &meter, sink.as_mut())?;
+        self.stages.capture_ms = ms(capturing.elapsed());
+
+        self.reporter.stage(Status::Encoding, 80.0, "Draining the encoder");
+        let finishing = Instant::now();
+        self.reporter.stage(Status::Assembling, 90.0, "Assembling final video");
+        let output = sink.finish()?;
+        let (finish, verify) = (finishing.elapsed(), self.clock.verify());
+        self.stages.verify_ms = ms(verify);
+        self.stages.finish_ms = ms(finish.saturating_sub(verify));
+        self.stages.encode_ms = ms(encode) + self.stages.finish_ms;
+        self.stages.convert_ms = ms(self.clock.convert());
+        self.stages.total_ms = ms(self.started.elapsed());
+        Ok(self.report(&plan, output, &traffic, &meter))
+    }
+
+    /// Opens the page and makes the plan. The page goes on as the first session.
+    fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
+        let job = self.job;
+        let destination = if encoded {
+            let (path, container) = job.destination()?;
+            Some((path.to_owned(), container))
+        } else {
+            None
+        };
+        let entry = job.entry()?;
+        let (server, url, guess) = match &entry {
+            Entry::File { root, page } => {
+                let server = FileServer::start(root)?;
+                let url = server.url(page);
+                let declared = declared_size(&root.join(page));
+                (Some(server), url, declared)
+            }
+            Entry::Url(url) => (None, url.to_string(), None),
+        };
+        let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
+        let mut reasons = Vec::new();
+        let way = choose_way(job, &chrome, &mut reasons)?;
+        let size = job.size.or(guess).unwrap_or(GUESS);
+        let options = session_options(job, chrome, way, url, size);
+        let (options, page) = self.open_page(options, &mut reasons)?;
+        self.environment.insert("chrome".into(), page.product().to_owned());
+        for (name, version) in av::versions() {
+            self.environment.insert(name.into(), version);
+        }
+
+        let size = match job::size_of(job, &page.description, &mut self.warnings) {
+            Ok(size) => size,
+            Err(message) => {
+                return Err(Error::Composition { message, console: page.console() });
+            }
+        };
+        let (options, page) = if size == options.page.size {
+            (options, page)
+        } else {
+            // Scripts may have measured the viewport already: only a new page is right.
+            drop(page);
+            let mut options = options;
+            options.page.size = size;
+            self.open_page(options, &mut reasons)?
+        };
+        let circumstances = Circumstances {
+            description: &page.description,
+            page_errors: page.page_errors(),
+            console: page.console(),
+            way: options.way(),
+            reasons,
+            cores: sys::cores(),
+        };
+        let plan = Plan::new(job, &entry, destination, size, circumstances)?;
+        self.collect_warnings(&page)?;
+        Ok((plan, Prepared { _server: server, options, page }))
+    }
+
+    /// Opens the composition; by screenshot if it cannot be drawn on command.
+    fn open_page(
+        &self,
+        options: SessionOptions,
+        reasons: &mut Vec<String>,
+    ) -> Result<(SessionOptions, OpenPage)> {
+        match OpenPage::open(&options, self.cancel) {
+            Ok(page) => Ok((options, page)),
+            Err(OpenError::CannotGrab(e))
+                if options.way() == Way::BeginFrame && !matches!(e, BrowserError::Cancelled) =>
+            {
+                reasons.push(format!("screenshot: begin-frame capture does not work here ({e})"));
+                let mut options = options;
+                options.page.begin_frame = false;
+                let page = OpenPage::open(&options, self.cancel)?;
+                Ok((options, page))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Takes note of what is not right with the page; an error if the job is strict.
+    fn collect_warnings(&mut self, page: &OpenPage) -> Result<()> {
+        self.warnings.extend(page.warnings.iter().cloned());
+        let described = page.description.warnings.iter().cloned().map(Warning::from);
+        self.warnings.extend(described);
+        self.warnings.extend(page.page_warnings());
+        let silent = page.description.media.len();
+        if silent > 0 && self.job.audio.enabled {
+            let text = format!("{silent} media element(s) stay still and silent in this version");
+            self.warnings.push(Warning::new("media_not_rendered", text));
+        }
+        let mut seen = Vec::new();
+        self.warnings.retain(|w| !seen.contains(w) && { seen.push(w.clone()); true });
+        if self.job.strict && !self.warnings.is_empty() {
+            return Err(Error::Strict(self.warnings.clone()));
+        }
+        Ok(())
+    }
+
+    /// Captures all frames into the sink. Returns the traffic, and the time spent in the sink.
+    fn capture(
+        &mut self,
+        plan: &Plan,
+        prepared: Prepared,
+        meter: &Arc<Meter>,
+        sink: &mut dyn FrameSink,
+    ) -> Result<(Traffic, Duration)> {
+        let sources = PageSources {
+            options: prepared.options,
+            timing: Timing {
+                frame_rate: plan.stream.frame_rate,
+                first: plan.first_frame,
+                size: plan.stream.size,
+            },
+            meter: Arc::clone(meter),
+            probed: Mutex::new(Some(prepared.page)),
+        };
+        let mut timed = TimedSink { sink, spent: Duration::ZERO };
+        let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
+        let reporter = &mut self.reporter;
+        let mut written = |n| reporter.frame(n, frames, lanes.sessions.get());
+        let traffic = run(&plan.stream, lanes, &sources, &mut timed, self.cancel, &mut written)?;
+        Ok((traffic, timed.spent))
+    }
+
+    fn report(
+        &mut self,
+        plan: &Plan,
+        output: Artifact,
+        traffic: &Traffic,
+        meter: &Meter,
+    ) -> Report {
+        let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
+        let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
+        Report {
+            version: env!("CARGO_PKG_VERSION"),
+            plan: plan.clone(),
+            output,
+            stages: self.stages,
+            sessions: sessions
+                .map(|(i, (&captured, &retried))| SessionReport {
+                    captured,
+                    reused: meter.reused_by(i),
+                    retried,
+                })
+                .collect(),
+            resources: Resources {
+                engine_peak_bytes: sys::peak_resident_bytes(),
+                chrome_peak_bytes,
+                engine_cpu_ms: sys::cpu_ms().saturating_sub(self.cpu_at_start),
+                chrome_cpu_ms,
+            },
+            warnings: std::mem::take(&mut self.warnings),
+            environment: std::mem::take(&mut self.environment),
+        }
+    }
+}
+
+/// Measures the time spent in another sink.
+struct TimedSink<'s> {
+    sink: &'s mut dyn FrameSink,
+    spent: Duration,
+}
+
+impl FrameSink for TimedSink<'_> {
+    fn write(&mut self, frame: crate::frame::Frame) -> Result<()> {
+        let start = Instant::now();
+        let written = self.sink.write(frame);
+        self.spent += start.elapsed();
+        written
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        unreachable!("the engine finishes the sink that this one borrows")
+    }
+}
+
+fn choose_way(job: &Job, chrome: &Chrome, reasons: &mut Vec<String>) -> Result<Way> {
+    let shell = chrome.kind == ChromeKind::HeadlessShell;
+    let way = match job.capture.mode {
+        CaptureMode::Auto if shell => {
+            reasons.push("begin-frame: the browser is a headless shell".into());
+            Way::BeginFrame
+        }
+        CaptureMode::Auto => {
+            reasons.push("screenshot: the browser is not a headless shell".into());
+            Way::Screenshot
+        }
+        CaptureMode::BeginFrame if !shell => {
+            return Err(Error::NoBrowser(BrowserError::NotFound {
+                tried: vec![format!(
+                    "a headless shell for capture mode beginFrame ({} is none)",
+                    chrome.path.display()
+                )],
+            }));
+        }
+        CaptureMode::BeginFrame => {
+            reasons.push("begin-frame: the job says so".into());
+            Way::BeginFrame
+        }
+        CaptureMode::Screenshot => {
+            reasons.push("screenshot: the job says so".into());
+            Way::Screenshot
+        }
+    };
+    Ok(way)
+}
+
+fn session_options(job: &Job, chrome: Chrome, way: Way, url: String, size: Size) -> SessionOptions {
+    let mut arguments = Vec::new();
+    if !job.network.allow {
+        // Loopback stays: it is where the composition comes from.
+        arguments.push(
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, \
+             EXCLUDE 127.0.0.1"
+                .into(),
+        );
+    }
+    arguments.extend(job.browser.args.iter().cloned());
+    let timeouts = &job.timeouts;
+    SessionOptions {
+        page: PageOptions {
+            chrome,
+            sandbox: match job.browser.sandbox {
+                job::Sandbox::Auto => Sandbox::auto(),
+                job::Sandbox::On => Sandbox::On,
+                job::Sandbox::Off => Sandbox::Off,
+            },
+            arguments,
+            size,
+            begin_frame: way == Way::BeginFrame,
+            launch_timeout: timeouts.launch,
+        },
+        load: LoadOptions {
+            url,
+            seed: job.seed,
+            variables: job.variables.clone(),
+            navigation_timeout: timeouts.navigation,
+            ready_timeout: timeouts.ready,
+            call_timeout: timeouts.navigation,
+        },
+        compression: match job.capture.format {
+            CaptureFormat::Png => Compression::Png,
+            CaptureFormat::Jpeg => Compression::Jpeg(job.capture.jpeg_quality),
+        },
+        frame_timeout: timeouts.frame,
+    }
+}
+
+/// The size in the first tag with `data-width` and `data-height`, read from the text.
+///
+/// A guess, so that the page need not be opened twice; what counts is what the page says when it
+/// is open.
+fn declared_size(page: &Path) -> Option<Size> {
+    let text = std::fs::read_to_string(page).ok()?;
+    let number = |name: &str| -> Option<u32> {
+        let rest = &text[text.find(&format!("{name}="))? + name.len() + 1..];
+        let digits = rest.trim_start_matches(['"', '\'']);
+        let end = digits.find(|c: char| !c.is_ascii_digit())?;
+        digits[..end].parse().ok().filter(|n| (1..=16_384).contains(n))
+    };
+    Some(Size { width: number("data-width")?, height: number("data-height")? })
+}
+
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,209 @@
+//! Everything that can end a render, by who is at fault.
+
+use std::path::{Path, PathBuf};
+
+use crate::av::AvError;
+use crate::browser::BrowserError;
+use crate::job::JobError;
+use crate::report::Warning;
+use crate::time::FrameIndex;
+
+/// The result of a fallible engine operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a render failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The job asks for something that cannot be.
+    #[error(transparent)]
+    Job(#[from] JobError),
+
+    /// The page opened, but it is not a composition that can be rendered.
+    #[error("{message}")]
+    Composition {
+        /// What is wrong and what was expected.
+        message: String,
+        /// The page's last console lines.
+        console: Vec<String>,
+    },
+
+    /// No usable browser: not found, not startable.
+    #[error("{0}")]
+    NoBrowser(BrowserError),
+
+    /// The browser failed outside of any frame.
+    #[error("{source}")]
+    Browser {
+        /// What happened.
+        source: BrowserError,
+        /// The page's last console lines.
+        console: Vec<String>,
+    },
+
+    /// A frame could not be captured.
+    #[error("frame {}: {source}", .index.0)]
+    Capture {
+        /// The output frame.
+        index: FrameIndex,
+        /// What happened.
+        source: BrowserError,
+        /// The page's last console lines.
+        console: Vec<String>,
+    },
+
+    /// The job is strict and something would have been a warning.
+    #[error("{}", strict_message(.0))]
+    Strict(Vec<Warning>),
+
+    /// The encoder or the muxer refused.
+    #[error("{0}")]
+    Encode(#[from] AvError),
+
+    /// Something that every render needs is not there.
+    #[error("this machine cannot render yet")]
+    Unable,
+
+    /// The encoder that the job asks for is not in the linked libav.
+    #[error("no encoder `{name}` in the linked libavcodec")]
+    NoEncoder {
+        /// The encoder's name in FFmpeg.
+        name: String,
+    },
+
+    /// The finished file is not what was planned.
+    #[error("{}: the written file failed verification: {message}", .path.display())]
+    Verify {
+        /// The file, under its final name.
+        path: PathBuf,
+        /// What differs.
+        message: String,
+    },
+
+    /// A file or directory could not be read or written.
+    #[error("{}: {doing}: {source}", .path.display())]
+    Io {
+        /// What was attempted, such as "cannot create".
+        doing: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
+    /// A frame of the caller's own sink was refused.
+    #[error("the frame sink failed: {0}")]
+    Sink(Box<dyn std::error::Error + Send + Sync>),
+
+    /// A session lost a frame; its own error says why.
+    #[error("frame {} was never rendered", .0.0)]
+    MissingFrame(FrameIndex),
+
+    /// The caller asked for the stop.
+    #[error("cancelled")]
+    Cancelled,
+
+    /// The operating system refused something basic, such as a thread.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was attempted.
+        doing: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
+    /// A bug.
+    #[error("thread `{thread}` panicked (a bug): {message}")]
+    Panicked {
+        /// The thread's name.
+        thread: String,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Whether a fresh browser may well succeed where this one failed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Browser { source, .. } | Self::Capture { source, .. } => source.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// The program's exit code for this error.
+    ///
+    /// 1 the render failed, 2 the job is invalid, 3 the environment lacks something,
+    /// 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Job(_) => 2,
+            Self::NoBrowser(_) | Self::NoEncoder { .. } | Self::Unable => 3,
+            Self::Cancelled => 130,
+            _ => 1,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Job(e) => e.hint(),
+            Self::NoBrowser(e) => e.hint(),
+            Self::Browser { source, .. } | Self::Capture { source, .. } => source.hint(),
+            Self::Composition { .. } => Some(
+                "`pagereel plan` shows what the engine read from the page; a job's `duration` and \
+                 `size` override the page"
+                    .into(),
+            ),
+            Self::Unable => Some("see what is marked MISSING above".into()),
+            Self::Strict(_) => Some("render without `strict` to accept these as warnings".into()),
+            Self::Encode(e) => e.hint(),
+            Self::NoEncoder { .. } => {
+                Some("install a libavcodec built with it; `pagereel doctor` lists them".into())
+            }
+            Self::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull => Some("free some space, or write elsewhere".into()),
+                std::io::ErrorKind::PermissionDenied => {
+                    Some("choose an output directory that you may write to".into())
+                }
+                _ => None,
+            },
+            Self::Verify { .. } | Self::Panicked { .. } | Self::MissingFrame(_) => {
+                Some("this is a bug in pagereel; please report it with the job".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// The page's last console lines, oldest first.
+    pub fn console(&self) -> &[String] {
+        match self {
+            Self::Composition { console, .. }
+            | Self::Browser { console, .. }
+            | Self::Capture { console, .. } => console,
+            _ => &[],
+        }
+    }
+
+    /// How well this explains a failed render, when several threads fail at once.
+    ///
+    /// When one stage fails its neighbors fail with it, and the user must see the cause.
+    pub(crate) fn weight(&self) -> u8 {
+        match self {
+            Self::MissingFrame(_) => 0, // The session that lost the frame says why.
+            Self::Cancelled => 1,
+            _ => 2,
+        }
+    }
+
+    /// An [`Error::Io`], for `map_err`.
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}
+
+fn strict_message(warnings: &[Warning]) -> String {
+    let list: Vec<_> = warnings.iter().map(|w| w.message.as_str()).collect();
+    format!("the job is strict, and the page is not complete: {}", list.join("; "))
+}

@@ -1,0 +1,122 @@
+//! Pictures, and what is known about them.
+
+mod decode;
+pub(crate) mod yuv;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub(crate) use self::decode::decode;
+use crate::color::Cicp;
+use crate::time::{FrameIndex, FrameRate};
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Size {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl Size {
+    /// Whether both sides can be halved, as 4:2:0 chroma needs.
+    pub const fn is_even(self) -> bool {
+        self.width.is_multiple_of(2) && self.height.is_multiple_of(2)
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// How the components of one pixel lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PixelFormat {
+    /// Three bytes: red, green, blue.
+    Rgb8,
+    /// Four bytes: red, green, blue, alpha.
+    Rgba8,
+    /// Four bytes: blue, green, red, and one that carries nothing.
+    Bgrx8,
+}
+
+impl PixelFormat {
+    /// Bytes from one pixel to the next.
+    pub const fn bytes_per_pixel(self) -> usize {
+        match self {
+            Self::Rgb8 => 3,
+            Self::Rgba8 | Self::Bgrx8 => 4,
+        }
+    }
+
+    /// Red, green and blue of one pixel, whose bytes are given.
+    pub const fn rgb(self, pixel: &[u8]) -> [u8; 3] {
+        match self {
+            Self::Rgb8 | Self::Rgba8 => [pixel[0], pixel[1], pixel[2]],
+            Self::Bgrx8 => [pixel[2], pixel[1], pixel[0]],
+        }
+    }
+}
+
+/// What the alpha channel means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Alpha {
+    /// There is none, or it is 255 everywhere.
+    Opaque,
+    /// Color components are independent of alpha.
+    Straight,
+    /// Color components are already multiplied by alpha.
+    Premultiplied,
+}
+
+/// What all frames of a stream have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamInfo {
+    /// Size of every frame.
+    pub size: Size,
+    /// Frames per second.
+    pub frame_rate: FrameRate,
+    /// How many frames there are.
+    pub frames: u64,
+    /// What the alpha channel means, in formats that have one.
+    pub alpha: Alpha,
+    /// What the code values mean.
+    pub color: Cicp,
+}
+
+/// Pixels without a place in time.
+///
+/// Shared: two frames that show the same picture hold the same `Arc`, and a sink may take that as
+/// a proof of equality.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Width and height.
+    pub size: Size,
+    /// Layout of one pixel.
+    pub format: PixelFormat,
+    /// Rows from top to bottom, without padding.
+    pub data: Vec<u8>,
+}
+
+impl Picture {
+    /// Bytes from one row to the next.
+    pub fn stride(&self) -> usize {
+        self.size.width as usize * self.format.bytes_per_pixel()
+    }
+}
+
+/// One picture at its place in the output.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Its place.
+    pub index: FrameIndex,
+    /// What it shows.
+    pub picture: Arc<Picture>,
+}

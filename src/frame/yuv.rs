@@ -1,0 +1,366 @@
+//! RGB to Y'CbCr: BT.709 matrix, limited range, 8 bit.
+//!
+//! A video frame stores brightness (Y') for every pixel and color difference (Cb, Cr) for every
+//! pixel (4:4:4), every second column (4:2:2), or every second column and row (4:2:0). With limited
+//! range, black is Y' 16 and white 235; gray is Cb = Cr = 128.
+//!
+//! | what | here |
+//! |---|---|
+//! | matrix | BT.709: Kr = 0.2126, Kb = 0.0722 |
+//! | arithmetic | 15-bit fixed point, rounded once per component |
+//! | chroma siting | left: in line with even columns, midway between two rows (H.273 type 0) |
+//! | chroma filter | 1-2-1 horizontally, 1-1 vertically, on R'G'B' code values |
+//! | edges | the outermost column is repeated |
+//! | alpha | ignored |
+//!
+//! Rows are converted in parallel on rayon's global pool. The kernels run over separate rows of R,
+//! G and B, which compilers turn into wide SIMD; `multiversion` picks the widest at run time.
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::{Picture, PixelFormat, Size};
+
+/// How much chroma a video frame stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subsampling {
+    Yuv420,
+    Yuv422,
+    Yuv444,
+}
+
+impl Subsampling {
+    /// Luma columns per chroma column, as a shift.
+    pub(crate) const fn shift_x(self) -> u32 {
+        match self {
+            Self::Yuv444 => 0,
+            Self::Yuv420 | Self::Yuv422 => 1,
+        }
+    }
+
+    /// Luma rows per chroma row, as a shift.
+    pub(crate) const fn shift_y(self) -> u32 {
+        match self {
+            Self::Yuv420 => 1,
+            Self::Yuv422 | Self::Yuv444 => 0,
+        }
+    }
+}
+
+/// One component of a video frame, to be written.
+#[derive(Debug)]
+pub(crate) struct PlaneMut<'a> {
+    /// At least `stride` bytes for every row.
+    pub data: &'a mut [u8],
+    /// Bytes from one row to the next.
+    pub stride: usize,
+}
+
+/// The three components of a video frame: Y', Cb, Cr.
+pub(crate) type PlanesMut<'a> = [PlaneMut<'a>; 3];
+
+/// Row pairs that one task converts: enough to be worth the hand-over.
+const ROWS_PER_TASK: usize = 32;
+
+/// Fixed-point precision, in bits.
+const BITS: u32 = 15;
+
+const fn fixed(value: f64) -> i32 {
+    let scaled = value * (1 << BITS) as f64;
+    #[expect(clippy::cast_possible_truncation, reason = "coefficients are below 1")]
+    if scaled < 0.0 { -((0.5 - scaled) as i32) } else { (scaled + 0.5) as i32 }
+}
+
+// Rec. ITU-T BT.709-6, items 3.2 and 3.3, scaled to 219 and 224 steps (item 4.6).
+const KR: f64 = 0.2126;
+const KB: f64 = 0.0722;
+const LUMA: f64 = 219.0 / 255.0;
+const CHROMA: f64 = 224.0 / 255.0;
+const Y_FROM_R: i32 = fixed(KR * LUMA);
+const Y_FROM_B: i32 = fixed(KB * LUMA);
+// The rest, so that white is exactly 235 and gray exactly 128.
+const Y_FROM_G: i32 = fixed(LUMA) - Y_FROM_R - Y_FROM_B;
+const CB_FROM_R: i32 = fixed(-KR / (2.0 * (1.0 - KB)) * CHROMA);
+const CB_FROM_B: i32 = fixed(0.5 * CHROMA);
+const CB_FROM_G: i32 = -(CB_FROM_R + CB_FROM_B);
+const CR_FROM_B: i32 = fixed(-KB / (2.0 * (1.0 - KR)) * CHROMA);
+const CR_FROM_R: i32 = fixed(0.5 * CHROMA);
+const CR_FROM_G: i32 = -(CR_FROM_B + CR_FROM_R);
+
+/// Converts `picture` into the planes of a frame of `size`.
+///
+/// `size` may exceed the picture's by one column or row (padding to even): the last is repeated.
+pub(crate) fn yuv_from_rgb(
+    picture: &Picture,
+    size: Size,
+    subsampling: Subsampling,
+    planes: PlanesMut<'_>,
+) {
+    let [y, cb, cr] = planes;
+    let rows_per_step = 1 << subsampling.shift_y();
+    let steps = ROWS_PER_TASK / rows_per_step;
+    let tasks = y
+        .data
+        .par_chunks_mut(y.stride * ROWS_PER_TASK)
+        .zip(cb.data.par_chunks_mut(cb.stride * steps))
+        .zip(cr.data.par_chunks_mut(cr.stride * steps))
+        .enumerate();
+    let strides = (y.stride, cb.stride, cr.stride);
+    tasks.for_each_init(
+        || Scratch::new(size, subsampling),
+        |scratch, (task, ((y, cb), cr))| {
+            let chunks = y
+                .chunks_mut(strides.0 * rows_per_step)
+                .zip(cb.chunks_mut(strides.1))
+                .zip(cr.chunks_mut(strides.2));
+            for (step, ((y, cb), cr)) in chunks.enumerate() {
+                let row = task * ROWS_PER_TASK + step * rows_per_step;
+                if row >= size.height as usize {
+                    break;
+                }
+                scratch.load(picture, row);
+                scratch.store_luma(y, strides.0);
+                scratch.store_chroma(cb, cr);
+            }
+        },
+    );
+}
+
+/// One or two rows of R, G and B, and the sums that become chroma.
+struct Scratch {
+    width: usize,
+    chroma_width: usize,
+    rows: usize,
+    /// `rgb[row][component]`.
+    rgb: [[Vec<u8>; 3]; 2],
+    vertical: Vec<i16>,
+    sums: [Vec<i16>; 3],
+    halve: bool,
+}
+
+impl Scratch {
+    fn new(size: Size, subsampling: Subsampling) -> Self {
+        let width = size.width as usize;
+        let halve = subsampling.shift_x() == 1;
+        let chroma_width = width.div_ceil(1 << subsampling.shift_x());
+        let row = || std::array::from_fn(|_| vec![0; width]);
+        Self {
+            width,
+            chroma_width,
+            rows: 1 << subsampling.shift_y(),
+            rgb: [row(), row()],
+            vertical: vec![0; width + 1],
+            sums: std::array::from_fn(|_| vec![0; chroma_width]),
+            halve,
+        }
+    }
+
+    /// Takes the rows from `row` on, repeating the last row and column of the picture.
+    fn load(&mut self, picture: &Picture, row: usize) {
+        let stride = picture.stride();
+        let last = picture.size.height as usize - 1;
+        for (i, planes) in self.rgb.iter_mut().take(self.rows).enumerate() {
+            let source = &picture.data[(row + i).min(last) * stride..][..stride];
+            let [r, g, b] = planes.each_mut().map(Vec::as_mut_slice);
+            match picture.format {
+                PixelFormat::Rgb8 => split::<3>(source, r, g, b),
+                PixelFormat::Rgba8 => split::<4>(source, r, g, b),
+                PixelFormat::Bgrx8 => split::<4>(source, b, g, r),
+            }
+            let width = picture.size.width as usize;
+            for component in planes {
+                let edge = component[width - 1];
+                component[width..].fill(edge);
+            }
+        }
+    }
+
+    fn store_luma(&self, y: &mut [u8], stride: usize) {
+        for ([r, g, b], y) in self.rgb.iter().take(self.rows).zip(y.chunks_mut(stride)) {
+            luma(r, g, b, &mut y[..self.width]);
+        }
+    }
+
+    fn store_chroma(&mut self, cb: &mut [u8], cr: &mut [u8]) {
+        let second = &self.rgb[self.rows - 1];
+        for ((sums, a), b) in self.sums.iter_mut().zip(&self.rgb[0]).zip(second) {
+            if self.halve {
+                sum_121(a, b, &mut self.vertical, sums);
+            } else {
+                sum_8(a, sums);
+            }
+        }
+        let [r, g, b] = &self.sums;
+        chroma(r, g, b, &mut cb[..self.chroma_width], &mut cr[..self.chroma_width]);
+    }
+}
+
+/// Splits interleaved pixels of `N` bytes into their first three components.
+#[multiversion(targets("x86_64+avx2", "x86_64+ssse3"))]
+fn split<const N: usize>(source: &[u8], c0: &mut [u8], c1: &mut [u8], c2: &mut [u8]) {
+    let pixels = source.as_chunks::<N>().0;
+    for (((pixel, c0), c1), c2) in pixels.iter().zip(c0).zip(c1).zip(c2) {
+        *c0 = pixel[0];
+        *c1 = pixel[1];
+        *c2 = pixel[2];
+    }
+}
+
+#[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+fn luma(r: &[u8], g: &[u8], b: &[u8], y: &mut [u8]) {
+    const OFFSET: i32 = (16 << BITS) + (1 << (BITS - 1));
+    for (((y, &r), &g), &b) in y.iter_mut().zip(r).zip(g).zip(b) {
+        let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
+        *y = ((r * Y_FROM_R + g * Y_FROM_G + b * Y_FROM_B + OFFSET) >> BITS) as u8;
+    }
+}
+
+/// Eight times the average of three columns (1-2-1) and two rows, at every second column.
+#[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+fn sum_121(row: &[u8], next: &[u8], vertical: &mut [i16], sums: &mut [i16]) {
+    let width = row.len();
+    // Shifted by one, so that the left neighbor of column `c` stands at `c`.
+    let (first, rest) = vertical.split_at_mut(1);
+    for ((v, &a), &b) in rest.iter_mut().zip(row).zip(next) {
+        *v = i16::from(a) + i16::from(b);
+    }
+    first[0] = rest[0];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let right = (2 * i + 2).min(width);
+        *sum = vertical[2 * i] + 2 * vertical[2 * i + 1] + vertical[right];
+    }
+}
+
+/// Eight times each value, so that every subsampling ends in the same kernel.
+fn sum_8(row: &[u8], sums: &mut [i16]) {
+    for (sum, &value) in sums.iter_mut().zip(row) {
+        *sum = 8 * i16::from(value);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+fn chroma(r: &[i16], g: &[i16], b: &[i16], cb: &mut [u8], cr: &mut [u8]) {
+    const SHIFT: u32 = BITS + 3; // The sums are eight times the average.
+    const OFFSET: i32 = (128 << SHIFT) + (1 << (SHIFT - 1));
+    for ((((cb, cr), &r), &g), &b) in cb.iter_mut().zip(cr).zip(r).zip(g).zip(b) {
+        let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
+        *cb = ((r * CB_FROM_R + g * CB_FROM_G + b * CB_FROM_B + OFFSET) >> SHIFT) as u8;
+        *cr = ((r * CR_FROM_R + g * CR_FROM_G + b * CR_FROM_B + OFFSET) >> SHIFT) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KG: f64 = 1.0 - KR - KB;
+
+    /// The slow, obvious twin: floating point, one pixel at a time.
+    fn reference(picture: &Picture, size: Size, subsampling: Subsampling) -> [Vec<f64>; 3] {
+        let (w, h) = (picture.size.width as i64, picture.size.height as i64);
+        let n = picture.format.bytes_per_pixel();
+        let rgb = |x: i64, y: i64| -> [f64; 3] {
+            let (x, y) = (x.clamp(0, w - 1), y.clamp(0, h - 1));
+            let at = (y * w + x) as usize * n;
+            let p = &picture.data[at..at + 3];
+            let p = if picture.format == PixelFormat::Bgrx8 { [p[2], p[1], p[0]] } else { [p[0], p[1], p[2]] };
+            p.map(f64::from)
+        };
+        let y_of = |[r, g, b]: [f64; 3]| KR * r + KG * g + KB * b;
+        let mut out = [vec![], vec![], vec![]];
+        for y in 0..i64::from(size.height) {
+            for x in 0..i64::from(size.width) {
+                out[0].push(16.0 + LUMA * y_of(rgb(x, y)));
+            }
+        }
+        let (sx, sy) = (subsampling.shift_x(), subsampling.shift_y());
+        for cy in 0..i64::from(size.height >> sy) {
+            for cx in 0..i64::from(size.width.div_ceil(1 << sx)) {
+                let mut sum = [0.0; 3];
+                for (dx, weight) in [(-1, 0.25), (0, 0.5), (1, 0.25)] {
+                    for row in 0..=sy {
+                        let (dx, weight) = if sx == 0 { (0, 1.0 / 3.0) } else { (dx, weight) };
+                        let x = ((cx << sx) + dx).min(i64::from(size.width) - 1);
+                        let p = rgb(x, (cy << sy) + i64::from(row));
+                        for (s, c) in sum.iter_mut().zip(p) {
+                            *s += c * weight / f64::from(sy + 1);
+                        }
+                    }
+                }
+                let y = y_of(sum);
+                out[1].push(128.0 + CHROMA * (sum[2] - y) / (2.0 * (1.0 - KB)));
+                out[2].push(128.0 + CHROMA * (sum[0] - y) / (2.0 * (1.0 - KR)));
+            }
+        }
+        out
+    }
+
+    fn convert(picture: &Picture, size: Size, subsampling: Subsampling) -> [Vec<u8>; 3] {
+        let (w, h) = (size.width as usize, size.height as usize);
+        let (cw, ch) = (w.div_ceil(1 << subsampling.shift_x()), h >> subsampling.shift_y());
+        let mut planes = [vec![0; w * h], vec![0; cw * ch], vec![0; cw * ch]];
+        let [y, cb, cr] = planes.each_mut();
+        yuv_from_rgb(picture, size, subsampling, [
+            PlaneMut { data: y, stride: w },
+            PlaneMut { data: cb, stride: cw },
+            PlaneMut { data: cr, stride: cw },
+        ]);
+        planes
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_slow_twin(
+            width in 1_u32..70,
+            height in 1_u32..70,
+            format in prop::sample::select(vec![PixelFormat::Rgb8, PixelFormat::Rgba8, PixelFormat::Bgrx8]),
+            subsampling in prop::sample::select(vec![
+                Subsampling::Yuv420, Subsampling::Yuv422, Subsampling::Yuv444,
+            ]),
+            seed in any::<u64>(),
+        ) {
+            let mut state = seed | 1;
+            let data = (0..width as usize * height as usize * format.bytes_per_pixel())
+                .map(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    state.to_le_bytes()[3]
+                })
+                .collect();
+            let picture = Picture { size: Size { width, height }, format, data };
+            let size = match subsampling {
+                Subsampling::Yuv444 => picture.size,
+                _ => Size { width: width.next_multiple_of(2), height: height.next_multiple_of(2) },
+            };
+            let fast = convert(&picture, size, subsampling);
+            let slow = reference(&picture, size, subsampling);
+            for (fast, slow) in fast.iter().zip(&slow) {
+                prop_assert_eq!(fast.len(), slow.len());
+                for (&fast, &slow) in fast.iter().zip(slow) {
+                    prop_assert!((f64::from(fast) - slow).abs() <= 0.51, "{} is not {}", fast, slow);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn known_colors() {
+        // BT.709 limited: white, black, gray and the three primaries at 8 bit.
+        for (rgb, yuv) in [
+            ([255, 255, 255], [235, 128, 128]),
+            ([0, 0, 0], [16, 128, 128]),
+            ([128, 128, 128], [126, 128, 128]),
+            ([255, 0, 0], [63, 102, 240]),
+            ([0, 255, 0], [173, 42, 26]),
+            ([0, 0, 255], [32, 240, 118]),
+        ] {
+            let size = Size { width: 2, height: 2 };
+            let picture = Picture { size, format: PixelFormat::Rgb8, data: rgb.repeat(4) };
+            let planes = convert(&picture, size, Subsampling::Yuv420);
+            assert_eq!(planes.map(|p| p[0]), yuv, "{rgb:?}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What the user asks for, as written.
+//!
+//! A [`Job`] is `job.json` as a value: everything optional is still open, paths are resolved
+//! against the job file, and nothing has been looked up on the page. [`Job::validate`] refuses what
+//! can never be rendered; what depends on the page is decided by the plan.
+//!
+//! A job file is read in three steps, each with its own module: HyperFrames' names become ours
+//! (`aliases`), the tree becomes values (`tree`), relative paths become resolved ones (`read`).
+
+mod address;
+mod aliases;
+mod error;
+mod model;
+mod plan;
+mod read;
+mod schema;
+mod tree;
+mod validate;
+mod values;
+mod words;
+
+pub use self::address::{Address, Entry};
+pub use self::error::JobError;
+pub use self::model::{Audio, Browser, Capture, Color, Job, Network, OptionValue, Timeouts, Video};
+pub(crate) use self::plan::{Circumstances, size_of};
+pub use self::plan::{CapturePlan, Plan, Route, VideoPlan};
+pub use self::schema::schema;
+pub use self::values::{Bitrate, FrameRange, ValueError};
+pub use self::words::{
+    CaptureFormat, CaptureMode, Codec, ColorMode, Container, OddSize, Quality, Sandbox, YuvFormat,
+};

@@ -1,0 +1,165 @@
+//! Values that are one of a few words.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The way a picture is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Codec {
+    /// H.264, which every player knows.
+    #[default]
+    H264,
+}
+
+/// Speed against size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// Fast, for a first look.
+    Draft,
+    /// Visually lossless for most content.
+    #[default]
+    Standard,
+    /// For masters, slower.
+    High,
+    /// Nothing is lost after the conversion to YUV.
+    Lossless,
+}
+
+/// How chroma is stored, in FFmpeg's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum YuvFormat {
+    /// Half the width and half the height.
+    #[default]
+    Yuv420p,
+    /// Half the width.
+    Yuv422p,
+    /// Full size.
+    Yuv444p,
+}
+
+/// What to do with an odd width or height that the pixel format cannot hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OddSize {
+    /// Refuse it.
+    #[default]
+    Error,
+    /// Repeat the last column or row.
+    Pad,
+}
+
+/// The dynamic range of the output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ColorMode {
+    /// What the composition's media call for.
+    #[default]
+    Auto,
+    /// BT.709.
+    Sdr,
+    /// BT.2020 with the PQ curve.
+    Hdr10,
+    /// BT.2020 with the HLG curve.
+    Hlg,
+}
+
+/// The way to take pixels from the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum CaptureMode {
+    /// The fastest that works with this browser and this page.
+    #[default]
+    Auto,
+    /// `HeadlessExperimental.beginFrame`; needs Chrome's headless shell.
+    BeginFrame,
+    /// `Page.captureScreenshot`; works with any Chrome.
+    Screenshot,
+}
+
+/// How the browser hands a picture over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptureFormat {
+    /// Lossless.
+    #[default]
+    Png,
+    /// Lossy, and cheaper to take.
+    Jpeg,
+}
+
+/// Whether Chrome confines its processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandbox {
+    /// On, except for root, whom Chrome's sandbox does not serve.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never: for compositions that you trust.
+    Off,
+}
+
+/// The kind of file that holds the streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Container {
+    /// MPEG-4 part 14.
+    Mp4,
+    /// `QuickTime`.
+    Mov,
+    /// Matroska.
+    Mkv,
+}
+
+impl Container {
+    /// Those that can be written, for messages.
+    pub(super) const EXTENSIONS: &str = ".mp4, .mov or .mkv";
+
+    /// The container that the extension of `path` stands for.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "mp4" => Some(Self::Mp4),
+            "mov" => Some(Self::Mov),
+            "mkv" => Some(Self::Mkv),
+            _ => None,
+        }
+    }
+
+    /// The muxer's name in FFmpeg.
+    pub const fn muxer(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mp4",
+            Self::Mov => "mov",
+            Self::Mkv => "matroska",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_follow_the_extension() {
+        let cases = [
+            ("a.mp4", Some(Container::Mp4)),
+            ("a.b.MKV", Some(Container::Mkv)),
+            ("mp4", None),
+            ("a.webm", None),
+        ];
+        for (path, container) in cases {
+            assert_eq!(Container::of(Path::new(path)), container, "{path}");
+        }
+    }
+}

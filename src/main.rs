@@ -1,0 +1,126 @@
+//! The program: arguments, signals, what is shown, exit code.
+
+mod cli;
+mod terminal;
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use pagereel::job::{JobError, schema};
+use pagereel::{CancelToken, Engine, Error, Report, doctor};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command, RenderArgs, ReportTo};
+use crate::terminal::{Style, Terminal};
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("PAGEREEL_LOG").unwrap_or_else(|_| "error".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+
+    let cli = Cli::parse();
+    let style = match &cli.render {
+        Some(args) if args.json => Style::Json,
+        Some(args) if args.quiet => Style::Quiet,
+        _ => Style::Human,
+    };
+    let mut terminal = Terminal::new(style);
+    let result = match (&cli.command, &cli.render) {
+        (Some(Command::Doctor), _) => examine(),
+        (Some(Command::Schema), _) => print(&schema()),
+        (Some(Command::Plan(args)), _) => plan(args, &mut terminal),
+        (None, Some(args)) => render(args, &mut terminal),
+        (None, None) => unreachable!("clap asks for one of them"),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.error(&error, exit_code(&error));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// 1 the render failed, 2 job or arguments invalid, 3 environment, 130 interrupted.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<Error>() {
+        Some(error) => error.exit_code(),
+        None if error.is::<JobError>() || error.is::<BadArguments>() => 2,
+        None => 1,
+    }
+}
+
+/// Marks errors that come from what was typed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadArguments(String);
+
+fn read_job(args: &RenderArgs) -> Result<pagereel::Job> {
+    args.job().map_err(|e| match e.downcast::<JobError>() {
+        Ok(job) => job.into(),
+        Err(other) => BadArguments(format!("{other:#}")).into(),
+    })
+}
+
+fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
+    let job = read_job(args)?;
+    let cancel = cancel_on_signals()?;
+    let report = Engine::new().render(&job, terminal, &cancel)?;
+    terminal.done(&report);
+    match &args.report {
+        None => Ok(()),
+        Some(ReportTo::Stdout) => print(&pretty(&report)?),
+        Some(ReportTo::File(path)) => fs::write(path, pretty(&report)?)
+            .with_context(|| format!("cannot write the report to {}", path.display())),
+    }
+}
+
+fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
+    let job = read_job(args)?;
+    let (plan, warnings) = Engine::new().plan(&job, &cancel_on_signals()?)?;
+    warnings.iter().for_each(|warning| terminal.warning(warning));
+    print(&(serde_json::to_string_pretty(&plan)? + "\n"))
+}
+
+fn examine() -> Result<()> {
+    let checkup = doctor::examine();
+    print(&checkup.to_string())?;
+    if checkup.is_able() {
+        Ok(())
+    } else {
+        Err(Error::Unable.into())
+    }
+}
+
+fn pretty(report: &Report) -> Result<String> {
+    Ok(serde_json::to_string_pretty(report)? + "\n")
+}
+
+/// Data goes to standard output; a reader that has gone away is not an error.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The first Ctrl-C (or SIGTERM) cancels, the second ends the program at once.
+///
+/// Even then no browser is left: each ends itself when our end of its pipe closes.
+fn cancel_on_signals() -> Result<CancelToken> {
+    static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    let token = CancelToken::new();
+    let cancel = token.clone();
+    ctrlc::set_handler(move || {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            #[expect(clippy::exit, reason = "asked for twice")]
+            std::process::exit(130);
+        }
+        cancel.cancel();
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(token)
+}

@@ -1,0 +1,217 @@
+//! The page runtime, and our side of it.
+//!
+//! The runtime is plain JavaScript in `runtime/`, joined into one script by `build.rs` and run
+//! before any script of the page. It owns the page's clock and randomness, seeks every kind of
+//! animation, and says what the composition declares and when it is ready. This module loads a
+//! composition with it and reads its answers.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::browser::{BrowserError, Page, cdp};
+use crate::report::Warning;
+use crate::time::{FrameIndex, FrameRate};
+
+/// The joined script.
+const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
+
+/// How often readiness is asked for.
+const POLL: Duration = Duration::from_millis(15);
+
+/// A number that JSON cannot always carry: NaN and infinities come as text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number(pub f64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Number(f64),
+            Text(String),
+        }
+        Ok(Self(match Raw::deserialize(deserializer)? {
+            Raw::Number(number) => number,
+            Raw::Text(text) if text == "Infinity" => f64::INFINITY,
+            Raw::Text(text) if text == "-Infinity" => f64::NEG_INFINITY,
+            Raw::Text(_) => f64::NAN,
+        }))
+    }
+}
+
+/// What the composition declares about itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Description {
+    pub width: Option<Number>,
+    pub height: Option<Number>,
+    /// Seconds.
+    pub duration: Option<Number>,
+    /// Where the duration was found, such as `root` or `timeline`.
+    pub duration_source: Option<String>,
+    /// Whether something that repeats for ever was found.
+    pub infinite: bool,
+    /// `data-fps` as written.
+    pub fps: Option<String>,
+    pub root_id: Option<String>,
+    pub media: Vec<Media>,
+    pub warnings: Vec<RuntimeWarning>,
+}
+
+/// An `<audio>` or `<video>` of the page.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Media {
+    pub tag: String,
+    pub src: Option<String>,
+}
+
+/// Something the runtime noticed.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RuntimeWarning {
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    ready: bool,
+    loaded: bool,
+    #[serde(default)]
+    waiting: Vec<String>,
+    #[serde(default)]
+    warnings: Vec<RuntimeWarning>,
+}
+
+/// What a page is loaded with.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadOptions {
+    pub url: String,
+    pub seed: u64,
+    pub variables: serde_json::Map<String, serde_json::Value>,
+    /// Until the document and what it loads are there.
+    pub navigation_timeout: Duration,
+    /// From then until it is ready.
+    pub ready_timeout: Duration,
+    /// For single commands.
+    pub call_timeout: Duration,
+}
+
+/// Why a composition could not be loaded.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// The browser failed.
+    Browser(BrowserError),
+    /// There is no such page, or it never becomes ready.
+    Page(String),
+}
+
+impl From<BrowserError> for LoadError {
+    fn from(error: BrowserError) -> Self {
+        Self::Browser(error)
+    }
+}
+
+#[derive(Serialize)]
+struct Config<'a> {
+    seed: u64,
+    variables: &'a serde_json::Map<String, serde_json::Value>,
+}
+
+/// Puts the runtime in front of everything that the page will run.
+pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), BrowserError> {
+    let config = Config { seed: options.seed, variables: &options.variables };
+    let config = serde_json::to_string(&config).expect("variables are JSON");
+    let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");
+    page.inject(script, options.call_timeout)
+}
+
+/// Navigates to the composition and waits until it is ready to be seeked.
+///
+/// `tick` runs between two looks at the page: under begin-frame control nothing moves without it.
+pub(crate) fn load(
+    page: &mut Page,
+    options: &LoadOptions,
+    tick: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
+) -> Result<Vec<Warning>, LoadError> {
+    if let Some(text) = page.navigate(&options.url, options.navigation_timeout)? {
+        return Err(LoadError::Page(format!("cannot open {}: {text}", options.url)));
+    }
+    let start = Instant::now();
+    let mut loaded_at = None;
+    loop {
+        let status: Option<Status> =
+            page.evaluate("globalThis.__pagereel?.status() ?? null", options.call_timeout)?;
+        if let Some(code) = page.log.document_status.filter(|&code| code >= 400) {
+            let url = &options.url;
+            return Err(LoadError::Page(format!("cannot open {url}: HTTP status {code}")));
+        }
+        if let Some(status) = status {
+            if status.ready {
+                return Ok(status.warnings.into_iter().map(Warning::from).collect());
+            }
+            let now = Instant::now();
+            if status.loaded {
+                loaded_at.get_or_insert(now);
+            }
+            let (since, timeout) = match loaded_at {
+                Some(loaded_at) => (loaded_at, options.ready_timeout),
+                None => (start, options.navigation_timeout),
+            };
+            if now.duration_since(since) > timeout {
+                return give_up(page, options, &status, timeout);
+            }
+        } else if start.elapsed() > options.navigation_timeout {
+            let seconds = options.navigation_timeout.as_secs_f64();
+            return Err(LoadError::Page(format!(
+                "{} did not open within {seconds} s",
+                options.url
+            )));
+        }
+        tick(page)?;
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Goes on without what is missing, if the page can be rendered without it.
+fn give_up(
+    page: &mut Page,
+    options: &LoadOptions,
+    status: &Status,
+    timeout: Duration,
+) -> Result<Vec<Warning>, LoadError> {
+    let after: Status = page.evaluate(
+        "globalThis.__pagereel.giveUp(), globalThis.__pagereel.status()",
+        options.call_timeout,
+    )?;
+    if after.ready {
+        return Ok(after.warnings.into_iter().map(Warning::from).collect());
+    }
+    let what = if status.waiting.is_empty() { &after.waiting } else { &status.waiting };
+    Err(LoadError::Page(format!(
+        "the page is not ready after {} s; still waiting for {}",
+        timeout.as_secs_f64(),
+        if what.is_empty() { "its own scripts".into() } else { what.join(", ") }
+    )))
+}
+
+/// Asks for what the composition declares.
+pub(crate) fn describe(page: &mut Page, timeout: Duration) -> Result<Description, BrowserError> {
+    page.evaluate("globalThis.__pagereel.describe()", timeout)
+}
+
+/// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
+pub(crate) fn seek(
+    page: &mut Page,
+    index: FrameIndex,
+    rate: FrameRate,
+    timeout: Duration,
+) -> Result<(), BrowserError> {
+    let expression = format!("__pagereel.seek({},{},{})", index.0, rate.num, rate.den);
+    page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
+}
+
+/// The browser's protocol for a picture of the page, for `capture`.
+pub(crate) use cdp::{HeadlessExperimental, Page as PageDomain};

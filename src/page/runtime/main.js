@@ -1,0 +1,268 @@
+// The runtime's face towards the engine: `window.__pagereel`.
+//
+// One step shows one frame: timers up to the frame's time, GSAP, the page's own seek, clips,
+// animations, frame callbacks. A step is synchronous as long as no page code ran that may have left
+// promises behind. A seek forward visits every frame in between that can change the outcome, and no
+// other; so a session that renders every third frame shows what one that renders all would show.
+//
+// A seek backwards places everything that depends on time alone. Timers and frame callbacks cannot
+// be undone: those that ran do not run again. A seek to the frame already shown places everything
+// once more and runs no page callback.
+
+import { config, defineHidden, roundTrip } from "./natives.js";
+import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
+import { reseed } from "./random.js";
+import { applyClips, clipsEnd, findRoot, numberAttribute } from "./clips.js";
+import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
+import { applyGsap, findGsap, forgetStops, gsapRewinds, gsapVersion, nextGsapStop, restGsap, timelineDuration } from "./gsap.js";
+import { applyPlayers, offerVariables, pagePlayer, seekPage } from "./adapters.js";
+import { jsonNumber, listMedia } from "./media.js";
+import { noticeMutations, settleImages } from "./resources.js";
+import { declaresTransitions } from "./assets.js";
+import { documentStatus, preroll, stopWaiting, warningList } from "./readiness.js";
+
+/** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
+const MAX_ROUNDS = 16;
+
+let transitions = null;
+
+/** Runtimes of this window and of the same-origin frames below it, parents first. */
+function runtimes() {
+  const found = [agent];
+  for (let at = 0; at < window.length; at++) {
+    try {
+      const child = window[at].__pagereel;
+      if (child) found.push(...child.agents());
+    } catch {
+      // A frame of another origin has a clock of its own.
+    }
+  }
+  return found;
+}
+
+/** First moment in seconds after `seconds` that this document has to visit. */
+function nextStop(seconds) {
+  findGsap();
+  restGsap();
+  transitions ??= declaresTransitions();
+  if (pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents()) return seconds;
+  return nextGsapStop(seconds);
+}
+
+function place(seconds) {
+  noticeMutations();
+  applyClips(seconds);
+  findAnimations(clock.now);
+  return applyAnimations(clock.now);
+}
+
+// Whatever page callbacks led to: promises, timers without delay, events, new animations.
+async function calmDown(seconds) {
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    await roundTrip();
+    await runTimers(clock.now);
+    const heard = place(seconds);
+    if (!heard && !hasDueTimer(clock.now)) break;
+  }
+  forgetStops();
+}
+
+function finishStep(seconds, flush, called) {
+  applyPlayers(seconds);
+  const heard = place(seconds);
+  restGsap();
+  const ran = flush ? flushFrameCallbacks() : 0;
+  return heard || called || ran > 0 ? calmDown(seconds) : undefined;
+}
+
+/** Shows the frame at `ms` in this document. Returns a promise only if it has to wait. */
+function step(index, ms, flush) {
+  const seconds = ms / 1000;
+  reseed(index);
+  const show = () => {
+    clock.now = ms;
+    const called = applyGsap(seconds, pagePlayer() !== null);
+    const waits = seekPage(seconds);
+    if (waits.length === 0) return finishStep(seconds, flush, called);
+    return Promise.all(waits).then(() => finishStep(seconds, flush, called));
+  };
+  if (!flush || !hasDueTimer(ms)) return show();
+  return runTimers(ms).then(() => {
+    forgetStops();
+    return show();
+  });
+}
+
+const agent = {
+  now: () => clock.now,
+  hold: holdTimers,
+  release: releaseTimers,
+  prerolling: () => preroll.running,
+  nextStop,
+  step,
+  settleImages: () => {
+    noticeMutations();
+    return settleImages();
+  },
+};
+
+// Calls in turn, without a promise as long as none of them returns one.
+function inTurn(list, call, at = 0) {
+  for (; at < list.length; at++) {
+    const result = call(list[at]);
+    if (result) {
+      const next = at + 1;
+      return result.then(() => inTurn(list, call, next));
+    }
+  }
+  return undefined;
+}
+
+/** The frame shown last; -1 before the first. */
+let shown = { index: -1, num: 0, den: 1 };
+
+function frameMs(index, num, den) {
+  return (index * den * 1000) / num;
+}
+
+function walk(index, target, num, den) {
+  for (;;) {
+    if (index < target) {
+      const before = frameMs(index - 1, num, den) / 1000;
+      const stop = index === 0 ? 0 : Math.min(...runtimes().map((each) => each.nextStop(before)));
+      index = Math.min(target, Math.max(index, Math.ceil((stop * num) / den - 1e-9)));
+    }
+    const ms = frameMs(index, num, den);
+    const at = index;
+    const pending = inTurn(runtimes(), (each) => each.step(at, ms, true));
+    shown = { index, num, den };
+    if (pending) return pending.then(() => (at < target ? walk(at + 1, target, num, den) : undefined));
+    if (index === target) return undefined;
+    index += 1;
+  }
+}
+
+function showFrame(index, num, den) {
+  const sameRate = shown.num * den === num * shown.den;
+  const from = sameRate || shown.index < 0 ? shown.index : Math.floor((shown.index * shown.den * num) / (shown.num * den) + 1e-9);
+  if (index > from) return walk(from + 1, index, num, den);
+  const ms = frameMs(index, num, den);
+  const again = index === from;
+  shown = { index, num, den };
+  const all = runtimes();
+  const pending = inTurn(all, (each) => each.step(index, ms, false));
+  if (again) return pending;
+  const flush = () => inTurn(all, (each) => each.flushOnce(ms / 1000));
+  return pending ? pending.then(flush) : flush();
+}
+
+agent.flushOnce = (seconds) => (flushFrameCallbacks() > 0 ? calmDown(seconds) : undefined);
+
+let seeking = null;
+
+/**
+ * Shows frame `index` of `num / den` frames per second.
+ * @returns {Promise<void>|undefined} a promise if the frame has to wait for something
+ */
+function seek(index, num, den) {
+  if (seeking) return seeking.then(() => seek(index, num, den));
+  const all = runtimes();
+  const prerolls = all.map((each) => each.prerolling()).filter(Boolean);
+  if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
+
+  all.forEach((each) => each.hold());
+  const release = () => {
+    seeking = null;
+    all.forEach((each) => each.release());
+  };
+  let pending;
+  try {
+    pending = showFrame(index, num, den) ?? inTurn(all, (each) => each.settleImages());
+  } catch (error) {
+    release();
+    throw error;
+  }
+  if (!pending) {
+    release();
+    return undefined;
+  }
+  const result = pending.then(() => inTurn(runtimes(), (each) => each.settleImages())).then(() => undefined);
+  seeking = result.then(release, release);
+  return result;
+}
+
+function children() {
+  const found = [];
+  for (let at = 0; at < window.length; at++) {
+    try {
+      if (window[at].__pagereel) found.push(window[at].__pagereel);
+    } catch {
+      // A frame of another origin is the browser's own business.
+    }
+  }
+  return found;
+}
+
+function status() {
+  const own = documentStatus();
+  for (const child of children()) {
+    const theirs = child.status();
+    own.ready &&= theirs.ready;
+    own.loaded &&= theirs.loaded;
+    own.waiting.push(...theirs.waiting);
+    own.stalled ||= theirs.stalled;
+  }
+  return { ...own, prerollMs: preroll.usedMs, warnings: allWarnings() };
+}
+
+function allWarnings() {
+  return children().reduce((list, child) => list.concat(child.describe().warnings), warningList());
+}
+
+function giveUp() {
+  stopWaiting();
+  for (const child of children()) child.giveUp();
+}
+
+function findDuration(root) {
+  const player = window.__hf?.duration;
+  if (player !== undefined && player !== null) return { duration: Number(player), source: "hf" };
+  const declared = numberAttribute(root, "data-duration");
+  if (declared !== null) return { duration: declared, source: "root" };
+  const timeline = timelineDuration();
+  if (timeline !== null && timeline !== Infinity) return { duration: timeline, source: "timeline" };
+  const clips = clipsEnd();
+  if (clips !== null) return { duration: clips, source: "clips" };
+  const { end, endless } = animationsEnd();
+  if (end !== null) return { duration: end, source: "animations" };
+  return { duration: null, source: null, infinite: endless || timeline === Infinity };
+}
+
+function describe() {
+  noticeMutations();
+  const root = findRoot();
+  const steps = runtimes().some((each) => each.nextStop(0) === 0);
+  const { duration, source, infinite = false } = findDuration(root);
+  const media = listMedia();
+  return {
+    width: jsonNumber(numberAttribute(root, "data-width")),
+    height: jsonNumber(numberAttribute(root, "data-height")),
+    duration: jsonNumber(duration),
+    durationSource: source,
+    infinite,
+    fps: root?.getAttribute("data-fps") ?? null,
+    rootId: root?.getAttribute("data-composition-id") ?? null,
+    rootTag: root?.localName ?? null,
+    gsapVersion: gsapVersion(),
+    hasPlayer: pagePlayer() !== null,
+    steps,
+    rewindable: !steps && gsapRewinds(),
+    media,
+    hasVideo: media.some(({ tag }) => tag === "video"),
+    hasAudio: media.some(({ tag }) => tag === "audio"),
+    warnings: allWarnings(),
+  };
+}
+
+offerVariables(config.variables);
+defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, agents: runtimes, agent }));

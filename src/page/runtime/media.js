@@ -1,0 +1,42 @@
+// Audio and video elements: silent, still, and listed.
+//
+// Sound is mixed and video is decoded by the engine. The browser's player never runs, so that it
+// neither takes time nor shows a picture of its own choosing; `play()` succeeds, since scripts wait
+// for it.
+
+import { native, nativeMethod, override } from "./natives.js";
+import { numberAttribute } from "./clips.js";
+
+const pause = nativeMethod(window.HTMLMediaElement?.prototype, "pause");
+
+override(window.HTMLMediaElement?.prototype, {
+  play() {
+    return Promise.resolve();
+  },
+  set autoplay(value) {},
+});
+
+native.listen(window, "play", (event) => pause(event.target), true);
+
+/** Stops an element that is about to begin by itself. */
+export function silence(element) {
+  if (element.hasAttribute("autoplay")) element.removeAttribute("autoplay");
+  pause(element);
+}
+
+/** Numbers that JSON has no word for become "NaN", "Infinity" and "-Infinity". */
+export function jsonNumber(value) {
+  if (value === null || value === undefined) return null;
+  return Number.isFinite(value) ? value : String(Number(value));
+}
+
+/** @returns {{tag: string, id: string|null, src: string|null, start: number|string|null, duration: number|string|null}[]} */
+export function listMedia() {
+  return Array.from(document.querySelectorAll("audio, video"), (element) => ({
+    tag: element.localName,
+    id: element.id || null,
+    src: element.currentSrc || element.src || element.querySelector("source")?.src || null,
+    start: jsonNumber(numberAttribute(element, "data-start")),
+    duration: jsonNumber(numberAttribute(element, "data-duration")),
+  }));
+}

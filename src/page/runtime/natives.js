@@ -1,0 +1,115 @@
+// The browser's own functions, taken before any page script can replace them.
+//
+// Everything the runtime needs later goes through `native`: a page may patch a global for its own
+// ends, and the clock must neither run through that patch nor be seen by it. The script runs in
+// every document, about:blank included, so nothing here may assume a root element or a body.
+
+/** Own property descriptor of `name` on `owner` or on the nearest prototype that has it. */
+export function findDescriptor(owner, name) {
+  for (let object = owner; object; object = Object.getPrototypeOf(object)) {
+    const descriptor = Object.getOwnPropertyDescriptor(object, name);
+    if (descriptor) return descriptor;
+  }
+  return undefined;
+}
+
+/** Getter of `name` on `prototype`, callable with the object as its argument. */
+export function nativeGetter(prototype, name) {
+  const get = prototype && findDescriptor(prototype, name)?.get;
+  return get ? (object) => Reflect.apply(get, object, []) : () => undefined;
+}
+
+/** Setter of `name` on `prototype`, callable with the object and the value. */
+export function nativeSetter(prototype, name) {
+  const set = prototype && findDescriptor(prototype, name)?.set;
+  return set ? (object, value) => Reflect.apply(set, object, [value]) : () => undefined;
+}
+
+/** Method `name` of `prototype`, callable with the object before its arguments. */
+export function nativeMethod(prototype, name) {
+  const method = prototype?.[name];
+  return method ? (object, ...rest) => Reflect.apply(method, object, rest) : () => undefined;
+}
+
+/**
+ * Replaces existing members of `owner` by those of `members`, a literal of methods and accessors.
+ * Descriptors keep their flags and functions their length, so the page sees what it would expect;
+ * a member that this browser lacks stays lacking.
+ */
+export function override(owner, members) {
+  if (!owner) return;
+  for (const name of Object.getOwnPropertyNames(members)) {
+    const old = findDescriptor(owner, name);
+    if (!old) continue;
+    const fresh = Object.getOwnPropertyDescriptor(members, name);
+    const flags = { configurable: true, enumerable: old.enumerable };
+    if ("value" in fresh) {
+      Object.defineProperty(fresh.value, "length", { value: old.value.length, configurable: true });
+      Object.defineProperty(owner, name, { ...flags, writable: true, value: fresh.value });
+    } else {
+      Object.defineProperty(owner, name, { ...flags, get: fresh.get ?? old.get, set: fresh.set ?? old.set });
+    }
+  }
+}
+
+/** Defines `name` on `owner` so that enumeration does not find it. */
+export function defineHidden(owner, name, value) {
+  Object.defineProperty(owner, name, { value, configurable: true, writable: true, enumerable: false });
+}
+
+export const native = {
+  Date: window.Date,
+  Map: window.Map,
+  Image: window.Image,
+  MutationObserver: window.MutationObserver,
+  eval: window.eval,
+  now: performance.now.bind(performance),
+  reportError: window.reportError?.bind(window) ?? ((error) => console.error(error)),
+  getComputedStyle: window.getComputedStyle.bind(window),
+  listen: nativeMethod(EventTarget.prototype, "addEventListener"),
+  dispatch: nativeMethod(EventTarget.prototype, "dispatchEvent"),
+};
+
+/** Runs page code; its error is reported like any uncaught one and goes no further. */
+export function guarded(call) {
+  try {
+    return call();
+  } catch (error) {
+    native.reportError(error);
+    return undefined;
+  }
+}
+
+/** What the engine passed in ahead of the runtime; the page never sees it. */
+export const config = takeConfig();
+
+function takeConfig() {
+  const given = window.__pagereelConfig ?? {};
+  delete window.__pagereelConfig;
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {} };
+}
+
+/** The runtime of the same-origin window around this one, if there is one. */
+export function parentRuntime() {
+  try {
+    return window.parent === window ? undefined : window.parent.__pagereel;
+  } catch {
+    return undefined;
+  }
+}
+
+const wakes = [];
+const channel = new MessageChannel();
+channel.port1.onmessage = () => wakes.shift()?.();
+const postWake = channel.port2.postMessage.bind(channel.port2);
+
+/** Runs `task` as a task of its own: microtasks that are queued now run first. */
+export function queueTask(task) {
+  wakes.push(task);
+  postWake(0);
+}
+
+/** Lets the real event loop go round once, so that promise continuations catch up. */
+export function roundTrip() {
+  return new Promise(queueTask);
+}

@@ -1,0 +1,188 @@
+// When the page is ready for its first frame, and what it still waits for.
+//
+// `status` is polled and looks at the page afresh each time. Nothing here gives up by the clock:
+// deadlines are the engine's, which calls `giveUp` and gets what was missing as warnings.
+//
+// Preroll: some pages declare their timeline from a timer or a frame callback, which virtual time
+// holds back. When the page is loaded, nothing is under way and what it declares is missing, time is
+// taken off its timers in steps of 1/60 s until the declaration is there. The clock stays at 0
+// meanwhile, so frame 0 is at time 0 and pending timers keep what remains of their delay.
+
+import { native, roundTrip } from "./natives.js";
+import { clock, elapse, flushFrameCallbacks, holdTimers, pendingFrameCallbacks, releaseTimers, runTimers, untilNextTimer } from "./clock.js";
+import { clipsEnd, compositionWarnings, findRoot, numberAttribute } from "./clips.js";
+import { animationsEnd, applyAnimations, findAnimations } from "./animations.js";
+import { noteHandlerAttributes } from "./animation_events.js";
+import { findGsap, pauseTimelines, registeredTimelines, restGsap } from "./gsap.js";
+import { noticeMutations, outstandingTexts, pendingImages, pendingStylesheets, resourceWarningList, warnOnce } from "./resources.js";
+import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
+
+const PREROLL_STEP_MS = 1000 / 60;
+const PREROLL_MAX_MS = 20000;
+const PREROLL_MAX_FLUSHES = 120;
+/** Real time without any activity after which an optional timeline is no longer expected. */
+const QUIET_MS = 1000;
+
+let settled = false;
+let quietSince = null;
+let tailwind = null;
+
+/** `running` is a promise while time is being taken off. */
+export const preroll = { running: null, usedMs: 0, flushes: 0, exhausted: false };
+
+/** @typedef {{code: string, message: string}} Wait */
+
+function hasOtherDuration() {
+  return window.__hf?.duration > 0 || numberAttribute(findRoot(), "data-duration") > 0 || clipsEnd() !== null || animationsEnd().end !== null;
+}
+
+// A page with GSAP is taken to register timelines unless all its scripts can be read and none does.
+function mayRegisterTimelines() {
+  if (window.__timelines) return true;
+  if (!window.gsap) return false;
+  if (!hasOtherDuration()) return true;
+  return Array.from(document.scripts).some((script) => (script.src ? !/gsap/i.test(script.src) : script.text.includes("__timelines")));
+}
+
+function missingTimelines() {
+  if (window.__hf?.duration > 0 || !mayRegisterTimelines()) return [];
+  const all = registeredTimelines();
+  if (Array.isArray(window.__timelines) && all.length > 0) return [];
+  const known = new Set(all.map(({ key }) => key));
+  const root = findRoot();
+  const missing = [];
+  for (const element of document.querySelectorAll("[data-composition-id]:not([data-no-timeline])")) {
+    const id = element.getAttribute("data-composition-id");
+    if (known.has(id)) continue;
+    // A lone timeline under another key is the root's.
+    if (element === root && all.length === 1) continue;
+    missing.push({ code: "timeline_missing", message: `window.__timelines["${id}"]` });
+  }
+  return missing;
+}
+
+/** @returns {Wait[]} what the page itself declares and has not brought yet */
+function missingDeclarations() {
+  const missing = [];
+  if (window.__renderReady === false) missing.push({ code: "render_not_ready", message: "window.__renderReady" });
+  if (window.__hf && !(window.__hf.duration > 0)) missing.push({ code: "hf_missing", message: "window.__hf.duration" });
+  if (typeof window.__tailwindReady?.then === "function") {
+    if (tailwind?.promise !== window.__tailwindReady) {
+      const state = (tailwind = { promise: window.__tailwindReady, done: false });
+      state.promise.then(
+        () => (state.done = true),
+        () => {
+          state.done = true;
+          warnOnce("tailwind_failed", "window.__tailwindReady was rejected");
+        },
+      );
+    }
+    if (!tailwind.done) missing.push({ code: "tailwind_missing", message: "window.__tailwindReady" });
+  }
+  return missing.concat(missingTimelines());
+}
+
+function pendingResources() {
+  const waits = [];
+  const add = (code, messages) => messages.forEach((message) => waits.push({ code, message }));
+  if (document.readyState !== "complete") add("document_pending", [`document (${document.readyState})`]);
+  add("stylesheet_pending", pendingStylesheets().map((address) => `stylesheet ${address}`));
+  add("image_pending", pendingImages().map((address) => `image ${address}`));
+  add("request_pending", outstandingTexts());
+  return waits;
+}
+
+async function runPreroll() {
+  holdTimers();
+  try {
+    while (!settled && missingDeclarations().length > 0 && outstandingTexts().length === 0) {
+      restGsap();
+      const next = untilNextTimer();
+      const frames = pendingFrameCallbacks() > 0 && preroll.flushes < PREROLL_MAX_FLUSHES;
+      const step = frames ? PREROLL_STEP_MS : next;
+      if (step === null || preroll.usedMs + step > PREROLL_MAX_MS) {
+        preroll.exhausted = true;
+        return;
+      }
+      preroll.usedMs += step;
+      elapse(step);
+      await runTimers(clock.now);
+      if (frames) {
+        preroll.flushes += 1;
+        flushFrameCallbacks();
+        await roundTrip();
+        await runTimers(clock.now);
+      }
+      findGsap();
+      pauseTimelines();
+      noticeMutations();
+    }
+  } finally {
+    releaseTimers();
+  }
+}
+
+function isQuiet(active) {
+  const now = native.now();
+  if (active || quietSince === null) quietSince = now;
+  return now - quietSince >= QUIET_MS;
+}
+
+/** What is awaited now. Starts whatever has to be started for it to come. */
+function look() {
+  noticeMutations();
+  findGsap();
+  pauseTimelines();
+  restGsap();
+  findAnimations(clock.now);
+
+  const waits = pendingResources();
+  if (document.readyState === "complete" && pendingStylesheets().length === 0) {
+    if (!assetsBegan()) beginAssets();
+    decodeImages();
+    const loading = fontsLoading();
+    const assets = pendingAssets();
+    assets.forEach((message) => waits.push({ code: message.startsWith("font") ? "font_pending" : "image_pending", message }));
+    if (loading && assets.length === 0) waits.push({ code: "font_pending", message: "document.fonts" });
+  }
+
+  const missing = missingDeclarations();
+  const idle = waits.length === 0 && !preroll.running;
+  if (missing.length > 0 && idle && !preroll.exhausted) {
+    preroll.running = runPreroll().finally(() => (preroll.running = null));
+  }
+  const quiet = isQuiet(missing.length === 0 || !idle || !preroll.exhausted);
+  const stalled = missing.length > 0 && quiet;
+  if (stalled && hasOtherDuration() && missing.every(({ code }) => code === "timeline_missing")) {
+    missing.forEach(({ code, message }) => warnOnce(code, `not registered: ${message}`));
+    return { waits, stalled: false };
+  }
+  return { waits: waits.concat(missing), stalled };
+}
+
+function settleDocument() {
+  settled = true;
+  noteHandlerAttributes();
+  findAnimations(clock.now);
+  applyAnimations(clock.now);
+}
+
+export function warningList() {
+  return [...compositionWarnings(), ...resourceWarningList()];
+}
+
+/** Where this document stands; frames below it are added by the caller. */
+export function documentStatus() {
+  const loaded = document.readyState === "complete";
+  if (settled) return { ready: true, loaded, stalled: false, waiting: [] };
+  const { waits, stalled } = look();
+  if (waits.length === 0) settleDocument();
+  return { ready: settled, loaded, stalled, waiting: waits.map(({ message }) => message) };
+}
+
+/** Stops waiting: what is missing becomes a warning, and the page counts as ready. */
+export function stopWaiting() {
+  if (settled) return;
+  for (const { code, message } of look().waits) warnOnce(code, `gave up waiting for ${message}`);
+  settleDocument();
+}

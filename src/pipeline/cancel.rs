@@ -1,0 +1,35 @@
+//! Asking a render to stop, from any thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Asks a render to stop. Cheap to clone; every clone is the same request.
+#[derive(Clone, Debug, Default)]
+pub struct CancelToken {
+    flag: Arc<AtomicBool>,
+    /// Cancelled with this one, but not the other way round.
+    parent: Option<Arc<AtomicBool>>,
+}
+
+impl CancelToken {
+    /// A token that nobody has cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for the stop. The render returns as soon as it notices, within a fraction of a second.
+    pub fn cancel(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop was asked for.
+    pub fn is_cancelled(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+            || self.parent.as_ref().is_some_and(|parent| parent.load(Ordering::Relaxed))
+    }
+
+    /// A token that is cancelled with this one, and can be cancelled alone.
+    pub(crate) fn child(&self) -> Self {
+        Self { flag: Arc::default(), parent: Some(Arc::clone(&self.flag)) }
+    }
+}

@@ -1,0 +1,283 @@
+//! The one way a frame travels: source, queue, sink.
+//!
+//! Knows neither Chrome nor libav. Sessions render frames out of order, the queue restores the
+//! order, and the sink sees every frame exactly once.
+
+mod cancel;
+mod queue;
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+pub use self::cancel::CancelToken;
+pub use self::queue::{FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, StreamInfo};
+use crate::time::FrameIndex;
+
+/// How often a session is started again for one frame before the render fails.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Renders frames. One per session.
+///
+/// A picture must depend on its index alone, never on which frames came before: a retried frame
+/// comes from a fresh source, and another number of sessions deals the frames differently.
+pub trait FrameSource {
+    /// How many frames may be submitted and not yet collected, at least 1.
+    ///
+    /// With 2, the source draws the next frame while the caller still reads the last one.
+    fn depth(&self) -> usize {
+        1
+    }
+
+    /// Asks for one frame. The indices that one source gets rise.
+    fn submit(&mut self, index: FrameIndex) -> Result<()>;
+
+    /// Waits for the frame that was submitted first of those not yet collected.
+    fn collect(&mut self) -> Result<Frame>;
+}
+
+/// Opens a source on the thread that will use it.
+pub trait OpenSource: Sync {
+    /// Opens the source of one session. Called again when that session's source has failed.
+    fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>>;
+}
+
+/// Takes frames in presentation order.
+///
+/// The calls are `write* finish`. A sink dropped without `finish` discards what it has written.
+pub trait FrameSink: Send {
+    /// Takes the next frame. Its index is one more than that of the frame before.
+    fn write(&mut self, frame: Frame) -> Result<()>;
+
+    /// Flushes, completes the output and gives it its final name.
+    fn finish(self: Box<Self>) -> Result<Artifact>;
+}
+
+/// What a finished sink leaves behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// The file, where there is one.
+    pub path: Option<PathBuf>,
+    /// Frames written.
+    pub frames: u64,
+    /// Bytes written, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// A digest of all frames, from sinks that make one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// What the file says when it is read back, from sinks that do so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<serde_json::Value>,
+}
+
+/// How frames are dealt to sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Lanes {
+    /// Sources that render at the same time.
+    pub sessions: NonZeroUsize,
+    /// Frames that may be in flight between the first ticket and the sink.
+    pub window: NonZeroUsize,
+}
+
+/// What happened on the way, for the report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames delivered by each session.
+    pub delivered: Vec<u64>,
+    /// Sources of each session that failed and were opened again.
+    pub reopened: Vec<u64>,
+}
+
+/// Renders every frame of `stream` and writes it to `sink` in order.
+///
+/// The sink runs on the calling thread, the sessions on a pool of their own. `written` hears the
+/// number of frames written, after each. The sink is left unfinished: finishing it is a stage of
+/// its own, which the caller wants to see begin.
+pub fn run(
+    stream: &StreamInfo,
+    lanes: Lanes,
+    sources: &dyn OpenSource,
+    sink: &mut dyn FrameSink,
+    cancel: &CancelToken,
+    written: &mut dyn FnMut(u64),
+) -> Result<Traffic> {
+    let sessions = lanes.sessions.get();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(sessions)
+        .thread_name(|i| format!("session-{i}"))
+        .build()
+        .map_err(|e| Error::System {
+            doing: "cannot start the session threads",
+            source: std::io::Error::other(e),
+        })?;
+    let FrameQueue { inlet, mut outlet } = FrameQueue::new(stream.frames, lanes.window);
+    // Ends the sessions' waits when the sink fails; the caller's token stays untouched.
+    let stop = cancel.child();
+    let outcomes = Mutex::new(Vec::with_capacity(sessions));
+
+    let received = pool.in_place_scope(|scope| {
+        for session in 0..sessions {
+            let (inlet, stop, outcomes) = (inlet.clone(), &stop, &outcomes);
+            scope.spawn(move |_| {
+                let lane = Lane { session, sources, inlet: &inlet, cancel: stop };
+                let outcome = catch_unwind(AssertUnwindSafe(|| lane.run())).unwrap_or_else(|e| {
+                    let thread = format!("session-{session}");
+                    Err(Error::Panicked { thread, message: panic_message(e.as_ref()) })
+                });
+                outcomes
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((session, outcome));
+            });
+        }
+        drop(inlet);
+        let received = receive(&mut outlet, sink, cancel, written);
+        if received.is_err() {
+            stop.cancel();
+        }
+        drop(outlet);
+        received
+    });
+
+    let mut traffic = Traffic { delivered: vec![0; sessions], reopened: vec![0; sessions] };
+    let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut result = received;
+    for (session, outcome) in outcomes {
+        match outcome {
+            Ok(lane) => {
+                traffic.delivered[session] = lane.delivered;
+                traffic.reopened[session] = lane.reopened;
+            }
+            Err(e) => result = first_cause(result, Err(e)),
+        }
+    }
+    result.map(|()| traffic)
+}
+
+/// Moves frames from the queue into the sink until all are written.
+fn receive(
+    outlet: &mut Outlet<Frame>,
+    sink: &mut dyn FrameSink,
+    cancel: &CancelToken,
+    written: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let mut count = 0;
+    loop {
+        match outlet.recv() {
+            Ok(_) if cancel.is_cancelled() => return Err(Error::Cancelled),
+            Ok(frame) => sink.write(frame)?,
+            Err(RecvError::Finished) => return Ok(()),
+            Err(RecvError::Missing(index)) => return Err(Error::MissingFrame(index)),
+        }
+        count += 1;
+        written(count);
+    }
+}
+
+/// What one session did.
+#[derive(Debug, Default)]
+struct LaneTraffic {
+    delivered: u64,
+    reopened: u64,
+}
+
+/// One session's share of the work.
+struct Lane<'a> {
+    session: usize,
+    sources: &'a dyn OpenSource,
+    inlet: &'a Inlet<Frame>,
+    cancel: &'a CancelToken,
+}
+
+impl Lane<'_> {
+    fn run(&self) -> Result<LaneTraffic> {
+        let mut traffic = LaneTraffic::default();
+        let mut tickets: VecDeque<Ticket<Frame>> = VecDeque::new();
+        // Opened under the first ticket: a source that cannot be opened loses a frame and so stops
+        // the render, and no browser is started for which there is no work.
+        let Some(first) = self.inlet.next_ticket() else { return Ok(traffic) };
+        tickets.push_back(first);
+        let mut attempts = 1;
+        let mut source = self.sources.open(self.session, self.cancel)?;
+        let mut submitted = 0;
+
+        while !tickets.is_empty() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            match Self::advance(source.as_mut(), &tickets, &mut submitted) {
+                Ok(Some(frame)) => {
+                    attempts = 1;
+                    submitted -= 1;
+                    let ticket = tickets.pop_front().expect("a frame answers a ticket");
+                    debug_assert_eq!(ticket.index(), frame.index, "frames answer in order");
+                    if ticket.deliver(frame) == Err(Stopped) {
+                        break;
+                    }
+                    traffic.delivered += 1;
+                }
+                Ok(None) => {}
+                Err(e) if e.is_transient() && attempts < MAX_ATTEMPTS && !self.cancel.is_cancelled() => {
+                    // The tickets outlive the browser, so the frames keep their places.
+                    tracing::warn!(session = self.session, error = %e, "session lost, starting anew");
+                    attempts += 1;
+                    traffic.reopened += 1;
+                    drop(source);
+                    source = self.sources.open(self.session, self.cancel)?;
+                    submitted = 0;
+                }
+                Err(e) => return Err(e),
+            }
+            while tickets.len() < source.depth() {
+                let next = if tickets.is_empty() {
+                    self.inlet.next_ticket()
+                } else {
+                    self.inlet.try_ticket()
+                };
+                match next {
+                    Some(ticket) => tickets.push_back(ticket),
+                    None => break,
+                }
+            }
+        }
+        Ok(traffic)
+    }
+
+    /// Submits what is not yet submitted, then collects one frame.
+    fn advance(
+        source: &mut dyn FrameSource,
+        tickets: &VecDeque<Ticket<Frame>>,
+        submitted: &mut usize,
+    ) -> Result<Option<Frame>> {
+        for ticket in tickets.iter().skip(*submitted) {
+            source.submit(ticket.index())?;
+            *submitted += 1;
+        }
+        if *submitted == 0 { Ok(None) } else { source.collect().map(Some) }
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
+}
+
+/// Of two results, the one that explains the failure.
+fn first_cause(a: Result<()>, b: Result<()>) -> Result<()> {
+    match (a, b) {
+        (Ok(()), b) => b,
+        (Err(a), Err(b)) if b.weight() > a.weight() => Err(b),
+        (a, _) => a,
+    }
+}

@@ -1,0 +1,221 @@
+//! Bounded reordering between many sessions and one sink.
+//!
+//! Sessions finish frames in any order; the sink must see them in presentation order. A session
+//! takes a [`Ticket`] before it renders, tickets are handed out in index order, and at most
+//! `window` of them are outstanding. So the frames held here never exceed `window`, and the
+//! frame that the sink waits for is always among those already handed out: the queue cannot
+//! fill up with later frames and deadlock.
+//!
+//! A frame that is never delivered is an error, not a gap. Dropping a ticket without a frame
+//! stops both ends.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::time::FrameIndex;
+
+/// A queue that restores frame order with bounded memory.
+#[derive(Debug)]
+pub struct FrameQueue<T> {
+    /// For the sessions.
+    pub inlet: Inlet<T>,
+    /// For the sink.
+    pub outlet: Outlet<T>,
+}
+
+/// The session end. Clone it once per session.
+#[derive(Debug)]
+pub struct Inlet<T>(Arc<Shared<T>>);
+
+/// The sink end. Dropping it stops the sessions.
+#[derive(Debug)]
+pub struct Outlet<T>(Arc<Shared<T>>);
+
+/// The right, and the duty, to deliver one frame.
+#[derive(Debug)]
+#[must_use = "dropping a ticket stops the render"]
+pub struct Ticket<T> {
+    shared: Arc<Shared<T>>,
+    index: FrameIndex,
+    delivered: bool,
+}
+
+/// The other end is gone; the reason is reported there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+/// Why there is no next frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvError {
+    /// All frames have been received.
+    Finished,
+    /// The session that took this frame gave up on it.
+    Missing(FrameIndex),
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    // Immutable after construction.
+    total: u64,
+    window: NonZeroUsize,
+
+    state: Mutex<State<T>>,
+    /// Signalled whenever `state` changes.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    next_ticket: u64,
+    next_frame: u64,
+    /// `slots[i]` is the frame `next_frame + i`, once delivered.
+    slots: VecDeque<Option<T>>,
+    /// The first frame known to be lost.
+    missing: Option<FrameIndex>,
+    outlet_gone: bool,
+}
+
+impl<T> FrameQueue<T> {
+    /// Creates a queue for exactly `total` frames, of which at most `window` are in flight.
+    pub fn new(total: u64, window: NonZeroUsize) -> Self {
+        let state = State {
+            next_ticket: 0,
+            next_frame: 0,
+            slots: VecDeque::with_capacity(window.get()),
+            missing: None,
+            outlet_gone: false,
+        };
+        let shared = Shared { total, window, state: Mutex::new(state), changed: Condvar::new() };
+        let shared = Arc::new(shared);
+        Self { inlet: Inlet(Arc::clone(&shared)), outlet: Outlet(shared) }
+    }
+}
+
+impl<T> Inlet<T> {
+    /// Waits for room, then takes the next frame to render.
+    ///
+    /// Returns `None` when every frame has been taken, or when the render has stopped. A session
+    /// that still holds a ticket must not wait here: the room may depend on its own frame.
+    pub fn next_ticket(&self) -> Option<Ticket<T>> {
+        let shared = &self.0;
+        let mut state = shared.lock();
+        loop {
+            if state.is_stopped() || state.next_ticket == shared.total {
+                return None;
+            }
+            if shared.has_room(&state) {
+                return Some(self.take(state));
+            }
+            state = shared.wait(state);
+        }
+    }
+
+    /// Takes the next frame to render, if there is one and there is room for it now.
+    pub fn try_ticket(&self) -> Option<Ticket<T>> {
+        let shared = &self.0;
+        let state = shared.lock();
+        let free = !state.is_stopped() && state.next_ticket < shared.total;
+        (free && shared.has_room(&state)).then(|| self.take(state))
+    }
+
+    fn take(&self, mut state: MutexGuard<'_, State<T>>) -> Ticket<T> {
+        let index = FrameIndex(state.next_ticket);
+        state.next_ticket += 1;
+        state.slots.push_back(None);
+        Ticket { shared: Arc::clone(&self.0), index, delivered: false }
+    }
+}
+
+impl<T> Clone for Inlet<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Ticket<T> {
+    /// Which frame to render.
+    pub fn index(&self) -> FrameIndex {
+        self.index
+    }
+
+    /// Hands the frame over. Never blocks.
+    pub fn deliver(mut self, frame: T) -> Result<(), Stopped> {
+        self.delivered = true;
+        let mut state = self.shared.lock();
+        if state.is_stopped() {
+            return Err(Stopped);
+        }
+        let offset = self.index.0 - state.next_frame;
+        let slot = usize::try_from(offset).ok().and_then(|i| state.slots.get_mut(i));
+        *slot.expect("a ticket lies within the window") = Some(frame);
+        drop(state);
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+}
+
+impl<T> Drop for Ticket<T> {
+    fn drop(&mut self) {
+        if self.delivered {
+            return;
+        }
+        let mut state = self.shared.lock();
+        state.missing = Some(state.missing.map_or(self.index, |m| m.min(self.index)));
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+}
+
+impl<T> Outlet<T> {
+    /// Waits for the next frame in order.
+    pub fn recv(&mut self) -> Result<T, RecvError> {
+        let shared = &self.0;
+        let mut state = shared.lock();
+        loop {
+            if state.next_frame == shared.total {
+                return Err(RecvError::Finished);
+            }
+            if let Some(index) = state.missing {
+                return Err(RecvError::Missing(index));
+            }
+            if let Some(frame) = state.slots.front_mut().and_then(Option::take) {
+                state.slots.pop_front();
+                state.next_frame += 1;
+                drop(state);
+                shared.changed.notify_all();
+                return Ok(frame);
+            }
+            state = shared.wait(state);
+        }
+    }
+}
+
+impl<T> Drop for Outlet<T> {
+    fn drop(&mut self) {
+        self.0.lock().outlet_gone = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // A poisoned lock still holds a consistent state: no critical section here can panic
+        // between two writes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self, state: &State<T>) -> bool {
+        state.next_ticket - state.next_frame < self.window.get() as u64
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn is_stopped(&self) -> bool {
+        self.outlet_gone || self.missing.is_some()
+    }
+}

@@ -1,0 +1,101 @@
+//! What happened in a render, for people and for programs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::job::Plan;
+use crate::page::RuntimeWarning;
+use crate::pipeline::Artifact;
+
+/// Something that is not right, but with which the render went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// A stable name, such as `resource_failed`.
+    pub code: String,
+    /// What it is about.
+    pub message: String,
+}
+
+impl Warning {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+}
+
+impl From<RuntimeWarning> for Warning {
+    fn from(warning: RuntimeWarning) -> Self {
+        Self { code: warning.code, message: warning.message }
+    }
+}
+
+/// Milliseconds per stage.
+///
+/// Wall time, one after the other, except `encode`, which overlaps `capture`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stages {
+    /// Opening the browser and the page, reading what it declares.
+    pub probe_ms: f64,
+    /// From the first ticket to the last frame written.
+    pub capture_ms: f64,
+    /// Of that, in the sink: conversion, encoder and muxer.
+    pub encode_ms: f64,
+    /// Of that, color conversion.
+    pub convert_ms: f64,
+    /// Draining the encoder and completing the file.
+    pub finish_ms: f64,
+    /// Reading the file back.
+    pub verify_ms: f64,
+    /// Everything.
+    pub total_ms: f64,
+}
+
+/// One browser session's share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionReport {
+    /// Frames that it delivered.
+    pub captured: u64,
+    /// Of those, the frames that showed the same picture as the one before.
+    pub reused: u64,
+    /// Browsers that it lost and replaced.
+    pub retried: u64,
+}
+
+/// Peaks of resident memory, and processor time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resources {
+    /// Most resident memory of this process so far, in bytes.
+    pub engine_peak_bytes: u64,
+    /// Most resident memory of all browsers together, in bytes. Sampled; pages that processes
+    /// share are counted in each.
+    pub chrome_peak_bytes: u64,
+    /// Processor time of this process during the render, in milliseconds.
+    pub engine_cpu_ms: u64,
+    /// Processor time of all browsers, in milliseconds.
+    pub chrome_cpu_ms: u64,
+}
+
+/// Everything about a finished render.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// pagereel's version.
+    pub version: &'static str,
+    /// What was decided before the first frame, and why.
+    pub plan: Plan,
+    /// What was written.
+    pub output: Artifact,
+    /// Milliseconds per stage.
+    pub stages: Stages,
+    /// One entry per browser session.
+    pub sessions: Vec<SessionReport>,
+    /// Memory and processor time.
+    pub resources: Resources,
+    /// What was not right.
+    pub warnings: Vec<Warning>,
+    /// The browser's name and version, and libav's versions.
+    pub environment: BTreeMap<String, String>,
+}

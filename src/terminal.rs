@@ -1,0 +1,161 @@
+//! What a render looks like to the one who waits for it.
+//!
+//! Talk goes to standard error, data to standard output.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use pagereel::{Error, Event, Progress, Report, Status, Warning};
+use serde_json::json;
+
+/// How often a line is printed where there is no terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Who listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A person: a bar on a terminal, lines elsewhere.
+    Human,
+    /// A program: one JSON object per line on standard output.
+    Json,
+    /// Nobody: errors only.
+    Quiet,
+}
+
+/// Shows events as they come.
+pub(crate) struct Terminal {
+    style: Style,
+    bar: Option<ProgressBar>,
+    last_line: Option<Instant>,
+}
+
+impl Terminal {
+    pub(crate) fn new(style: Style) -> Self {
+        Self { style, bar: None, last_line: None }
+    }
+
+    /// Shows what was not right, and a line about the finished file.
+    pub(crate) fn done(&mut self, report: &Report) {
+        report.warnings.iter().for_each(|warning| self.warning(warning));
+        match self.style {
+            Style::Quiet => {}
+            Style::Json => self.line(&json!({ "type": "complete", "report": report })),
+            Style::Human => {
+                let retried: u64 = report.sessions.iter().map(|s| s.retried).sum();
+                if retried > 0 {
+                    self.say(&format!("note: {retried} browser(s) were lost and replaced"));
+                }
+                let seconds = report.stages.total_ms / 1000.0;
+                let path = report.output.path.as_ref().map(|p| p.display().to_string());
+                self.say(&format!(
+                    "{}: {} frames, {}, in {seconds:.1} s ({:.1} frames per second)",
+                    path.unwrap_or_default(),
+                    report.output.frames,
+                    HumanBytes(report.output.bytes.unwrap_or_default()),
+                    report.output.frames as f64 / seconds.max(1e-3),
+                ));
+            }
+        }
+    }
+
+    pub(crate) fn warning(&mut self, warning: &Warning) {
+        match self.style {
+            Style::Quiet => {}
+            Style::Json => self.line(&json!({ "type": "warning", "warning": warning })),
+            Style::Human => self.say(&format!("warning: {}", warning.message)),
+        }
+    }
+
+    pub(crate) fn error(&mut self, error: &anyhow::Error, exit_code: u8) {
+        self.clear();
+        let ours = error.downcast_ref::<Error>();
+        let job = error.downcast_ref::<pagereel::job::JobError>();
+        let hint = ours.and_then(Error::hint).or_else(|| job.and_then(|e| e.hint()));
+        let console = ours.map(Error::console).unwrap_or_default();
+        if self.style == Style::Json {
+            let message = format!("{error:#}");
+            self.line(&json!({
+                "type": "error", "message": message, "hint": hint,
+                "console": console, "exitCode": exit_code,
+            }));
+            return;
+        }
+        self.say(&format!("error: {error:#}"));
+        if !console.is_empty() {
+            self.say("the page's last console lines:");
+            console.iter().for_each(|line| self.say(&format!("  {line}")));
+        }
+        if let Some(hint) = hint {
+            self.say(&format!("hint: {hint}"));
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.clear();
+        // Nobody is left to be told that standard error is closed.
+        drop(writeln!(io::stderr(), "{text}"));
+    }
+
+    fn line(&self, value: &serde_json::Value) {
+        drop(writeln!(io::stdout(), "{value}"));
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn draw(&mut self, event: &Event) {
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(0);
+            bar.set_style(
+                ProgressStyle::with_template("{wide_bar} {pos}/{len} frames  {per_sec}  {eta} left")
+                    .expect("a valid template"),
+            );
+            bar
+        });
+        match (event.frame, event.frames) {
+            (Some(frame), Some(frames)) => {
+                bar.set_length(frames);
+                bar.set_position(frame);
+            }
+            _ if event.status == Status::Preprocessing => {
+                bar.set_style(
+                    ProgressStyle::with_template("{spinner} {msg}").expect("a valid template"),
+                );
+                bar.set_message(event.message.clone());
+                bar.tick();
+            }
+            _ if event.status == Status::Rendering => {
+                // Frames begin: a bar of its own, so that its rate counts from here.
+                self.clear();
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Progress for Terminal {
+    fn event(&mut self, event: &Event) {
+        let ended = matches!(event.status, Status::Complete | Status::Failed | Status::Cancelled);
+        match self.style {
+            Style::Quiet => {}
+            Style::Json => {
+                let mut value = json!(event);
+                value["type"] = "progress".into();
+                self.line(&value);
+            }
+            Style::Human if ended => self.clear(),
+            Style::Human if io::stderr().is_terminal() => self.draw(event),
+            Style::Human => {
+                let due = self.last_line.is_none_or(|last| last.elapsed() > LINE_INTERVAL);
+                if event.frame.is_none() || due || event.frame == event.frames {
+                    self.last_line = Some(Instant::now());
+                    self.say(&format!("{:3.0} % {}", event.percent, event.message));
+                }
+            }
+        }
+    }
+}
