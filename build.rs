@@ -51,7 +51,24 @@ fn join_runtime(folder: &Path) -> String {
     let mut done = Vec::new();
     append(folder, "main.js", &mut done, &mut joined);
     joined.push_str("})();\n");
+    check_names(&joined);
     joined
+}
+
+/// Two declarations of one name would silently replace each other.
+fn check_names(script: &str) {
+    let mut names = Vec::new();
+    for line in script.lines() {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        let declared = ["function ", "const ", "let ", "class "]
+            .iter()
+            .find_map(|keyword| line.strip_prefix(keyword));
+        let Some(declared) = declared else { continue };
+        let end = declared.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(0);
+        let name = &declared[..end];
+        assert!(name.is_empty() || !names.contains(&name), "page runtime: two are named {name}");
+        names.push(name);
+    }
 }
 
 /// Appends a module after the modules that it imports from.

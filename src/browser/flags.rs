@@ -58,7 +58,8 @@ const ALWAYS: &[&str] = &[
     "--hide-scrollbars",
     "--mute-audio",
     "--autoplay-policy=no-user-gesture-required",
-    "--run-all-compositor-stages-before-draw",
+    // Whole tiles, so that a pixel does not depend on what around it has changed.
+    "--disable-partial-raster",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
     "--disable-threaded-animation",
@@ -89,6 +90,7 @@ pub(super) fn arguments(
     flags.push(format!("--window-size={},{}", size.width, size.height));
     if begin_frame {
         flags.push("--enable-begin-frame-control".into());
+        flags.push("--run-all-compositor-stages-before-draw".into());
     }
     if sandbox == Sandbox::Off {
         flags.extend(["--no-sandbox".into(), "--disable-setuid-sandbox".into()]);

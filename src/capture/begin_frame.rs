@@ -34,7 +34,7 @@ impl BeginFrame {
         Self { ticks: FIRST_TICK, compression, has_picture: false }
     }
 
-    fn command(&mut self, picture: bool) -> HeadlessExperimental::BeginFrame {
+    fn command(&mut self, picture: bool, display: bool) -> HeadlessExperimental::BeginFrame {
         self.ticks += INTERVAL;
         let (format, quality) = match self.compression {
             Compression::Png => (ScreenshotParamsFormat::Png, None),
@@ -45,7 +45,7 @@ impl BeginFrame {
         HeadlessExperimental::BeginFrame {
             frame_time_ticks: Some(self.ticks),
             interval: Some(INTERVAL),
-            no_display_updates: Some(!picture),
+            no_display_updates: Some(!display),
             screenshot: picture.then_some(screenshot),
         }
     }
@@ -53,7 +53,7 @@ impl BeginFrame {
 
 impl Grab for BeginFrame {
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
-        let command = self.command(true);
+        let command = self.command(true, true);
         page.begin(&command, timeout)
     }
 
@@ -81,8 +81,13 @@ impl Grab for BeginFrame {
         }
     }
 
+    fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        let command = self.command(false, true);
+        page.call(command, timeout).map(drop)
+    }
+
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
-        let command = self.command(false);
+        let command = self.command(false, false);
         match page.call(command, timeout) {
             // A page that is still drawing has no need to be told to.
             Ok(_) | Err(BrowserError::Refused { .. }) => Ok(()),

@@ -78,6 +78,9 @@ trait Grab: Send {
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, BrowserError>;
 
+    /// Draws once without a picture.
+    fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
+
     /// Lets the page live while it loads.
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 }
@@ -268,6 +271,15 @@ struct Last {
     picture: Arc<Picture>,
 }
 
+/// A frame under way.
+#[derive(Clone, Copy, Debug)]
+enum Grabbing {
+    /// The answer to this call is its picture.
+    Picture(CallId),
+    /// It looks like the last one.
+    Same,
+}
+
 /// Renders the frames of one session.
 struct PageSource {
     page: Page,
@@ -276,8 +288,8 @@ struct PageSource {
     timing: Timing,
     /// Submitted, oldest first.
     queue: VecDeque<FrameIndex>,
-    /// The call whose answer is the picture of the first in `queue`.
-    grabbing: Option<CallId>,
+    /// The first in `queue`, under way.
+    grabbing: Option<Grabbing>,
     last: Option<Last>,
     meter: Arc<Meter>,
     session: usize,
@@ -296,12 +308,15 @@ impl FrameSource for PageSource {
 
     fn collect(&mut self) -> Result<Frame> {
         let index = *self.queue.front().expect("collect follows submit");
-        let id = self.grabbing.take().expect("the first frame in the queue is under way");
+        let grabbing = self.grabbing.take().expect("the first frame in the queue is under way");
         let timeout = self.options.frame_timeout;
-        let compressed = self
-            .grab
-            .finish(&mut self.page, id, timeout)
-            .map_err(|e| self.frame_error(index, e))?;
+        let compressed = match grabbing {
+            Grabbing::Same => None,
+            Grabbing::Picture(id) => self
+                .grab
+                .finish(&mut self.page, id, timeout)
+                .map_err(|e| self.frame_error(index, e))?,
+        };
         self.queue.pop_front();
         // The page draws the next frame while this one is decoded.
         if let Some(&next) = self.queue.front() {
@@ -321,10 +336,27 @@ impl PageSource {
     fn start(&mut self, index: FrameIndex) -> Result<()> {
         let timeout = self.options.frame_timeout;
         let at = FrameIndex(self.timing.first + index.0);
-        let started = page::seek(&mut self.page, at, self.timing.frame_rate, timeout)
-            .and_then(|()| self.grab.begin(&mut self.page, timeout));
+        let rate = self.timing.frame_rate;
+        let started = page::seek(&mut self.page, at, rate, timeout).and_then(|has_changed| {
+            if !has_changed && self.last.is_some() {
+                return Ok(Grabbing::Same);
+            }
+            self.forget_drawing()?;
+            self.grab.begin(&mut self.page, timeout).map(Grabbing::Picture)
+        });
         self.grabbing = Some(started.map_err(|e| self.frame_error(index, e))?);
         Ok(())
+    }
+
+    /// Makes the browser draw everything anew, as if no frame had come before.
+    ///
+    /// Layers keep the scale and the subpixel place at which they were first drawn, so without this
+    /// the pixels would depend on which frames this session has rendered.
+    fn forget_drawing(&mut self) -> Result<(), BrowserError> {
+        let timeout = self.options.frame_timeout;
+        page::conceal(&mut self.page, true, timeout)?;
+        self.grab.draw(&mut self.page, timeout)?;
+        page::conceal(&mut self.page, false, timeout)
     }
 
     /// Decodes a picture, or takes the last one again.

@@ -6,7 +6,7 @@ use headless_chrome::protocol::cdp::types::Method as _;
 
 use super::{Compression, Grab, picture_of};
 use crate::browser::{BrowserError, CallId, Page};
-use crate::page::PageDomain::{CaptureScreenshot, CaptureScreenshotFormatOption};
+use crate::page::PageDomain::{CaptureScreenshot, CaptureScreenshotFormatOption, Viewport};
 
 #[derive(Debug)]
 pub(super) struct Screenshot {
@@ -19,22 +19,27 @@ impl Screenshot {
     }
 }
 
-impl Grab for Screenshot {
-    fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
+impl Screenshot {
+    fn command(&self, clip: Option<Viewport>) -> CaptureScreenshot {
         let (format, quality) = match self.compression {
             Compression::Png => (CaptureScreenshotFormatOption::Png, None),
             Compression::Jpeg(quality) => (CaptureScreenshotFormatOption::Jpeg, Some(quality.into())),
         };
-        let command = CaptureScreenshot {
+        CaptureScreenshot {
             format: Some(format),
             quality,
-            clip: None,
+            clip,
             from_surface: Some(true),
             capture_beyond_viewport: None,
             // Opaque pictures lose nothing by it.
             optimize_for_speed: Some(true),
-        };
-        page.begin(&command, timeout)
+        }
+    }
+}
+
+impl Grab for Screenshot {
+    fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
+        page.begin(&self.command(None), timeout)
     }
 
     fn finish(
@@ -44,6 +49,12 @@ impl Grab for Screenshot {
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, BrowserError> {
         picture_of(page, id, CaptureScreenshot::NAME, timeout)
+    }
+
+    fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        // A picture of one pixel waits for the page to be drawn like any other.
+        let pixel = Viewport { x: 0.0, y: 0.0, width: 1.0, height: 1.0, scale: 1.0 };
+        page.call(self.command(Some(pixel)), timeout).map(drop)
     }
 
     fn tick(&mut self, _page: &mut Page, _timeout: Duration) -> Result<(), BrowserError> {

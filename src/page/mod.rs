@@ -203,13 +203,25 @@ pub(crate) fn describe(page: &mut Page, timeout: Duration) -> Result<Description
 }
 
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
+///
+/// Returns whether the page may look different from the frame shown before.
 pub(crate) fn seek(
     page: &mut Page,
     index: FrameIndex,
     rate: FrameRate,
     timeout: Duration,
-) -> Result<(), BrowserError> {
+) -> Result<bool, BrowserError> {
     let expression = format!("__pagereel.seek({},{},{})", index.0, rate.num, rate.den);
+    page.evaluate(&expression, timeout)
+}
+
+/// Hides the page, or shows it again, without touching its elements.
+pub(crate) fn conceal(
+    page: &mut Page,
+    hidden: bool,
+    timeout: Duration,
+) -> Result<(), BrowserError> {
+    let expression = format!("__pagereel.conceal({hidden})");
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 

@@ -71,6 +71,11 @@ function outermostSvg(element) {
   return svg;
 }
 
+/** Whether there is a player that draws without telling what has changed. */
+export function hasPlayers() {
+  return smilRoots.length > 0 || Boolean(window.lottie || window.__hfLottie || window.__hfAnime);
+}
+
 /** Places the players that keep no state between frames. */
 export function applyPlayers(seconds) {
   guarded(() => seekLottie(seconds * 1000));

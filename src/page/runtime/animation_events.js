@@ -21,8 +21,16 @@ function note(type) {
   if (known === "finish" || ELEMENT_TYPES.includes(known)) awaited.add(known);
 }
 
+let seekListeners = false;
+
+/** Whether page code draws by itself when it hears of a seek. */
+export function listensToSeeks() {
+  return seekListeners;
+}
+
 override(EventTarget.prototype, {
   addEventListener(type, listener, options) {
+    seekListeners ||= type === "hf-seek";
     note(type);
     return native.listen(this ?? window, type, listener, options);
   },

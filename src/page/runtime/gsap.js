@@ -10,7 +10,7 @@
 // `gsapStops` names these moments. With them a session that shows every third frame has the same
 // start values as one that shows all.
 
-import { native } from "./natives.js";
+import { guarded, native } from "./natives.js";
 import { clock } from "./clock.js";
 import { compositionStart, findRoot } from "./clips.js";
 
@@ -32,6 +32,23 @@ let stops = null;
 let stepsEveryFrame = false;
 let hasCallbacks = null;
 let hasFreeTweens = false;
+
+/**
+ * Turns off what GSAP does for GPUs: with `force3D` every element that moves gets a layer of its own,
+ * and its pixels depend on earlier frames (layers.js). Elements keep what they had when their first
+ * tween began, so it has to happen as soon as GSAP is there.
+ */
+export function awaitGsap() {
+  Object.defineProperty(window, "gsap", {
+    configurable: true,
+    enumerable: true,
+    get: () => undefined,
+    set: (value) => {
+      Object.defineProperty(window, "gsap", { value, configurable: true, enumerable: true, writable: true });
+      guarded(() => value?.config?.({ force3D: false }));
+    },
+  });
+}
 
 /** Takes the global timeline over from the ticker as soon as GSAP is there. */
 export function findGsap() {

@@ -14,11 +14,12 @@ import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallba
 import { reseed } from "./random.js";
 import { applyClips, clipsEnd, findRoot, numberAttribute } from "./clips.js";
 import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
-import { applyGsap, findGsap, forgetStops, gsapRewinds, gsapVersion, nextGsapStop, restGsap, timelineDuration } from "./gsap.js";
+import { applyGsap, awaitGsap, findGsap, forgetStops, gsapRewinds, gsapVersion, nextGsapStop, restGsap, timelineDuration } from "./gsap.js";
 import { applyPlayers, offerVariables, pagePlayer, seekPage } from "./adapters.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations, settleImages } from "./resources.js";
 import { declaresTransitions } from "./assets.js";
+import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
 import { documentStatus, preroll, stopWaiting, warningList } from "./readiness.js";
 
 /** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
@@ -50,6 +51,7 @@ function nextStop(seconds) {
 }
 
 function place(seconds) {
+  flatten();
   noticeMutations();
   applyClips(seconds);
   findAnimations(clock.now);
@@ -58,6 +60,7 @@ function place(seconds) {
 
 // Whatever page callbacks led to: promises, timers without delay, events, new animations.
 async function calmDown(seconds) {
+  markChanged();
   for (let round = 0; round < MAX_ROUNDS; round++) {
     await roundTrip();
     await runTimers(clock.now);
@@ -88,6 +91,7 @@ function step(index, ms, flush) {
   };
   if (!flush || !hasDueTimer(ms)) return show();
   return runTimers(ms).then(() => {
+    markChanged();
     forgetStops();
     return show();
   });
@@ -100,6 +104,8 @@ const agent = {
   prerolling: () => preroll.running,
   nextStop,
   step,
+  hidePage,
+  takeChange,
   settleImages: () => {
     noticeMutations();
     return settleImages();
@@ -160,9 +166,15 @@ agent.flushOnce = (seconds) => (flushFrameCallbacks() > 0 ? calmDown(seconds) : 
 
 let seeking = null;
 
+// Every document is asked: each forgets its change with the answer.
+function takeAnyChange() {
+  return runtimes().filter((each) => each.takeChange()).length > 0;
+}
+
 /**
  * Shows frame `index` of `num / den` frames per second.
- * @returns {Promise<void>|undefined} a promise if the frame has to wait for something
+ * @returns {Promise<boolean>|boolean} whether it may look different from the frame shown before; a
+ *   promise if it has to wait for something
  */
 function seek(index, num, den) {
   if (seeking) return seeking.then(() => seek(index, num, den));
@@ -184,9 +196,9 @@ function seek(index, num, den) {
   }
   if (!pending) {
     release();
-    return undefined;
+    return takeAnyChange();
   }
-  const result = pending.then(() => inTurn(runtimes(), (each) => each.settleImages())).then(() => undefined);
+  const result = pending.then(() => inTurn(runtimes(), (each) => each.settleImages())).then(takeAnyChange);
   seeking = result.then(release, release);
   return result;
 }
@@ -264,5 +276,10 @@ function describe() {
   };
 }
 
+function concealAll(hidden) {
+  for (const each of runtimes()) each.hidePage(hidden);
+}
+
+awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, conceal: concealAll, agents: runtimes, agent }));

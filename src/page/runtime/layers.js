@@ -1,0 +1,99 @@
+// Keeps a frame's pixels independent of the frames before it, and tells frames without change.
+//
+// Chrome draws moving elements on layers that keep the scale and the subpixel place at which they
+// were first drawn, and it does not redraw for movements it thinks too small to see. So the same
+// page looks slightly different after another history. Before each changed frame the engine has the
+// page drawn hidden once: all that was drawn before is forgotten. `will-change: contents` on top of
+// it keeps everything in one layer where it can be.
+//
+// A frame may only be called still if nothing that shows can have changed since the last one.
+
+import { native, nativeMethod, override } from "./natives.js";
+import { animationRecords, nativeAnimation } from "./animations.js";
+import { listensToSeeks } from "./animation_events.js";
+import { hasPlayers, pagePlayer } from "./adapters.js";
+
+const FLAT = "html, * { will-change: contents !important } html { transition: none !important }";
+const HIDDEN = `${FLAT} html { opacity: 0 !important }`;
+
+let sheet = null;
+
+function styleSheet() {
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(FLAT);
+  }
+  // A page that sets its own list drops ours.
+  const adopted = document.adoptedStyleSheets;
+  if (!adopted.includes(sheet)) document.adoptedStyleSheets = [...adopted, sheet];
+  return sheet;
+}
+
+/** Asks for one layer. */
+export function flatten() {
+  styleSheet();
+}
+
+/** Hides or shows the page without touching its elements. */
+export function hidePage(hidden) {
+  styleSheet().replaceSync(hidden ? HIDDEN : FLAT);
+}
+
+let changed = true;
+let hasShadows = false;
+const everything = { subtree: true, childList: true, attributes: true, characterData: true };
+const watcher = new native.MutationObserver(() => (changed = true));
+watcher.observe(document, everything);
+
+const shadowOf = nativeMethod(Element.prototype, "attachShadow");
+override(Element.prototype, {
+  attachShadow(init) {
+    // Mutations inside cannot be seen from here.
+    hasShadows = true;
+    return shadowOf(this, init);
+  },
+});
+
+/** Tells that page code ran, or that something was drawn in a way that cannot be compared. */
+export function markChanged() {
+  changed = true;
+}
+
+function progressOf(animation) {
+  if (!animation.effect) return null;
+  const { progress, currentIteration } = nativeAnimation.timing(animation.effect);
+  return progress === null ? null : progress + currentIteration;
+}
+
+function animationsMoved() {
+  let moved = false;
+  for (const [animation, record] of animationRecords) {
+    const progress = progressOf(animation);
+    if (record.shownProgress !== progress) moved = true;
+    record.shownProgress = progress;
+  }
+  return moved;
+}
+
+/** Whether this document may look different from when this was last asked. */
+export function takeChange() {
+  if (watcher.takeRecords().length > 0) changed = true;
+  if (animationsMoved()) changed = true;
+  const blind = hasShadows || pagePlayer() !== null || hasPlayers() || listensToSeeks();
+  const result = changed || blind || window.length > countRuntimes();
+  changed = false;
+  return result;
+}
+
+// Frames of another origin live their own life.
+function countRuntimes() {
+  let count = 0;
+  for (let at = 0; at < window.length; at++) {
+    try {
+      if (window[at].__pagereel) count += 1;
+    } catch {
+      // Not counted.
+    }
+  }
+  return count;
+}
