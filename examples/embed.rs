@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use image::{RgbImage, Rgb};
+use image::{Rgb, RgbImage};
 use pagereel::{Artifact, CancelToken, Engine, Error, Event, Frame, FrameSink, Job};
 
 /// Writes `000000.png`, `000001.png`, … into a directory.

@@ -254,7 +254,12 @@ impl<'a> Render<'a> {
             self.warnings.push(Warning::new("media_not_rendered", text));
         }
         let mut seen = Vec::new();
-        self.warnings.retain(|w| !seen.contains(w) && { seen.push(w.clone()); true });
+        self.warnings.retain(|w| {
+            !seen.contains(w) && {
+                seen.push(w.clone());
+                true
+            }
+        });
         if self.job.strict && !self.warnings.is_empty() {
             return Err(Error::Strict(self.warnings.clone()));
         }

@@ -162,7 +162,9 @@ impl Error {
                 Some("install a libavcodec built with it; `pagereel doctor` lists them".into())
             }
             Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull => Some("free some space, or write elsewhere".into()),
+                std::io::ErrorKind::StorageFull => {
+                    Some("free some space, or write elsewhere".into())
+                }
                 std::io::ErrorKind::PermissionDenied => {
                     Some("choose an output directory that you may write to".into())
                 }

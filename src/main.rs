@@ -88,11 +88,7 @@ fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
 fn examine() -> Result<()> {
     let checkup = doctor::examine();
     print(&checkup.to_string())?;
-    if checkup.is_able() {
-        Ok(())
-    } else {
-        Err(Error::Unable.into())
-    }
+    if checkup.is_able() { Ok(()) } else { Err(Error::Unable.into()) }
 }
 
 fn pretty(report: &Report) -> Result<String> {

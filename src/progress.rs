@@ -121,16 +121,21 @@ mod tests {
         let events = events(1);
         assert_eq!(events.len(), 67);
         assert_eq!(events[1].message, "Streaming frame 1/65");
-        assert!((events[65].percent - 80.0).abs() < 1e-9 && (events[66].percent - 80.0).abs() < 1e-9);
+        assert!(
+            (events[65].percent - 80.0).abs() < 1e-9 && (events[66].percent - 80.0).abs() < 1e-9
+        );
     }
 
     #[test]
     fn several_sessions_report_every_thirty_and_the_last() {
         let messages: Vec<_> = events(2).into_iter().map(|e| e.message).collect();
-        assert_eq!(messages[1..4], [
-            "Streaming frame 30/65 (2 workers)",
-            "Streaming frame 60/65 (2 workers)",
-            "Streaming frame 65/65 (2 workers)",
-        ]);
+        assert_eq!(
+            messages[1..4],
+            [
+                "Streaming frame 30/65 (2 workers)",
+                "Streaming frame 60/65 (2 workers)",
+                "Streaming frame 65/65 (2 workers)",
+            ]
+        );
     }
 }

@@ -21,8 +21,17 @@ use crate::error::{Error, Result};
 const THREADS: usize = 6;
 
 /// What a path segment of a URL cannot contain as it is.
-const SEGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>')
-    .add(b'?').add(b'`').add(b'{').add(b'}');
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// Serves a directory until it is dropped.
 #[derive(Debug)]

@@ -111,8 +111,10 @@ impl Terminal {
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(0);
             bar.set_style(
-                ProgressStyle::with_template("{wide_bar} {pos}/{len} frames  {per_sec}  {eta} left")
-                    .expect("a valid template"),
+                ProgressStyle::with_template(
+                    "{wide_bar} {pos}/{len} frames  {per_sec}  {eta} left",
+                )
+                .expect("a valid template"),
             );
             bar
         });

@@ -96,8 +96,9 @@ impl Encoder {
     }
 
     fn configure(&mut self, settings: &EncoderSettings) -> Result<(), AvError> {
-        let too_large =
-            |what: &str| AvError::refused(format!("encoder {}", settings.name), format!("{what} is too large"));
+        let too_large = |what: &str| {
+            AvError::refused(format!("encoder {}", settings.name), format!("{what} is too large"))
+        };
         let (num, den) = (settings.frame_rate.num.get(), settings.frame_rate.den.get());
         let num = c_int::try_from(num).map_err(|_| too_large("the frame rate"))?;
         let den = c_int::try_from(den).map_err(|_| too_large("the frame rate"))?;

@@ -35,11 +35,13 @@ impl Muxer {
     pub(crate) fn wants_global_header(format: &str) -> Result<bool, AvError> {
         let name = c_string(format)?;
         // SAFETY: a C string; the answer is null or static.
-        let format_ptr =
-            unsafe { ffi::av_guess_format(name.as_ptr(), ptr::null(), ptr::null()) };
+        let format_ptr = unsafe { ffi::av_guess_format(name.as_ptr(), ptr::null(), ptr::null()) };
         // SAFETY: null or static.
         let Some(found) = (unsafe { format_ptr.as_ref() }) else {
-            return Err(AvError::refused("muxer", format!("no `{format}` in the linked libavformat")));
+            return Err(AvError::refused(
+                "muxer",
+                format!("no `{format}` in the linked libavformat"),
+            ));
         };
         Ok(found.flags & ffi::AVFMT_GLOBALHEADER as i32 != 0)
     }
@@ -94,11 +96,13 @@ impl Muxer {
             options.set("moov_size", &index_bytes(settings.frames).to_string())?;
         }
         // SAFETY: a valid context with one stream and an open file.
-        let header =
-            unsafe { ffi::avformat_write_header(context.as_ptr(), &raw mut options.0) };
+        let header = unsafe { ffi::avformat_write_header(context.as_ptr(), &raw mut options.0) };
         check(header, doing())?;
         if let Some(key) = options.first_left() {
-            return Err(AvError::refused(doing(), format!("option `{key}` is unknown to the muxer")));
+            return Err(AvError::refused(
+                doing(),
+                format!("option `{key}` is unknown to the muxer"),
+            ));
         }
         // SAFETY: the stream lives as long as the context; the muxer may have changed its base.
         muxer.stream_time_base = unsafe { stream.as_ref() }.time_base.into();
@@ -112,9 +116,8 @@ impl Muxer {
         packet.set_stream(0);
         log::clear();
         // SAFETY: both are valid, and the header is written; libav takes the packet's reference.
-        let written = unsafe {
-            ffi::av_interleaved_write_frame(self.context.as_ptr(), packet.as_mut_ptr())
-        };
+        let written =
+            unsafe { ffi::av_interleaved_write_frame(self.context.as_ptr(), packet.as_mut_ptr()) };
         check(written, self.doing())?;
         self.check_file()
     }

@@ -76,7 +76,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(commands: OwnedFd, answers: OwnedFd, cancel: CancelToken) -> io::Result<Self> {
+    pub(super) fn new(
+        commands: OwnedFd,
+        answers: OwnedFd,
+        cancel: CancelToken,
+    ) -> io::Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&commands)?;
         rustix::fs::fcntl_setfl(&commands, flags | rustix::fs::OFlags::NONBLOCK)?;
         Ok(Self { commands, answers, cancel, next_id: 0, buffer: Vec::new(), start: 0 })

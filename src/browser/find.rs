@@ -55,9 +55,9 @@ impl Chrome {
 
 /// Finds the browser: `wanted`, else `PAGEREEL_CHROME`, else the best one installed.
 pub(crate) fn find(wanted: Option<&Path>) -> Result<Chrome, BrowserError> {
-    let named = wanted.map(Path::to_owned).or_else(|| {
-        env::var_os("PAGEREEL_CHROME").filter(|v| !v.is_empty()).map(PathBuf::from)
-    });
+    let named = wanted
+        .map(Path::to_owned)
+        .or_else(|| env::var_os("PAGEREEL_CHROME").filter(|v| !v.is_empty()).map(PathBuf::from));
     if let Some(path) = named {
         return on_path(&path)
             .map(Chrome::at)
@@ -85,7 +85,10 @@ mod tests {
     fn the_kind_follows_from_the_name() {
         let kind = |name: &str| Chrome::at(PathBuf::from(name)).kind;
         assert_eq!(kind("/usr/bin/chromium-headless-shell"), ChromeKind::HeadlessShell);
-        assert_eq!(kind("/opt/chrome-headless-shell-linux64/chrome-headless-shell"), ChromeKind::HeadlessShell);
+        assert_eq!(
+            kind("/opt/chrome-headless-shell-linux64/chrome-headless-shell"),
+            ChromeKind::HeadlessShell
+        );
         assert_eq!(kind("/usr/bin/chromium"), ChromeKind::Browser);
     }
 

@@ -59,9 +59,10 @@ impl Page {
             &options.arguments,
         );
         let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags)?;
-        let connection = Connection::new(ends.commands, ends.answers, cancel.clone()).map_err(
-            |source| BrowserError::CannotStart { path: options.chrome.path.clone(), source },
-        )?;
+        let connection =
+            Connection::new(ends.commands, ends.answers, cancel.clone()).map_err(|source| {
+                BrowserError::CannotStart { path: options.chrome.path.clone(), source }
+            })?;
         let log = PageLog::default();
         let mut page = Self { connection, process, session: None, log, product: String::new() };
         page.attach(options).map_err(|e| page.explain_start(e))?;
@@ -156,7 +157,11 @@ impl Page {
         let deadline = Instant::now() + timeout;
         let params = to_raw_value(params).expect("protocol types serialize");
         // Commands without parameters are `null` in the generated types, which Chrome refuses.
-        let params = if params.get() == "null" { RawValue::from_string("{}".into()).expect("JSON") } else { params };
+        let params = if params.get() == "null" {
+            RawValue::from_string("{}".into()).expect("JSON")
+        } else {
+            params
+        };
         let sent = self.connection.send(self.session.as_deref(), name, &params, deadline);
         sent.map(CallId).map_err(|e| self.explain(e, name, timeout))
     }

@@ -51,8 +51,7 @@ impl ChromeProcess {
         path: &Path,
         arguments: &[String],
     ) -> Result<(Self, PipeEnds), BrowserError> {
-        let cannot =
-            |source| BrowserError::CannotStart { path: path.to_owned(), source };
+        let cannot = |source| BrowserError::CannotStart { path: path.to_owned(), source };
         let profile = tempfile::Builder::new().prefix("pagereel-").tempdir().map_err(cannot)?;
         let output = File::create(output_path(profile.path())).map_err(cannot)?;
         let (their_commands, commands) = pipe().map_err(cannot)?;

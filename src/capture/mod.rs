@@ -171,7 +171,8 @@ impl OpenPage {
         let errors = self.page.log.errors().iter();
         let errors = errors.map(|text| Warning::new("page_error", format!("script error: {text}")));
         let failed = self.page.log.failed_resources().iter();
-        let failed = failed.map(|text| Warning::new("resource_failed", format!("not loaded: {text}")));
+        let failed =
+            failed.map(|text| Warning::new("resource_failed", format!("not loaded: {text}")));
         errors.chain(failed).collect()
     }
 
@@ -201,11 +202,7 @@ pub(crate) fn can_screenshot(page: &mut Page) -> Result<(), BrowserError> {
     grab_once(&mut Screenshot::new(Compression::Png), page, FIRST_FRAME_TIMEOUT)
 }
 
-fn grab_once(
-    grab: &mut dyn Grab,
-    page: &mut Page,
-    timeout: Duration,
-) -> Result<(), BrowserError> {
+fn grab_once(grab: &mut dyn Grab, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
     let id = grab.begin(page, timeout)?;
     grab.finish(page, id, timeout).map(drop)
 }

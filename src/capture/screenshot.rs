@@ -23,7 +23,9 @@ impl Screenshot {
     fn command(&self, clip: Option<Viewport>) -> CaptureScreenshot {
         let (format, quality) = match self.compression {
             Compression::Png => (CaptureScreenshotFormatOption::Png, None),
-            Compression::Jpeg(quality) => (CaptureScreenshotFormatOption::Jpeg, Some(quality.into())),
+            Compression::Jpeg(quality) => {
+                (CaptureScreenshotFormatOption::Jpeg, Some(quality.into()))
+            }
         };
         CaptureScreenshot {
             format: Some(format),

@@ -265,7 +265,11 @@ mod tests {
             let (x, y) = (x.clamp(0, w - 1), y.clamp(0, h - 1));
             let at = (y * w + x) as usize * n;
             let p = &picture.data[at..at + 3];
-            let p = if picture.format == PixelFormat::Bgrx8 { [p[2], p[1], p[0]] } else { [p[0], p[1], p[2]] };
+            let p = if picture.format == PixelFormat::Bgrx8 {
+                [p[2], p[1], p[0]]
+            } else {
+                [p[0], p[1], p[2]]
+            };
             p.map(f64::from)
         };
         let y_of = |[r, g, b]: [f64; 3]| KR * r + KG * g + KB * b;
@@ -302,11 +306,16 @@ mod tests {
         let (cw, ch) = (w.div_ceil(1 << subsampling.shift_x()), h >> subsampling.shift_y());
         let mut planes = [vec![0; w * h], vec![0; cw * ch], vec![0; cw * ch]];
         let [y, cb, cr] = planes.each_mut();
-        yuv_from_rgb(picture, size, subsampling, [
-            PlaneMut { data: y, stride: w },
-            PlaneMut { data: cb, stride: cw },
-            PlaneMut { data: cr, stride: cw },
-        ]);
+        yuv_from_rgb(
+            picture,
+            size,
+            subsampling,
+            [
+                PlaneMut { data: y, stride: w },
+                PlaneMut { data: cb, stride: cw },
+                PlaneMut { data: cr, stride: cw },
+            ],
+        );
         planes
     }
 

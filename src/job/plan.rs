@@ -160,7 +160,9 @@ pub(crate) fn size_of(
         if (1.0..=MAX_SIDE).contains(&value) && value.fract() == 0.0 {
             Ok(value as u32)
         } else {
-            Err(format!("the page's {name} is {value}, expected a whole number from 1 to {MAX_SIDE}"))
+            Err(format!(
+                "the page's {name} is {value}, expected a whole number from 1 to {MAX_SIDE}"
+            ))
         }
     };
     match (description.width, description.height) {
@@ -186,10 +188,8 @@ impl Plan {
         circumstances: Circumstances<'_>,
     ) -> Result<Self> {
         let Circumstances { description, way, mut reasons, cores, .. } = circumstances;
-        let composition_error = |message| Error::Composition {
-            message,
-            console: circumstances.console.clone(),
-        };
+        let composition_error =
+            |message| Error::Composition { message, console: circumstances.console.clone() };
         let frame_rate = frame_rate(job, description).map_err(composition_error)?;
         let (duration, duration_source) =
             duration(job, description, circumstances.page_errors).map_err(composition_error)?;
@@ -271,9 +271,9 @@ fn duration(
             "the duration ({source}) is infinite; give the root a data-duration, or the job a \
              `duration`{errors}"
         )),
-        Some(d) if d <= 0.0 => Err(format!(
-            "the duration ({source}) is {d} s, so there is nothing to render{errors}"
-        )),
+        Some(d) if d <= 0.0 => {
+            Err(format!("the duration ({source}) is {d} s, so there is nothing to render{errors}"))
+        }
         Some(d) if d > MAX_DURATION => {
             Err(format!("the duration ({source}) is {d} s, expected at most {MAX_DURATION} (24 h)"))
         }
@@ -316,18 +316,22 @@ fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoP
         }));
     }
     let (preset, crf) = ladder(video.quality);
-    let mut options = vec![("preset".into(), video.preset.clone().unwrap_or_else(|| preset.into()))];
+    let mut options =
+        vec![("preset".into(), video.preset.clone().unwrap_or_else(|| preset.into()))];
     if video.bitrate.is_none() {
         options.push(("crf".into(), video.crf.unwrap_or(crf).to_string()));
     }
     // The job's own options come last: a later value replaces an earlier one.
     for (key, value) in &video.options {
-        options.push((key.clone(), match value {
-            OptionValue::Bool(value) => u8::from(*value).to_string(),
-            OptionValue::Integer(value) => value.to_string(),
-            OptionValue::Number(value) => value.to_string(),
-            OptionValue::Text(value) => value.clone(),
-        }));
+        options.push((
+            key.clone(),
+            match value {
+                OptionValue::Bool(value) => u8::from(*value).to_string(),
+                OptionValue::Integer(value) => value.to_string(),
+                OptionValue::Number(value) => value.to_string(),
+                OptionValue::Text(value) => value.clone(),
+            },
+        ));
     }
     Ok(VideoPlan {
         codec: video.codec,
@@ -397,7 +401,10 @@ mod tests {
         }
         let errors = ["TypeError: x".to_owned()];
         let text = duration(&job, &Description::default(), &errors).unwrap_err();
-        assert!(text.ends_with("no animation that ends; its script failed: TypeError: x"), "{text}");
+        assert!(
+            text.ends_with("no animation that ends; its script failed: TypeError: x"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -421,6 +428,9 @@ mod tests {
         let sessions = |frames, cores| {
             lanes(&job, DEFAULT_SIZE, frames, cores, &mut Vec::new()).sessions.get()
         };
-        assert_eq!((sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)), (1, 2, 2, 8));
+        assert_eq!(
+            (sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)),
+            (1, 2, 2, 8)
+        );
     }
 }

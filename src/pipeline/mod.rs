@@ -133,10 +133,7 @@ pub fn run(
                     let thread = format!("session-{session}");
                     Err(Error::Panicked { thread, message: panic_message(e.as_ref()) })
                 });
-                outcomes
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push((session, outcome));
+                outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((session, outcome));
             });
         }
         drop(inlet);
@@ -226,7 +223,11 @@ impl Lane<'_> {
                     traffic.delivered += 1;
                 }
                 Ok(None) => {}
-                Err(e) if e.is_transient() && attempts < MAX_ATTEMPTS && !self.cancel.is_cancelled() => {
+                Err(e)
+                    if e.is_transient()
+                        && attempts < MAX_ATTEMPTS
+                        && !self.cancel.is_cancelled() =>
+                {
                     // The tickets outlive the browser, so the frames keep their places.
                     tracing::warn!(session = self.session, error = %e, "session lost, starting anew");
                     attempts += 1;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::partial::PartialFile;
 use super::verify::verify;
-use crate::av::{AvError, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received, VideoFrame};
+use crate::av::{
+    AvError, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received, VideoFrame,
+};
 use crate::error::{Error, Result};
 use crate::frame::yuv::yuv_from_rgb;
 use crate::frame::{Frame, Picture};
@@ -78,8 +80,7 @@ impl EncodeSink {
         })?;
         let file = PartialFile::create(&plan.output)?;
         let settings = MuxerSettings { format: format.into(), frames: plan.stream.frames };
-        let muxer = Muxer::create(file.path(), &encoder, &settings)
-            .map_err(|e| named(e, &file))?;
+        let muxer = Muxer::create(file.path(), &encoder, &settings).map_err(|e| named(e, &file))?;
         let pool = FramePool::new(video.size, video.subsampling(), video.color)?;
         Ok(Self {
             plan: Arc::clone(plan),

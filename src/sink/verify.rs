@@ -32,7 +32,9 @@ fn difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
     let size = format!("{}x{}", facts.width, facts.height);
     expected("the codec", &facts.codec, plan.video.codec_name())
         .or_else(|| expected("the size", &size, &plan.video.size.to_string()))
-        .or_else(|| expected("the pixel format", &facts.pixel_format, plan.video.pixel_format_name()))
+        .or_else(|| {
+            expected("the pixel format", &facts.pixel_format, plan.video.pixel_format_name())
+        })
         .or_else(|| expected("the frame count", &facts.frames.to_string(), &frames.to_string()))
         .or_else(|| expected("the color", &facts.color.join("/"), "bt709/bt709/bt709/tv"))
         .or_else(|| misplaced(facts, plan))

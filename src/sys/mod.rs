@@ -4,8 +4,6 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::thread;
 
-
-
 /// Processors that this process may use: affinity and cgroup quota are respected.
 pub(crate) fn cores() -> u32 {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -5,9 +5,8 @@
 // whole milliseconds from `Date.now` and lose its place when time goes back. The ticker itself only
 // serves listeners that the page added; without any it sleeps, and no frame callback is pending.
 //
-// A tween reads its start values when it first renders, and callbacks act on the page. So a page
-// with GSAP cannot be seeked over the beginning of a tween without visiting the frame there:
-// `gsapStops` names these moments. With them a session that shows every third frame has the same
+// A tween reads its start values when it first renders, and callbacks act on the page. So every
+// frame is visited in turn, drawn or not: a session that shows every third frame then has the same
 // start values as one that shows all.
 
 import { guarded, native } from "./natives.js";
@@ -19,7 +18,7 @@ const NUDGE_SECS = 0.001;
 /** Lengths from here on stand for endless repetition (GSAP's own large number is 1e8). */
 const ENDLESS_SECS = 1e7;
 
-const STEP_CALLBACKS = ["onStart", "onComplete", "onRepeat", "onReverseComplete", "onInterrupt"];
+const STEP_CALLBACKS = ["onUpdate", "onStart", "onComplete", "onRepeat", "onReverseComplete", "onInterrupt"];
 
 let driven = null;
 let ownsRoot = false;
@@ -28,8 +27,8 @@ let baseSecs = 0;
 /** @type {WeakMap<object, number>} time up to which the callbacks of a timeline have been called */
 const placed = new WeakMap();
 
-let stops = null;
-let stepsEveryFrame = false;
+let hasTweens = false;
+/** null: not known. */
 let hasCallbacks = null;
 let hasFreeTweens = false;
 
@@ -61,7 +60,7 @@ export function findGsap() {
   // A page that removed the root from the ticker drives GSAP by hand.
   ownsRoot = gsap.ticker._listeners?.includes(gsap.updateRoot) ?? false;
   if (ownsRoot) gsap.ticker.remove(gsap.updateRoot);
-  forgetStops();
+  forgetTweens();
 }
 
 export function gsapVersion() {
@@ -139,7 +138,7 @@ function placeTimeline(timeline, seconds) {
 export function applyGsap(seconds, pageSeeks) {
   findGsap();
   if (!driven) return false;
-  if (hasCallbacks === null) readStops();
+  if (hasCallbacks === null) readTweens();
   if (!pageSeeks) {
     pauseTimelines();
     const all = registeredTimelines();
@@ -153,8 +152,9 @@ export function applyGsap(seconds, pageSeeks) {
     driven.updateRoot(seconds - baseSecs);
   }
   restGsap();
-  if (hasCallbacks) forgetStops();
-  return hasCallbacks;
+  const called = hasCallbacks;
+  if (called) forgetTweens();
+  return called;
 }
 
 /** Lets the ticker sleep while nobody listens to it; any use of GSAP wakes it. */
@@ -163,57 +163,35 @@ export function restGsap() {
 }
 
 /** Tells that tweens may have come or gone. */
-export function forgetStops() {
-  stops = null;
+export function forgetTweens() {
+  hasCallbacks = null;
 }
 
-function readStops() {
-  stops = [];
-  stepsEveryFrame = false;
+function readTweens() {
   hasCallbacks = false;
   hasFreeTweens = false;
-  const offsets = new native.Map();
-  for (const { key, timeline } of registeredTimelines()) {
-    offsets.set(timeline, startOf(key) - timeline.globalTime(0));
-  }
-  for (const tween of driven.globalTimeline.getChildren(true, true, true)) {
+  const registered = new Set(registeredTimelines().map(({ timeline }) => timeline));
+  const all = driven.globalTimeline.getChildren(true, true, true);
+  hasTweens = all.length > 0 || registered.size > 0;
+  for (const tween of all) {
     let owner = tween;
-    while (owner && !offsets.has(owner)) owner = owner.parent;
-    const offset = owner ? offsets.get(owner) : baseSecs;
+    while (owner && !registered.has(owner)) owner = owner.parent;
     if (!owner) hasFreeTweens = true;
-    const start = tween.globalTime(0) + offset;
-    stops.push(start);
-    const vars = tween.vars ?? {};
-    const ends = STEP_CALLBACKS.some((name) => vars[name]);
-    if (!vars.onUpdate && !ends) continue;
-    hasCallbacks = true;
-    const end = tween.globalTime(tween.totalDuration()) + offset;
-    if (vars.onUpdate || vars.onRepeat || end > ENDLESS_SECS) stepsEveryFrame = true;
-    // What is due at 0 may be called only when time leaves 0.
-    else stops.push(end, Math.max(start, NUDGE_SECS));
+    if (STEP_CALLBACKS.some((name) => tween.vars?.[name])) hasCallbacks = true;
   }
-  stops.sort((a, b) => a - b);
 }
 
-/** First moment in seconds after `seconds` that may not be skipped; Infinity if there is none. */
-export function nextGsapStop(seconds) {
+/** Whether every frame has to be visited. */
+export function gsapSteps() {
   findGsap();
-  if (!driven?.globalTimeline) return Infinity;
-  if (!stops) readStops();
-  if (stepsEveryFrame) return seconds;
-  let low = 0;
-  let high = stops.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (stops[middle] <= seconds) low = middle + 1;
-    else high = middle;
-  }
-  return stops[low] ?? Infinity;
+  if (!driven?.globalTimeline) return false;
+  if (hasCallbacks === null) readTweens();
+  return hasTweens;
 }
 
 /** Whether going back in time restores everything: callbacks and ended free tweens do not come back. */
 export function gsapRewinds() {
-  if (driven && !stops) readStops();
+  if (driven && hasCallbacks === null) readTweens();
   return !driven || !(hasCallbacks || hasFreeTweens);
 }
 

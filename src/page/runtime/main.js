@@ -14,7 +14,7 @@ import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallba
 import { reseed } from "./random.js";
 import { applyClips, clipsEnd, findRoot, numberAttribute } from "./clips.js";
 import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
-import { applyGsap, awaitGsap, findGsap, forgetStops, gsapRewinds, gsapVersion, nextGsapStop, restGsap, timelineDuration } from "./gsap.js";
+import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { applyPlayers, offerVariables, pagePlayer, seekPage } from "./adapters.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations, settleImages } from "./resources.js";
@@ -41,13 +41,12 @@ function runtimes() {
   return found;
 }
 
-/** First moment in seconds after `seconds` that this document has to visit. */
-function nextStop(seconds) {
+/** Whether every frame has to be visited in turn, drawn or not. */
+function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  if (pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents()) return seconds;
-  return nextGsapStop(seconds);
+  return pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps();
 }
 
 function place(seconds) {
@@ -67,7 +66,7 @@ async function calmDown(seconds) {
     const heard = place(seconds);
     if (!heard && !hasDueTimer(clock.now)) break;
   }
-  forgetStops();
+  forgetTweens();
 }
 
 function finishStep(seconds, flush, called) {
@@ -92,7 +91,7 @@ function step(index, ms, flush) {
   if (!flush || !hasDueTimer(ms)) return show();
   return runTimers(ms).then(() => {
     markChanged();
-    forgetStops();
+    forgetTweens();
     return show();
   });
 }
@@ -102,7 +101,7 @@ const agent = {
   hold: holdTimers,
   release: releaseTimers,
   prerolling: () => preroll.running,
-  nextStop,
+  mustStep,
   step,
   hidePage,
   takeChange,
@@ -133,11 +132,8 @@ function frameMs(index, num, den) {
 
 function walk(index, target, num, den) {
   for (;;) {
-    if (index < target) {
-      const before = frameMs(index - 1, num, den) / 1000;
-      const stop = index === 0 ? 0 : Math.min(...runtimes().map((each) => each.nextStop(before)));
-      index = Math.min(target, Math.max(index, Math.ceil((stop * num) / den - 1e-9)));
-    }
+    // Frame 0 is always visited: it is where everything begins.
+    if (index > 0 && index < target && !runtimes().some((each) => each.mustStep())) index = target;
     const ms = frameMs(index, num, den);
     const at = index;
     const pending = inTurn(runtimes(), (each) => each.step(at, ms, true));
@@ -253,7 +249,7 @@ function findDuration(root) {
 function describe() {
   noticeMutations();
   const root = findRoot();
-  const steps = runtimes().some((each) => each.nextStop(0) === 0);
+  const steps = runtimes().some((each) => each.mustStep());
   const { duration, source, infinite = false } = findDuration(root);
   const media = listMedia();
   return {
