@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::{env, fs, process};
+use std::process::ExitCode;
+use std::{env, fs};
 
 /// Libraries that the engine links, with the oldest version that is known to work (FFmpeg 5.1).
 const LIBRARIES: [(&str, &str); 3] =
@@ -11,16 +12,20 @@ const LIBRARIES: [(&str, &str); 3] =
 /// The files of the page runtime, each after those it imports from.
 const RUNTIME: &str = "src/page/runtime";
 
-fn main() {
+fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={RUNTIME}");
-    check_libraries();
+    if !check_libraries() {
+        return ExitCode::FAILURE;
+    }
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     let script = join_runtime(Path::new(RUNTIME));
     fs::write(Path::new(&out).join("runtime.js"), script).expect("OUT_DIR can be written");
+    ExitCode::SUCCESS
 }
 
-fn check_libraries() {
+/// Whether all libraries are there; says what to install if not.
+fn check_libraries() -> bool {
     for (name, oldest) in LIBRARIES {
         match pkg_config::Config::new().atleast_version(oldest).cargo_metadata(false).probe(name) {
             Ok(library) => {
@@ -36,10 +41,11 @@ fn check_libraries() {
                 );
                 let reason = error.to_string().replace('\n', " ");
                 println!("cargo::error={name}: {reason}");
-                process::exit(1);
+                return false;
             }
         }
     }
+    true
 }
 
 /// Joins modules into one function, in the order of their imports.

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example digests -- job.json [workers]`
 
+#![expect(clippy::print_stdout, reason = "it is what the example is for")]
+
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context as _, Result};

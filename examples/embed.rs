@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example embed -- job.json frames/ [workers]`
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example")]
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};

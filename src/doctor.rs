@@ -74,8 +74,10 @@ impl fmt::Display for Checkup {
 pub fn examine() -> Checkup {
     let mut checkup = Checkup::default();
     examine_browser(&mut checkup);
-    for (name, version) in av::versions() {
-        checkup.add(name, State::Good, version);
+    let built =
+        [env!("PAGEREEL_LIBAVCODEC"), env!("PAGEREEL_LIBAVFORMAT"), env!("PAGEREEL_LIBAVUTIL")];
+    for ((name, version), built) in av::versions().into_iter().zip(built) {
+        checkup.add(name, State::Good, format!("{version} (built with {built})"));
     }
     if av::has_encoder("libx264") {
         checkup.add("H.264", State::Good, format!("libx264 ({})", av::license()));

@@ -81,7 +81,9 @@ fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
 fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     let job = read_job(args)?;
     let (plan, warnings) = Engine::new().plan(&job, &cancel_on_signals()?)?;
-    warnings.iter().for_each(|warning| terminal.warning(warning));
+    for warning in &warnings {
+        terminal.warning(warning);
+    }
     print(&(serde_json::to_string_pretty(&plan)? + "\n"))
 }
 

@@ -1,5 +1,7 @@
 //! How far a render is.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 /// Where a render is in its life.
@@ -82,7 +84,7 @@ impl<'a> Reporter<'a> {
         let percent = 25.0 + 55.0 * frame as f64 / frames.max(1) as f64;
         let mut message = format!("Streaming frame {frame}/{frames}");
         if sessions > 1 {
-            message += &format!(" ({sessions} workers)");
+            write!(message, " ({sessions} workers)").expect("writing to a string");
         }
         self.send(Status::Rendering, percent, message, Some(frame), Some(frames));
     }

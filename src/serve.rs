@@ -5,8 +5,9 @@
 //! another user's program that scans ports, gets nothing. Paths cannot leave the composition's
 //! directory, not even through symbolic links.
 
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,7 +52,10 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("host", &self.host).field("root", &self.root).finish()
+        f.debug_struct("Shared")
+            .field("host", &self.host)
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +75,10 @@ impl FileServer {
             .port();
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|e| failed(e.into()))?;
-        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut token = String::new();
+        for byte in random {
+            write!(token, "{byte:02x}").expect("writing to a string");
+        }
         let host = format!("{token}.localhost:{port}");
         let shared = Arc::new(Shared { server, host, root });
         let mut server = Self { shared, port, threads: Vec::with_capacity(THREADS) };

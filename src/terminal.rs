@@ -37,10 +37,12 @@ impl Terminal {
 
     /// Shows what was not right, and a line about the finished file.
     pub(crate) fn done(&mut self, report: &Report) {
-        report.warnings.iter().for_each(|warning| self.warning(warning));
+        for warning in &report.warnings {
+            self.warning(warning);
+        }
         match self.style {
             Style::Quiet => {}
-            Style::Json => self.line(&json!({ "type": "complete", "report": report })),
+            Style::Json => Self::line(&json!({ "type": "complete", "report": report })),
             Style::Human => {
                 let retried: u64 = report.sessions.iter().map(|s| s.retried).sum();
                 if retried > 0 {
@@ -62,7 +64,7 @@ impl Terminal {
     pub(crate) fn warning(&mut self, warning: &Warning) {
         match self.style {
             Style::Quiet => {}
-            Style::Json => self.line(&json!({ "type": "warning", "warning": warning })),
+            Style::Json => Self::line(&json!({ "type": "warning", "warning": warning })),
             Style::Human => self.say(&format!("warning: {}", warning.message)),
         }
     }
@@ -71,11 +73,12 @@ impl Terminal {
         self.clear();
         let ours = error.downcast_ref::<Error>();
         let job = error.downcast_ref::<pagereel::job::JobError>();
-        let hint = ours.and_then(Error::hint).or_else(|| job.and_then(|e| e.hint()));
+        let hint =
+            ours.and_then(Error::hint).or_else(|| job.and_then(pagereel::job::JobError::hint));
         let console = ours.map(Error::console).unwrap_or_default();
         if self.style == Style::Json {
             let message = format!("{error:#}");
-            self.line(&json!({
+            Self::line(&json!({
                 "type": "error", "message": message, "hint": hint,
                 "console": console, "exitCode": exit_code,
             }));
@@ -84,7 +87,9 @@ impl Terminal {
         self.say(&format!("error: {error:#}"));
         if !console.is_empty() {
             self.say("the page's last console lines:");
-            console.iter().for_each(|line| self.say(&format!("  {line}")));
+            for line in console {
+                self.say(&format!("  {line}"));
+            }
         }
         if let Some(hint) = hint {
             self.say(&format!("hint: {hint}"));
@@ -97,7 +102,7 @@ impl Terminal {
         drop(writeln!(io::stderr(), "{text}"));
     }
 
-    fn line(&self, value: &serde_json::Value) {
+    fn line(value: &serde_json::Value) {
         drop(writeln!(io::stdout(), "{value}"));
     }
 
@@ -147,7 +152,7 @@ impl Progress for Terminal {
             Style::Json => {
                 let mut value = json!(event);
                 value["type"] = "progress".into();
-                self.line(&value);
+                Self::line(&value);
             }
             Style::Human if ended => self.clear(),
             Style::Human if io::stderr().is_terminal() => self.draw(event),

@@ -100,13 +100,15 @@ impl Encoder {
             AvError::refused(format!("encoder {}", settings.name), format!("{what} is too large"))
         };
         let (num, den) = (settings.frame_rate.num.get(), settings.frame_rate.den.get());
-        let num = c_int::try_from(num).map_err(|_| too_large("the frame rate"))?;
-        let den = c_int::try_from(den).map_err(|_| too_large("the frame rate"))?;
+        let num = c_int::try_from(num).ok().ok_or_else(|| too_large("the frame rate"))?;
+        let den = c_int::try_from(den).ok().ok_or_else(|| too_large("the frame rate"))?;
         let tags = ColorTags::from(settings.color);
         // SAFETY: the context is ours and not open yet.
         let raw = unsafe { self.context.as_mut() };
-        raw.width = c_int::try_from(settings.size.width).map_err(|_| too_large("the width"))?;
-        raw.height = c_int::try_from(settings.size.height).map_err(|_| too_large("the height"))?;
+        raw.width =
+            c_int::try_from(settings.size.width).ok().ok_or_else(|| too_large("the width"))?;
+        raw.height =
+            c_int::try_from(settings.size.height).ok().ok_or_else(|| too_large("the height"))?;
         raw.pix_fmt = av_pixel_format(settings.subsampling);
         raw.time_base = ffi::AVRational { num: den, den: num };
         raw.framerate = ffi::AVRational { num, den };
@@ -116,15 +118,16 @@ impl Encoder {
         raw.colorspace = tags.matrix;
         raw.color_range = tags.range;
         raw.chroma_sample_location = ffi::AVChromaLocation::AVCHROMA_LOC_LEFT;
-        raw.thread_count = c_int::try_from(settings.threads).map_err(|_| too_large("threads"))?;
+        raw.thread_count =
+            c_int::try_from(settings.threads).ok().ok_or_else(|| too_large("threads"))?;
         if let Some(gop) = settings.gop {
-            raw.gop_size = c_int::try_from(gop).map_err(|_| too_large("gop"))?;
+            raw.gop_size = c_int::try_from(gop).ok().ok_or_else(|| too_large("gop"))?;
         }
         if let Some(bitrate) = settings.bitrate {
-            raw.bit_rate = i64::try_from(bitrate).map_err(|_| too_large("the bitrate"))?;
+            raw.bit_rate = i64::try_from(bitrate).ok().ok_or_else(|| too_large("the bitrate"))?;
         }
         if settings.global_header {
-            raw.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as c_int;
+            raw.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER.cast_signed();
         }
         Ok(())
     }

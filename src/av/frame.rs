@@ -13,7 +13,7 @@ use crate::frame::yuv::{PlaneMut, PlanesMut, Subsampling};
 /// Row alignment in bytes, enough for AVX-512.
 const ALIGN: c_int = 64;
 
-/// libav's name for 8-bit planar Y'CbCr with this much chroma.
+/// libav's name for 8-bit planar YUV with this much chroma.
 pub(super) const fn av_pixel_format(subsampling: Subsampling) -> ffi::AVPixelFormat {
     match subsampling {
         Subsampling::Yuv420 => ffi::AVPixelFormat::AV_PIX_FMT_YUV420P,
@@ -67,7 +67,7 @@ pub(crate) struct FramePool {
 unsafe impl Send for FramePool {}
 
 impl FramePool {
-    /// A pool for 8-bit Y'CbCr frames of `size`.
+    /// A pool for 8-bit YUV frames of `size`.
     pub(crate) fn new(size: Size, subsampling: Subsampling, color: Cicp) -> Result<Self, AvError> {
         let (width, height) = dimensions(size)?;
         // SAFETY: a computation on plain integers.
@@ -140,7 +140,7 @@ fn dimensions(size: Size) -> Result<(c_int, c_int), AvError> {
     }
 }
 
-/// One frame of 8-bit planar Y'CbCr.
+/// One frame of 8-bit planar YUV.
 #[derive(Debug)]
 pub(crate) struct VideoFrame {
     frame: NonNull<ffi::AVFrame>,

@@ -43,7 +43,7 @@ impl Muxer {
                 format!("no `{format}` in the linked libavformat"),
             ));
         };
-        Ok(found.flags & ffi::AVFMT_GLOBALHEADER as i32 != 0)
+        Ok(found.flags & ffi::AVFMT_GLOBALHEADER != 0)
     }
 
     /// Opens `path`, which is emptied, and writes the header.

@@ -72,7 +72,7 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
         codec: decoder.id().name().to_owned(),
         width: decoder.width(),
         height: decoder.height(),
-        pixel_format: name(decoder.format().descriptor().map(|d| d.name())),
+        pixel_format: name(decoder.format().descriptor().map(format::pixel::Descriptor::name)),
         color: [
             name(decoder.color_primaries().name()),
             name(decoder.color_transfer_characteristic().name()),

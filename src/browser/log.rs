@@ -126,9 +126,10 @@ fn shorten(url: &str) -> String {
 /// A console argument as the console would print it.
 fn remote_text(object: &Runtime::RemoteObject) -> String {
     match (&object.value, &object.description, &object.unserializable_value) {
-        (Some(serde_json::Value::String(text)), ..) => text.clone(),
+        (Some(serde_json::Value::String(text)), ..)
+        | (_, Some(text), _)
+        | (None, None, Some(text)) => text.clone(),
         (Some(value), None, _) => value.to_string(),
-        (_, Some(text), _) | (None, None, Some(text)) => text.clone(),
         (None, None, None) => "undefined".into(),
     }
 }

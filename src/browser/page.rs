@@ -136,6 +136,7 @@ impl Page {
         timeout: Duration,
     ) -> Result<M::ReturnObject, BrowserError> {
         let id = self.begin(&method, timeout)?;
+        drop(method);
         self.finish(id, M::NAME, timeout, |result| serde_json::from_str(result.get()))
     }
 
@@ -163,7 +164,7 @@ impl Page {
             params
         };
         let sent = self.connection.send(self.session.as_deref(), name, &params, deadline);
-        sent.map(CallId).map_err(|e| self.explain(e, name, timeout))
+        sent.map(CallId).map_err(|e| self.explain(&e, name, timeout))
     }
 
     /// Waits for the answer to `id` and reads it with `parse`. Answers to other calls are dropped.
@@ -180,7 +181,7 @@ impl Page {
             let received = self.connection.receive(deadline);
             let Ok(bytes) = received else {
                 let broken = received.err().unwrap_or(Broken::Closed);
-                return Err(self.explain(broken, name, timeout));
+                return Err(self.explain(&broken, name, timeout));
             };
             let answer = |e: serde_json::Error| BrowserError::Answer {
                 method: name,
@@ -287,7 +288,7 @@ impl Page {
     }
 
     /// Turns the end of the pipe into what the user should hear.
-    fn explain(&mut self, broken: Broken, doing: &str, timeout: Duration) -> BrowserError {
+    fn explain(&mut self, broken: &Broken, doing: &str, timeout: Duration) -> BrowserError {
         match broken {
             Broken::Cancelled => BrowserError::Cancelled,
             Broken::Timeout => {

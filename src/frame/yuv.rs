@@ -1,4 +1,4 @@
-//! RGB to Y'CbCr: BT.709 matrix, limited range, 8 bit.
+//! RGB to `Y'CbCr` (YUV): BT.709 matrix, limited range, 8 bit.
 //!
 //! A video frame stores brightness (Y') for every pixel and color difference (Cb, Cr) for every
 //! pixel (4:4:4), every second column (4:2:2), or every second column and row (4:2:0). With limited
@@ -207,6 +207,7 @@ fn split<const N: usize>(source: &[u8], c0: &mut [u8], c1: &mut [u8], c2: &mut [
 }
 
 #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "16 to 235")]
 fn luma(r: &[u8], g: &[u8], b: &[u8], y: &mut [u8]) {
     const OFFSET: i32 = (16 << BITS) + (1 << (BITS - 1));
     for (((y, &r), &g), &b) in y.iter_mut().zip(r).zip(g).zip(b) {
@@ -239,6 +240,7 @@ fn sum_8(row: &[u8], sums: &mut [i16]) {
 }
 
 #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "16 to 240")]
 fn chroma(r: &[i16], g: &[i16], b: &[i16], cb: &mut [u8], cr: &mut [u8]) {
     const SHIFT: u32 = BITS + 3; // The sums are eight times the average.
     const OFFSET: i32 = (128 << SHIFT) + (1 << (SHIFT - 1));
@@ -259,11 +261,11 @@ mod tests {
 
     /// The slow, obvious twin: floating point, one pixel at a time.
     fn reference(picture: &Picture, size: Size, subsampling: Subsampling) -> [Vec<f64>; 3] {
-        let (w, h) = (picture.size.width as i64, picture.size.height as i64);
+        let (w, h) = (i64::from(picture.size.width), i64::from(picture.size.height));
         let n = picture.format.bytes_per_pixel();
         let rgb = |x: i64, y: i64| -> [f64; 3] {
             let (x, y) = (x.clamp(0, w - 1), y.clamp(0, h - 1));
-            let at = (y * w + x) as usize * n;
+            let at = usize::try_from(y * w + x).unwrap() * n;
             let p = &picture.data[at..at + 3];
             let p = if picture.format == PixelFormat::Bgrx8 {
                 [p[2], p[1], p[0]]

@@ -236,7 +236,7 @@ fn frame_rate(job: &Job, description: &Description) -> Result<FrameRate, String>
     match (job.fps, description.fps.as_deref()) {
         (Some(rate), _) => Ok(rate),
         (None, None) => Ok(FrameRate::DEFAULT),
-        (None, Some(text)) => text.trim().parse().map_err(|_| {
+        (None, Some(text)) => text.trim().parse().ok().ok_or_else(|| {
             format!("the page's data-fps is {text:?}, expected {}", FrameRate::EXPECTED)
         }),
     }
@@ -356,16 +356,13 @@ const WINDOW_BYTES: u64 = 512 << 20;
 const FRAMES_PER_SESSION: u64 = 45;
 
 fn lanes(job: &Job, size: Size, frames: u64, cores: u32, reasons: &mut Vec<String>) -> Lanes {
-    let sessions = match job.capture.workers {
-        Some(workers) => {
-            reasons.push(format!("{workers} session(s): the job says so"));
-            u64::from(workers)
-        }
-        None => {
-            let sessions = u64::from(cores).min(frames.div_ceil(FRAMES_PER_SESSION)).clamp(1, 8);
-            reasons.push(format!("{sessions} session(s): {cores} cores, {frames} frames"));
-            sessions
-        }
+    let sessions = if let Some(workers) = job.capture.workers {
+        reasons.push(format!("{workers} session(s): the job says so"));
+        u64::from(workers)
+    } else {
+        let sessions = u64::from(cores).min(frames.div_ceil(FRAMES_PER_SESSION)).clamp(1, 8);
+        reasons.push(format!("{sessions} session(s): {cores} cores, {frames} frames"));
+        sessions
     };
     let sessions = sessions.clamp(1, frames.max(1));
     let frame_bytes = u64::from(size.width) * u64::from(size.height) * 4;
@@ -391,7 +388,7 @@ mod tests {
 
     #[test]
     fn durations_that_cannot_be_rendered() {
-        let job = Job::new(std::path::PathBuf::from("a.html"), "a.mp4");
+        let job = Job::new("a.html", "a.mp4");
         for (value, text) in [
             (0.0, "the duration (root) is 0 s, so there is nothing to render"),
             (f64::NAN, "the duration (root) is not a number"),
@@ -409,7 +406,7 @@ mod tests {
 
     #[test]
     fn the_window_holds_more_than_the_sessions_and_is_bounded() {
-        let mut job = Job::new(std::path::PathBuf::from("a.html"), "a.mp4");
+        let mut job = Job::new("a.html", "a.mp4");
         for workers in [1, 2, 7] {
             job.capture.workers = Some(workers);
             for side in [2, 1000, 16_384] {
@@ -424,7 +421,7 @@ mod tests {
 
     #[test]
     fn few_frames_get_few_sessions() {
-        let job = Job::new(std::path::PathBuf::from("a.html"), "a.mp4");
+        let job = Job::new("a.html", "a.mp4");
         let sessions = |frames, cores| {
             lanes(&job, DEFAULT_SIZE, frames, cores, &mut Vec::new()).sessions.get()
         };

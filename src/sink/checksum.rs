@@ -28,7 +28,9 @@ impl Fnv {
     }
 
     fn add_all(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.add(byte));
+        for &byte in bytes {
+            self.add(byte);
+        }
     }
 }
 
