@@ -1,0 +1,181 @@
+//! Crashes, kills and interrupts: no frame is lost, no file is half there, no browser is left.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pagereel::{CancelToken, Engine, Error, Event, Job};
+
+use crate::support::{browsers_of, fixture, groups_of, pagereel, render};
+
+fn signal(name: &str, process: i32) {
+    let sent = Command::new("kill").args([name, &process.to_string()]).status().unwrap();
+    assert!(sent.success(), "kill {name} {process}");
+}
+
+fn cards(output: &Path) -> Job {
+    let mut job = Job::from_file(fixture("css-cards").join("job.json")).unwrap();
+    job.output = Some(output.to_owned());
+    job.duration = Some(1.5);
+    job.video.quality = pagereel::job::Quality::Draft;
+    job.capture.workers = Some(2);
+    job
+}
+
+/// The program, at work: at least `frames` frames are written.
+fn start(temporary: &Path, output: &Path, frames: u64) -> Child {
+    let mut child = pagereel()
+        .arg(fixture("css-cards").join("job.json"))
+        .args(["--json", "--workers", "2", "--quality", "draft", "-o"])
+        .arg(output)
+        .env("TMPDIR", temporary)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let stdout = child.stdout.as_mut().unwrap();
+    for line in BufReader::new(stdout).lines() {
+        let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if event["frame"].as_u64() >= Some(frames) {
+            return child;
+        }
+    }
+    panic!("it ended before frame {frames}");
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_killed_browser_costs_no_frame() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = directory.path().join("whole.mp4");
+    render(&cards(&whole)).unwrap();
+
+    let survived = directory.path().join("survived.mp4");
+    let temporary = directory.path().join("t");
+    fs::create_dir(&temporary).unwrap();
+    let mut child = pagereel()
+        .arg(fixture("css-cards").join("job.json"))
+        .args(["--json", "--workers", "2", "--quality", "draft", "--duration", "1.5", "-o"])
+        .arg(&survived)
+        .env("TMPDIR", &temporary)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut killed = 0;
+    let mut report = serde_json::Value::Null;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let mut event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let frame = event["frame"].as_u64().unwrap_or_default();
+        if event["status"] == "rendering" && killed < 2 && frame >= 30 * killed {
+            let browsers = browsers_of(&temporary);
+            let browser = browsers.last().expect("a render has a browser");
+            signal("-KILL", *browser);
+            killed += 1;
+        }
+        if event["type"] == "complete" {
+            report = event["report"].take();
+        }
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(killed, 2);
+    let retried: u64 =
+        report["sessions"].as_array().unwrap().iter().filter_map(|s| s["retried"].as_u64()).sum();
+    assert!(retried >= 1, "{report}");
+    assert!(fs::read(&whole).unwrap() == fs::read(&survived).unwrap(), "the files differ");
+}
+
+#[test]
+fn a_killed_engine_leaves_no_browser_and_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let temporary = directory.path().join("t");
+    fs::create_dir(&temporary).unwrap();
+    let output = directory.path().join("out.mp4");
+    let mut child = start(&temporary, &output, 30);
+    let browsers = browsers_of(&temporary);
+    assert!(browsers.len() >= 2, "two sessions have two browsers");
+    assert!(groups_of(&browsers).len() > browsers.len(), "browsers have children");
+
+    signal("-KILL", i32::try_from(child.id()).unwrap());
+    child.wait().unwrap();
+    let until = Instant::now() + Duration::from_secs(2);
+    while !groups_of(&browsers).is_empty() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(groups_of(&browsers), Vec::<i32>::new(), "browsers are left");
+    assert!(!output.exists());
+    // The watchdog also removes the profiles.
+    let until = Instant::now() + Duration::from_secs(3);
+    while !names_in(&temporary).is_empty() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(names_in(&temporary), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupt_ends_cleanly() {
+    let directory = tempfile::tempdir().unwrap();
+    let temporary = directory.path().join("t");
+    fs::create_dir(&temporary).unwrap();
+    let output = directory.path().join("out.mp4");
+    let mut child = start(&temporary, &output, 30);
+    let browsers = browsers_of(&temporary);
+    let asked = Instant::now();
+    signal("-INT", i32::try_from(child.id()).unwrap());
+    let status = child.wait().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(groups_of(&browsers), Vec::<i32>::new(), "browsers are left");
+    assert_eq!(names_in(directory.path()), ["t"], "no file, whole or partial");
+    assert_eq!(names_in(&temporary), Vec::<String>::new(), "no profile");
+}
+
+#[test]
+fn a_cancelled_render_returns_soon_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let job = cards(&directory.path().join("out.mp4"));
+    let cancel = CancelToken::new();
+    let mut last = None;
+    let mut progress = |event: &Event| {
+        if event.frame.is_some() && last.is_none() {
+            last = Some(Instant::now());
+            cancel.cancel();
+        }
+    };
+    let result = Engine::new().render(&job, &mut progress, &cancel);
+    assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+    assert!(last.unwrap().elapsed() < Duration::from_secs(2));
+    assert_eq!(names_in(directory.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_nothing() {
+    // A file system of its own, where this user may mount one.
+    let directory = tempfile::tempdir().unwrap();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=200k", "tmpfs"])
+        .arg(directory.path())
+        .stderr(Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        // `/dev/full` always refuses; it stands for the disk, though not for the clean-up.
+        return;
+    }
+    let mut job = cards(&directory.path().join("out.mp4"));
+    job.video.quality = pagereel::job::Quality::High;
+    let error = render(&job).unwrap_err();
+    let left = names_in(directory.path());
+    let unmounted = Command::new("umount").arg(directory.path()).status().unwrap();
+    assert!(unmounted.success());
+    assert_eq!(left, Vec::<String>::new());
+    let text = error.to_string();
+    assert!(text.contains("out.mp4: no space left on device"), "{text}");
+    assert_eq!(error.exit_code(), 1);
+    assert_eq!(error.hint().unwrap(), "free some space, or write elsewhere");
+}

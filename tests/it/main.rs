@@ -1,0 +1,12 @@
+//! Tests of the whole engine: real Chrome, real libav, real files.
+//!
+//! `ffmpeg` and `ffprobe` judge the files independently; `setup.sh` installs them.
+
+mod faults;
+mod input;
+mod job;
+mod pipeline;
+mod render;
+mod still;
+mod support;
+mod tidy;

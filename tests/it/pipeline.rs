@@ -1,0 +1,234 @@
+//! The pipeline with fake sources and sinks: order, bounds, faults.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use pagereel::color::Cicp;
+use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
+use pagereel::{
+    Artifact, BrowserError, CancelToken, Error, Frame, FrameIndex, FrameQueue, FrameRate,
+    FrameSink, FrameSource, Lanes, OpenSource, Picture, RecvError, Result, run,
+};
+
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    None,
+    CannotOpen,
+    /// The source dies once, at this frame.
+    DiesAt(u64),
+    /// It dies there whenever it is asked.
+    AlwaysDiesAt(u64),
+    FatalAt(u64),
+    PanicAt(u64),
+}
+
+struct Fake {
+    fault: Fault,
+    died: Arc<Mutex<bool>>,
+    depth: usize,
+    opened: AtomicUsize,
+}
+
+struct FakePage {
+    fault: Fault,
+    died: Arc<Mutex<bool>>,
+    depth: usize,
+    queue: VecDeque<FrameIndex>,
+}
+
+impl OpenSource for Fake {
+    fn open(&self, session: usize, _: &CancelToken) -> Result<Box<dyn FrameSource>> {
+        self.opened.fetch_add(1, SeqCst);
+        if matches!(self.fault, Fault::CannotOpen) && session == 3 {
+            return Err(Error::Sink("no chrome".into()));
+        }
+        Ok(Box::new(FakePage {
+            fault: self.fault,
+            died: Arc::clone(&self.died),
+            depth: self.depth,
+            queue: VecDeque::new(),
+        }))
+    }
+}
+
+fn died(index: FrameIndex) -> Error {
+    let source = BrowserError::Crashed { doing: "a test".into() };
+    Error::Capture { index, source, console: Vec::new() }
+}
+
+impl FrameSource for FakePage {
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn submit(&mut self, index: FrameIndex) -> Result<()> {
+        assert!(self.queue.len() < self.depth);
+        assert!(self.queue.back().is_none_or(|last| *last < index), "indices rise");
+        self.queue.push_back(index);
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<Frame> {
+        let index = self.queue.pop_front().unwrap();
+        thread::sleep(Duration::from_micros(50 * (index.0 * 7 % 5)));
+        match self.fault {
+            Fault::DiesAt(n) if n == index.0 => {
+                if !std::mem::replace(&mut *self.died.lock().unwrap(), true) {
+                    return Err(died(index));
+                }
+            }
+            Fault::AlwaysDiesAt(n) if n == index.0 => return Err(died(index)),
+            Fault::FatalAt(n) if n == index.0 => return Err(Error::Sink("bad picture".into())),
+            Fault::PanicAt(n) if n == index.0 => panic!("boom"),
+            _ => {}
+        }
+        let size = Size { width: 1, height: 1 };
+        let picture = Picture { size, format: PixelFormat::Rgb8, data: vec![0; 3] };
+        Ok(Frame { index, picture: Arc::new(picture) })
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    seen: Vec<u64>,
+    fail_at: Option<u64>,
+}
+
+impl FrameSink for Log {
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        if self.fail_at == Some(frame.index.0) {
+            return Err(Error::Sink("disk full".into()));
+        }
+        self.seen.push(frame.index.0);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        Ok(Artifact { frames: self.seen.len() as u64, ..Artifact::default() })
+    }
+}
+
+fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Result<Vec<u64>> {
+    let stream = StreamInfo {
+        size: Size { width: 1, height: 1 },
+        frame_rate: FrameRate::DEFAULT,
+        frames: 200,
+        alpha: Alpha::Opaque,
+        color: Cicp::SRGB,
+    };
+    let lanes =
+        Lanes { sessions: NonZeroUsize::new(5).unwrap(), window: NonZeroUsize::new(6).unwrap() };
+    let fake = Fake { fault, died: Arc::default(), depth, opened: AtomicUsize::new(0) };
+    let mut written = 0;
+    let traffic = run(&stream, lanes, &fake, sink, cancel, &mut |n| written = n)?;
+    assert_eq!(written, 200);
+    assert_eq!(traffic.delivered.iter().sum::<u64>(), 200);
+    Ok(traffic.reopened)
+}
+
+fn fails(fault: Fault, sink: &mut Log) -> String {
+    go(fault, sink, &CancelToken::new(), 2).unwrap_err().to_string()
+}
+
+#[test]
+fn in_order_for_any_depth() {
+    for depth in 1..=3 {
+        let mut sink = Log::default();
+        go(Fault::None, &mut sink, &CancelToken::new(), depth).unwrap();
+        assert!(sink.seen.iter().copied().eq(0..200));
+    }
+}
+
+#[test]
+fn a_crashed_page_costs_no_frame() {
+    let mut sink = Log::default();
+    let reopened = go(Fault::DiesAt(50), &mut sink, &CancelToken::new(), 2).unwrap();
+    assert!(sink.seen.iter().copied().eq(0..200));
+    assert_eq!(reopened.iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn a_page_that_always_crashes_is_given_up() {
+    let text = fails(Fault::AlwaysDiesAt(50), &mut Log::default());
+    assert_eq!(text, "frame 50: the page's renderer crashed while a test");
+}
+
+#[test]
+fn the_cause_is_reported_not_its_echo() {
+    let cause = "the frame sink failed: ";
+    assert_eq!(fails(Fault::FatalAt(77), &mut Log::default()), format!("{cause}bad picture"));
+    let text = fails(Fault::PanicAt(77), &mut Log::default());
+    assert!(text.ends_with("panicked (a bug): boom"), "{text}");
+    let mut sink = Log::default();
+    assert_eq!(fails(Fault::CannotOpen, &mut sink), format!("{cause}no chrome"));
+    assert!(sink.seen.len() < 50, "stopped at once");
+    let mut sink = Log { fail_at: Some(9), ..Log::default() };
+    assert_eq!(fails(Fault::None, &mut sink), format!("{cause}disk full"));
+}
+
+#[test]
+fn a_cancelled_run_stops() {
+    let token = CancelToken::new();
+    token.cancel();
+    let result = go(Fault::None, &mut Log::default(), &token, 2);
+    assert!(matches!(result, Err(Error::Cancelled)));
+}
+
+#[test]
+fn frames_arrive_in_order_and_memory_is_bounded() {
+    for window in [1, 2, 3, 8] {
+        let queue = FrameQueue::<u64>::new(300, NonZeroUsize::new(window).unwrap());
+        let (inlet, mut outlet) = (queue.inlet, queue.outlet);
+        let (held, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        thread::scope(|s| {
+            for session in 0..6_u64 {
+                let (inlet, held, peak) = (inlet.clone(), &held, &peak);
+                s.spawn(move || {
+                    while let Some(ticket) = inlet.next_ticket() {
+                        let index = ticket.index().0;
+                        // Every seventh frame is slow, so that later ones overtake it.
+                        let slow = index % 7 == 0;
+                        let pause = if slow { 900 } else { 30 + session * 10 };
+                        thread::sleep(Duration::from_micros(pause));
+                        peak.fetch_max(held.fetch_add(1, SeqCst) + 1, SeqCst);
+                        ticket.deliver(index).unwrap();
+                    }
+                });
+            }
+            drop(inlet);
+            for expected in 0..300 {
+                assert_eq!(outlet.recv(), Ok(expected));
+                held.fetch_sub(1, SeqCst);
+            }
+            assert_eq!(outlet.recv(), Err(RecvError::Finished));
+        });
+        assert!(peak.load(SeqCst) <= window + 1, "window {window}: held {}", peak.load(SeqCst));
+    }
+}
+
+#[test]
+fn a_lost_frame_is_named() {
+    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(4).unwrap());
+    let (inlet, mut outlet) = (queue.inlet, queue.outlet);
+    inlet.next_ticket().unwrap().deliver(0).unwrap();
+    drop(inlet.next_ticket());
+    assert_eq!(outlet.recv(), Err(RecvError::Missing(FrameIndex(1))));
+    assert!(inlet.next_ticket().is_none() && inlet.try_ticket().is_none());
+}
+
+#[test]
+fn a_full_window_gives_no_ticket() {
+    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(2).unwrap());
+    let (inlet, mut outlet) = (queue.inlet, queue.outlet);
+    let (first, second) = (inlet.try_ticket().unwrap(), inlet.try_ticket().unwrap());
+    assert!(inlet.try_ticket().is_none());
+    second.deliver(1).unwrap();
+    assert!(inlet.try_ticket().is_none(), "frame 0 still holds the window");
+    first.deliver(0).unwrap();
+    assert_eq!((outlet.recv(), outlet.recv()), (Ok(0), Ok(1)));
+    assert_eq!(inlet.try_ticket().unwrap().index(), FrameIndex(2));
+}
