@@ -1,14 +1,17 @@
 //! What this machine offers, and what to do about what it lacks.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::av;
-use crate::browser::{self, ChromeKind, Page, PageOptions, Sandbox};
+use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox};
 use crate::capture::{can_begin_frame, can_screenshot};
 use crate::frame::Size;
 use crate::pipeline::CancelToken;
 use crate::sys;
+
+/// Commands timed for the round trip.
+const ROUND_TRIPS: usize = 300;
 
 /// How good one finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +93,18 @@ pub fn examine() -> Checkup {
     checkup
 }
 
+/// The median time of a command that does nothing.
+fn round_trip(page: &mut Page) -> Result<Duration, BrowserError> {
+    let mut times = Vec::with_capacity(ROUND_TRIPS);
+    for _ in 0..ROUND_TRIPS {
+        let start = Instant::now();
+        page.evaluate::<u32>("1", Duration::from_secs(5))?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[ROUND_TRIPS / 2])
+}
+
 fn examine_browser(checkup: &mut Checkup) {
     let chrome = match browser::find(None) {
         Ok(chrome) => chrome,
@@ -117,6 +132,10 @@ fn examine_browser(checkup: &mut Checkup) {
         }
     };
     checkup.add("Chrome", State::Good, format!("{} ({path})", page.product));
+    if let Ok(round_trip) = round_trip(&mut page) {
+        let text = format!("{} µs for a trivial evaluate (median)", round_trip.as_micros());
+        checkup.add("round trip", State::Good, text);
+    }
     match sandbox {
         Sandbox::On => checkup.add("sandbox", State::Good, "on"),
         Sandbox::Off => {

@@ -19,6 +19,10 @@ const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
 /// How often readiness is asked for.
 const POLL: Duration = Duration::from_millis(15);
 
+/// What a page cannot be rendered without: it says itself that it is not ready. Anything else that
+/// is missing (a font, a picture, a timeline) is a warning.
+const NOT_READY: [&str; 3] = ["render_not_ready", "hf_missing", "document_pending"];
+
 /// A number that JSON cannot always carry: NaN and infinities come as text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Number(pub f64);
@@ -186,7 +190,8 @@ fn give_up(
         "globalThis.__pagereel.giveUp(), globalThis.__pagereel.status()",
         options.call_timeout,
     )?;
-    if after.ready {
+    let fatal = |warning: &RuntimeWarning| NOT_READY.contains(&warning.code.as_str());
+    if after.ready && !after.warnings.iter().any(fatal) {
         return Ok(after.warnings.into_iter().map(Warning::from).collect());
     }
     let what = if status.waiting.is_empty() { &after.waiting } else { &status.waiting };

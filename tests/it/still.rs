@@ -48,7 +48,7 @@ fn no_change_is_missed() {
         let job = Job::without_output(html);
         let one = digests(&job, 1);
         assert_eq!(one.len(), 30, "{script}");
-        assert!(one[0] != one[29], "{script}: the first frame is like the last");
+        assert!(one.iter().any(|frame| *frame != one[0]), "{script}: nothing moves");
         assert_eq!(one, digests(&job, 3), "{script}");
     }
 }
