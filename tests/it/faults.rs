@@ -43,7 +43,8 @@ fn start(temporary: &Path, output: &Path, frames: u64) -> Child {
             return child;
         }
     }
-    panic!("it ended before frame {frames}");
+    let status = child.wait().unwrap();
+    panic!("it ended before frame {frames}: {status}");
 }
 
 fn names_in(directory: &Path) -> Vec<String> {

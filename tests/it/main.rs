@@ -2,6 +2,8 @@
 //!
 //! `ffmpeg` and `ffprobe` judge the files independently; `setup.sh` installs them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod faults;
 mod input;
 mod job;

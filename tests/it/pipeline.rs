@@ -76,10 +76,10 @@ impl FrameSource for FakePage {
         let index = self.queue.pop_front().unwrap();
         thread::sleep(Duration::from_micros(50 * (index.0 * 7 % 5)));
         match self.fault {
-            Fault::DiesAt(n) if n == index.0 => {
-                if !std::mem::replace(&mut *self.died.lock().unwrap(), true) {
-                    return Err(died(index));
-                }
+            Fault::DiesAt(n)
+                if n == index.0 && !std::mem::replace(&mut *self.died.lock().unwrap(), true) =>
+            {
+                return Err(died(index));
             }
             Fault::AlwaysDiesAt(n) if n == index.0 => return Err(died(index)),
             Fault::FatalAt(n) if n == index.0 => return Err(Error::Sink("bad picture".into())),
