@@ -7,6 +7,7 @@
 mod faults;
 mod input;
 mod job;
+mod memory;
 mod pipeline;
 mod render;
 mod still;

@@ -1,0 +1,40 @@
+//! Memory does not depend on the length.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use crate::support::{fixture, pagereel};
+
+fn resident_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn five_thousand_frames_need_what_five_hundred_need() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("long.mp4");
+    let mut child = pagereel()
+        .arg(fixture("frame-barcode"))
+        .args(["--json", "--workers", "2", "--quality", "draft", "--size", "640x360"])
+        .args(["--fps", "60", "--variables", r#"{"fps":60,"frames":5000}"#, "-o"])
+        .arg(&output)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut early, mut late) = (0, 0);
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        match event["frame"].as_u64() {
+            Some(frame) if early == 0 && frame >= 500 => early = resident_kib(child.id()),
+            Some(frame) if late == 0 && frame >= 4900 => late = resident_kib(child.id()),
+            _ => {}
+        }
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(early > 0 && late > 0);
+    let growth = (late as f64 - early as f64) / early as f64;
+    assert!(growth.abs() <= 0.1, "{early} KiB at frame 500, {late} KiB at frame 4900");
+}
