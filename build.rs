@@ -57,6 +57,10 @@ fn join_runtime(folder: &Path) -> String {
     let mut done = Vec::new();
     append(folder, "main.js", &mut done, &mut joined);
     joined.push_str("})();\n");
+    for entry in fs::read_dir(folder).expect("the page runtime can be read").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(done.contains(&name), "page runtime: nothing imports {name}");
+    }
     check_names(&joined);
     joined
 }

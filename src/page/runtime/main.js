@@ -14,6 +14,7 @@ import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallba
 import { reseed } from "./random.js";
 import { applyClips, clipsEnd, findRoot, numberAttribute } from "./clips.js";
 import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
+import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { applyPlayers, offerVariables, pagePlayer, seekPage } from "./adapters.js";
 import { jsonNumber, listMedia } from "./media.js";
