@@ -21,7 +21,12 @@ const POLL: Duration = Duration::from_millis(15);
 
 /// What a page cannot be rendered without: it says itself that it is not ready. Anything else that
 /// is missing (a font, a picture, a timeline) is a warning.
-const NOT_READY: [&str; 3] = ["render_not_ready", "hf_missing", "document_pending"];
+const NOT_READY: [&str; 2] = ["render_not_ready", "document_pending"];
+
+/// A page whose player has no duration, and in which nothing happens any more, gets no more time
+/// than this: it would only delay the error.
+const NO_DURATION_TIMEOUT: Duration = Duration::from_secs(5);
+const NO_DURATION: &str = "window.__hf.duration";
 
 /// A number that JSON cannot always carry: NaN and infinities come as text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,6 +88,9 @@ pub(crate) struct RuntimeWarning {
 struct Status {
     ready: bool,
     loaded: bool,
+    /// Whether only the page's own declarations are missing, and nothing happens any more.
+    #[serde(default)]
+    stalled: bool,
     #[serde(default)]
     waiting: Vec<String>,
     #[serde(default)]
@@ -160,7 +168,11 @@ pub(crate) fn load(
             if status.loaded {
                 loaded_at.get_or_insert(now);
             }
+            let hopeless = status.stalled && status.waiting.iter().all(|w| w == NO_DURATION);
             let (since, timeout) = match loaded_at {
+                Some(loaded_at) if hopeless => {
+                    (loaded_at, options.ready_timeout.min(NO_DURATION_TIMEOUT))
+                }
                 Some(loaded_at) => (loaded_at, options.ready_timeout),
                 None => (start, options.navigation_timeout),
             };
