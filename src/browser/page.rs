@@ -12,7 +12,7 @@ use super::connection::{Broken, Connection, Message};
 use super::flags::{Sandbox, arguments};
 use super::log::{PageLog, exception_text};
 use super::process::{ChromeProcess, Usage, group_usage};
-use super::{BrowserError, Chrome};
+use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
 use crate::pipeline::CancelToken;
 
@@ -73,13 +73,15 @@ impl Page {
     fn attach(&mut self, options: &PageOptions) -> Result<(), BrowserError> {
         let timeout = options.launch_timeout;
         self.product = self.call(super::cdp::Browser::GetVersion(None), timeout)?.product;
+        let shell = options.chrome.kind == ChromeKind::HeadlessShell;
         let target = self.call(
             Target::CreateTarget {
                 url: "about:blank".into(),
                 left: None,
                 top: None,
-                width: Some(options.size.width),
-                height: Some(options.size.height),
+                // Only the shell has windows of any size; elsewhere `resize` is enough.
+                width: shell.then_some(options.size.width),
+                height: shell.then_some(options.size.height),
                 window_state: None,
                 browser_context_id: None,
                 enable_begin_frame_control: options.begin_frame.then_some(true),

@@ -87,6 +87,18 @@ fn screenshots_show_each_frame_too() {
 }
 
 #[test]
+fn an_ordinary_chromium_does_it_too() {
+    let chromium = std::path::Path::new("/usr/bin/chromium");
+    assert!(chromium.exists(), "./setup.sh installs it");
+    let directory = tempfile::tempdir().unwrap();
+    let size = Size { width: 320, height: 180 };
+    let mut job = barcode_job("30", 20, size, &directory.path().join("c.mp4"));
+    job.browser.path = Some(chromium.to_owned());
+    job.capture.workers = Some(2);
+    check_barcodes(&job, 20, size);
+}
+
+#[test]
 fn one_to_eleven_frames() {
     let directory = tempfile::tempdir().unwrap();
     let size = Size { width: 320, height: 180 };
