@@ -25,13 +25,11 @@ const RETRY_DELAY: Duration = Duration::from_millis(10);
 pub(super) struct BeginFrame {
     ticks: f64,
     compression: Compression,
-    /// Whether any picture has come: before that, one must.
-    has_picture: bool,
 }
 
 impl BeginFrame {
     pub(super) fn new(compression: Compression) -> Self {
-        Self { ticks: FIRST_TICK, compression, has_picture: false }
+        Self { ticks: FIRST_TICK, compression }
     }
 
     fn command(&mut self, picture: bool, display: bool) -> HeadlessExperimental::BeginFrame {
@@ -66,11 +64,8 @@ impl Grab for BeginFrame {
         let mut retries = 0;
         loop {
             match picture_of(page, id, HeadlessExperimental::BeginFrame::NAME, timeout) {
-                Ok(None) if !self.has_picture && retries < RETRIES => {}
-                Ok(picture) => {
-                    self.has_picture |= picture.is_some();
-                    return Ok(picture);
-                }
+                Ok(None) if retries < RETRIES => {}
+                Ok(picture) => return Ok(picture),
                 Err(BrowserError::Refused { message, .. })
                     if message.contains("pending") && retries < RETRIES => {}
                 Err(e) => return Err(e),

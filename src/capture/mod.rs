@@ -70,7 +70,7 @@ trait Grab: Send {
     /// Asks for a picture of the page as it is now.
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError>;
 
-    /// Waits for the picture, compressed. `None` means that nothing has changed since the last.
+    /// Waits for the picture, compressed. `None` means that nothing has been drawn.
     fn finish(
         &mut self,
         page: &mut Page,
@@ -309,10 +309,15 @@ impl FrameSource for PageSource {
         let timeout = self.options.frame_timeout;
         let compressed = match grabbing {
             Grabbing::Same => None,
-            Grabbing::Picture(id) => self
-                .grab
-                .finish(&mut self.page, id, timeout)
-                .map_err(|e| self.frame_error(index, e))?,
+            Grabbing::Picture(id) => Some(
+                self.grab
+                    .finish(&mut self.page, id, timeout)
+                    // The page has just come out of hiding, so there must be something new.
+                    .and_then(|picture| {
+                        picture.ok_or_else(|| BrowserError::Picture("nothing was drawn".into()))
+                    })
+                    .map_err(|e| self.frame_error(index, e))?,
+            ),
         };
         self.queue.pop_front();
         // The page draws the next frame while this one is decoded.

@@ -52,3 +52,17 @@ fn no_change_is_missed() {
         assert_eq!(one, digests(&job, 3), "{script}");
     }
 }
+
+/// A page that becomes empty again must not keep its last picture.
+#[test]
+fn an_empty_page_is_empty() {
+    let html = "<!doctype html><div data-composition-id=r data-width=64 data-height=64 \
+                data-duration=1><p data-start=0.5 data-duration=0.3 \
+                style='margin:0;width:64px;height:64px;background:#f00'></p></div>";
+    let (_directory, html) = page(html);
+    for workers in [1, 2] {
+        let frames = digests(&Job::without_output(&*html), workers);
+        let empty: Vec<_> = (0..30).filter(|&i| frames[i] == frames[0]).collect();
+        assert_eq!(empty, (0..15).chain(24..30).collect::<Vec<_>>(), "{workers} sessions");
+    }
+}
