@@ -11,9 +11,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -25,6 +27,10 @@ read -r _
 kill -KILL "-$1"
 rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
 "#;
+
+/// How long the end of a killed group is waited for. Under an init that reaps no orphans it would
+/// never come.
+const GROUP_END: Duration = Duration::from_millis(300);
 
 /// Lines of Chrome's own output that errors quote.
 const OUTPUT_LINES: usize = 4;
@@ -141,6 +147,11 @@ fn end_group(group: Pid, child: &mut Child) {
         tracing::debug!(%e, "the browser's process group is already gone");
     }
     drop(child.wait());
+    // Killed is not yet gone: a large renderer takes a moment to give its memory back.
+    let until = Instant::now() + GROUP_END;
+    while test_kill_process_group(group).is_ok() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn output_path(profile: &Path) -> PathBuf {

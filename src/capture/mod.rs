@@ -33,6 +33,9 @@ const CONSOLE_LINES: usize = 8;
 /// How long the first drawn frame may take before another way of capture is chosen.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How often a session's page is tried before the render fails.
+const OPEN_ATTEMPTS: u32 = 3;
+
 /// How often memory and processor time are looked at.
 const METER_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -118,6 +121,17 @@ pub(crate) enum OpenError {
     CannotGrab(BrowserError),
     /// Anything else.
     Failed(Error),
+}
+
+impl OpenError {
+    /// Whether another try may succeed, given that one has before.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::NoBrowser(BrowserError::EndedAtOnce { .. }) => true,
+            Self::NoBrowser(e) | Self::CannotGrab(e) => e.is_transient(),
+            Self::Failed(e) => e.is_transient(),
+        }
+    }
 }
 
 impl From<OpenError> for Error {
@@ -245,7 +259,7 @@ impl OpenSource for PageSources {
         let probed = self.probed.lock().ok().and_then(|mut probed| probed.take());
         let open = match probed {
             Some(open) => open,
-            None => OpenPage::open(&self.options, cancel)?,
+            None => self.open_again(cancel)?,
         };
         Ok(Box::new(PageSource {
             page: open.page,
@@ -259,6 +273,20 @@ impl OpenSource for PageSources {
             session,
             metered: Instant::now(),
         }))
+    }
+}
+
+impl PageSources {
+    /// Opens the page as the probe did. What worked then is tried more than once.
+    fn open_again(&self, cancel: &CancelToken) -> Result<OpenPage> {
+        let mut attempt = 1;
+        loop {
+            match OpenPage::open(&self.options, cancel) {
+                Ok(page) => return Ok(page),
+                Err(e) if attempt < OPEN_ATTEMPTS && e.is_transient() => attempt += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 }
 
