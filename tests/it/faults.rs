@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pagereel::{CancelToken, Engine, Error, Event, Job};
+
+use tempfile::TempDir;
 
 use crate::support::{browsers_of, fixture, groups_of, pagereel, render};
 
@@ -23,6 +25,15 @@ fn cards(output: &Path) -> Job {
     job.video.quality = pagereel::job::Quality::Draft;
     job.capture.workers = Some(2);
     job
+}
+
+/// A directory, one below it for temporary files, and the path of a video.
+fn workplace() -> (TempDir, PathBuf, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let temporary = directory.path().join("t");
+    fs::create_dir(&temporary).unwrap();
+    let output = directory.path().join("out.mp4");
+    (directory, temporary, output)
 }
 
 /// The program, at work: at least `frames` frames are written.
@@ -94,10 +105,7 @@ fn a_killed_browser_costs_no_frame() {
 
 #[test]
 fn a_killed_engine_leaves_no_browser_and_no_file() {
-    let directory = tempfile::tempdir().unwrap();
-    let temporary = directory.path().join("t");
-    fs::create_dir(&temporary).unwrap();
-    let output = directory.path().join("out.mp4");
+    let (_directory, temporary, output) = workplace();
     let mut child = start(&temporary, &output, 30);
     let browsers = browsers_of(&temporary);
     assert!(browsers.len() >= 2, "two sessions have two browsers");
@@ -121,10 +129,7 @@ fn a_killed_engine_leaves_no_browser_and_no_file() {
 
 #[test]
 fn an_interrupt_ends_cleanly() {
-    let directory = tempfile::tempdir().unwrap();
-    let temporary = directory.path().join("t");
-    fs::create_dir(&temporary).unwrap();
-    let output = directory.path().join("out.mp4");
+    let (directory, temporary, output) = workplace();
     let mut child = start(&temporary, &output, 30);
     let browsers = browsers_of(&temporary);
     let asked = Instant::now();
