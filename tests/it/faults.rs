@@ -170,7 +170,7 @@ fn a_full_disk_is_named_and_leaves_nothing() {
         .stderr(Stdio::null())
         .status();
     if !mount.is_ok_and(|status| status.success()) {
-        // `/dev/full` always refuses; it stands for the disk, though not for the clean-up.
+        // Only root may mount, and not in every container: there this is not shown.
         return;
     }
     let mut job = cards(&directory.path().join("out.mp4"));
