@@ -20,7 +20,20 @@ test_packages=(ffmpeg)                              # an independent judge of ou
 libraries=(libavcodec libavformat libavutil libswscale)
 
 # What fixtures load from npm packages: file in node_modules, fixtures that use it.
-vendor_files=("gsap/dist/gsap.min.js gsap kinetic-text")
+vendor_files=(
+  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text shadow-dom"
+  "animejs/dist/bundles/anime.umd.min.js anime4"
+  "animejs3/lib/anime.min.js anime3"
+  "lottie-web/build/player/lottie_svg.min.js lottie-svg"
+  "lottie-web/build/player/lottie_canvas.min.js lottie-canvas"
+  "@lottiefiles/dotlottie-web/dist/index.js dotlottie"
+  "@lottiefiles/dotlottie-web/dist/dotlottie-player.wasm dotlottie"
+  "three/build/three.module.js three-clock three-mixer three-seek"
+  "three/build/three.core.js three-clock three-mixer three-seek"
+  "d3/dist/d3.min.js d3"
+  "leaflet/dist/leaflet.js leaflet"
+  "leaflet/dist/leaflet.css leaflet"
+)
 
 usage() {
   sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"

@@ -7,6 +7,9 @@ use super::cdp::{Network, Runtime};
 /// Console lines kept.
 const CONSOLE_LINES: usize = 200;
 
+/// Ends addresses that the page runtime only asks for to see whether they are there.
+const PROBE: &str = "pagereel-probe";
+
 /// Distinct errors kept: a page that throws in every frame must not fill the memory.
 const MAX_ERRORS: usize = 50;
 
@@ -98,7 +101,7 @@ impl PageLog {
         if event["type"] == "Document" && self.document_status.is_none() {
             self.document_status = Some(status);
         }
-        if status >= 400 && !url.ends_with("/favicon.ico") {
+        if status >= 400 && !url.ends_with("/favicon.ico") && !url.ends_with(PROBE) {
             push_once(&mut self.failed, format!("{}: HTTP status {status}", shorten(url)));
         }
     }

@@ -82,30 +82,3 @@ export function applyPlayers(seconds) {
   guarded(() => seekAnime(seconds * 1000));
   guarded(() => seekSmil(seconds));
 }
-
-/** Variables of the composition: declared defaults, overlaid by those of the job. */
-function variables(given) {
-  const merged = {};
-  const holders = [document.documentElement, ...document.querySelectorAll("[data-composition-variables]")];
-  for (const holder of holders) {
-    const text = holder?.getAttribute("data-composition-variables");
-    const declared = text ? guarded(() => JSON.parse(text)) : null;
-    if (!Array.isArray(declared)) continue;
-    for (const entry of declared) {
-      if (typeof entry?.id === "string" && "default" in entry && !(entry.id in merged)) merged[entry.id] = entry.default;
-    }
-  }
-  return { ...merged, ...given };
-}
-
-// The page may bring its own object; then ours is simply replaced by the assignment.
-export function offerVariables(given) {
-  if (window.__hyperframes === undefined) {
-    Object.defineProperty(window, "__hyperframes", {
-      value: { getVariables: () => variables(given) },
-      configurable: true,
-      writable: true,
-      enumerable: false,
-    });
-  }
-}

@@ -122,7 +122,7 @@ function fire(record, { at, type, elapsed }, now) {
 export function collectEvents(record, from, to, into) {
   for (const boundary of boundaries(record, from, to)) {
     if (!awaited.has(boundary.type)) continue;
-    const when = record.origin + (boundary.at - record.offset) / record.rate;
+    const when = record.origin + (boundary.at - record.offset) / (record.rate * record.scale);
     into.push({ when, record, boundary });
   }
 }

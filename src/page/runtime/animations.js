@@ -1,18 +1,19 @@
 // CSS animations, CSS transitions and WAAPI, placed by frame time.
 //
 // Every animation on the document timeline is paused for good and its `currentTime` written:
-//     offset + (now - origin) * rate
-// with `origin` the virtual time at which it was first seen (0 for those of the loading page; the
-// start of the surrounding clip for a CSS animation that began before it). The value depends on the
-// frame time alone, so seeks are exact in any order, and an animation that has ended comes back when
-// time goes back, because the record holds it.
+//     offset + (now - origin) * rate * scale
+// with `origin` the virtual time at which it was first seen (0 for those of the loading page), but not
+// before the start of the surrounding clip for a CSS animation, or of the surrounding nested
+// composition for one that a script began; `scale` is that composition's playback rate. The value
+// depends on the frame time alone, so seeks are exact in any order, and an animation that has ended
+// comes back when time goes back, because the record holds it.
 //
 // An animation that the page itself paused is left where the page put it (animation_hooks.js keeps
 // the pause from the page's eyes). Scroll and view timelines are not touched.
 
 import { native, nativeGetter, nativeMethod, nativeSetter } from "./natives.js";
 import { clock } from "./clock.js";
-import { clipStart } from "./clips.js";
+import { clipClock, compositionClock } from "./timing.js";
 import { awaited, collectEvents, dispatchEvents, takeNativeFinish } from "./animation_events.js";
 
 const animationPrototype = window.Animation?.prototype;
@@ -51,6 +52,8 @@ const KEPT_RECORDS = 2000;
  * @property {number} origin virtual ms at which local time was `offset`
  * @property {number} offset local ms
  * @property {number} rate
+ * @property {number} scale
+ * @property {number} born virtual ms at which it was first seen
  * @property {boolean} playing what the page intends, whatever the native state
  * @property {boolean} scripted page code took over from `animation-play-state`
  * @property {number} end local ms of the end in play direction, Infinity if there is none
@@ -75,7 +78,7 @@ export function localEnd(record) {
 }
 
 export function valueAt(record, now) {
-  return record.playing ? record.offset + (now - record.origin) * record.rate : record.offset;
+  return record.playing ? record.offset + (now - record.origin) * record.rate * record.scale : record.offset;
 }
 
 export function isPast(record, value) {
@@ -98,7 +101,9 @@ export function adoptAnimation(animation, now) {
   const record = {
     animation,
     kind,
-    origin: kind === "animation" ? Math.max(now, clipStart(animation.effect?.target) * 1000) : now,
+    origin: now,
+    scale: 1,
+    born: now,
     // What the wall clock has added since is not part of the page.
     offset: kind === "script" || state === "paused" ? Number(nativeAnimation.time(animation) ?? 0) : 0,
     rate: nativeAnimation.rate(animation) ?? 1,
@@ -109,11 +114,27 @@ export function adoptAnimation(animation, now) {
     told: -Infinity,
   };
   record.end = localEnd(record);
+  placeOrigin(record);
   animationRecords.set(animation, record);
   takeNativeFinish(animation);
   nativeAnimation.pause(animation);
   nativeAnimation.setTime(animation, valueAt(record, now));
   return record;
+}
+
+function placeOrigin(record) {
+  if (record.kind === "transition") return;
+  const target = record.animation.effect?.target;
+  const { origin, rate } = record.kind === "animation" ? clipClock(target) : compositionClock(target);
+  record.origin = Math.max(record.born, origin * 1000);
+  record.scale = rate;
+}
+
+/** Reads the clocks of clips again, for animations that began while the page was loading. */
+export function refreshOrigins() {
+  for (const record of animationRecords.values()) {
+    if (record.born === 0 && record.told === -Infinity && !record.scripted) placeOrigin(record);
+  }
 }
 
 /** Finds animations that the document has begun since the last call. */
@@ -212,7 +233,7 @@ export function animationsEnd() {
   let endless = false;
   for (const record of animationRecords.values()) {
     if (!record.playing) continue;
-    const span = record.rate === 0 ? Infinity : (record.rate > 0 ? record.end - record.offset : record.offset) / Math.abs(record.rate);
+    const span = record.rate === 0 ? Infinity : (record.rate > 0 ? record.end - record.offset : record.offset) / Math.abs(record.rate * record.scale);
     if (Number.isFinite(span)) end = Math.max(end ?? 0, (record.origin + span) / 1000);
     else endless = true;
   }

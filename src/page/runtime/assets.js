@@ -5,7 +5,7 @@
 // included, collects the faces with the characters they must draw, and the addresses of pictures.
 
 import { native, nativeMethod } from "./natives.js";
-import { warnOnce } from "./resources.js";
+import { warnOnce } from "./warnings.js";
 
 /** Faces beyond this number are only loaded where the document uses them. */
 const FEW_FACES = 64;

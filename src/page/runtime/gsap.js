@@ -11,13 +11,11 @@
 
 import { guarded, native } from "./natives.js";
 import { clock } from "./clock.js";
-import { compositionStart, findRoot } from "./clips.js";
+import { currentPlacements, findRoot, timelineTime } from "./timing.js";
+import { hasUnnamedTimelines, registeredTimelines, timelineLength } from "./timelines.js";
 
 /** GSAP renders nothing when the time is the one it has; this is far enough off. In seconds. */
 const NUDGE_SECS = 0.001;
-/** Lengths from here on stand for endless repetition (GSAP's own large number is 1e8). */
-const ENDLESS_SECS = 1e7;
-
 const STEP_CALLBACKS = ["onUpdate", "onStart", "onComplete", "onRepeat", "onReverseComplete", "onInterrupt"];
 
 let driven = null;
@@ -67,19 +65,6 @@ export function gsapVersion() {
   return typeof window.gsap?.version === "string" ? window.gsap.version : null;
 }
 
-function isTimeline(value) {
-  return typeof value?.totalTime === "function" && typeof value.pause === "function";
-}
-
-/** @returns {{key: string, timeline: object}[]} */
-export function registeredTimelines() {
-  const registry = window.__timelines;
-  if (!registry || typeof registry !== "object") return [];
-  return Object.keys(registry)
-    .filter((key) => isTimeline(registry[key]))
-    .map((key) => ({ key, timeline: registry[key] }));
-}
-
 // Within another registered timeline a running child follows its parent, and only a paused one
 // has to be placed.
 function followsParent(timeline, all) {
@@ -90,13 +75,8 @@ function followsParent(timeline, all) {
   return false;
 }
 
-function startOf(key) {
-  if (Array.isArray(window.__timelines)) return 0;
-  const root = findRoot();
-  for (const element of document.querySelectorAll("[data-composition-id]")) {
-    if (element.getAttribute("data-composition-id") === key) return element === root ? 0 : compositionStart(element);
-  }
-  return 0;
+function ownTime(key, seconds) {
+  return hasUnnamedTimelines() ? seconds : timelineTime(key, seconds);
 }
 
 /** Stops timelines that the page left running, so that only seeks move them. */
@@ -143,7 +123,7 @@ export function applyGsap(seconds, pageSeeks) {
     pauseTimelines();
     const all = registeredTimelines();
     for (const { key, timeline } of all) {
-      if (!followsParent(timeline, all)) placeTimeline(timeline, seconds - startOf(key));
+      if (!followsParent(timeline, all)) placeTimeline(timeline, ownTime(key, seconds));
     }
   }
   if (ownsRoot) {
@@ -195,17 +175,12 @@ export function gsapRewinds() {
   return !driven || !(hasCallbacks || hasFreeTweens);
 }
 
-function lengthOf(timeline) {
-  const seconds = timeline.totalDuration();
-  return Number.isFinite(seconds) && seconds < ENDLESS_SECS ? seconds : Infinity;
-}
-
-/** Length of the root's timeline, else of the longest; null if none is registered. */
+/** Length in seconds of the root's timeline, else of the longest that no nested composition owns; null without one. */
 export function timelineDuration() {
   const all = registeredTimelines();
-  if (all.length === 0) return null;
   const rootId = findRoot()?.getAttribute("data-composition-id");
-  const own = all.find(({ key }) => key === rootId);
-  const lengths = all.map(({ key, timeline }) => lengthOf(timeline) + startOf(key));
-  return own ? lengthOf(own.timeline) : Math.max(...lengths);
+  const nested = new Set(currentPlacements().map(({ key }) => key));
+  const named = all.filter(({ key }) => key === rootId);
+  const own = named.length > 0 ? named : all.filter(({ key }) => !nested.has(key));
+  return own.length > 0 ? Math.max(...own.map(({ timeline }) => timelineLength(timeline))) : null;
 }

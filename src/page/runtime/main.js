@@ -12,11 +12,14 @@
 import { config, defineHidden, roundTrip } from "./natives.js";
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
 import { reseed } from "./random.js";
-import { applyClips, clipsEnd, findRoot, numberAttribute } from "./clips.js";
+import { applyClips } from "./clips.js";
+import { clipsEnd, compositionsEnd, findRoot, mediaEnd, numberAttribute } from "./timing.js";
+import { runScoped } from "./scope.js";
+import { offerVariables } from "./variables.js";
 import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
 import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
-import { applyPlayers, offerVariables, pagePlayer, seekPage } from "./adapters.js";
+import { applyPlayers, pagePlayer, seekPage } from "./adapters.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations, settleImages } from "./resources.js";
 import { declaresTransitions } from "./assets.js";
@@ -233,17 +236,26 @@ function giveUp() {
   for (const child of children()) child.giveUp();
 }
 
+// HyperFrames' order: what is declared, else the longest of what plays, else the last clip.
 function findDuration(root) {
   const player = window.__hf?.duration;
   if (player !== undefined && player !== null) return { duration: Number(player), source: "hf" };
-  const declared = numberAttribute(root, "data-duration");
+  const declared = numberAttribute(root, "data-duration") ?? numberAttribute(root, "data-composition-duration");
   if (declared !== null) return { duration: declared, source: "root" };
   const timeline = timelineDuration();
+  const { end: animations, endless } = animationsEnd();
+  const usable = (list) => list.filter(({ duration }) => duration > 0 && duration !== Infinity);
+  const longest = (list) => list.reduce((longer, each) => (each.duration > longer.duration ? each : longer));
+  const moving = { duration: animations, source: "animations" };
+  const playing = usable([
+    { duration: timeline, source: "timeline" },
+    { duration: compositionsEnd(), source: "compositions" },
+    { duration: mediaEnd(), source: "media" },
+  ]);
+  if (playing.length > 0) return longest(usable([...playing, moving]));
+  const placed = usable([{ duration: clipsEnd(), source: "clips" }, moving]);
+  if (placed.length > 0) return longest(placed);
   if (timeline !== null && timeline !== Infinity) return { duration: timeline, source: "timeline" };
-  const clips = clipsEnd();
-  if (clips !== null) return { duration: clips, source: "clips" };
-  const { end, endless } = animationsEnd();
-  if (end !== null) return { duration: end, source: "animations" };
   return { duration: null, source: null, infinite: endless || timeline === Infinity };
 }
 
@@ -279,4 +291,4 @@ function concealAll(hidden) {
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, conceal: concealAll, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, conceal: concealAll, runScoped, agents: runtimes, agent }));

@@ -5,7 +5,7 @@
 // for it.
 
 import { native, nativeMethod, override } from "./natives.js";
-import { numberAttribute } from "./clips.js";
+import { numberAttribute } from "./timing.js";
 
 const pause = nativeMethod(window.HTMLMediaElement?.prototype, "pause");
 

@@ -62,11 +62,15 @@ export const native = {
   Map: window.Map,
   Image: window.Image,
   MutationObserver: window.MutationObserver,
+  XMLHttpRequest: window.XMLHttpRequest,
+  CSSStyleSheet: window.CSSStyleSheet,
+  DOMParser: window.DOMParser,
   eval: window.eval,
   now: performance.now.bind(performance),
   reportError: window.reportError?.bind(window) ?? ((error) => console.error(error)),
   getComputedStyle: window.getComputedStyle.bind(window),
   listen: nativeMethod(EventTarget.prototype, "addEventListener"),
+  unlisten: nativeMethod(EventTarget.prototype, "removeEventListener"),
   dispatch: nativeMethod(EventTarget.prototype, "dispatchEvent"),
 };
 

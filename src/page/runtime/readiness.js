@@ -10,11 +10,16 @@
 
 import { native, roundTrip } from "./natives.js";
 import { clock, elapse, flushFrameCallbacks, holdTimers, pendingFrameCallbacks, releaseTimers, runTimers, untilNextTimer } from "./clock.js";
-import { clipsEnd, compositionWarnings, findRoot, numberAttribute } from "./clips.js";
-import { animationsEnd, applyAnimations, findAnimations } from "./animations.js";
+import { clipsEnd, findRoot, markClipsDirty, numberAttribute, timelineKey, timingWarnings } from "./timing.js";
+import { instanceAt } from "./instances.js";
+import { hasUnnamedTimelines, registeredTimelines, takeTimelineChange, touchesTimelines } from "./timelines.js";
+import { scriptsToRun } from "./mount.js";
+import { checkVariables } from "./variables.js";
+import { notedWarnings, warnOnce } from "./warnings.js";
+import { animationsEnd, applyAnimations, findAnimations, refreshOrigins } from "./animations.js";
 import { noteHandlerAttributes } from "./animation_events.js";
-import { findGsap, pauseTimelines, registeredTimelines, restGsap } from "./gsap.js";
-import { noticeMutations, outstandingTexts, pendingImages, pendingStylesheets, resourceWarningList, warnOnce } from "./resources.js";
+import { findGsap, pauseTimelines, restGsap } from "./gsap.js";
+import { noticeMutations, outstandingTexts, pendingImages, pendingStylesheets } from "./resources.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
 const PREROLL_STEP_MS = 1000 / 60;
@@ -38,25 +43,27 @@ function hasOtherDuration() {
 
 // A page with GSAP is taken to register timelines unless all its scripts can be read and none does.
 function mayRegisterTimelines() {
-  if (window.__timelines) return true;
+  if (touchesTimelines()) return true;
   if (!window.gsap) return false;
   if (!hasOtherDuration()) return true;
   return Array.from(document.scripts).some((script) => (script.src ? !/gsap/i.test(script.src) : script.text.includes("__timelines")));
 }
 
 function missingTimelines() {
-  if (window.__hf?.duration > 0 || !mayRegisterTimelines()) return [];
+  if (window.__hf?.duration > 0) return [];
   const all = registeredTimelines();
-  if (Array.isArray(window.__timelines) && all.length > 0) return [];
   const known = new Set(all.map(({ key }) => key));
   const root = findRoot();
+  const expected = mayRegisterTimelines();
   const missing = [];
   for (const element of document.querySelectorAll("[data-composition-id]:not([data-no-timeline])")) {
-    const id = element.getAttribute("data-composition-id");
-    if (known.has(id)) continue;
-    // A lone timeline under another key is the root's.
-    if (element === root && all.length === 1) continue;
-    missing.push({ code: "timeline_missing", message: `window.__timelines["${id}"]` });
+    const key = timelineKey(element);
+    const instance = instanceAt(element);
+    if (known.has(key) || !(instance ? instance.expectsTimeline : expected)) continue;
+    // A lone timeline under another key is the root's; so are those that were listed without one.
+    if (element === root && (all.length === 1 || (hasUnnamedTimelines() && all.length > 0))) continue;
+    const code = instance ? "sub_timeline_readiness_timeout" : "timeline_missing";
+    missing.push({ code, message: `window.__timelines["${key}"]${instance ? ` of ${instance.name}` : ""}` });
   }
   return missing;
 }
@@ -85,6 +92,7 @@ function missingDeclarations() {
 function pendingResources() {
   const waits = [];
   const add = (code, messages) => messages.forEach((message) => waits.push({ code, message }));
+  if (scriptsToRun() > 0) add("document_pending", ["the scripts of nested compositions"]);
   if (document.readyState !== "complete") add("document_pending", [`document (${document.readyState})`]);
   add("stylesheet_pending", pendingStylesheets().map((address) => `stylesheet ${address}`));
   add("image_pending", pendingImages().map((address) => `image ${address}`));
@@ -131,6 +139,7 @@ function isQuiet(active) {
 /** What is awaited now. Starts whatever has to be started for it to come. */
 function look() {
   noticeMutations();
+  if (takeTimelineChange()) markClipsDirty();
   findGsap();
   pauseTimelines();
   restGsap();
@@ -153,7 +162,7 @@ function look() {
   }
   const quiet = isQuiet(missing.length === 0 || !idle || !preroll.exhausted);
   const stalled = missing.length > 0 && quiet;
-  if (stalled && hasOtherDuration() && missing.every(({ code }) => code === "timeline_missing")) {
+  if (stalled && hasOtherDuration() && missing.every(({ code }) => code.includes("timeline"))) {
     missing.forEach(({ code, message }) => warnOnce(code, `not registered: ${message}`));
     return { waits, stalled: false };
   }
@@ -163,12 +172,15 @@ function look() {
 function settleDocument() {
   settled = true;
   noteHandlerAttributes();
+  checkVariables();
+  markClipsDirty();
+  refreshOrigins();
   findAnimations(clock.now);
   applyAnimations(clock.now);
 }
 
 export function warningList() {
-  return [...compositionWarnings(), ...resourceWarningList()];
+  return [...timingWarnings(), ...notedWarnings()];
 }
 
 /** Where this document stands; frames below it are added by the caller. */

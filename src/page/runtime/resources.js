@@ -5,11 +5,14 @@
 // window can outlive its first, empty document.
 
 import { native, nativeMethod, override, queueTask } from "./natives.js";
-import { markClipsDirty } from "./clips.js";
+import { markClipsDirty } from "./timing.js";
+import { meetHost, mountPending } from "./mount.js";
+import { bindPending, meetBinding } from "./variables.js";
+import { warnOnce } from "./warnings.js";
 import { markSmilDirty } from "./adapters.js";
 import { silence } from "./media.js";
 
-const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
+const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
 const SCRIPT_TYPES = /^(|module|(text|application)\/(java|ecma)script)$/i;
 
 /** @type {Map<object, string>} what is under way, by an opaque key */
@@ -17,17 +20,6 @@ const outstanding = new native.Map();
 const failed = new Set();
 /** Images that were added or changed and are not complete yet. */
 const loadingImages = new Set();
-
-/** @type {Map<string, {code: string, message: string}>} */
-const resourceWarnings = new native.Map();
-
-export function warnOnce(code, message) {
-  resourceWarnings.set(`${code} ${message}`, { code, message });
-}
-
-export function resourceWarningList() {
-  return [...resourceWarnings.values()];
-}
 
 /** Texts of the requests and scripts under way. */
 export function outstandingTexts() {
@@ -103,7 +95,11 @@ function meet(element) {
   if (name === "img") followImage(element);
   else if (name === "script") followScript(element);
   else if (name === "audio" || name === "video") silence(element);
+  meetHost(element);
+  meetBinding(element);
 }
+
+const MET = "img, script, audio, video, [data-composition-src], [data-var-text], [data-var-src]";
 
 function takeRecords(mutations) {
   for (const { type, target, attributeName, addedNodes, removedNodes } of mutations) {
@@ -117,12 +113,14 @@ function takeRecords(mutations) {
       markClipsDirty();
       markSmilDirty();
       meet(node);
-      if (node.firstElementChild) node.querySelectorAll("img, script, audio, video").forEach(meet);
+      if (node.firstElementChild) node.querySelectorAll(MET).forEach(meet);
     }
     for (const node of removedNodes) {
       if (node.nodeType === Node.ELEMENT_NODE) markClipsDirty();
     }
   }
+  bindPending();
+  mountPending();
 }
 
 const observer = new native.MutationObserver(takeRecords);
@@ -132,6 +130,7 @@ let observed = null;
 export function noticeMutations() {
   if (observed !== document) {
     observed = document;
+    native.listen(document, "readystatechange", () => takeRecords(observer.takeRecords()));
     observer.observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ATTRIBUTES });
     markClipsDirty();
   }

@@ -1,0 +1,21 @@
+// What the page should have done otherwise, each once.
+
+import { native } from "./natives.js";
+
+/** @type {Map<string, {code: string, message: string}>} */
+const noted = new native.Map();
+
+export function warnOnce(code, message) {
+  noted.set(`${code} ${message}`, { code, message });
+}
+
+export function notedWarnings() {
+  return [...noted.values()];
+}
+
+/** An element as a person would name it. */
+export function describeElement(element) {
+  if (element.id) return `#${element.id}`;
+  const composition = element.getAttribute("data-composition-id");
+  return composition ? `composition "${composition}"` : `<${element.localName}>`;
+}
