@@ -21,7 +21,7 @@ libraries=(libavcodec libavformat libavutil libswscale)
 
 # What fixtures load from npm packages: file in node_modules, fixtures that use it.
 vendor_files=(
-  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text shadow-dom"
+  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text nested shadow-dom"
   "animejs/dist/bundles/anime.umd.min.js anime4"
   "animejs3/lib/anime.min.js anime3"
   "lottie-web/build/player/lottie_svg.min.js lottie-svg"
@@ -180,7 +180,7 @@ minor() {
 install_fixtures() {
   local entry source fixture target fixtures
   if ! have npm; then
-    problem "npm is missing: the fixtures that use gsap will not render (--run-only does without them)"
+    problem "npm is missing: the fixtures that use npm packages will not render (--run-only does without them)"
     return
   fi
   # npm writes its own copy of the lock file last: older or absent means unfinished or out of date.
@@ -188,7 +188,7 @@ install_fixtures() {
     fixtures/node_modules/.package-lock.json -ot fixtures/package-lock.json ]]; then
     say "installing the fixtures' npm packages"
     if ! (cd fixtures && npm ci --ignore-scripts --no-audit --no-fund >&2); then
-      problem "npm ci failed in fixtures/: the fixtures that use gsap will not render (--run-only does without them)"
+      problem "npm ci failed in fixtures/: the fixtures that use npm packages will not render (--run-only does without them)"
       return
     fi
     touch fixtures/node_modules/.package-lock.json

@@ -210,7 +210,7 @@ impl<'a> Render<'a> {
         };
         let circumstances = Circumstances {
             description: &page.description,
-            page_errors: page.page_errors(),
+            troubles: &page.troubles(),
             console: page.console(),
             way: options.way(),
             reasons,
@@ -406,6 +406,9 @@ fn session_options(job: &Job, chrome: Chrome, way: Way, url: String, size: Size)
             variables: job.variables.clone(),
             navigation_timeout: timeouts.navigation,
             ready_timeout: timeouts.ready,
+            player_timeout: timeouts.player,
+            timelines_timeout: timeouts.timelines,
+            sequential: job.capture.order == job::CaptureOrder::Sequential,
             call_timeout: timeouts.navigation,
         },
         compression: match job.capture.format {

@@ -36,6 +36,15 @@ const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a session's page is tried before the render fails.
 const OPEN_ATTEMPTS: u32 = 3;
 
+/// Warnings of the page runtime that explain why a page has no length.
+const TELLING: [&str; 5] = [
+    "timeline_missing",
+    "sub_timeline_script_failure",
+    "sub_timeline_readiness_timeout",
+    "composition_missing",
+    "composition_empty",
+];
+
 /// How often memory and processor time are looked at.
 const METER_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -190,9 +199,14 @@ impl OpenPage {
         errors.chain(failed).collect()
     }
 
-    /// Uncaught exceptions so far.
-    pub(crate) fn page_errors(&self) -> &[String] {
-        self.page.log.errors()
+    /// What may explain that something is missing from the page, most telling first.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let errors = self.page.log.errors().iter().map(|text| format!("its script failed: {text}"));
+        let failed = self.page.log.failed_resources().iter();
+        let failed = failed.map(|text| format!("not loaded: {text}"));
+        let told = self.warnings.iter();
+        let told = told.filter(|w| TELLING.contains(&w.code.as_str())).map(|w| w.message.clone());
+        errors.chain(failed).chain(told).collect()
     }
 
     /// The last console lines.

@@ -27,5 +27,6 @@ pub(crate) use self::plan::{Circumstances, size_of};
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, ValueError};
 pub use self::words::{
-    CaptureFormat, CaptureMode, Codec, ColorMode, Container, OddSize, Quality, Sandbox, YuvFormat,
+    CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
+    Sandbox, YuvFormat,
 };

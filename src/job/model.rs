@@ -12,7 +12,8 @@ use super::JobError;
 use super::address::Address;
 use super::values::{Bitrate, FrameRange, seconds};
 use super::words::{
-    CaptureFormat, CaptureMode, Codec, ColorMode, Container, OddSize, Quality, Sandbox, YuvFormat,
+    CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
+    Sandbox, YuvFormat,
 };
 use crate::frame::Size;
 use crate::time::FrameRate;
@@ -155,6 +156,8 @@ pub struct Capture {
     /// How many browsers draw at the same time, 1 to 64. Default: as many as the machine carries.
     #[schemars(range(min = 1, max = 64))]
     pub workers: Option<u32>,
+    /// Whether every session visits every frame, drawn or not. Default: `auto`.
+    pub order: CaptureOrder,
 }
 
 /// The browser that draws the page.
@@ -189,10 +192,20 @@ pub struct Timeouts {
     #[serde(with = "seconds")]
     #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
     pub navigation: Duration,
-    /// For fonts, images, scripts and timelines to be ready. Default: 45.
+    /// For fonts, images, scripts and requests, once the page has loaded. Default: 45.
     #[serde(with = "seconds")]
     #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
     pub ready: Duration,
+    /// For the page's own player to be ready: `window.__hf.duration`, `__renderReady`,
+    /// `__tailwindReady`. Default: 45.
+    #[serde(with = "seconds")]
+    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    pub player: Duration,
+    /// For compositions to register their timelines; 2 at most once a script has failed.
+    /// Default: 45.
+    #[serde(with = "seconds")]
+    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    pub timelines: Duration,
     /// For one frame. Default: 30.
     #[serde(with = "seconds")]
     #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
@@ -276,6 +289,7 @@ impl Default for Capture {
             format: CaptureFormat::Png,
             jpeg_quality: 95,
             workers: None,
+            order: CaptureOrder::Auto,
         }
     }
 }
@@ -292,6 +306,8 @@ impl Default for Timeouts {
             launch: Duration::from_secs(30),
             navigation: Duration::from_secs(60),
             ready: Duration::from_secs(45),
+            player: Duration::from_secs(45),
+            timelines: Duration::from_secs(45),
             frame: Duration::from_secs(30),
         }
     }

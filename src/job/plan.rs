@@ -134,8 +134,8 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Circumstances<'a> {
     pub description: &'a Description,
-    /// Uncaught exceptions of the page.
-    pub page_errors: &'a [String],
+    /// What is known to be wrong with the page.
+    pub troubles: &'a [String],
     /// The page's last console lines, for errors.
     pub console: Vec<String>,
     pub way: Way,
@@ -192,7 +192,7 @@ impl Plan {
             |message| Error::Composition { message, console: circumstances.console.clone() };
         let frame_rate = frame_rate(job, description).map_err(composition_error)?;
         let (duration, duration_source) =
-            duration(job, description, circumstances.page_errors).map_err(composition_error)?;
+            duration(job, description, circumstances.troubles).map_err(composition_error)?;
         let all = frame_rate.frames_in(duration);
         let (first_frame, frames) = match job.frames {
             None => (0, all),
@@ -242,38 +242,39 @@ fn frame_rate(job: &Job, description: &Description) -> Result<FrameRate, String>
     }
 }
 
+/// How many known troubles an error names.
+const TROUBLES: usize = 4;
+
 /// Length in seconds, and where it was found.
 fn duration(
     job: &Job,
     description: &Description,
-    page_errors: &[String],
+    troubles: &[String],
 ) -> Result<(f64, String), String> {
     if let Some(duration) = job.duration {
         return Ok((duration, "job".into()));
     }
     let source = description.duration_source.clone().unwrap_or_else(|| "page".into());
-    // The page's own words for what went wrong often explain what is missing.
-    let errors = match page_errors {
-        [] => String::new(),
-        [first, ..] => format!("; its script failed: {first}"),
-    };
+    // They often explain what is missing.
+    let troubles: String =
+        troubles.iter().take(TROUBLES).flat_map(|trouble| ["; ", trouble.as_str()]).collect();
     match description.duration.map(|d| d.0) {
         None if description.infinite => Err(format!(
             "the composition repeats for ever and declares no duration; give its root a \
-             data-duration, or the job a `duration`{errors}"
+             data-duration, or the job a `duration`{troubles}"
         )),
         None => Err(format!(
             "the composition has no duration: there is no data-duration on its root, no timeline, \
-             no clip and no animation that ends{errors}"
+             no clip and no animation that ends{troubles}"
         )),
-        Some(d) if d.is_nan() => Err(format!("the duration ({source}) is not a number{errors}")),
+        Some(d) if d.is_nan() => Err(format!("the duration ({source}) is not a number{troubles}")),
         Some(d) if d.is_infinite() => Err(format!(
             "the duration ({source}) is infinite; give the root a data-duration, or the job a \
-             `duration`{errors}"
+             `duration`{troubles}"
         )),
-        Some(d) if d <= 0.0 => {
-            Err(format!("the duration ({source}) is {d} s, so there is nothing to render{errors}"))
-        }
+        Some(d) if d <= 0.0 => Err(format!(
+            "the duration ({source}) is {d} s, so there is nothing to render{troubles}"
+        )),
         Some(d) if d > MAX_DURATION => {
             Err(format!("the duration ({source}) is {d} s, expected at most {MAX_DURATION} (24 h)"))
         }
@@ -396,8 +397,8 @@ mod tests {
         ] {
             assert_eq!(duration(&job, &described(value), &[]).unwrap_err(), text);
         }
-        let errors = ["TypeError: x".to_owned()];
-        let text = duration(&job, &Description::default(), &errors).unwrap_err();
+        let troubles = ["its script failed: TypeError: x".to_owned()];
+        let text = duration(&job, &Description::default(), &troubles).unwrap_err();
         assert!(
             text.ends_with("no animation that ends; its script failed: TypeError: x"),
             "{text}"

@@ -42,6 +42,8 @@ impl Job {
             ("timeouts.launch", self.timeouts.launch),
             ("timeouts.navigation", self.timeouts.navigation),
             ("timeouts.ready", self.timeouts.ready),
+            ("timeouts.player", self.timeouts.player),
+            ("timeouts.timelines", self.timeouts.timelines),
             ("timeouts.frame", self.timeouts.frame),
         ];
         timeouts.into_iter().try_for_each(|(path, timeout)| {

@@ -55,6 +55,18 @@ pub enum OddSize {
     Pad,
 }
 
+/// Which frames a session visits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptureOrder {
+    /// All of them where the page's state may depend on the frames before, as with timers and
+    /// frame callbacks; else only those that it draws.
+    #[default]
+    Auto,
+    /// All of them, from the first on: for state that nothing tells of.
+    Sequential,
+}
+
 /// The dynamic range of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -26,6 +26,10 @@ const NOT_READY: [&str; 2] = ["render_not_ready", "document_pending"];
 /// A page whose player has no duration, and in which nothing happens any more, gets no more time
 /// than this: it would only delay the error.
 const NO_DURATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Timelines that a script would have registered, had it not failed, get no more time than this
+/// (HyperFrames' figure).
+const FAILED_SCRIPT_TIMEOUT: Duration = Duration::from_secs(2);
 const NO_DURATION: &str = "window.__hf.duration";
 
 /// A number that JSON cannot always carry: NaN and infinities come as text.
@@ -91,10 +95,45 @@ struct Status {
     /// Whether only the page's own declarations are missing, and nothing happens any more.
     #[serde(default)]
     stalled: bool,
+    /// Whether a script that could still bring something has failed.
     #[serde(default)]
-    waiting: Vec<String>,
+    script_failed: bool,
+    #[serde(default)]
+    waiting: Vec<Wait>,
     #[serde(default)]
     warnings: Vec<RuntimeWarning>,
+}
+
+/// Something that a page is not ready without.
+#[derive(Debug, Deserialize)]
+struct Wait {
+    kind: WaitKind,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum WaitKind {
+    Resources,
+    Player,
+    Timelines,
+}
+
+impl Status {
+    /// How long to wait for all that is missing, counted from when the document has loaded.
+    fn patience(&self, options: &LoadOptions) -> Duration {
+        let hopeless = self.stalled && self.waiting.iter().all(|w| w.message == NO_DURATION);
+        let of = |wait: &Wait| match wait.kind {
+            WaitKind::Resources => options.ready_timeout,
+            WaitKind::Player if hopeless => options.player_timeout.min(NO_DURATION_TIMEOUT),
+            WaitKind::Player => options.player_timeout,
+            WaitKind::Timelines if self.stalled && self.script_failed => {
+                options.timelines_timeout.min(FAILED_SCRIPT_TIMEOUT)
+            }
+            WaitKind::Timelines => options.timelines_timeout,
+        };
+        self.waiting.iter().map(of).max().unwrap_or(options.ready_timeout)
+    }
 }
 
 /// What a page is loaded with.
@@ -105,8 +144,14 @@ pub(crate) struct LoadOptions {
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Until the document and what it loads are there.
     pub navigation_timeout: Duration,
-    /// From then until it is ready.
+    /// From then until its resources are there.
     pub ready_timeout: Duration,
+    /// From then until its own player says that it is ready.
+    pub player_timeout: Duration,
+    /// From then until its timelines are registered.
+    pub timelines_timeout: Duration,
+    /// Whether every frame is visited in turn, whatever the page looks like.
+    pub sequential: bool,
     /// For single commands.
     pub call_timeout: Duration,
 }
@@ -130,11 +175,16 @@ impl From<BrowserError> for LoadError {
 struct Config<'a> {
     seed: u64,
     variables: &'a serde_json::Map<String, serde_json::Value>,
+    sequential: bool,
 }
 
 /// Puts the runtime in front of everything that the page will run.
 pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), BrowserError> {
-    let config = Config { seed: options.seed, variables: &options.variables };
+    let config = Config {
+        seed: options.seed,
+        variables: &options.variables,
+        sequential: options.sequential,
+    };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");
     page.inject(script, options.call_timeout)
@@ -168,12 +218,8 @@ pub(crate) fn load(
             if status.loaded {
                 loaded_at.get_or_insert(now);
             }
-            let hopeless = status.stalled && status.waiting.iter().all(|w| w == NO_DURATION);
             let (since, timeout) = match loaded_at {
-                Some(loaded_at) if hopeless => {
-                    (loaded_at, options.ready_timeout.min(NO_DURATION_TIMEOUT))
-                }
-                Some(loaded_at) => (loaded_at, options.ready_timeout),
+                Some(loaded_at) => (loaded_at, status.patience(options)),
                 None => (start, options.navigation_timeout),
             };
             if now.duration_since(since) > timeout {
@@ -207,6 +253,7 @@ fn give_up(
         return Ok(after.warnings.into_iter().map(Warning::from).collect());
     }
     let what = if status.waiting.is_empty() { &after.waiting } else { &status.waiting };
+    let what: Vec<&str> = what.iter().map(|wait| wait.message.as_str()).collect();
     Err(LoadError::Page(format!(
         "the page is not ready after {} s; still waiting for {}",
         timeout.as_secs_f64(),

@@ -105,7 +105,7 @@ fn hasty(page: &str) -> Ended {
     let (directory, path) = job_file("{}");
     let job = serde_json::json!({
         "composition": page, "output": "out.mp4", "capture": { "workers": 1 },
-        "timeouts": { "ready": 1, "frame": 2 },
+        "timeouts": { "ready": 1, "player": 1, "frame": 2 },
     });
     fs::write(&path, job.to_string()).unwrap();
     let ended = run(&[&path]);

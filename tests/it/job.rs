@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pagereel::frame::Size;
 use pagereel::job::{
-    Address, Bitrate, CaptureFormat, CaptureMode, Codec, ColorMode, Container, FrameRange, Job,
-    JobError, OddSize, OptionValue, Quality, Sandbox, YuvFormat, schema,
+    Address, Bitrate, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container,
+    FrameRange, Job, JobError, OddSize, OptionValue, Quality, Sandbox, YuvFormat, schema,
 };
 use serde_json::{Value, json};
 
@@ -53,6 +53,8 @@ fn two_fields_are_a_whole_job() {
     let timeouts = &job.timeouts;
     let secs = [timeouts.launch, timeouts.navigation, timeouts.ready, timeouts.frame];
     assert_eq!(secs.map(|t| t.as_secs()), [30, 60, 45, 30]);
+    assert_eq!([timeouts.player, timeouts.timelines].map(|t| t.as_secs()), [45, 45]);
+    assert_eq!(job.capture.order, CaptureOrder::Auto);
 }
 
 /// A job that gives every field a value other than its default.
@@ -80,10 +82,10 @@ fn full() -> Value {
         },
         "audio": { "enabled": false },
         "color": { "mode": "sdr" },
-        "capture": { "mode": "beginFrame", "format": "jpeg", "jpegQuality": 80, "workers": 3 },
+        "capture": { "mode": "beginFrame", "format": "jpeg", "jpegQuality": 80, "workers": 3, "order": "sequential" },
         "browser": { "path": "chrome/headless_shell", "sandbox": "off", "args": ["--lang=de"] },
         "network": { "allow": false },
-        "timeouts": { "launch": 1, "navigation": 2.5, "ready": 3, "frame": 0.25 },
+        "timeouts": { "launch": 1, "navigation": 2.5, "ready": 3, "player": 4, "timelines": 5, "frame": 0.25 },
         "strict": true,
     })
 }
@@ -117,6 +119,8 @@ fn every_field_is_read() {
     assert_eq!((job.browser.sandbox, job.browser.args.len()), (Sandbox::Off, 1));
     assert!(!job.network.allow);
     assert_eq!(job.timeouts.frame, Duration::from_millis(250));
+    assert_eq!([job.timeouts.player, job.timeouts.timelines].map(|t| t.as_secs()), [4, 5]);
+    assert_eq!(job.capture.order, CaptureOrder::Sequential);
     assert!(job.strict);
 }
 

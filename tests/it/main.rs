@@ -9,6 +9,7 @@ mod faults;
 mod input;
 mod job;
 mod memory;
+mod nested;
 mod pipeline;
 mod render;
 mod still;

@@ -24,7 +24,7 @@ import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations, settleImages } from "./resources.js";
 import { declaresTransitions } from "./assets.js";
 import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
-import { documentStatus, preroll, stopWaiting, warningList } from "./readiness.js";
+import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 
 /** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
 const MAX_ROUNDS = 16;
@@ -50,7 +50,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps();
+  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps();
 }
 
 function place(seconds) {
@@ -224,7 +224,7 @@ function status() {
     own.waiting.push(...theirs.waiting);
     own.stalled ||= theirs.stalled;
   }
-  return { ...own, prerollMs: preroll.usedMs, warnings: allWarnings() };
+  return { ...own, scriptFailed: scriptFailed(), prerollMs: preroll.usedMs, warnings: allWarnings() };
 }
 
 function allWarnings() {

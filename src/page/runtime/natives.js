@@ -90,7 +90,7 @@ export const config = takeConfig();
 function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {} };
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true };
 }
 
 /** The runtime of the same-origin window around this one, if there is one. */

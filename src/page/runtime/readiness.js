@@ -35,7 +35,8 @@ let tailwind = null;
 /** `running` is a promise while time is being taken off. */
 export const preroll = { running: null, usedMs: 0, flushes: 0, exhausted: false };
 
-/** @typedef {{code: string, message: string}} Wait */
+/** @typedef {{code: string, message: string, kind: "resources"|"player"|"timelines"}} Wait
+ *  Each kind has a deadline of its own, which is the engine's. */
 
 function hasOtherDuration() {
   return window.__hf?.duration > 0 || numberAttribute(findRoot(), "data-duration") > 0 || clipsEnd() !== null || animationsEnd().end !== null;
@@ -63,7 +64,7 @@ function missingTimelines() {
     // A lone timeline under another key is the root's; so are those that were listed without one.
     if (element === root && (all.length === 1 || (hasUnnamedTimelines() && all.length > 0))) continue;
     const code = instance ? "sub_timeline_readiness_timeout" : "timeline_missing";
-    missing.push({ code, message: `window.__timelines["${key}"]${instance ? ` of ${instance.name}` : ""}` });
+    missing.push({ kind: "timelines", code, message: `window.__timelines["${key}"]${instance ? ` of ${instance.name}` : ""}` });
   }
   return missing;
 }
@@ -71,8 +72,8 @@ function missingTimelines() {
 /** @returns {Wait[]} what the page itself declares and has not brought yet */
 function missingDeclarations() {
   const missing = [];
-  if (window.__renderReady === false) missing.push({ code: "render_not_ready", message: "window.__renderReady" });
-  if (window.__hf && !(window.__hf.duration > 0)) missing.push({ code: "hf_missing", message: "window.__hf.duration" });
+  if (window.__renderReady === false) missing.push({ kind: "player", code: "render_not_ready", message: "window.__renderReady" });
+  if (window.__hf && !(window.__hf.duration > 0)) missing.push({ kind: "player", code: "hf_missing", message: "window.__hf.duration" });
   if (typeof window.__tailwindReady?.then === "function") {
     if (tailwind?.promise !== window.__tailwindReady) {
       const state = (tailwind = { promise: window.__tailwindReady, done: false });
@@ -84,14 +85,14 @@ function missingDeclarations() {
         },
       );
     }
-    if (!tailwind.done) missing.push({ code: "tailwind_missing", message: "window.__tailwindReady" });
+    if (!tailwind.done) missing.push({ kind: "player", code: "tailwind_missing", message: "window.__tailwindReady" });
   }
   return missing.concat(missingTimelines());
 }
 
 function pendingResources() {
   const waits = [];
-  const add = (code, messages) => messages.forEach((message) => waits.push({ code, message }));
+  const add = (code, messages) => messages.forEach((message) => waits.push({ kind: "resources", code, message }));
   if (scriptsToRun() > 0) add("document_pending", ["the scripts of nested compositions"]);
   if (document.readyState !== "complete") add("document_pending", [`document (${document.readyState})`]);
   add("stylesheet_pending", pendingStylesheets().map((address) => `stylesheet ${address}`));
@@ -151,8 +152,8 @@ function look() {
     decodeImages();
     const loading = fontsLoading();
     const assets = pendingAssets();
-    assets.forEach((message) => waits.push({ code: message.startsWith("font") ? "font_pending" : "image_pending", message }));
-    if (loading && assets.length === 0) waits.push({ code: "font_pending", message: "document.fonts" });
+    assets.forEach((message) => waits.push({ kind: "resources", code: message.startsWith("font") ? "font_pending" : "image_pending", message }));
+    if (loading && assets.length === 0) waits.push({ kind: "resources", code: "font_pending", message: "document.fonts" });
   }
 
   const missing = missingDeclarations();
@@ -189,7 +190,12 @@ export function documentStatus() {
   if (settled) return { ready: true, loaded, stalled: false, waiting: [] };
   const { waits, stalled } = look();
   if (waits.length === 0) settleDocument();
-  return { ready: settled, loaded, stalled, waiting: waits.map(({ message }) => message) };
+  return { ready: settled, loaded, stalled, waiting: waits.map(({ kind, message }) => ({ kind, message })) };
+}
+
+/** Whether a script did not load or ended with an error, so that what it would have made never comes. */
+export function scriptFailed() {
+  return warningList().some(({ code }) => code === "script_failed" || code === "sub_timeline_script_failure");
 }
 
 /** Stops waiting: what is missing becomes a warning, and the page counts as ready. */

@@ -118,8 +118,9 @@ function lengthOf(element, start, reading) {
   return length > 0 && length !== Infinity ? Math.max(0, length - playbackStart(element)) / playbackRate(element) : null;
 }
 
+/** What stands in no composition counts as the root's. */
 function compositionElement(element) {
-  return element.parentElement?.closest("[data-composition-id]") ?? null;
+  return element.parentElement?.closest("[data-composition-id]") ?? timing.root;
 }
 
 /** The timed element of `scope` that a reference names, by its id or its composition's id. */
@@ -300,11 +301,7 @@ function totalRate(placement) {
 }
 
 function placementAround(element) {
-  for (let at = element?.closest?.("[data-composition-id]"); at; at = compositionElement(at)) {
-    const placement = timing.placements.get(at);
-    if (placement) return placement;
-  }
-  return null;
+  return timing.placements.get(element?.closest?.("[data-composition-id]")) ?? null;
 }
 
 /**
