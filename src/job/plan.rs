@@ -154,21 +154,23 @@ pub(crate) fn size_of(
     if let Some(size) = job.size {
         return Ok(size);
     }
-    let side = |name: &str, number: Number| {
+    let [width_text, height_text] = &description.size_texts;
+    let side = |name: &str, text: &str, number: Number| {
         let value = number.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
         if (1.0..=MAX_SIDE).contains(&value) && value.fract() == 0.0 {
             Ok(value as u32)
         } else {
             Err(format!(
-                "the page's {name} is {value}, expected a whole number from 1 to {MAX_SIDE}"
+                "the page's data-{name} is {text:?}, expected a whole number from 1 to {MAX_SIDE}"
             ))
         }
     };
     match (description.width, description.height) {
-        (Some(width), Some(height)) => {
-            Ok(Size { width: side("width", width)?, height: side("height", height)? })
-        }
+        (Some(width), Some(height)) => Ok(Size {
+            width: side("width", width_text, width)?,
+            height: side("height", height_text, height)?,
+        }),
         (None, None) => {
             let text = format!("the page declares no size; {DEFAULT_SIZE} is used");
             warnings.push(Warning::new("default_size", text));

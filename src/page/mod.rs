@@ -59,6 +59,8 @@ impl<'de> Deserialize<'de> for Number {
 pub(crate) struct Description {
     pub width: Option<Number>,
     pub height: Option<Number>,
+    /// `data-width` and `data-height` as written.
+    pub size_texts: [String; 2],
     /// Seconds.
     pub duration: Option<Number>,
     /// Where the duration was found, such as `root` or `timeline`.

@@ -6,6 +6,7 @@
 
 mod adapters;
 mod faults;
+mod fixtures;
 mod input;
 mod job;
 mod memory;

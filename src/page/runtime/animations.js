@@ -14,6 +14,7 @@
 import { native, nativeGetter, nativeMethod, nativeSetter } from "./natives.js";
 import { clock } from "./clock.js";
 import { clipClock, compositionClock } from "./timing.js";
+import { allTrees } from "./shadow_roots.js";
 import { awaited, collectEvents, dispatchEvents, takeNativeFinish } from "./animation_events.js";
 
 const animationPrototype = window.Animation?.prototype;
@@ -38,6 +39,7 @@ export const nativeAnimation = {
   finished: nativeGetter(animationPrototype, "finished"),
   timing: nativeMethod(window.AnimationEffect?.prototype, "getComputedTiming"),
   ofDocument: nativeMethod(Document.prototype, "getAnimations"),
+  ofShadow: nativeMethod(window.ShadowRoot?.prototype, "getAnimations"),
   ofElement: nativeMethod(Element.prototype, "getAnimations"),
 };
 
@@ -139,7 +141,10 @@ export function refreshOrigins() {
 
 /** Finds animations that the document has begun since the last call. */
 export function findAnimations(now) {
-  for (const animation of nativeAnimation.ofDocument(document) ?? []) adoptAnimation(animation, now);
+  for (const tree of allTrees()) {
+    const found = tree === document ? nativeAnimation.ofDocument(tree) : nativeAnimation.ofShadow(tree);
+    for (const animation of found ?? []) adoptAnimation(animation, now);
+  }
   if (animationRecords.size > KEPT_RECORDS) forgetEnded();
 }
 

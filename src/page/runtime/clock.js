@@ -51,8 +51,7 @@ function legalDelay(delay, level, least) {
   return Math.max(Number(delay) | 0, least, level > FREE_NESTING ? NESTED_MIN_MS : 0);
 }
 
-function addTimer(call, delay, repeats) {
-  const level = nesting + 1;
+function addTimer(call, delay, repeats, level = nesting + 1) {
   const wait = legalDelay(delay, level, repeats ? 1 : 0);
   const timer = {
     id: ++lastTimerId,
@@ -214,7 +213,8 @@ override(window, {
     flushing.delete(Number(id));
   },
   requestIdleCallback(callback) {
-    return addTimer(() => callback(idleDeadline()), 0, false);
+    // The least delay of nested timers does not hold here.
+    return addTimer(() => callback(idleDeadline()), 0, false, 0);
   },
   cancelIdleCallback(id) {
     removeTimer(id);

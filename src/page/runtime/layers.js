@@ -8,7 +8,8 @@
 //
 // A frame may only be called still if nothing that shows can have changed since the last one.
 
-import { native, nativeMethod, override } from "./natives.js";
+import { native } from "./natives.js";
+import { watchShadows } from "./shadow_roots.js";
 import { animationRecords, nativeAnimation } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import { hasPlayers, pagePlayer } from "./adapters.js";
@@ -40,18 +41,13 @@ export function hidePage(hidden) {
 }
 
 let changed = true;
-let hasShadows = false;
 const everything = { subtree: true, childList: true, attributes: true, characterData: true };
 const watcher = new native.MutationObserver(() => (changed = true));
 watcher.observe(document, everything);
 
-const shadowOf = nativeMethod(Element.prototype, "attachShadow");
-override(Element.prototype, {
-  attachShadow(init) {
-    // Mutations inside cannot be seen from here.
-    hasShadows = true;
-    return shadowOf(this, init);
-  },
+watchShadows((root) => {
+  watcher.observe(root, everything);
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets, styleSheet()];
 });
 
 /** Tells that page code ran, or that something was drawn in a way that cannot be compared. */
@@ -79,7 +75,7 @@ function animationsMoved() {
 export function takeChange() {
   if (watcher.takeRecords().length > 0) changed = true;
   if (animationsMoved()) changed = true;
-  const blind = hasShadows || pagePlayer() !== null || hasPlayers() || listensToSeeks();
+  const blind = pagePlayer() !== null || hasPlayers() || listensToSeeks();
   const result = changed || blind || window.length > countRuntimes();
   changed = false;
   return result;

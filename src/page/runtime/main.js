@@ -268,6 +268,7 @@ function describe() {
   return {
     width: jsonNumber(numberAttribute(root, "data-width")),
     height: jsonNumber(numberAttribute(root, "data-height")),
+    sizeTexts: [root?.getAttribute("data-width") ?? "", root?.getAttribute("data-height") ?? ""],
     duration: jsonNumber(duration),
     durationSource: source,
     infinite,

@@ -57,12 +57,14 @@ function missingTimelines() {
   const root = findRoot();
   const expected = mayRegisterTimelines();
   const missing = [];
-  for (const element of document.querySelectorAll("[data-composition-id]:not([data-no-timeline])")) {
+  const compositions = Array.from(document.querySelectorAll("[data-composition-id]"));
+  const strangers = all.filter(({ key }) => !compositions.some((element) => timelineKey(element) === key));
+  for (const element of compositions) {
     const key = timelineKey(element);
     const instance = instanceAt(element);
-    if (known.has(key) || !(instance ? instance.expectsTimeline : expected)) continue;
-    // A lone timeline under another key is the root's; so are those that were listed without one.
-    if (element === root && (all.length === 1 || (hasUnnamedTimelines() && all.length > 0))) continue;
+    if (element.hasAttribute("data-no-timeline") || known.has(key) || !(instance ? instance.expectsTimeline : expected)) continue;
+    // A lone timeline under nobody's key is the root's; so are those that were listed without one.
+    if (element === root && (strangers.length === 1 || (hasUnnamedTimelines() && all.length > 0))) continue;
     const code = instance ? "sub_timeline_readiness_timeout" : "timeline_missing";
     missing.push({ kind: "timelines", code, message: `window.__timelines["${key}"]${instance ? ` of ${instance.name}` : ""}` });
   }

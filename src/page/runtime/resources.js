@@ -8,6 +8,7 @@ import { native, nativeMethod, override, queueTask } from "./natives.js";
 import { markClipsDirty } from "./timing.js";
 import { meetHost, mountPending } from "./mount.js";
 import { bindPending, meetBinding } from "./variables.js";
+import { meetShadow } from "./shadow_roots.js";
 import { warnOnce } from "./warnings.js";
 import { markSmilDirty } from "./adapters.js";
 import { silence } from "./media.js";
@@ -96,6 +97,7 @@ function meet(element) {
   else if (name === "script") followScript(element);
   else if (name === "audio" || name === "video") silence(element);
   meetHost(element);
+  meetShadow(element);
   meetBinding(element);
 }
 

@@ -1,0 +1,146 @@
+//! Every adapter's fixture: the same frames for any number of sessions, and the right ones.
+//!
+//! What is right stands beside each page as `golden.png`: eight frames of the render, small, to be
+//! looked at by a person before it is committed. `PAGEREEL_BLESS=1` writes them anew. Pictures are
+//! compared with a tolerance that leaves room for another Chromium's edges, not for another place.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use image::RgbImage;
+use image::imageops::{FilterType, replace, resize};
+use pagereel::frame::{Frame, Picture};
+use pagereel::{Artifact, CancelToken, Engine, Event, FrameSink, Job, Result};
+
+use crate::support::{digests, fixture};
+
+/// Frames on a sheet, and how many stand side by side.
+const SHEET: (u32, u32) = (8, 4);
+/// Width of a frame on the sheet.
+const WIDTH: u32 = 160;
+/// Side of the blocks that are compared, and the largest difference of their mean.
+const BLOCK: (u32, f64) = (8, 14.0);
+/// The largest difference of the whole sheet's mean.
+const MEAN: f64 = 1.0;
+
+/// Keeps the pictures of some frames.
+struct Album {
+    wanted: Vec<u64>,
+    pictures: Arc<Mutex<Vec<Arc<Picture>>>>,
+}
+
+impl FrameSink for Album {
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        if self.wanted.contains(&frame.index.0) {
+            self.pictures.lock().unwrap().push(frame.picture);
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        Ok(Artifact::default())
+    }
+}
+
+fn sheet(job: &Job, frames: u64) -> RgbImage {
+    let (count, columns) = SHEET;
+    let wanted = (0..u64::from(count)).map(|i| i * frames / u64::from(count)).collect();
+    let pictures = Arc::default();
+    let album = Album { wanted, pictures: Arc::clone(&pictures) };
+    let mut silent = |_: &Event| {};
+    Engine::new().render_into(job, Box::new(album), &mut silent, &CancelToken::new()).unwrap();
+    let mut sheet = RgbImage::new(0, 0);
+    for (i, picture) in (0..).zip(pictures.lock().unwrap().iter()) {
+        let pixels = picture.data.chunks_exact(picture.format.bytes_per_pixel());
+        let rgb = pixels.flat_map(|pixel| picture.format.rgb(pixel)).collect();
+        let full = RgbImage::from_raw(picture.size.width, picture.size.height, rgb).unwrap();
+        let height = WIDTH * picture.size.height / picture.size.width;
+        if i == 0 {
+            sheet = RgbImage::new(columns * WIDTH, count / columns * height);
+        }
+        let small = resize(&full, WIDTH, height, FilterType::Triangle);
+        let (x, y) = (i % columns * WIDTH, i / columns * height);
+        replace(&mut sheet, &small, x.into(), y.into());
+    }
+    sheet
+}
+
+/// Mean difference per color value of a part of two pictures of one size.
+fn difference(a: &RgbImage, b: &RgbImage, (x, y, w, h): (u32, u32, u32, u32)) -> f64 {
+    let mut sum = 0_u32;
+    for (column, row) in (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row))) {
+        let (a, b) = (a.get_pixel(column, row), b.get_pixel(column, row));
+        sum += a.0.iter().zip(b.0).map(|(&a, b)| u32::from(a.abs_diff(b))).sum::<u32>();
+    }
+    f64::from(sum) / f64::from(w * h * 3)
+}
+
+fn compare(got: &RgbImage, golden: &Path) {
+    if std::env::var_os("PAGEREEL_BLESS").is_some() {
+        got.save(golden).unwrap();
+        return;
+    }
+    let wanted = image::open(golden).expect("PAGEREEL_BLESS=1 writes it").into_rgb8();
+    assert_eq!(got.dimensions(), wanted.dimensions());
+    let (width, height) = got.dimensions();
+    let mean = difference(got, &wanted, (0, 0, width, height));
+    let mut worst = (0.0, 0, 0);
+    for y in (0..=height - BLOCK.0).step_by(BLOCK.0 as usize) {
+        for x in (0..=width - BLOCK.0).step_by(BLOCK.0 as usize) {
+            let here = difference(got, &wanted, (x, y, BLOCK.0, BLOCK.0));
+            worst = if here > worst.0 { (here, x, y) } else { worst };
+        }
+    }
+    let found = std::env::temp_dir().join("pagereel-found.png");
+    if mean > MEAN || worst.0 > BLOCK.1 {
+        got.save(&found).unwrap();
+        let (golden, found) = (golden.display(), found.display());
+        panic!("{golden}: mean {mean:.2}, worst block {worst:?}; see {found}");
+    }
+}
+
+#[track_caller]
+fn check(name: &str) {
+    let job = Job::without_output(&*fixture(name).join("index.html"));
+    let one = digests(&job, 1);
+    let three = digests(&job, 3);
+    let wrong: Vec<_> = (0..one.len()).filter(|&i| one[i] != three[i]).collect();
+    assert!(wrong.is_empty(), "{name}: frames {wrong:?} differ between one session and three");
+    compare(&sheet(&job, one.len() as u64), &fixture(name).join("golden.png"));
+}
+
+macro_rules! fixtures {
+    ($($test:ident: $name:literal,)*) => { $( #[test] fn $test() { check($name) } )* };
+}
+
+fixtures! {
+    gsap_nested: "gsap-nested",
+    gsap_letters: "gsap-letters",
+    gsap_late: "gsap-late",
+    css_animations: "css-animations",
+    css_transitions: "css-transitions",
+    waapi: "waapi",
+    anime3: "anime3",
+    anime4: "anime4",
+    lottie_svg: "lottie-svg",
+    lottie_canvas: "lottie-canvas",
+    dotlottie: "dotlottie",
+    three_seek: "three-seek",
+    three_clock: "three-clock",
+    three_mixer: "three-mixer",
+    webgl: "webgl",
+    canvas_2d: "canvas-2d",
+    smil: "smil",
+    animated_images: "animated-images",
+    d3: "d3",
+    timers: "timers",
+    wall_clock: "wall-clock",
+    document_timeline: "document-timeline",
+    iframe: "iframe",
+    leaflet: "leaflet",
+    map_ready: "map-ready",
+    particles: "particles",
+    shadow_dom: "shadow-dom",
+    clips: "clips",
+    nested: "nested",
+}
