@@ -4,8 +4,11 @@
 //! page's own `seek` applies. The frames must be the same, with one session and with three.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pagereel::Job;
+use pagereel::job::CaptureOrder;
 
 use crate::support::{digests, fixture, page};
 
@@ -190,4 +193,55 @@ fn chance_is_the_same_for_any_number_of_sessions() {
     let one = frames(&moving("", script), 1);
     assert!(one.windows(2).filter(|pair| pair[0] != pair[1]).count() > 20, "it is not random");
     assert_eq!(one, frames(&moving("", script), 3));
+}
+
+/// A page whose own player moves a bar a little further with each seek, to any time.
+const COUNTING: &str = "let seeks = 0; window.__hf = { duration: 1, seek() { a.style.width = 2 * \
+    seeks++ + 'px' } }";
+
+#[test]
+fn a_sequential_capture_visits_every_frame() {
+    let html = moving("", COUNTING);
+    let (_directory, path) = page(&html);
+    let mut job = Job::without_output(path);
+    job.capture.order = CaptureOrder::Sequential;
+    let one = digests(&job, 1);
+    assert_eq!(digests(&job, 3), one);
+    job.capture.order = CaptureOrder::Auto;
+    assert_eq!(digests(&job, 1), one);
+    assert_ne!(digests(&job, 3), one, "nothing tells of this state");
+}
+
+/// Keeps all processors busy for as long as it lives.
+struct Load(Arc<AtomicBool>);
+
+impl Load {
+    fn start() -> Self {
+        let running = Arc::new(AtomicBool::new(true));
+        for _ in 0..4 {
+            let running = Arc::clone(&running);
+            std::thread::spawn(move || {
+                let mut n = 1_u64;
+                while running.load(Ordering::Relaxed) {
+                    n = std::hint::black_box(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                }
+            });
+        }
+        Self(running)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn neither_the_wall_clock_nor_load_nor_chance_is_seen() {
+    let job = Job::without_output(&*fixture("wall-clock/index.html"));
+    let idle = digests(&job, 1);
+    let _load = Load::start();
+    assert_eq!(digests(&job, 1), idle);
+    assert_eq!(digests(&job, 2), idle);
 }

@@ -105,7 +105,7 @@ fn hasty(page: &str) -> Ended {
     let (directory, path) = job_file("{}");
     let job = serde_json::json!({
         "composition": page, "output": "out.mp4", "capture": { "workers": 1 },
-        "timeouts": { "ready": 1, "player": 1, "frame": 2 },
+        "timeouts": { "ready": 1, "player": 1, "timelines": 1, "frame": 2 },
     });
     fs::write(&path, job.to_string()).unwrap();
     let ended = run(&[&path]);
@@ -161,4 +161,49 @@ fn browsers_that_do_not_work() {
         "chrome-headless-shell ended at once (exit status: 7); it said: cannot open display",
     );
     assert!(!Path::new("/tmp/never.mp4").exists());
+}
+
+/// What a page's warning says, and that `strict` makes it an error.
+#[track_caller]
+fn warns(page: &str, text: &str) {
+    let ended = broken(page, &[]);
+    says(&ended, 0, "warning: ");
+    says(&ended, 0, text);
+    let ended = broken(page, &["--strict"]);
+    says(&ended, 1, "the job is strict");
+    says(&ended, 1, text);
+}
+
+#[test]
+fn compositions_that_contradict_themselves() {
+    warns(
+        "unknown-reference.html",
+        "data-start of #late is \"nobody + 1\", but nothing timed in its composition has the id \
+         \"nobody\"; 0 is used",
+    );
+    warns("reference-cycle.html", "which goes round in a circle: #a -> #b -> #a; 0 is used");
+    warns("bad-duration.html", "is \"soon\", expected a length in seconds");
+    warns("overlap.html", "overlap on track ");
+    warns("bad-variables.html", "data-composition-variables of <html> is not JSON (");
+    says(
+        &broken("bad-size.html", &[]),
+        1,
+        "the page's data-width is \"wide\", expected a whole number from 1 to 16384",
+    );
+}
+
+#[test]
+fn compositions_that_lack_something() {
+    let ended = broken("missing-script.html", &[]);
+    says(&ended, 1, "the composition has no duration");
+    says(&ended, 1, "its script failed: ");
+    says(&ended, 1, "gsap.min.js: HTTP status 404");
+    let ended = hasty("missing-timeline.html");
+    says(&ended, 1, "gave up waiting for window.__timelines[\"missing-timeline\"]");
+    let nested = fixture("nested/index.html");
+    let directory = tempfile::tempdir().unwrap();
+    let output = directory.path().join("out.mp4");
+    let ended = run(&[nested.to_str().unwrap(), "-o", output.to_str().unwrap(), "--strict"]);
+    says(&ended, 1, "a script of compositions/failing.html failed: Uncaught TypeError: ");
+    assert!(!output.exists());
 }

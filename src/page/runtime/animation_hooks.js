@@ -6,7 +6,7 @@
 
 import { nativeMethod, override } from "./natives.js";
 import { clock } from "./clock.js";
-import { adoptAnimation, animationRecords, isPast, localEnd, nativeAnimation, valueAt, visibleValue } from "./animations.js";
+import { adoptAnimation, animationRecords, isPast, localEnd, nativeAnimation, placeOrigin, valueAt, visibleValue } from "./animations.js";
 import { awaited, takeNativeEvents } from "./animation_events.js";
 
 // Brings the native state to the virtual now, so that a native method starts from what the page sees.
@@ -19,7 +19,8 @@ function resume(record) {
   record.rate = nativeAnimation.rate(record.animation);
   record.end = localEnd(record);
   record.offset = Number(nativeAnimation.time(record.animation) ?? 0);
-  record.origin = clock.now;
+  record.born = clock.now;
+  placeOrigin(record);
   record.playing = true;
   record.ended = false;
   record.scripted = true;
@@ -114,7 +115,13 @@ override(window.Animation?.prototype, {
     return record.playing && record.rate !== 0 ? record.origin - record.offset / record.rate : null;
   },
   set startTime(value) {
-    const record = animationRecords.get(this);
+    let record = animationRecords.get(this);
+    if (!record && value !== null && this.timeline === document.timeline) {
+      // By its own start time it would run on the browser's clock until it is found.
+      nativeAnimation.setTime(this, 0);
+      nativeAnimation.pause(this);
+      record = adoptAnimation(this, clock.now);
+    }
     if (!record || value === null) {
       nativeAnimation.setStartTime(this, value);
       return;

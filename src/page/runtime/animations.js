@@ -124,7 +124,9 @@ export function adoptAnimation(animation, now) {
   return record;
 }
 
-function placeOrigin(record) {
+/** Lets an animation begin when it was born, or later if what it stands in begins later. */
+export function placeOrigin(record) {
+  record.origin = record.born;
   if (record.kind === "transition") return;
   const target = record.animation.effect?.target;
   const { origin, rate } = record.kind === "animation" ? clipClock(target) : compositionClock(target);

@@ -14,7 +14,8 @@ import { animationRecords, nativeAnimation } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import { hasPlayers, pagePlayer } from "./adapters.js";
 
-const FLAT = "html, * { will-change: contents !important } html { transition: none !important }";
+// Glyphs keep their places at any scale (HyperFrames' rule too); a page's own rules come before it.
+const FLAT = "html, * { will-change: contents !important; text-rendering: geometricPrecision } html { transition: none !important }";
 const HIDDEN = `${FLAT} html { opacity: 0 !important }`;
 
 let sheet = null;
