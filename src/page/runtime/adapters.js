@@ -1,4 +1,4 @@
-// Everything else that can be told a time: the page's own `__hf`, event listeners, anime.js, Lottie, SMIL.
+// What the page itself does with a seek: its own `__hf`, and listeners of `hf-seek`.
 
 import { native, guarded } from "./natives.js";
 
@@ -23,62 +23,4 @@ export function seekPage(seconds) {
   };
   native.dispatch(window, new CustomEvent("hf-seek", { detail: { time: seconds, waitUntil } }));
   return waits;
-}
-
-function seekLottie(ms) {
-  const registered = typeof window.lottie?.getRegisteredAnimations === "function" ? window.lottie.getRegisteredAnimations() : [];
-  const listed = [window.__hfLottie ?? []].flat();
-  for (const animation of new Set([...registered, ...listed])) {
-    if (typeof animation?.goToAndStop === "function") animation.goToAndStop(ms, false);
-    else if (typeof animation?.setCurrentRawFrameValue === "function" && animation.totalFrames > 0) {
-      animation.pause?.();
-      const frame = (ms / 1000) * (animation.totalFrames / animation.duration);
-      animation.setCurrentRawFrameValue(Math.min(frame, animation.totalFrames - 1));
-    }
-  }
-}
-
-function seekAnime(ms) {
-  for (const animation of [window.__hfAnime ?? []].flat()) {
-    animation?.pause?.();
-    animation?.seek?.(ms);
-  }
-}
-
-let smilDirty = true;
-let smilRoots = [];
-
-/** Tells that elements came or went. */
-export function markSmilDirty() {
-  smilDirty = true;
-}
-
-function seekSmil(seconds) {
-  if (smilDirty) {
-    smilDirty = false;
-    const animated = document.querySelectorAll("svg animate, svg animateTransform, svg animateMotion, svg set");
-    smilRoots = [...new Set(Array.from(animated, outermostSvg))];
-  }
-  for (const svg of smilRoots) {
-    svg.pauseAnimations();
-    svg.setCurrentTime(seconds);
-  }
-}
-
-function outermostSvg(element) {
-  let svg = element.ownerSVGElement ?? element;
-  while (svg.ownerSVGElement) svg = svg.ownerSVGElement;
-  return svg;
-}
-
-/** Whether there is a player that draws without telling what has changed. */
-export function hasPlayers() {
-  return smilRoots.length > 0 || Boolean(window.lottie || window.__hfLottie || window.__hfAnime);
-}
-
-/** Places the players that keep no state between frames. */
-export function applyPlayers(seconds) {
-  guarded(() => seekLottie(seconds * 1000));
-  guarded(() => seekAnime(seconds * 1000));
-  guarded(() => seekSmil(seconds));
 }

@@ -4,7 +4,7 @@
 // appears later would then show a frame without it. So one walk over the document, hidden elements
 // included, collects the faces with the characters they must draw, and the addresses of pictures.
 
-import { native, nativeMethod } from "./natives.js";
+import { native } from "./natives.js";
 import { warnOnce } from "./warnings.js";
 
 /** Faces beyond this number are only loaded where the document uses them. */
@@ -12,8 +12,6 @@ const FEW_FACES = 64;
 const ALL_CHARACTERS = "U+0-10FFFF";
 const PICTURE_STYLES = ["backgroundImage", "maskImage", "borderImageSource", "listStyleImage"];
 const ADDRESS = /url\("((?:[^"\\]|\\.)*)"\)/g;
-
-const decode = nativeMethod(HTMLImageElement.prototype, "decode");
 
 /** @type {Map<string, string>} what is awaited: address or font to a text that names it */
 const awaitedAssets = new native.Map();
@@ -44,7 +42,7 @@ function ownText(element) {
 
 function fetchPicture(address) {
   const image = new native.Image();
-  image.src = address;
+  native.setImageSource(image, address);
   const settled = new Promise((resolve) => {
     native.listen(image, "load", () => resolve(true));
     native.listen(image, "error", () => resolve(false));
@@ -88,14 +86,14 @@ export function beginAssets() {
   }
   if (!document.fonts) return;
   for (const [font, characters] of fonts) {
-    waitFor(`font ${font}`, `font ${font}`, document.fonts.load(font, [...characters].join("")));
+    waitFor(`font ${font}`, `font ${font}`, native.loadFonts(document.fonts, font, [...characters].join("")));
   }
   if (document.fonts.size > FEW_FACES) return;
   // Canvas text leaves no trace in the document.
   for (const face of document.fonts) {
     if (face.status !== "unloaded" || face.unicodeRange.toUpperCase() !== ALL_CHARACTERS) continue;
     const name = `font ${face.family} ${face.weight} ${face.style}`;
-    waitFor(`face ${name}`, name, face.load());
+    waitFor(`face ${name}`, name, native.loadFace(face));
   }
 }
 
@@ -117,7 +115,7 @@ export function decodeImages() {
     if (!address || !image.complete || image.naturalWidth === 0 || decoded.get(image) === address) continue;
     decoded.set(image, address);
     const failed = () => warnOnce("image_failed", `image cannot be decoded: ${address}`);
-    waitFor(`decode ${address}`, `image ${address}`, decode(image).catch(failed));
+    waitFor(`decode ${address}`, `image ${address}`, native.decodeImage(image).catch(failed));
   }
 }
 

@@ -130,10 +130,10 @@ export function hasDueTimer(limit) {
   return queue.length > 0 && queue[0].due <= limit;
 }
 
-/** Runs every timer due at `limit`, each followed by whatever promises it resolved. */
-export async function runTimers(limit) {
+/** Runs every timer due at `limit`, each followed by `settle`, by default by the promises it resolved. */
+export async function runTimers(limit, settle = roundTrip) {
   while (fireNext(limit)) {
-    await roundTrip();
+    await settle();
     leaveTimer();
   }
 }

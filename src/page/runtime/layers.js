@@ -12,7 +12,8 @@ import { native } from "./natives.js";
 import { watchShadows } from "./shadow_roots.js";
 import { animationRecords, nativeAnimation } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
-import { hasPlayers, pagePlayer } from "./adapters.js";
+import { pagePlayer } from "./adapters.js";
+import { takePlayersMoved } from "./players.js";
 
 // Glyphs keep their places at any scale (HyperFrames' rule too); a page's own rules come before it.
 const FLAT = "html, * { will-change: contents !important; text-rendering: geometricPrecision } html { transition: none !important }";
@@ -76,7 +77,8 @@ function animationsMoved() {
 export function takeChange() {
   if (watcher.takeRecords().length > 0) changed = true;
   if (animationsMoved()) changed = true;
-  const blind = pagePlayer() !== null || hasPlayers() || listensToSeeks();
+  if (takePlayersMoved()) changed = true;
+  const blind = pagePlayer() !== null || listensToSeeks();
   const result = changed || blind || window.length > countRuntimes();
   changed = false;
   return result;

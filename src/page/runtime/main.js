@@ -2,14 +2,14 @@
 //
 // One step shows one frame: timers up to the frame's time, GSAP, the page's own seek, clips,
 // animations, frame callbacks. A step is synchronous as long as no page code ran that may have left
-// promises behind. A seek forward visits every frame in between that can change the outcome, and no
+// promises behind, and no work of the browser is under way (work.js). A seek forward visits every frame in between that can change the outcome, and no
 // other; so a session that renders every third frame shows what one that renders all would show.
 //
 // A seek backwards places everything that depends on time alone. Timers and frame callbacks cannot
 // be undone: those that ran do not run again. A seek to the frame already shown places everything
 // once more and runs no page callback.
 
-import { config, defineHidden, roundTrip } from "./natives.js";
+import { config, defineHidden } from "./natives.js";
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
@@ -17,11 +17,14 @@ import { clipsEnd, compositionsEnd, findRoot, mediaEnd, numberAttribute } from "
 import { runScoped } from "./scope.js";
 import { offerVariables } from "./variables.js";
 import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
+import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
-import { applyPlayers, pagePlayer, seekPage } from "./adapters.js";
+import { pagePlayer, seekPage } from "./adapters.js";
+import { applyPlayers, playersStep } from "./players.js";
 import { jsonNumber, listMedia } from "./media.js";
-import { noticeMutations, settleImages } from "./resources.js";
+import { noticeMutations } from "./resources.js";
+import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
@@ -50,50 +53,52 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps();
+  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep();
 }
 
-function place(seconds) {
+/** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
+function place(seconds, again = false) {
   flatten();
   noticeMutations();
   applyClips(seconds);
+  const heard = applyPlayers(seconds, again);
   findAnimations(clock.now);
-  return applyAnimations(clock.now);
+  return applyAnimations(clock.now) || heard;
 }
 
 // Whatever page callbacks led to: promises, timers without delay, events, new animations.
 async function calmDown(seconds) {
   markChanged();
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    await roundTrip();
-    await runTimers(clock.now);
-    const heard = place(seconds);
-    if (!heard && !hasDueTimer(clock.now)) break;
+    await settleWork();
+    await runTimers(clock.now, settleWork);
+    const heard = place(seconds, true);
+    if (!heard && !hasDueTimer(clock.now) && !hasWork()) break;
   }
   forgetTweens();
 }
 
 function finishStep(seconds, flush, called) {
-  applyPlayers(seconds);
   const heard = place(seconds);
   restGsap();
   const ran = flush ? flushFrameCallbacks() : 0;
-  return heard || called || ran > 0 ? calmDown(seconds) : undefined;
+  return heard || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
 }
 
 /** Shows the frame at `ms` in this document. Returns a promise only if it has to wait. */
 function step(index, ms, flush) {
   const seconds = ms / 1000;
   reseed(index);
+  allowWork();
   const show = () => {
     clock.now = ms;
-    const called = applyGsap(seconds, pagePlayer() !== null);
+    const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks();
     const waits = seekPage(seconds);
     if (waits.length === 0) return finishStep(seconds, flush, called);
     return Promise.all(waits).then(() => finishStep(seconds, flush, called));
   };
   if (!flush || !hasDueTimer(ms)) return show();
-  return runTimers(ms).then(() => {
+  return runTimers(ms, settleWork).then(() => {
     markChanged();
     forgetTweens();
     return show();
@@ -109,10 +114,6 @@ const agent = {
   step,
   hidePage,
   takeChange,
-  settleImages: () => {
-    noticeMutations();
-    return settleImages();
-  },
 };
 
 // Calls in turn, without a promise as long as none of them returns one.
@@ -189,7 +190,7 @@ function seek(index, num, den) {
   };
   let pending;
   try {
-    pending = showFrame(index, num, den) ?? inTurn(all, (each) => each.settleImages());
+    pending = showFrame(index, num, den);
   } catch (error) {
     release();
     throw error;
@@ -198,7 +199,7 @@ function seek(index, num, den) {
     release();
     return takeAnyChange();
   }
-  const result = pending.then(() => inTurn(runtimes(), (each) => each.settleImages())).then(takeAnyChange);
+  const result = pending.then(takeAnyChange);
   seeking = result.then(release, release);
   return result;
 }

@@ -67,11 +67,17 @@ export const native = {
   DOMParser: window.DOMParser,
   eval: window.eval,
   now: performance.now.bind(performance),
+  setTimeout: window.setTimeout.bind(window),
+  fetch: window.fetch?.bind(window),
   reportError: window.reportError?.bind(window) ?? ((error) => console.error(error)),
   getComputedStyle: window.getComputedStyle.bind(window),
   listen: nativeMethod(EventTarget.prototype, "addEventListener"),
   unlisten: nativeMethod(EventTarget.prototype, "removeEventListener"),
   dispatch: nativeMethod(EventTarget.prototype, "dispatchEvent"),
+  decodeImage: nativeMethod(window.HTMLImageElement?.prototype, "decode"),
+  setImageSource: nativeSetter(window.HTMLImageElement?.prototype, "src"),
+  loadFonts: nativeMethod(window.FontFaceSet?.prototype, "load"),
+  loadFace: nativeMethod(window.FontFace?.prototype, "load"),
 };
 
 /** Runs page code; its error is reported like any uncaught one and goes no further. */

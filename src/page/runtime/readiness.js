@@ -19,7 +19,10 @@ import { notedWarnings, warnOnce } from "./warnings.js";
 import { animationsEnd, applyAnimations, findAnimations, refreshOrigins } from "./animations.js";
 import { noteHandlerAttributes } from "./animation_events.js";
 import { findGsap, pauseTimelines, restGsap } from "./gsap.js";
-import { noticeMutations, outstandingTexts, pendingImages, pendingStylesheets } from "./resources.js";
+import { followImages, noticeMutations, pendingStylesheets } from "./resources.js";
+import { dismissWork, hasWork, pendingWork } from "./work.js";
+import { pendingPlayers } from "./players.js";
+import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
 const PREROLL_STEP_MS = 1000 / 60;
@@ -98,15 +101,23 @@ function pendingResources() {
   if (scriptsToRun() > 0) add("document_pending", ["the scripts of nested compositions"]);
   if (document.readyState !== "complete") add("document_pending", [`document (${document.readyState})`]);
   add("stylesheet_pending", pendingStylesheets().map((address) => `stylesheet ${address}`));
-  add("image_pending", pendingImages().map((address) => `image ${address}`));
-  add("request_pending", outstandingTexts());
-  return waits;
+  followImages();
+  return waits.concat(pendingWork());
+}
+
+/** What libraries have not finished. */
+function pendingLibraries() {
+  return [...pendingPlayers(), ...pendingMaps()];
+}
+
+function missesTime() {
+  return missingDeclarations().length > 0 || pendingLibraries().some(({ needsTime }) => needsTime);
 }
 
 async function runPreroll() {
   holdTimers();
   try {
-    while (!settled && missingDeclarations().length > 0 && outstandingTexts().length === 0) {
+    while (!settled && !hasWork() && missesTime()) {
       restGsap();
       const next = untilNextTimer();
       const frames = pendingFrameCallbacks() > 0 && preroll.flushes < PREROLL_MAX_FLUSHES;
@@ -160,9 +171,14 @@ function look() {
 
   const missing = missingDeclarations();
   const idle = waits.length === 0 && !preroll.running;
-  if (missing.length > 0 && idle && !preroll.exhausted) {
+  const libraries = pendingLibraries();
+  const needTime = libraries.some(({ needsTime }) => needsTime);
+  // What works in the background may need another frame after the last one that brought nothing.
+  if (needTime && preroll.exhausted) Object.assign(preroll, { exhausted: false, flushes: preroll.flushes - 1 });
+  if ((missing.length > 0 || needTime) && idle && !preroll.exhausted) {
     preroll.running = runPreroll().finally(() => (preroll.running = null));
   }
+  waits.push(...libraries);
   const quiet = isQuiet(missing.length === 0 || !idle || !preroll.exhausted);
   const stalled = missing.length > 0 && quiet;
   if (stalled && hasOtherDuration() && missing.every(({ code }) => code.includes("timeline"))) {
@@ -174,6 +190,7 @@ function look() {
 
 function settleDocument() {
   settled = true;
+  settleMaps();
   noteHandlerAttributes();
   checkVariables();
   markClipsDirty();
@@ -204,5 +221,6 @@ export function scriptFailed() {
 export function stopWaiting() {
   if (settled) return;
   for (const { code, message } of look().waits) warnOnce(code, `gave up waiting for ${message}`);
+  dismissWork();
   settleDocument();
 }

@@ -8,6 +8,7 @@ import { defineHidden, nativeMethod } from "./natives.js";
 import { allInstances, rewriteSelector } from "./instances.js";
 import { timelineRegistry } from "./timelines.js";
 import { variablesOf } from "./variables.js";
+import { claimPlayers } from "./players.js";
 
 const queryElement = nativeMethod(Element.prototype, "querySelectorAll");
 const matchesElement = nativeMethod(Element.prototype, "matches");
@@ -22,7 +23,9 @@ export function runScoped(number, script) {
   const instance = allInstances().find((each) => each.number === number);
   const scope = (instance.scope ??= makeScope(instance));
   scope.gsap = window.gsap ? scopedGsap(instance) : undefined;
+  claimPlayers(null);
   Reflect.apply(script, scope.window, [scope.document, scope.window, scope.gsap, scope.hyperframes, scope.window, scope.window]);
+  claimPlayers(instance.root);
 }
 
 function makeScope(instance) {

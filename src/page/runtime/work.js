@@ -1,0 +1,187 @@
+// What page code has started and the browser has not finished: requests, bodies, pictures, decoding.
+//
+// The browser does such work in real time, while the page's clock stands still. Readiness waits until
+// nothing is under way; and a step waits for what its own page code has started, so that what that
+// paints shows in the same frame on any machine. A step that has waited long enough goes on without:
+// a warning names what was slow, and nobody waits for it again.
+
+import { native, nativeMethod, override, queueTask, roundTrip } from "./natives.js";
+import { warnOnce } from "./warnings.js";
+
+/** Real time that one step gives to the work it has started. */
+const STEP_LIMIT_MS = 10000;
+/** How often work that may end without an event is looked at. */
+const LOOK_MS = 250;
+
+/** @typedef {{code: string, text: string, isOver: (() => boolean)|null, slow: boolean}} Work
+ *  `isOver` is for work that may end without an event. */
+
+/** @type {Map<object, Work>} what is under way, by an opaque key */
+const underWay = new native.Map();
+let workDeadline = 0;
+let wakeStep = null;
+
+/** Notes that something is under way until `endWork` is called with the same key. */
+export function beginWork(key, text, { code = "request_pending", isOver = null } = {}) {
+  underWay.set(key, { code, text, isOver, slow: false });
+}
+
+/** A task later, so that what the result starts is counted before the result stops counting. */
+export function endWork(key) {
+  queueTask(() => {
+    underWay.delete(key);
+    if (!hasWork()) wakeStep?.();
+  });
+}
+
+export function isUnderWay(key) {
+  return underWay.has(key);
+}
+
+/** Notes a promise of page code as work. Returns one that page code can have instead. */
+export function track(text, promise, code = undefined) {
+  const key = {};
+  beginWork(key, text, { code });
+  return promise.then(
+    (value) => (endWork(key), value),
+    (error) => {
+      endWork(key);
+      throw error;
+    },
+  );
+}
+
+/** Whether anything is under way that is worth waiting for. */
+export function hasWork() {
+  for (const [key, work] of underWay) {
+    if (work.isOver?.()) underWay.delete(key);
+    else if (!work.slow) return true;
+  }
+  return false;
+}
+
+/** @returns {{code: string, message: string}[]} everything under way, the slow included */
+export function pendingWork() {
+  hasWork();
+  return [...underWay.values()].map(({ code, text }) => ({ code, message: text }));
+}
+
+/** Stops waiting for all that is under way. */
+export function dismissWork() {
+  for (const work of underWay.values()) work.slow = true;
+}
+
+/** Allows the step that begins now its share of real time. */
+export function allowWork() {
+  workDeadline = native.now() + STEP_LIMIT_MS;
+}
+
+function giveUpWork() {
+  for (const work of underWay.values()) {
+    if (!work.slow) warnOnce("slow_request", `a frame did not wait longer than ${STEP_LIMIT_MS / 1000} s for: ${work.text}`);
+  }
+  dismissWork();
+}
+
+/** Waits for promises that are due now, and for all work that they or others have started. */
+export async function settleWork() {
+  await roundTrip();
+  while (hasWork()) {
+    const left = workDeadline - native.now();
+    if (left <= 0) {
+      giveUpWork();
+      return;
+    }
+    await new Promise((resolve) => {
+      wakeStep = resolve;
+      native.setTimeout(resolve, Math.min(left, LOOK_MS));
+    });
+    await roundTrip();
+  }
+}
+
+function trackMethods(owner, names, describe) {
+  for (const name of names) {
+    const original = owner?.[name];
+    if (!original) continue;
+    override(owner, {
+      [name](...given) {
+        return track(describe(this, given, name), Reflect.apply(original, owner === window ? window : this, given));
+      },
+    });
+  }
+}
+
+const addressOf = (request) => (typeof request?.url === "string" ? request.url : String(request));
+
+trackMethods(window, ["fetch"], (self, [request]) => `request ${addressOf(request)}`);
+trackMethods(window.Response?.prototype, ["arrayBuffer", "blob", "bytes", "formData", "json", "text"], (response) => `body of ${response.url}`);
+trackMethods(window.Blob?.prototype, ["arrayBuffer", "bytes", "text"], (blob, given, name) => `Blob.${name}`);
+trackMethods(window, ["createImageBitmap"], () => "createImageBitmap");
+trackMethods(window.OffscreenCanvas?.prototype, ["convertToBlob"], () => "OffscreenCanvas.convertToBlob");
+trackMethods(window.HTMLImageElement?.prototype, ["decode"], (image) => `image ${image.currentSrc || image.src}`);
+trackMethods(window.ImageDecoder?.prototype, ["decode"], () => "ImageDecoder.decode");
+trackMethods(window.FontFaceSet?.prototype, ["load"], (faces, [font]) => `font ${font}`);
+trackMethods(window.FontFace?.prototype, ["load"], (face) => `font ${face.family}`);
+trackMethods(window.WebAssembly, ["compile", "compileStreaming", "instantiate", "instantiateStreaming"], (self, given, name) => `WebAssembly.${name}`);
+
+if (typeof window.XMLHttpRequest === "function") {
+  const open = nativeMethod(XMLHttpRequest.prototype, "open");
+  const send = nativeMethod(XMLHttpRequest.prototype, "send");
+  const addresses = new WeakMap();
+  override(XMLHttpRequest.prototype, {
+    open(...given) {
+      addresses.set(this, addressOf(given[1]));
+      return open(this, ...given);
+    },
+    send(body) {
+      const key = {};
+      native.listen(this, "loadend", () => endWork(key), { once: true });
+      send(this, body);
+      if (this.readyState < 4) beginWork(key, `request ${addresses.get(this)}`);
+    },
+  });
+}
+
+for (const name of ["readAsArrayBuffer", "readAsBinaryString", "readAsDataURL", "readAsText"]) {
+  const read = nativeMethod(window.FileReader?.prototype, name);
+  override(window.FileReader?.prototype, {
+    [name](...given) {
+      const key = {};
+      read(this, ...given);
+      beginWork(key, `FileReader.${name}`);
+      native.listen(this, "loadend", () => endWork(key), { once: true });
+    },
+  });
+}
+
+const toBlob = nativeMethod(window.HTMLCanvasElement?.prototype, "toBlob");
+override(window.HTMLCanvasElement?.prototype, {
+  toBlob(callback, ...rest) {
+    const key = {};
+    const take = (blob) => {
+      endWork(key);
+      callback(blob);
+    };
+    toBlob(this, typeof callback === "function" ? take : callback, ...rest);
+    beginWork(key, "HTMLCanvasElement.toBlob");
+  },
+});
+
+/** Follows a picture until it has arrived. A lazy one would never. */
+export function followImage(image) {
+  if (image.loading === "lazy") image.loading = "eager";
+  if (image.complete || underWay.has(image)) return;
+  beginWork(image, `image ${image.currentSrc || image.src}`, { code: "image_pending", isOver: () => image.complete });
+  const done = () => endWork(image);
+  native.listen(image, "load", done, { once: true });
+  native.listen(image, "error", done, { once: true });
+}
+
+// Pictures that are only drawn on a canvas never come into the document.
+override(window.HTMLImageElement?.prototype, {
+  set src(address) {
+    native.setImageSource(this, address);
+    followImage(this);
+  },
+});
