@@ -102,12 +102,12 @@ function pendingResources() {
   if (document.readyState !== "complete") add("document_pending", [`document (${document.readyState})`]);
   add("stylesheet_pending", pendingStylesheets().map((address) => `stylesheet ${address}`));
   followImages();
-  return waits.concat(pendingWork());
+  return waits.concat(pendingWork().map((work) => ({ kind: "resources", ...work })));
 }
 
 /** What libraries have not finished. */
 function pendingLibraries() {
-  return [...pendingPlayers(), ...pendingMaps()];
+  return [...pendingPlayers(), ...pendingMaps()].map((wait) => ({ kind: "resources", ...wait }));
 }
 
 function missesTime() {
