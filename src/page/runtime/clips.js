@@ -133,7 +133,7 @@ function readClips() {
 }
 
 /** The clips as the document has them now. */
-function currentClips() {
+export function currentClips() {
   if (dirty) readClips();
   return clips;
 }

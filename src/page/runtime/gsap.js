@@ -195,7 +195,7 @@ export function gsapRewinds() {
   return !driven || !(hasCallbacks || hasFreeTweens);
 }
 
-function lengthOf(timeline) {
+export function lengthOf(timeline) {
   const seconds = timeline.totalDuration();
   return Number.isFinite(seconds) && seconds < ENDLESS_SECS ? seconds : Infinity;
 }

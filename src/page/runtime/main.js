@@ -22,6 +22,7 @@ import { noticeMutations, settleImages } from "./resources.js";
 import { declaresTransitions } from "./assets.js";
 import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
 import { documentStatus, preroll, stopWaiting, warningList } from "./readiness.js";
+import { inspect } from "./inspect.js";
 
 /** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
 const MAX_ROUNDS = 16;
@@ -279,4 +280,4 @@ function concealAll(hidden) {
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, conceal: concealAll, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, conceal: concealAll, agents: runtimes, agent }));
