@@ -5,10 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod adapters;
+mod check;
 mod faults;
 mod input;
 mod job;
 mod memory;
+mod moments;
 mod pipeline;
 mod render;
 mod still;
