@@ -1,5 +1,7 @@
 //! The command line: arguments as typed, then as meant.
 
+mod still;
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use pagereel::{
 };
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde_json::{Map, Value};
+
+pub(crate) use self::still::StillArgs;
 
 /// Renders HTML compositions to video.
 #[derive(Debug, Parser)]
@@ -30,6 +34,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Shows what would be rendered, and how, without rendering it.
     Plan(Box<RenderArgs>),
+    /// Shows what a composition is made of, and what is wrong with it, without rendering it.
+    Check(Box<CheckArgs>),
+    /// Writes pictures of single moments.
+    Still(Box<StillArgs>),
     /// Shows what this machine can do, and what it lacks.
     Doctor,
     /// Prints the JSON Schema of a job file.
@@ -37,23 +45,16 @@ pub(crate) enum Command {
 }
 
 /// One render. Options replace the fields of a job file.
+// By the group's members clap sees that there is a render. It leaves out all of them where one
+// struct holds another.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+#[group(args = ["input"])]
 pub(crate) struct RenderArgs {
     /// What to render: job.json, page.html, a directory with an index.html, or an http(s) URL
     pub(crate) input: String,
     /// The file to write: .mp4, .mov or .mkv
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Frames per second, such as 30 or 30000/1001
-    #[arg(long, value_name = "RATE", value_parser = frame_rate)]
-    pub(crate) fps: Option<FrameRate>,
-    /// The picture's size in pixels, such as 1920x1080
-    #[arg(long, value_name = "WxH")]
-    pub(crate) size: Option<Size>,
-    /// How much to render
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) duration: Option<f64>,
     /// The frames to render; B is excluded
     #[arg(long, value_name = "A..B")]
     pub(crate) frames: Option<FrameRange>,
@@ -72,15 +73,6 @@ pub(crate) struct RenderArgs {
     /// h264
     #[arg(long, value_parser = word::<Codec>)]
     pub(crate) codec: Option<Codec>,
-    /// How pixels are taken: auto, beginFrame or screenshot
-    #[arg(long, value_name = "MODE", value_parser = word::<CaptureMode>)]
-    pub(crate) capture: Option<CaptureMode>,
-    /// The composition's variables as a JSON object; added to the job's
-    #[arg(long, value_name = "JSON|@FILE")]
-    pub(crate) variables: Option<String>,
-    /// Fail where something is missing from the page, instead of warning
-    #[arg(long)]
-    pub(crate) strict: bool,
     /// Write the report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<ReportTo>,
@@ -90,6 +82,43 @@ pub(crate) struct RenderArgs {
     /// Print nothing but errors
     #[arg(long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+/// A look at a composition.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// What to look at: job.json, page.html, a directory with an index.html, or an http(s) URL
+    pub(crate) input: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
+}
+
+/// How the page is opened. Options of every command that opens one.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Frames per second, such as 30 or 30000/1001
+    #[arg(long, value_name = "RATE", value_parser = frame_rate)]
+    pub(crate) fps: Option<FrameRate>,
+    /// The picture's size in pixels, such as 1920x1080
+    #[arg(long, value_name = "WxH")]
+    pub(crate) size: Option<Size>,
+    /// How much of the composition to render
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+    /// How pixels are taken: auto, beginFrame or screenshot
+    #[arg(long, value_name = "MODE", value_parser = word::<CaptureMode>)]
+    pub(crate) capture: Option<CaptureMode>,
+    /// The composition's variables as a JSON object; added to the job's
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) variables: Option<String>,
+    /// Fail where something is missing from the page, instead of warning
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Run Chrome without its sandbox: for compositions that you trust
     #[arg(long)]
     pub(crate) no_sandbox: bool,
@@ -116,26 +145,18 @@ impl RenderArgs {
     ///
     /// Relative paths are relative to the current directory.
     pub(crate) fn job(&self) -> Result<Job> {
-        let mut job = match input(&self.input)? {
-            Input::Job(path) => Job::from_file(path)?,
-            Input::Page(address) => Job::without_output(address),
-        };
-        self.replace_fields(&mut job)?;
+        let mut job = self.page.job(&self.input)?;
+        self.replace_fields(&mut job);
         if job.output.is_none() {
             bail!("no file to write: pass -o FILE, such as -o out.mp4: {}", self.input);
         }
         Ok(job)
     }
 
-    fn replace_fields(&self, job: &mut Job) -> Result<()> {
+    fn replace_fields(&self, job: &mut Job) {
         replace(&mut job.output, self.output.as_ref());
-        replace(&mut job.fps, self.fps.as_ref());
-        replace(&mut job.size, self.size.as_ref());
-        replace(&mut job.duration, self.duration.as_ref());
         replace(&mut job.frames, self.frames.as_ref());
         replace(&mut job.capture.workers, self.workers.as_ref());
-        replace(&mut job.browser.path, self.chrome.as_ref());
-        job.capture.mode = self.capture.unwrap_or(job.capture.mode);
         job.video.codec = self.codec.unwrap_or(job.video.codec);
         job.video.quality = self.quality.unwrap_or(job.video.quality);
         // Each of the three says how good the picture is; the command line has the last word.
@@ -143,6 +164,33 @@ impl RenderArgs {
             job.video.crf = self.crf;
             job.video.bitrate = self.bitrate;
         }
+    }
+}
+
+impl CheckArgs {
+    /// The job that the arguments mean. It need not have an output.
+    pub(crate) fn job(&self) -> Result<Job> {
+        self.page.job(&self.input)
+    }
+}
+
+impl PageArgs {
+    /// The input's job, with every option in its place.
+    fn job(&self, input: &str) -> Result<Job> {
+        let mut job = match read(input)? {
+            Input::Job(path) => Job::from_file(path)?,
+            Input::Page(address) => Job::without_output(address),
+        };
+        self.replace_fields(&mut job)?;
+        Ok(job)
+    }
+
+    fn replace_fields(&self, job: &mut Job) -> Result<()> {
+        replace(&mut job.fps, self.fps.as_ref());
+        replace(&mut job.size, self.size.as_ref());
+        replace(&mut job.duration, self.duration.as_ref());
+        replace(&mut job.browser.path, self.chrome.as_ref());
+        job.capture.mode = self.capture.unwrap_or(job.capture.mode);
         job.strict |= self.strict;
         if self.no_sandbox {
             job.browser.sandbox = Sandbox::Off;
@@ -159,7 +207,7 @@ enum Input {
     Page(Address),
 }
 
-fn input(text: &str) -> Result<Input> {
+fn read(text: &str) -> Result<Input> {
     let address: Address = text.parse().map_err(|e| anyhow!("{e}: {text:?}"))?;
     Ok(match address {
         Address::Path(path) if is_job(&path) => Input::Job(path),
@@ -370,6 +418,12 @@ mod tests {
         assert_eq!(plan.job().unwrap().fps, "25".parse().ok());
         assert!(matches!(parse("doctor").unwrap().command, Some(Command::Doctor)));
         assert!(matches!(parse("schema").unwrap().command, Some(Command::Schema)));
+        let Some(Command::Check(check)) = parse("check a.html --json --strict").unwrap().command
+        else {
+            panic!("check");
+        };
+        assert!(check.json && check.job().unwrap().strict);
+        assert!(parse("check a.html -o b.mp4").is_err());
         assert!(parse("a.html plan").is_err());
         assert!(parse("plan").is_err());
         assert!(parse("").is_err());

@@ -1,12 +1,18 @@
 //! One render, from job to file. The file to read first.
 //!
 //! probe → plan → capture and encode → finish (drain, mux, verify, rename) → report
+//!
+//! `check` stops after the plan, `stills` captures single frames and writes nothing.
+
+mod check;
+mod stills;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+pub use self::stills::Moment;
 use crate::av;
 use crate::browser::{self, BrowserError, Chrome, ChromeKind, PageOptions, Sandbox};
 use crate::capture::{
@@ -14,7 +20,7 @@ use crate::capture::{
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, CaptureMode, Circumstances, Entry, Job, Plan};
+use crate::job::{self, CaptureFormat, CaptureMode, Circumstances, Container, Entry, Job, Plan};
 use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
@@ -95,10 +101,20 @@ struct Render<'a> {
     environment: BTreeMap<String, String>,
 }
 
+/// A page that is open, whether or not it can be rendered.
+struct Opened {
+    server: Option<FileServer>,
+    entry: Entry,
+    options: SessionOptions,
+    page: OpenPage,
+    /// Why the pictures are taken as they are.
+    reasons: Vec<String>,
+}
+
 /// What the probe leaves to the capture.
 struct Prepared {
     /// Serves the composition until the render ends.
-    _server: Option<FileServer>,
+    server: Option<FileServer>,
     options: SessionOptions,
     page: OpenPage,
 }
@@ -165,13 +181,22 @@ impl<'a> Render<'a> {
 
     /// Opens the page and makes the plan. The page goes on as the first session.
     fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
+        let destination = encoded.then(|| self.job.destination()).transpose()?;
+        let (opened, size) = self.open()?;
+        let plan = opened.plan(self.job, size?, destination)?;
+        self.collect_warnings(&opened.page);
+        if self.job.strict && !self.warnings.is_empty() {
+            return Err(Error::Strict(self.warnings.clone()));
+        }
+        let Opened { server, options, page, .. } = opened;
+        Ok((plan, Prepared { server, options, page }))
+    }
+
+    /// Opens the page in its size; instead of the size, what makes a render impossible.
+    ///
+    /// An error if there is no page to be looked at.
+    fn open(&mut self) -> Result<(Opened, Result<Size>)> {
         let job = self.job;
-        let destination = if encoded {
-            let (path, container) = job.destination()?;
-            Some((path.to_owned(), container))
-        } else {
-            None
-        };
         let entry = job.entry()?;
         let (server, url, guess) = match &entry {
             Entry::File { root, page } => {
@@ -187,63 +212,50 @@ impl<'a> Render<'a> {
         let way = choose_way(job, &chrome, &mut reasons)?;
         let size = job.size.or(guess).unwrap_or(GUESS);
         let options = session_options(job, chrome, way, url, size);
-        let (options, page) = self.open_page(options, &mut reasons)?;
+        let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
         for (name, version) in av::versions() {
             self.environment.insert(name.into(), version);
         }
 
-        let size = match job::size_of(job, &page.description, &mut self.warnings) {
-            Ok(size) => size,
-            Err(message) => {
-                return Err(Error::Composition { message, console: page.console() });
-            }
-        };
-        let (options, page) = if size == options.page.size {
-            (options, page)
-        } else {
+        let size = job::size_of(job, &page.description, &mut self.warnings)
+            .map_err(|message| Error::Composition { message, console: page.console() });
+        if let (None, &Ok(size)) = (&refusal, &size)
+            && size != options.page.size
+        {
             // Scripts may have measured the viewport already: only a new page is right.
             drop(page);
-            let mut options = options;
             options.page.size = size;
-            self.open_page(options, &mut reasons)?
-        };
-        let circumstances = Circumstances {
-            description: &page.description,
-            troubles: &page.troubles(),
-            console: page.console(),
-            way: options.way(),
-            reasons,
-            cores: sys::cores(),
-        };
-        let plan = Plan::new(job, &entry, destination, size, circumstances)?;
-        self.collect_warnings(&page)?;
-        Ok((plan, Prepared { _server: server, options, page }))
+            (options, page, refusal) = self.open_page(options, &mut reasons)?;
+        }
+        Ok((Opened { server, entry, options, page, reasons }, refusal.map_or(size, Err)))
     }
 
     /// Opens the composition; by screenshot if it cannot be drawn on command.
+    ///
+    /// With a page that does not become ready comes the error that says so.
     fn open_page(
         &self,
         options: SessionOptions,
         reasons: &mut Vec<String>,
-    ) -> Result<(SessionOptions, OpenPage)> {
-        match OpenPage::open(&options, self.cancel) {
-            Ok(page) => Ok((options, page)),
+    ) -> Result<(SessionOptions, OpenPage, Option<Error>)> {
+        match OpenPage::open_unready(&options, self.cancel) {
+            Ok((page, refusal)) => Ok((options, page, refusal)),
             Err(OpenError::CannotGrab(e))
                 if options.way() == Way::BeginFrame && !matches!(e, BrowserError::Cancelled) =>
             {
                 reasons.push(format!("screenshot: begin-frame capture does not work here ({e})"));
                 let mut options = options;
                 options.page.begin_frame = false;
-                let page = OpenPage::open(&options, self.cancel)?;
-                Ok((options, page))
+                let (page, refusal) = OpenPage::open_unready(&options, self.cancel)?;
+                Ok((options, page, refusal))
             }
             Err(e) => Err(e.into()),
         }
     }
 
-    /// Takes note of what is not right with the page; an error if the job is strict.
-    fn collect_warnings(&mut self, page: &OpenPage) -> Result<()> {
+    /// Takes note of what is not right with the page.
+    fn collect_warnings(&mut self, page: &OpenPage) {
         self.warnings.extend(page.warnings.iter().cloned());
         let described = page.description.warnings.iter().cloned().map(Warning::from);
         self.warnings.extend(described);
@@ -260,10 +272,6 @@ impl<'a> Render<'a> {
                 true
             }
         });
-        if self.job.strict && !self.warnings.is_empty() {
-            return Err(Error::Strict(self.warnings.clone()));
-        }
-        Ok(())
     }
 
     /// Captures all frames into the sink. Returns the traffic, and the time spent in the sink.
@@ -274,16 +282,7 @@ impl<'a> Render<'a> {
         meter: &Arc<Meter>,
         sink: &mut dyn FrameSink,
     ) -> Result<(Traffic, Duration)> {
-        let sources = PageSources {
-            options: prepared.options,
-            timing: Timing {
-                frame_rate: plan.stream.frame_rate,
-                first: plan.first_frame,
-                size: plan.stream.size,
-            },
-            meter: Arc::clone(meter),
-            probed: Mutex::new(Some(prepared.page)),
-        };
+        let (sources, _server) = prepared.sources(plan, meter);
         let mut timed = TimedSink { sink, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
         let reporter = &mut self.reporter;
@@ -322,6 +321,39 @@ impl<'a> Render<'a> {
             warnings: std::mem::take(&mut self.warnings),
             environment: std::mem::take(&mut self.environment),
         }
+    }
+}
+
+impl Opened {
+    /// Resolves `job` against the page. An error for a page that cannot be rendered.
+    fn plan(&self, job: &Job, size: Size, destination: Option<(&Path, Container)>) -> Result<Plan> {
+        let destination = destination.map(|(path, container)| (path.to_owned(), container));
+        let circumstances = Circumstances {
+            description: &self.page.description,
+            troubles: &self.page.troubles(),
+            console: self.page.console(),
+            way: self.options.way(),
+            reasons: self.reasons.clone(),
+            cores: sys::cores(),
+        };
+        Plan::new(job, &self.entry, destination, size, circumstances)
+    }
+}
+
+impl Prepared {
+    /// What opens the sessions, and the server that they need.
+    fn sources(self, plan: &Plan, meter: &Arc<Meter>) -> (PageSources, Option<FileServer>) {
+        let sources = PageSources {
+            options: self.options,
+            timing: Timing {
+                frame_rate: plan.stream.frame_rate,
+                first: plan.first_frame,
+                size: plan.stream.size,
+            },
+            meter: Arc::clone(meter),
+            probed: Mutex::new(Some(self.page)),
+        };
+        (sources, self.server)
     }
 }
 

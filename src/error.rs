@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::av::AvError;
 use crate::browser::BrowserError;
+use crate::engine::Moment;
 use crate::job::JobError;
 use crate::report::Warning;
 use crate::time::FrameIndex;
@@ -26,6 +27,20 @@ pub enum Error {
         message: String,
         /// The page's last console lines.
         console: Vec<String>,
+    },
+
+    /// A still is wanted of a moment that the composition does not have.
+    #[error(
+        "the composition has no {moment}: it is {duration} s long, with the frames 0 to {}",
+        .frames.saturating_sub(1)
+    )]
+    NoSuchMoment {
+        /// What was asked for.
+        moment: Moment,
+        /// Length of the composition in seconds.
+        duration: f64,
+        /// How many frames it has.
+        frames: u64,
     },
 
     /// No usable browser: not found, not startable.
@@ -137,7 +152,7 @@ impl Error {
     /// 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Job(_) => 2,
+            Self::Job(_) | Self::NoSuchMoment { .. } => 2,
             Self::NoBrowser(_) | Self::NoEncoder { .. } | Self::Unable => 3,
             Self::Cancelled => 130,
             _ => 1,
@@ -151,7 +166,7 @@ impl Error {
             Self::NoBrowser(e) => e.hint(),
             Self::Browser { source, .. } | Self::Capture { source, .. } => source.hint(),
             Self::Composition { .. } => Some(
-                "`pagereel plan` shows what the engine read from the page; a job's `duration` and \
+                "`pagereel check` shows what the engine finds in the page; a job's `duration` and \
                  `size` override the page"
                     .into(),
             ),

@@ -18,6 +18,7 @@
 //! [`Engine::render_into`]. Errors tell who is at fault ([`Error`]), what to do
 //! ([`Error::hint`]) and whether trying again may help ([`Error::is_transient`]).
 
+pub mod check;
 pub mod color;
 pub mod doctor;
 pub mod frame;
@@ -40,7 +41,8 @@ mod sys;
 pub use crate::av::AvError;
 pub use crate::browser::BrowserError;
 pub use crate::capture::{Compression, Way};
-pub use crate::engine::Engine;
+pub use crate::check::Check;
+pub use crate::engine::{Engine, Moment};
 pub use crate::error::{Error, Result};
 pub use crate::frame::{Frame, Picture};
 pub use crate::job::{Job, Plan};
@@ -50,5 +52,5 @@ pub use crate::pipeline::{
 };
 pub use crate::progress::{Event, Progress, Status};
 pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};
-pub use crate::sink::{ChecksumSink, NullSink};
+pub use crate::sink::{ChecksumSink, NullSink, PictureFormat};
 pub use crate::time::{FrameIndex, FrameRate};

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use pagereel::job::{JobError, schema};
-use pagereel::{CancelToken, Engine, Error, Report, doctor};
+use pagereel::{CancelToken, Engine, Error, Frame, doctor};
+use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{Cli, Command, RenderArgs, ReportTo};
+use crate::cli::{CheckArgs, Cli, Command, RenderArgs, ReportTo, StillArgs};
 use crate::terminal::{Style, Terminal};
 
 fn main() -> ExitCode {
@@ -22,9 +23,10 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 
     let cli = Cli::parse();
-    let style = match &cli.render {
-        Some(args) if args.json => Style::Json,
-        Some(args) if args.quiet => Style::Quiet,
+    let style = match (&cli.command, &cli.render) {
+        (_, Some(args)) if args.json => Style::Json,
+        (_, Some(args)) if args.quiet => Style::Quiet,
+        (Some(Command::Still(args)), _) if args.quiet => Style::Quiet,
         _ => Style::Human,
     };
     let mut terminal = Terminal::new(style);
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         (Some(Command::Doctor), _) => examine(),
         (Some(Command::Schema), _) => print(&schema()),
         (Some(Command::Plan(args)), _) => plan(args, &mut terminal),
+        (Some(Command::Check(args)), _) => check(args),
+        (Some(Command::Still(args)), _) => still(args, &mut terminal),
         (None, Some(args)) => render(args, &mut terminal),
         (None, None) => unreachable!("clap asks for one of them"),
     };
@@ -58,11 +62,20 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 #[error("{0}")]
 struct BadArguments(String);
 
+/// What a check says of a composition; it has said the rest already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct CannotRender(String);
+
 fn read_job(args: &RenderArgs) -> Result<pagereel::Job> {
-    args.job().map_err(|e| match e.downcast::<JobError>() {
+    args.job().map_err(bad_arguments)
+}
+
+fn bad_arguments(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<JobError>() {
         Ok(job) => job.into(),
         Err(other) => BadArguments(format!("{other:#}")).into(),
-    })
+    }
 }
 
 fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
@@ -84,7 +97,39 @@ fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     for warning in &warnings {
         terminal.warning(warning);
     }
-    print(&(serde_json::to_string_pretty(&plan)? + "\n"))
+    print(&pretty(&plan)?)
+}
+
+/// Standard output gets what was found, standard error what makes a render impossible.
+fn check(args: &CheckArgs) -> Result<()> {
+    let job = args.job().map_err(bad_arguments)?;
+    let check = Engine::new().check(&job, &cancel_on_signals()?)?;
+    print(&if args.json { pretty(&check)? } else { check.to_string() })?;
+    match check.error {
+        Some(message) => Err(CannotRender(message).into()),
+        None if job.strict && !check.warnings.is_empty() => {
+            Err(Error::Strict(check.warnings).into())
+        }
+        None => Ok(()),
+    }
+}
+
+fn still(args: &StillArgs, terminal: &mut Terminal) -> Result<()> {
+    let (stills, format) = args.stills().map_err(bad_arguments)?;
+    let job = args.job().map_err(bad_arguments)?;
+    let moments: Vec<_> = stills.iter().map(|still| still.moment).collect();
+    let mut paths = stills.iter().map(|still| &still.path);
+    let mut write = |frame: Frame| {
+        let path = paths.next().expect("as many pictures as moments");
+        let bytes = format.write(&frame.picture, path)?;
+        terminal.wrote(path, &frame, bytes);
+        Ok(())
+    };
+    let warnings = Engine::new().stills(&job, &moments, &mut write, &cancel_on_signals()?)?;
+    for warning in &warnings {
+        terminal.warning(warning);
+    }
+    Ok(())
 }
 
 fn examine() -> Result<()> {
@@ -93,8 +138,8 @@ fn examine() -> Result<()> {
     if checkup.is_able() { Ok(()) } else { Err(Error::Unable.into()) }
 }
 
-fn pretty(report: &Report) -> Result<String> {
-    Ok(serde_json::to_string_pretty(report)? + "\n")
+fn pretty(value: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// Data goes to standard output; a reader that has gone away is not an error.

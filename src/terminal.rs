@@ -3,10 +3,11 @@
 //! Talk goes to standard error, data to standard output.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use pagereel::{Error, Event, Progress, Report, Status, Warning};
+use pagereel::{Error, Event, Frame, Progress, Report, Status, Warning};
 use serde_json::json;
 
 /// How often a line is printed where there is no terminal.
@@ -58,6 +59,19 @@ impl Terminal {
                     report.output.frames as f64 / seconds.max(1e-3),
                 ));
             }
+        }
+    }
+
+    /// Shows that a picture has its file.
+    pub(crate) fn wrote(&mut self, path: &Path, frame: &Frame, bytes: u64) {
+        if self.style != Style::Quiet {
+            self.say(&format!(
+                "{}: frame {}, {}, {}",
+                path.display(),
+                frame.index.0,
+                frame.picture.size,
+                HumanBytes(bytes)
+            ));
         }
     }
 

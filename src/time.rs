@@ -101,6 +101,16 @@ impl FrameRate {
         frame.0 as f64 * f64::from(self.den.get()) / f64::from(self.num.get())
     }
 
+    /// The frame that shows a moment, given in seconds; `None` before the start.
+    ///
+    /// It is `floor(secs · num/den + 1e-9)`: a moment such as 0.1 s must not miss, by its last
+    /// binary digit, the frame that begins there.
+    pub fn frame_at(self, secs: f64) -> Option<FrameIndex> {
+        let raw = secs * f64::from(self.num.get()) / f64::from(self.den.get()) + 1e-9;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        (raw >= 0.0).then(|| FrameIndex(raw.floor() as u64))
+    }
+
     /// How many frames show `duration_secs`; 0 unless that is a number above 0.
     ///
     /// A last frame that is cut short still counts, but a thousandth of a frame does not: it is
@@ -285,6 +295,31 @@ mod tests {
         ];
         for (fps, secs, frames) in cases {
             assert_eq!(rate(fps).frames_in(secs), frames, "{secs} s at {fps}");
+        }
+    }
+
+    #[test]
+    fn a_moment_belongs_to_the_frame_that_shows_it() {
+        let cases = [
+            ("30", 0.0, Some(0)),
+            ("30", 0.0333, Some(0)),
+            ("30", 0.1, Some(3)),
+            ("30", 0.7, Some(21)),
+            ("30", 2.5, Some(75)),
+            ("30", 2.533, Some(75)),
+            ("60", 0.35, Some(21)),
+            ("30000/1001", 1.001, Some(30)),
+            ("30000/1001", 1.0, Some(29)),
+            ("30", -0.001, None),
+            ("30", f64::NAN, None),
+        ];
+        for (fps, secs, frame) in cases {
+            assert_eq!(rate(fps).frame_at(secs), frame.map(FrameIndex), "{secs} s at {fps}");
+        }
+        for frame in (0..100_000).map(FrameIndex) {
+            for rate in ["30", "60", "30000/1001", "24000/1001"].map(rate) {
+                assert_eq!(rate.frame_at(rate.seconds(frame)), Some(frame));
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use self::screenshot::Screenshot;
 use crate::browser::{BrowserError, CallId, Page, PageOptions};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size, decode};
-use crate::page::{self, Description, LoadError, LoadOptions};
+use crate::page::{self, Description, LoadError, LoadOptions, Tree};
 use crate::pipeline::{CancelToken, FrameSource, OpenSource};
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
@@ -121,6 +121,14 @@ pub(crate) struct OpenPage {
     pub warnings: Vec<Warning>,
 }
 
+/// What loading a composition has led to.
+struct Loaded {
+    description: Description,
+    warnings: Vec<Warning>,
+    /// Why it cannot be rendered, where it never became ready.
+    refusal: Option<Error>,
+}
+
 /// Why a page could not be opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
@@ -157,36 +165,35 @@ impl From<OpenError> for Error {
 impl OpenPage {
     /// Opens a browser, loads the composition, and draws it once.
     pub(crate) fn open(options: &SessionOptions, cancel: &CancelToken) -> Result<Self, OpenError> {
+        match Self::open_unready(options, cancel)? {
+            (page, None) => Ok(page),
+            (_, Some(refusal)) => Err(OpenError::Failed(refusal)),
+        }
+    }
+
+    /// Opens a page even if it does not become ready, and says why it does not.
+    pub(crate) fn open_unready(
+        options: &SessionOptions,
+        cancel: &CancelToken,
+    ) -> Result<(Self, Option<Error>), OpenError> {
         let mut page = Page::open(&options.page, cancel).map_err(OpenError::NoBrowser)?;
         let mut grab: Box<dyn Grab> = match options.way() {
             Way::BeginFrame => Box::new(BeginFrame::new(options.compression)),
             Way::Screenshot => Box::new(Screenshot::new(options.compression)),
         };
-        let call = options.load.call_timeout;
-        let first = FIRST_FRAME_TIMEOUT.min(options.frame_timeout);
         // On a blank page, so that a browser that cannot draw is told from a page that stalls.
-        grab_once(grab.as_mut(), &mut page, first).map_err(OpenError::CannotGrab)?;
-
-        let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
+        grab_once(grab.as_mut(), &mut page, first_timeout(options))
+            .map_err(OpenError::CannotGrab)?;
         if let Err(e) = page::inject(&mut page, &options.load) {
-            return Err(failed(e.into(), &page));
+            return Err(OpenError::Failed(load_error(e.into(), &page)));
         }
-        let mut tick = |page: &mut Page| grab.tick(page, call);
-        let warnings = match page::load(&mut page, &options.load, &mut tick) {
-            Ok(warnings) => warnings,
-            Err(e) => return Err(failed(e, &page)),
-        };
-        let description = match page::describe(&mut page, call) {
-            Ok(description) => description,
-            Err(e) => return Err(failed(e.into(), &page)),
-        };
-        // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall
-        // in it for ever.
-        grab_once(grab.as_mut(), &mut page, first).map_err(|e| match e {
-            BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
-            e => failed(e.into(), &page),
-        })?;
-        Ok(Self { page, grab, description, warnings })
+        let Loaded { description, warnings, refusal } = load(&mut page, grab.as_mut(), options)?;
+        Ok((Self { page, grab, description, warnings }, refusal))
+    }
+
+    /// What the composition is made of.
+    pub(crate) fn inspect(&mut self, timeout: Duration) -> Result<Tree> {
+        page::inspect(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
     }
 
     /// Errors and failures that the page has shown so far, as warnings.
@@ -197,6 +204,11 @@ impl OpenPage {
         let failed =
             failed.map(|text| Warning::new("resource_failed", format!("not loaded: {text}")));
         errors.chain(failed).collect()
+    }
+
+    /// Uncaught exceptions so far.
+    pub(crate) fn page_errors(&self) -> &[String] {
+        self.page.log.errors()
     }
 
     /// What may explain that something is missing from the page, most telling first.
@@ -230,6 +242,42 @@ pub(crate) fn can_screenshot(page: &mut Page) -> Result<(), BrowserError> {
     grab_once(&mut Screenshot::new(Compression::Png), page, FIRST_FRAME_TIMEOUT)
 }
 
+/// Loads the composition, reads what it declares, and draws it once.
+fn load(
+    page: &mut Page,
+    grab: &mut dyn Grab,
+    options: &SessionOptions,
+) -> Result<Loaded, OpenError> {
+    let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
+    let call = options.load.call_timeout;
+    let mut tick = |page: &mut Page| grab.tick(page, call);
+    let warnings = match page::load(page, &options.load, &mut tick) {
+        Ok(warnings) => warnings,
+        Err(e @ LoadError::NotReady(_)) => {
+            let refusal = load_error(e, page);
+            return match page::describe(page, call) {
+                Ok(description) => {
+                    Ok(Loaded { description, warnings: Vec::new(), refusal: Some(refusal) })
+                }
+                Err(_) => Err(OpenError::Failed(refusal)),
+            };
+        }
+        Err(e) => return Err(failed(e, page)),
+    };
+    let description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
+    // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall in
+    // it for ever.
+    grab_once(grab, page, first_timeout(options)).map_err(|e| match e {
+        BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
+        e => failed(e.into(), page),
+    })?;
+    Ok(Loaded { description, warnings, refusal: None })
+}
+
+fn first_timeout(options: &SessionOptions) -> Duration {
+    FIRST_FRAME_TIMEOUT.min(options.frame_timeout)
+}
+
 fn grab_once(grab: &mut dyn Grab, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
     let id = grab.begin(page, timeout)?;
     grab.finish(page, id, timeout).map(drop)
@@ -239,7 +287,9 @@ fn load_error(error: LoadError, page: &Page) -> Error {
     let console = page.log.console_tail(CONSOLE_LINES);
     match error {
         LoadError::Browser(e) => browser_error(e, console),
-        LoadError::Page(message) => Error::Composition { message, console },
+        LoadError::Absent(message) | LoadError::NotReady(message) => {
+            Error::Composition { message, console }
+        }
     }
 }
 
@@ -278,6 +328,8 @@ impl OpenSource for PageSources {
         Ok(Box::new(PageSource {
             page: open.page,
             grab: open.grab,
+            is_rewindable: open.description.rewindable,
+            sought: None,
             options: self.options.clone(),
             timing: self.timing,
             queue: VecDeque::new(),
@@ -319,10 +371,14 @@ enum Grabbing {
     Same,
 }
 
-/// Renders the frames of one session.
+/// Renders the frames of one session, in any order.
 struct PageSource {
     page: Page,
     grab: Box<dyn Grab>,
+    /// Whether the page can go back in time by itself.
+    is_rewindable: bool,
+    /// The composition's frame that was sought last.
+    sought: Option<FrameIndex>,
     options: SessionOptions,
     timing: Timing,
     /// Submitted, oldest first.
@@ -381,8 +437,10 @@ impl PageSource {
         let timeout = self.options.frame_timeout;
         let at = FrameIndex(self.timing.first + index.0);
         let rate = self.timing.frame_rate;
+        let is_fresh = self.go_back(index, at)?;
+        self.sought = Some(at);
         let started = page::seek(&mut self.page, at, rate, timeout).and_then(|has_changed| {
-            if !has_changed && self.last.is_some() {
+            if !has_changed && !is_fresh && self.last.is_some() {
                 return Ok(Grabbing::Same);
             }
             self.forget_drawing()?;
@@ -390,6 +448,31 @@ impl PageSource {
         });
         self.grabbing = Some(started.map_err(|e| self.frame_error(index, e))?);
         Ok(())
+    }
+
+    /// Loads the page again if it has passed `at` and cannot go back. Returns whether it did.
+    fn go_back(&mut self, index: FrameIndex, at: FrameIndex) -> Result<bool> {
+        if self.sought.is_none_or(|sought| sought <= at) || self.can_rewind(index)? {
+            return Ok(false);
+        }
+        let call = self.options.load.call_timeout;
+        page::forget(&mut self.page, &self.options.load.url, call)
+            .map_err(|e| self.frame_error(index, e))?;
+        // The same page was ready before: if it is not this time, the frame is lost.
+        let loaded = load(&mut self.page, self.grab.as_mut(), &self.options)?;
+        self.is_rewindable = loaded.description.rewindable;
+        loaded.refusal.map_or(Ok(true), Err)
+    }
+
+    /// Asked again, because timers may have come since the page was loaded.
+    fn can_rewind(&mut self, index: FrameIndex) -> Result<bool> {
+        if !self.is_rewindable {
+            return Ok(false);
+        }
+        match page::describe(&mut self.page, self.options.frame_timeout) {
+            Ok(description) => Ok(description.rewindable),
+            Err(e) => Err(self.frame_error(index, e)),
+        }
     }
 
     /// Makes the browser draw everything anew, as if no frame had come before.

@@ -106,6 +106,11 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// Whether nothing shows through it.
+    pub fn is_opaque(&self) -> bool {
+        self.format != PixelFormat::Rgba8 || self.data.chunks_exact(4).all(|pixel| pixel[3] == 255)
+    }
+
     /// Bytes from one row to the next.
     pub fn stride(&self) -> usize {
         self.size.width as usize * self.format.bytes_per_pixel()

@@ -37,6 +37,16 @@ pub enum Entry {
     Url(Url),
 }
 
+impl fmt::Display for Entry {
+    /// The page as people know it: relative to its root, or a URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { page, .. } => page.display().fmt(f),
+            Self::Url(url) => url.fmt(f),
+        }
+    }
+}
+
 impl Job {
     /// Finds the page's file. The only part of a job that looks at the file system.
     pub fn entry(&self) -> Result<Entry, JobError> {

@@ -23,7 +23,7 @@ pub use self::address::{Address, Entry};
 pub use self::error::JobError;
 pub use self::model::{Audio, Browser, Capture, Color, Job, Network, OptionValue, Timeouts, Video};
 pub use self::plan::{CapturePlan, Plan, Route, VideoPlan};
-pub(crate) use self::plan::{Circumstances, size_of};
+pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, ValueError};
 pub use self::words::{

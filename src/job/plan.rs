@@ -211,10 +211,7 @@ impl Plan {
         let video = video_plan(job, size, cores, !output.as_os_str().is_empty())?;
         let lanes = lanes(job, size, frames, cores, &mut reasons);
         Ok(Self {
-            composition: match entry {
-                Entry::File { page, .. } => page.display().to_string(),
-                Entry::Url(url) => url.to_string(),
-            },
+            composition: entry.to_string(),
             output,
             container,
             route: Route::Stream,
@@ -234,7 +231,8 @@ impl Plan {
     }
 }
 
-fn frame_rate(job: &Job, description: &Description) -> Result<FrameRate, String> {
+/// Frames per second, by the job or the page.
+pub(crate) fn frame_rate(job: &Job, description: &Description) -> Result<FrameRate, String> {
     match (job.fps, description.fps.as_deref()) {
         (Some(rate), _) => Ok(rate),
         (None, None) => Ok(FrameRate::DEFAULT),
@@ -248,7 +246,7 @@ fn frame_rate(job: &Job, description: &Description) -> Result<FrameRate, String>
 const TROUBLES: usize = 4;
 
 /// Length in seconds, and where it was found.
-fn duration(
+pub(crate) fn duration(
     job: &Job,
     description: &Description,
     troubles: &[String],

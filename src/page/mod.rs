@@ -5,10 +5,13 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod tree;
+
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
 use crate::browser::{BrowserError, Page, cdp};
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
@@ -32,9 +35,20 @@ const NO_DURATION_TIMEOUT: Duration = Duration::from_secs(5);
 const FAILED_SCRIPT_TIMEOUT: Duration = Duration::from_secs(2);
 const NO_DURATION: &str = "window.__hf.duration";
 
-/// A number that JSON cannot always carry: NaN and infinities come as text.
+/// A number that JSON cannot always carry: NaN and infinities stand there as text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Number(pub f64);
+pub struct Number(pub f64);
+
+impl Serialize for Number {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            number if number.is_finite() => serializer.serialize_f64(number),
+            number if number.is_nan() => serializer.serialize_str("NaN"),
+            number if number > 0.0 => serializer.serialize_str("Infinity"),
+            _ => serializer.serialize_str("-Infinity"),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -70,6 +84,8 @@ pub(crate) struct Description {
     /// `data-fps` as written.
     pub fps: Option<String>,
     pub root_id: Option<String>,
+    /// Whether going back in time restores everything.
+    pub rewindable: bool,
     pub media: Vec<Media>,
     pub warnings: Vec<RuntimeWarning>,
 }
@@ -163,8 +179,10 @@ pub(crate) struct LoadOptions {
 pub(crate) enum LoadError {
     /// The browser failed.
     Browser(BrowserError),
-    /// There is no such page, or it never becomes ready.
-    Page(String),
+    /// There is no such page.
+    Absent(String),
+    /// The page is there, and never becomes ready.
+    NotReady(String),
 }
 
 impl From<BrowserError> for LoadError {
@@ -201,7 +219,7 @@ pub(crate) fn load(
     tick: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
 ) -> Result<Vec<Warning>, LoadError> {
     if let Some(text) = page.navigate(&options.url, options.navigation_timeout)? {
-        return Err(LoadError::Page(format!("cannot open {}: {text}", options.url)));
+        return Err(LoadError::Absent(format!("cannot open {}: {text}", options.url)));
     }
     let start = Instant::now();
     let mut loaded_at = None;
@@ -210,7 +228,7 @@ pub(crate) fn load(
             page.evaluate("globalThis.__pagereel?.status() ?? null", options.call_timeout)?;
         if let Some(code) = page.log.document_status.filter(|&code| code >= 400) {
             let url = &options.url;
-            return Err(LoadError::Page(format!("cannot open {url}: HTTP status {code}")));
+            return Err(LoadError::Absent(format!("cannot open {url}: HTTP status {code}")));
         }
         if let Some(status) = status {
             if status.ready {
@@ -229,7 +247,7 @@ pub(crate) fn load(
             }
         } else if start.elapsed() > options.navigation_timeout {
             let seconds = options.navigation_timeout.as_secs_f64();
-            return Err(LoadError::Page(format!(
+            return Err(LoadError::Absent(format!(
                 "{} did not open within {seconds} s",
                 options.url
             )));
@@ -256,7 +274,7 @@ fn give_up(
     }
     let what = if status.waiting.is_empty() { &after.waiting } else { &status.waiting };
     let what: Vec<&str> = what.iter().map(|wait| wait.message.as_str()).collect();
-    Err(LoadError::Page(format!(
+    Err(LoadError::NotReady(format!(
         "the page is not ready after {} s; still waiting for {}",
         timeout.as_secs_f64(),
         if what.is_empty() { "its own scripts".into() } else { what.join(", ") }
@@ -266,6 +284,35 @@ fn give_up(
 /// Asks for what the composition declares.
 pub(crate) fn describe(page: &mut Page, timeout: Duration) -> Result<Description, BrowserError> {
     page.evaluate("globalThis.__pagereel.describe()", timeout)
+}
+
+/// Asks for what the composition is made of.
+pub(crate) fn inspect(page: &mut Page, timeout: Duration) -> Result<Tree, BrowserError> {
+    page.evaluate("globalThis.__pagereel.inspect()", timeout)
+}
+
+/// Leaves the page and removes what it keeps in the browser, so that it can be loaded as if for the
+/// first time.
+///
+/// From the page itself a load might only jump to a fragment. The blank page that is left behind
+/// does not answer: it would call itself ready.
+pub(crate) fn forget(page: &mut Page, url: &str, timeout: Duration) -> Result<(), BrowserError> {
+    let tidy = "window.name = ''; try { sessionStorage.clear() } catch {} null";
+    page.evaluate::<serde_json::Value>(tidy, timeout)?;
+    page.navigate("about:blank", timeout)?;
+    let start = Instant::now();
+    let is_blank = "location.href === 'about:blank' && delete globalThis.__pagereel";
+    while !page.evaluate::<bool>(is_blank, timeout)? {
+        if start.elapsed() > timeout {
+            let seconds = timeout.as_secs_f64();
+            return Err(BrowserError::Timeout { doing: "leaving the page".into(), seconds });
+        }
+        std::thread::sleep(POLL);
+    }
+    let Ok(url) = url::Url::parse(url) else { return Ok(()) };
+    let origin = url.origin().ascii_serialization();
+    let clear = cdp::Storage::ClearDataForOrigin { origin, storage_Types: "all".into() };
+    page.call(clear, timeout).map(drop)
 }
 
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.

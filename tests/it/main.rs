@@ -5,11 +5,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod adapters;
+mod check;
 mod faults;
 mod fixtures;
 mod input;
 mod job;
 mod memory;
+mod moments;
 mod nested;
 mod pipeline;
 mod render;

@@ -28,6 +28,7 @@ import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
+import { inspect } from "./inspect.js";
 
 /** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
 const MAX_ROUNDS = 16;
@@ -293,4 +294,4 @@ function concealAll(hidden) {
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, conceal: concealAll, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, conceal: concealAll, runScoped, agents: runtimes, agent }));

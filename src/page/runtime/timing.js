@@ -267,6 +267,7 @@ export function readTiming() {
 
 /** Clips of the whole document, those around others first. */
 export function currentClips() {
+  readTiming();
   return timing.clips.values();
 }
 
@@ -274,6 +275,19 @@ export function currentClips() {
 export function currentPlacements() {
   readTiming();
   return [...timing.placements.values()];
+}
+
+/** Where a nested composition begins in the root's time, in seconds. */
+export function compositionStart(element) {
+  readTiming();
+  const placement = timing.placements.get(element);
+  return placement ? rootTime(placement.parent, placement.start) : 0;
+}
+
+/** How long a nested composition lasts, in seconds of the composition around it; null if nothing tells. */
+export function compositionLength(element) {
+  readTiming();
+  return timing.placements.get(element)?.length ?? null;
 }
 
 /** Places every composition's own time for a frame at `time` seconds. */

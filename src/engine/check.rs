@@ -1,0 +1,56 @@
+//! A composition, looked at without rendering it.
+
+use std::path::Path;
+
+use super::{Engine, Render};
+use crate::check::Check;
+use crate::error::Result;
+use crate::job::{self, Job};
+use crate::pipeline::CancelToken;
+use crate::sink::SinkClock;
+
+impl Engine {
+    /// Opens the page and says what it is made of, how it would render, and what is wrong with it.
+    ///
+    /// A page that opens and cannot be rendered is no error here: [`Check::error`] says why. Nor
+    /// are the warnings of a strict job.
+    pub fn check(&self, job: &Job, cancel: &CancelToken) -> Result<Check> {
+        job.validate()?;
+        let destination = job.output.is_some().then(|| job.destination()).transpose()?;
+        let mut silent = |_: &crate::progress::Event| {};
+        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        let (mut opened, size) = render.open()?;
+        let planned = size.and_then(|size| opened.plan(job, size, destination));
+        render.collect_warnings(&opened.page);
+        let mut tree = opened.page.inspect(opened.options.load.call_timeout)?;
+
+        // The address of our server means nothing to anybody.
+        let own = opened.server.as_ref().map(|server| server.url(Path::new("")));
+        let plain = |text: &str| own.as_ref().map_or(text.into(), |own| text.replace(own, ""));
+        for media in &mut tree.media {
+            media.src = media.src.as_deref().map(plain);
+        }
+        for warning in &mut render.warnings {
+            warning.message = plain(&warning.message);
+        }
+
+        // Without a plan, whatever can be told for itself.
+        let description = &opened.page.description;
+        let frame_rate = job::frame_rate(job, description).ok();
+        let (duration, duration_source) =
+            job::duration(job, description, &[]).ok().unzip();
+        Ok(Check {
+            composition: opened.entry.to_string(),
+            size: job::size_of(job, description, &mut Vec::new()).ok(),
+            frame_rate,
+            duration,
+            duration_source,
+            frames: frame_rate.zip(duration).map(|(rate, secs)| rate.frames_in(secs)),
+            tree,
+            warnings: render.warnings,
+            script_errors: opened.page.page_errors().iter().map(|text| plain(text)).collect(),
+            console: opened.page.console().iter().map(|line| plain(line)).collect(),
+            error: planned.err().map(|e| plain(&e.to_string())),
+        })
+    }
+}

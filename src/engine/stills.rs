@@ -1,0 +1,104 @@
+//! Pictures of single moments, from one browser.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Engine, Render};
+use crate::capture::Meter;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::job::{Job, Plan};
+use crate::pipeline::{CancelToken, FrameSource, OpenSource};
+use crate::report::Warning;
+use crate::sink::SinkClock;
+use crate::time::FrameIndex;
+
+/// How often a browser is started again for one picture.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// A moment of a composition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moment {
+    /// Seconds from its start. Shown by the frame [`FrameRate::frame_at`] names.
+    ///
+    /// [`FrameRate::frame_at`]: crate::FrameRate::frame_at
+    Seconds(f64),
+    /// One of its frames.
+    Frame(FrameIndex),
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seconds(secs) => write!(f, "moment at {secs} s"),
+            Self::Frame(index) => write!(f, "frame {}", index.0),
+        }
+    }
+}
+
+impl Moment {
+    /// The frame that shows it; an error if the composition has none.
+    fn frame(self, plan: &Plan) -> Result<FrameIndex> {
+        let frames = plan.stream.frames;
+        let index = match self {
+            Self::Seconds(secs) => plan.stream.frame_rate.frame_at(secs),
+            Self::Frame(index) => Some(index),
+        };
+        index.filter(|index| index.0 < frames).ok_or(Error::NoSuchMoment {
+            moment: self,
+            duration: plan.duration,
+            frames,
+        })
+    }
+}
+
+impl Engine {
+    /// Takes pictures of single moments and hands each over as soon as it is there.
+    ///
+    /// They come in the order of `moments`, which may repeat and go back in time; each shows what
+    /// a render shows in that frame. A page that cannot go back by itself is loaded again, so
+    /// ascending moments are the fastest. The job's output, `frames` and video settings are not
+    /// used. Nothing is captured unless the composition has all of the moments.
+    ///
+    /// Returns what is not right with the page.
+    pub fn stills(
+        &self,
+        job: &Job,
+        moments: &[Moment],
+        on_picture: &mut dyn FnMut(Frame) -> Result<()>,
+        cancel: &CancelToken,
+    ) -> Result<Vec<Warning>> {
+        let job = Job { output: None, frames: None, ..job.clone() };
+        job.validate()?;
+        let mut silent = |_: &crate::progress::Event| {};
+        let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
+        let (plan, prepared) = render.prepare(false)?;
+        let frames: Vec<_> = moments.iter().map(|m| m.frame(&plan)).collect::<Result<_>>()?;
+        let (sources, _server) = prepared.sources(&plan, &Arc::new(Meter::default()));
+        let mut source = sources.open(0, cancel)?;
+        for index in frames {
+            on_picture(picture(&sources, &mut source, index, cancel)?)?;
+        }
+        Ok(render.warnings)
+    }
+}
+
+/// One picture; a browser that is lost over it is replaced.
+fn picture(
+    sources: &dyn OpenSource,
+    source: &mut Box<dyn FrameSource>,
+    index: FrameIndex,
+    cancel: &CancelToken,
+) -> Result<Frame> {
+    let mut attempt = 1;
+    loop {
+        match source.submit(index).and_then(|()| source.collect()) {
+            Err(e) if e.is_transient() && attempt < MAX_ATTEMPTS => {
+                tracing::warn!(error = %e, "browser lost, starting anew");
+                attempt += 1;
+                *source = sources.open(0, cancel)?;
+            }
+            result => return result,
+        }
+    }
+}

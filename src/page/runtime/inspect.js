@@ -1,0 +1,184 @@
+// What the composition is made of, for `pagereel check`.
+//
+// Only reads. Whatever a page may have put in the place of an object is asked with care: an answer
+// that fails is left out, and never becomes an error of the page. Frames below this document are
+// not listed.
+
+import { compositionLength, compositionStart, currentClips, findRoot, numberAttribute, rootTime, timelineKey } from "./timing.js";
+import { hasUnnamedTimelines, registeredTimelines, timelineLength } from "./timelines.js";
+import { allDeclarations } from "./variables.js";
+import { gsapVersion } from "./gsap.js";
+import { animationRecords } from "./animations.js";
+import { listensToSeeks } from "./animation_events.js";
+import { pendingFrameCallbacks, pendingTimers } from "./clock.js";
+import { pagePlayer } from "./adapters.js";
+import { declaresTransitions } from "./assets.js";
+import { jsonNumber, listMedia } from "./media.js";
+
+/** Addresses longer than this are cut: a font may be written into its style sheet. */
+const MAX_ADDRESS = 200;
+
+function ask(question, otherwise) {
+  try {
+    return question() ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+function nameElement(element) {
+  return element.id ? `#${element.id}` : `<${element.localName}>`;
+}
+
+function countTweens(timeline) {
+  return ask(() => timeline.getChildren(true, true, false).length, null);
+}
+
+function describeTimeline({ key, timeline }) {
+  const duration = ask(() => jsonNumber(timelineLength(timeline)), null);
+  return { key, duration, tweens: countTweens(timeline) };
+}
+
+function compositionId(element) {
+  return element?.getAttribute("data-composition-id") ?? null;
+}
+
+function listCompositions(root, timelines) {
+  const elements = Array.from(document.querySelectorAll("[data-composition-id]"));
+  // A page without the attribute still has a root.
+  if (root && !elements.includes(root)) elements.unshift(root);
+  const own = (element) => timelines.find(({ key }) => key === timelineKey(element));
+  const strangers = timelines.filter(({ key }) => !elements.some((element) => timelineKey(element) === key));
+  const lone = strangers.length === 1 && !hasUnnamedTimelines() ? strangers[0] : undefined;
+  return elements.map((element) => {
+    const id = compositionId(element);
+    const timeline = own(element) ?? (element === root ? lone : undefined);
+    return {
+      id,
+      element: nameElement(element),
+      src: element.getAttribute("data-composition-src") ?? element.getAttribute("data-composition-file"),
+      start: element === root ? 0 : ask(() => jsonNumber(compositionStart(element)), null),
+      duration: element === root ? jsonNumber(numberAttribute(element, "data-duration")) : jsonNumber(compositionLength(element)),
+      timeline: timeline ? describeTimeline(timeline) : null,
+      parent: compositionId(element.parentElement?.closest("[data-composition-id]")),
+    };
+  });
+}
+
+function listClips() {
+  const clips = ask(() => Array.from(currentClips()), []);
+  return clips
+    .filter(({ element }) => !element.hasAttribute("data-composition-id"))
+    .map(({ element, composition, start, end }) => ({
+      element: nameElement(element),
+      id: element.id || null,
+      composition: compositionId(element.closest("[data-composition-id]")),
+      track: jsonNumber(numberAttribute(element, "data-track-index") ?? numberAttribute(element, "data-track")),
+      start: jsonNumber(rootTime(composition, start)),
+      end: end === Infinity ? null : jsonNumber(rootTime(composition, end)),
+      tag: element.localName,
+    }));
+}
+
+function listAdapters(timelines) {
+  const found = [];
+  const add = (name, count, more) => {
+    if (count === null || count > 0) found.push({ name, count, ...more });
+  };
+  const version = gsapVersion();
+  if (version !== null || timelines.length > 0) {
+    const all = ask(() => window.gsap.globalTimeline.getChildren(true, true, false).length, null);
+    const tweens = all ?? timelines.reduce((sum, { timeline }) => sum + (countTweens(timeline) ?? 0), 0);
+    found.push({ name: "gsap", count: null, version, timelines: timelines.length, tweens });
+  }
+
+  const kinds = { animation: 0, transition: 0, script: 0 };
+  for (const { kind } of animationRecords.values()) kinds[kind] += 1;
+  add("cssAnimations", kinds.animation);
+  // Which elements will change is not known before they do.
+  add("transitions", declaresTransitions() ? null : kinds.transition);
+  add("webAnimations", kinds.script);
+  add("anime", [window.__hfAnime ?? []].flat().length);
+  const registered = ask(() => window.lottie.getRegisteredAnimations(), []);
+  add("lottie", new Set([...registered, ...[window.__hfLottie ?? []].flat()]).size);
+  // Its listeners cannot be counted.
+  if (listensToSeeks()) add("three", null);
+  add("smil", document.querySelectorAll("svg animate, svg animateTransform, svg animateMotion, svg set").length);
+  add("frameCallbacks", pendingFrameCallbacks());
+  add("timers", pendingTimers());
+  if (pagePlayer() !== null) add("player", 1);
+  return found;
+}
+
+function unquoted(family) {
+  return family.trim().replace(/^(["'])(.*)\1$/, "$2");
+}
+
+function fontKey(family, weight, style) {
+  const numbers = { "": "400", normal: "400", bold: "700" };
+  return [unquoted(family), numbers[weight] ?? weight, style || "normal"].join("|");
+}
+
+function fontAddress(source) {
+  const [, address] = /url\(["']?([^"')]*)/.exec(source) ?? /(local\([^)]*\))/.exec(source) ?? [];
+  if (!address) return null;
+  return address.length > MAX_ADDRESS ? `${address.slice(0, MAX_ADDRESS)}…` : address;
+}
+
+/** Addresses of the `@font-face` rules that can be read, in order, by what they declare. */
+function fontSources() {
+  const sources = {};
+  const visit = (sheet) => {
+    // A sheet of another origin keeps its rules to itself.
+    for (const rule of ask(() => sheet.cssRules, [])) {
+      if (rule instanceof CSSFontFaceRule) {
+        const value = (name) => rule.style.getPropertyValue(name);
+        const key = fontKey(value("font-family"), value("font-weight"), value("font-style"));
+        (sources[key] ??= []).push(fontAddress(value("src")));
+      } else {
+        visit(rule.styleSheet ?? rule);
+      }
+    }
+  };
+  for (const sheet of [...document.styleSheets, ...(document.adoptedStyleSheets ?? [])]) visit(sheet);
+  return sources;
+}
+
+function listFonts() {
+  const sources = fontSources();
+  return Array.from(document.fonts ?? [], ({ family, weight, style, status }) => ({
+    family: unquoted(family),
+    weight,
+    style,
+    status,
+    source: sources[fontKey(family, weight, style)]?.shift() ?? null,
+  }));
+}
+
+function listVariables() {
+  const found = [];
+  for (const entry of ask(allDeclarations, [])) {
+    if (found.some(({ id }) => id === entry.id)) continue;
+    const variable = { id: entry.id, type: typeof entry.type === "string" ? entry.type : null };
+    if ("default" in entry) variable.default = entry.default;
+    found.push(variable);
+  }
+  return found;
+}
+
+/** The composition as far as it is known before the first frame. */
+export function inspect() {
+  const root = findRoot();
+  const timelines = registeredTimelines();
+  const compositions = listCompositions(root, timelines);
+  const owned = new Set(compositions.map(({ timeline }) => timeline?.key));
+  return {
+    compositions,
+    otherTimelines: timelines.filter(({ key }) => !owned.has(key)).map(describeTimeline),
+    clips: listClips(),
+    adapters: listAdapters(timelines),
+    media: listMedia(),
+    fonts: listFonts(),
+    variables: listVariables(),
+  };
+}

@@ -1,0 +1,149 @@
+//! Files of one picture.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
+
+use super::partial::PartialFile;
+use crate::error::{Error, Result};
+use crate::frame::{Picture, PixelFormat};
+
+/// How a picture is stored in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// PNG: lossless, RGB where the picture is opaque, else RGBA.
+    Png,
+    /// JPEG of a quality from 1 to 100. Transparency is lost.
+    Jpeg(u8),
+    /// WebP: lossless, as PNG.
+    WebP,
+}
+
+impl PictureFormat {
+    /// What a file name may end in, for messages.
+    pub const EXTENSIONS: &str = ".png, .jpg, .jpeg or .webp";
+
+    /// The quality of JPEG where none is asked for.
+    pub const JPEG_QUALITY: u8 = 95;
+
+    /// The format that a file name asks for, if it is one.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "png" => Some(Self::Png),
+            "jpg" | "jpeg" => Some(Self::Jpeg(Self::JPEG_QUALITY)),
+            "webp" => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    /// Writes `picture` to the file `path`, which appears when it is whole. Returns its bytes.
+    pub fn write(self, picture: &Picture, path: &Path) -> Result<u64> {
+        let file = PartialFile::create(path)?;
+        let encoded = self.encode(picture).map_err(std::io::Error::other);
+        let encoded = encoded.map_err(Error::io("cannot encode the picture", path))?;
+        fs::write(file.path(), &encoded).map_err(Error::io("cannot write", path))?;
+        file.keep()?;
+        Ok(encoded.len() as u64)
+    }
+
+    fn encode(self, picture: &Picture) -> ImageResult<Vec<u8>> {
+        let has_alpha = !matches!(self, Self::Jpeg(_)) && !picture.is_opaque();
+        let (data, color) = if has_alpha {
+            (Cow::Borrowed(picture.data.as_slice()), ExtendedColorType::Rgba8)
+        } else {
+            (rgb(picture), ExtendedColorType::Rgb8)
+        };
+        let (width, height) = (picture.size.width, picture.size.height);
+        let mut bytes = Vec::new();
+        match self {
+            Self::Png => PngEncoder::new(&mut bytes).write_image(&data, width, height, color),
+            Self::Jpeg(quality) => JpegEncoder::new_with_quality(&mut bytes, quality)
+                .write_image(&data, width, height, color),
+            Self::WebP => {
+                WebPEncoder::new_lossless(&mut bytes).write_image(&data, width, height, color)
+            }
+        }?;
+        Ok(bytes)
+    }
+}
+
+/// Red, green and blue of every pixel.
+fn rgb(picture: &Picture) -> Cow<'_, [u8]> {
+    if picture.format == PixelFormat::Rgb8 {
+        return Cow::Borrowed(&picture.data);
+    }
+    let pixels = picture.data.chunks_exact(picture.format.bytes_per_pixel());
+    Cow::Owned(pixels.flat_map(|pixel| picture.format.rgb(pixel)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use image::DynamicImage;
+
+    use super::*;
+    use crate::frame::Size;
+
+    const SIZE: Size = Size { width: 2, height: 1 };
+
+    fn read_back(format: PictureFormat, name: &str, picture: &Picture) -> DynamicImage {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let bytes = format.write(picture, &path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), bytes);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left");
+        image::open(&path).unwrap()
+    }
+
+    #[test]
+    fn opaque_pictures_are_rgb_and_others_keep_their_alpha() {
+        let rgba = |alpha| Picture {
+            size: SIZE,
+            format: PixelFormat::Rgba8,
+            data: vec![255, 128, 0, 255, 1, 2, 3, alpha],
+        };
+        for (format, name) in [(PictureFormat::Png, "a.png"), (PictureFormat::WebP, "a.webp")] {
+            let DynamicImage::ImageRgb8(image) = read_back(format, name, &rgba(255)) else {
+                panic!("{name} is not RGB");
+            };
+            assert_eq!(image.as_raw(), &[255, 128, 0, 1, 2, 3], "{name}");
+            let DynamicImage::ImageRgba8(image) = read_back(format, name, &rgba(7)) else {
+                panic!("{name} is not RGBA");
+            };
+            assert_eq!(image.as_raw(), &rgba(7).data, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_components_is_understood() {
+        let data = vec![3, 2, 1, 9, 6, 5, 4, 9];
+        let picture = Picture { size: SIZE, format: PixelFormat::Bgrx8, data };
+        let image = read_back(PictureFormat::Png, "a.png", &picture);
+        assert_eq!(image.as_rgb8().unwrap().as_raw(), &[1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn jpeg_is_as_good_as_asked_for() {
+        let data = (0..251).map(|n: u8| n.wrapping_mul(7)).cycle().take(64 * 64 * 3).collect();
+        let size = Size { width: 64, height: 64 };
+        let picture = Picture { size, format: PixelFormat::Rgb8, data };
+        let bytes = |quality| PictureFormat::Jpeg(quality).encode(&picture).unwrap().len();
+        assert!(bytes(20) < bytes(95), "{} {}", bytes(20), bytes(95));
+        assert_eq!(read_back(PictureFormat::Jpeg(95), "a.jpg", &picture).width(), 64);
+    }
+
+    #[test]
+    fn the_file_name_chooses() {
+        let of = |name: &str| PictureFormat::of(Path::new(name));
+        assert_eq!(of("a/b.PNG"), Some(PictureFormat::Png));
+        assert_eq!(of("b.jpeg"), of("b.jpg"));
+        assert_eq!(of("b.jpg"), Some(PictureFormat::Jpeg(95)));
+        assert_eq!(of("b.webp"), Some(PictureFormat::WebP));
+        assert_eq!([of("b"), of("png"), of("b.gif"), of("")], [None; 4]);
+    }
+}
