@@ -175,7 +175,7 @@ impl<'a> Render<'a> {
         let entry = job.entry()?;
         let (server, url, guess) = match &entry {
             Entry::File { root, page } => {
-                let server = FileServer::start(root)?;
+                let server = FileServer::start(root, false)?;
                 let url = server.url(page);
                 let declared = declared_size(&root.join(page));
                 (Some(server), url, declared)

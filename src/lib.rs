@@ -29,6 +29,7 @@ mod browser;
 mod capture;
 mod engine;
 mod error;
+mod network;
 mod page;
 mod pipeline;
 mod progress;
