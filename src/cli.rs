@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use pagereel::{
     frame::Size,
-    job::{Address, Bitrate, CaptureMode, Codec, FrameRange, Job, Quality, Sandbox},
+    job::{Address, Bitrate, CaptureMode, Codec, FrameRange, Job, NetworkPolicy, Quality, Sandbox},
     time::FrameRate,
 };
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -78,6 +78,12 @@ pub(crate) struct RenderArgs {
     /// The composition's variables as a JSON object; added to the job's
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) variables: Option<String>,
+    /// Answer the addresses that begin with PREFIX from the directory DIR
+    #[arg(long, value_name = "PREFIX=DIR", value_parser = mapping)]
+    pub(crate) map: Vec<(String, PathBuf)>,
+    /// Which hosts the page may load from: allow, deny or a list
+    #[arg(long, value_name = "HOST,HOST")]
+    pub(crate) network: Option<NetworkPolicy>,
     /// Fail where something is missing from the page, instead of warning
     #[arg(long)]
     pub(crate) strict: bool,
@@ -143,6 +149,10 @@ impl RenderArgs {
             job.video.crf = self.crf;
             job.video.bitrate = self.bitrate;
         }
+        job.network.map.extend(self.map.iter().cloned());
+        if let Some(policy) = &self.network {
+            job.network.policy = policy.clone();
+        }
         job.strict |= self.strict;
         if self.no_sandbox {
             job.browser.sandbox = Sandbox::Off;
@@ -189,6 +199,16 @@ fn variables(text: &str) -> Result<Map<String, Value>> {
     }
 }
 
+/// Parses `PREFIX=DIR`. The prefix may hold a query, and so the same sign.
+fn mapping(text: &str) -> Result<(String, PathBuf), String> {
+    match text.rsplit_once('=') {
+        Some((prefix, directory)) if prefix.contains("://") && !directory.is_empty() => {
+            Ok((prefix.into(), directory.into()))
+        }
+        _ => Err("expected PREFIX=DIR, such as https://unpkg.com/=node_modules".into()),
+    }
+}
+
 /// Parses a word of the job file, such as a codec.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, WordError> {
     T::deserialize(StrDeserializer::new(text))
@@ -204,6 +224,8 @@ fn frame_rate(text: &str) -> Result<FrameRate, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use pagereel::job::JobError;
     use serde_json::json;
 
@@ -230,6 +252,7 @@ mod tests {
             "duration": 1, "frames": "0..9", "variables": { "a": 1, "b": 1 },
             "video": { "quality": "high", "bitrate": "1M", "preset": "fast" },
             "capture": { "mode": "screenshot", "workers": 1 },
+            "network": { "policy": "deny", "map": { "https://a.b/": "old", "https://x.y/": "/z" } },
         });
         fs::write(&path, job.to_string()).unwrap();
         let path = path.to_str().unwrap().to_owned();
@@ -266,7 +289,8 @@ mod tests {
         let (_dir, path) = job_file();
         let options = "-o b.mkv --fps 30000/1001 --size 1920x1080 --duration 2.5 --frames 3..9 \
                        --workers 4 --quality draft --crf 20 --codec h264 --capture beginFrame \
-                       --variables {\"b\":2,\"c\":[3]} --strict --no-sandbox --chrome /opt/chrome";
+                       --variables {\"b\":2,\"c\":[3]} --strict --no-sandbox --chrome /opt/chrome \
+                       --map https://a.b/?c=d=e.css --map https://a.b/=dir --network *.c.d,e:80";
         let job = args(&format!("{path} {options}")).job().unwrap();
 
         let mut expected = Job::from_file(&path).unwrap();
@@ -281,6 +305,11 @@ mod tests {
         expected.video.bitrate = None;
         expected.capture.mode = CaptureMode::BeginFrame;
         expected.variables = json!({ "a": 1, "b": 2, "c": [3] }).as_object().unwrap().clone();
+        expected.network.map = BTreeMap::from(
+            [("https://a.b/", "dir"), ("https://a.b/?c=d", "e.css"), ("https://x.y/", "/z")]
+                .map(|(prefix, target)| (prefix.into(), target.into())),
+        );
+        expected.network.policy = NetworkPolicy::Hosts(vec!["*.c.d".into(), "e:80".into()]);
         expected.strict = true;
         expected.browser.sandbox = Sandbox::Off;
         expected.browser.path = Some("/opt/chrome".into());
@@ -354,6 +383,8 @@ mod tests {
             ("--bitrate fast", "expected bits per second, such as 10M or 800k"),
             ("--quality best", "expected one of `draft`, `standard`, `high`, `lossless`"),
             ("--codec hevc", "expected `h264`"),
+            ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),
+            ("--network a/b", "expected allow, deny or host names such as a.org,*.b.org"),
             ("--capture camera", "expected one of `auto`, `beginFrame`, `screenshot`"),
         ];
         for (option, expected) in cases {

@@ -45,6 +45,7 @@ pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
 pub use crate::frame::{Frame, Picture};
 pub use crate::job::{Job, Plan};
+pub use crate::network::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub use crate::pipeline::{
     Artifact, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource, Outlet,
     RecvError, Stopped, Ticket, Traffic, run,

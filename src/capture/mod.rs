@@ -184,10 +184,15 @@ impl OpenPage {
     pub(crate) fn page_warnings(&self) -> Vec<Warning> {
         let errors = self.page.log.errors().iter();
         let errors = errors.map(|text| Warning::new("page_error", format!("script error: {text}")));
-        let failed = self.page.log.failed_resources().iter();
-        let failed =
-            failed.map(|text| Warning::new("resource_failed", format!("not loaded: {text}")));
+        let failed = self.page.log.failed_resources().iter().map(|(url, reason)| {
+            Warning::new("resource_failed", format!("not loaded: {url}: {reason}"))
+        });
         errors.chain(failed).collect()
+    }
+
+    /// Addresses on the composition's own server that did not load so far.
+    pub(crate) fn failed_addresses(&self) -> impl Iterator<Item = &str> {
+        self.page.log.failed_resources().iter().map(|(url, _)| url.as_str())
     }
 
     /// Uncaught exceptions so far.
@@ -225,7 +230,7 @@ fn load_error(error: LoadError, page: &Page) -> Error {
     let console = page.log.console_tail(CONSOLE_LINES);
     match error {
         LoadError::Browser(e) => browser_error(e, console),
-        LoadError::Page(message) => Error::Composition { message, console },
+        LoadError::Page(message) => Error::Composition { message, console, hint: None },
     }
 }
 

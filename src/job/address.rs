@@ -38,7 +38,7 @@ pub enum Entry {
 }
 
 impl Job {
-    /// Finds the page's file. The only part of a job that looks at the file system.
+    /// Finds the page's file.
     pub fn entry(&self) -> Result<Entry, JobError> {
         let path = match &self.composition {
             Address::Path(path) => path,

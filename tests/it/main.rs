@@ -9,6 +9,7 @@ mod faults;
 mod input;
 mod job;
 mod memory;
+mod network;
 mod pipeline;
 mod render;
 mod still;
