@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use pagereel::{
     frame::Size,
-    job::{Address, Bitrate, CaptureMode, Codec, FrameRange, Job, Quality, Sandbox},
+    job::{Address, Bitrate, CaptureMode, Codec, FrameRange, Job, NetworkPolicy, Quality, Sandbox},
     time::FrameRate,
 };
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -116,6 +116,12 @@ pub(crate) struct PageArgs {
     /// The composition's variables as a JSON object; added to the job's
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) variables: Option<String>,
+    /// Answer the addresses that begin with PREFIX from the directory DIR
+    #[arg(long, value_name = "PREFIX=DIR", value_parser = mapping)]
+    pub(crate) map: Vec<(String, PathBuf)>,
+    /// Which hosts the page may load from: allow, deny or a list
+    #[arg(long, value_name = "HOST,HOST")]
+    pub(crate) network: Option<NetworkPolicy>,
     /// Fail where something is missing from the page, instead of warning
     #[arg(long)]
     pub(crate) strict: bool,
@@ -191,6 +197,10 @@ impl PageArgs {
         replace(&mut job.duration, self.duration.as_ref());
         replace(&mut job.browser.path, self.chrome.as_ref());
         job.capture.mode = self.capture.unwrap_or(job.capture.mode);
+        job.network.map.extend(self.map.iter().cloned());
+        if let Some(policy) = &self.network {
+            job.network.policy = policy.clone();
+        }
         job.strict |= self.strict;
         if self.no_sandbox {
             job.browser.sandbox = Sandbox::Off;
@@ -237,6 +247,16 @@ fn variables(text: &str) -> Result<Map<String, Value>> {
     }
 }
 
+/// Parses `PREFIX=DIR`. The prefix may hold a query, and so the same sign.
+fn mapping(text: &str) -> Result<(String, PathBuf), String> {
+    match text.rsplit_once('=') {
+        Some((prefix, directory)) if prefix.contains("://") && !directory.is_empty() => {
+            Ok((prefix.into(), directory.into()))
+        }
+        _ => Err("expected PREFIX=DIR, such as https://unpkg.com/=node_modules".into()),
+    }
+}
+
 /// Parses a word of the job file, such as a codec.
 fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, WordError> {
     T::deserialize(StrDeserializer::new(text))
@@ -252,6 +272,8 @@ fn frame_rate(text: &str) -> Result<FrameRate, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use pagereel::job::JobError;
     use serde_json::json;
 
@@ -278,6 +300,7 @@ mod tests {
             "duration": 1, "frames": "0..9", "variables": { "a": 1, "b": 1 },
             "video": { "quality": "high", "bitrate": "1M", "preset": "fast" },
             "capture": { "mode": "screenshot", "workers": 1 },
+            "network": { "policy": "deny", "map": { "https://a.b/": "old", "https://x.y/": "/z" } },
         });
         fs::write(&path, job.to_string()).unwrap();
         let path = path.to_str().unwrap().to_owned();
@@ -314,7 +337,8 @@ mod tests {
         let (_dir, path) = job_file();
         let options = "-o b.mkv --fps 30000/1001 --size 1920x1080 --duration 2.5 --frames 3..9 \
                        --workers 4 --quality draft --crf 20 --codec h264 --capture beginFrame \
-                       --variables {\"b\":2,\"c\":[3]} --strict --no-sandbox --chrome /opt/chrome";
+                       --variables {\"b\":2,\"c\":[3]} --strict --no-sandbox --chrome /opt/chrome \
+                       --map https://a.b/?c=d=e.css --map https://a.b/=dir --network *.c.d,e:80";
         let job = args(&format!("{path} {options}")).job().unwrap();
 
         let mut expected = Job::from_file(&path).unwrap();
@@ -329,6 +353,11 @@ mod tests {
         expected.video.bitrate = None;
         expected.capture.mode = CaptureMode::BeginFrame;
         expected.variables = json!({ "a": 1, "b": 2, "c": [3] }).as_object().unwrap().clone();
+        expected.network.map = BTreeMap::from(
+            [("https://a.b/", "dir"), ("https://a.b/?c=d", "e.css"), ("https://x.y/", "/z")]
+                .map(|(prefix, target)| (prefix.into(), target.into())),
+        );
+        expected.network.policy = NetworkPolicy::Hosts(vec!["*.c.d".into(), "e:80".into()]);
         expected.strict = true;
         expected.browser.sandbox = Sandbox::Off;
         expected.browser.path = Some("/opt/chrome".into());
@@ -402,6 +431,8 @@ mod tests {
             ("--bitrate fast", "expected bits per second, such as 10M or 800k"),
             ("--quality best", "expected one of `draft`, `standard`, `high`, `lossless`"),
             ("--codec hevc", "expected `h264`"),
+            ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),
+            ("--network a/b", "expected allow, deny or host names such as a.org,*.b.org"),
             ("--capture camera", "expected one of `auto`, `beginFrame`, `screenshot`"),
         ];
         for (option, expected) in cases {

@@ -1,6 +1,7 @@
 //! What this machine offers, and what to do about what it lacks.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::av;
@@ -123,6 +124,7 @@ fn examine_browser(checkup: &mut Checkup) {
         size: Size { width: 64, height: 64 },
         begin_frame: shell,
         launch_timeout: Duration::from_secs(20),
+        access: Arc::default(),
     };
     let mut page = match Page::open(&options, &CancelToken::new()) {
         Ok(page) => page,

@@ -21,6 +21,7 @@ use crate::capture::{
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::job::{self, CaptureFormat, CaptureMode, Circumstances, Container, Entry, Job, Plan};
+use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
@@ -37,6 +38,9 @@ const GUESS: Size = Size { width: 1920, height: 1080 };
 pub struct Engine {
     _private: (),
 }
+
+/// The page's own words for addresses that did not load.
+const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
 
 /// Makes the sink once the plan is known.
 type OpenSink<'s> = Box<dyn FnOnce(&Arc<Plan>) -> Result<Box<dyn FrameSink + 's>> + 's>;
@@ -98,6 +102,8 @@ struct Render<'a> {
     cpu_at_start: u64,
     stages: Stages,
     warnings: Vec<Warning>,
+    /// What the pages may reach, and what they asked for.
+    access: Arc<Access>,
     environment: BTreeMap<String, String>,
 }
 
@@ -135,6 +141,7 @@ impl<'a> Render<'a> {
             cpu_at_start: sys::cpu_ms(),
             stages: Stages::default(),
             warnings: Vec::new(),
+            access: Arc::default(),
             environment: BTreeMap::new(),
         }
     }
@@ -165,6 +172,8 @@ impl<'a> Render<'a> {
         let meter = Arc::new(Meter::default());
         let (traffic, encode) = self.capture(&plan, prepared, &meter, sink.as_mut())?;
         self.stages.capture_ms = ms(capturing.elapsed());
+        // What frames asked for when they were drawn; a strict job must not get its file.
+        self.warn_about_requests()?;
 
         self.reporter.stage(Status::Encoding, 80.0, "Draining the encoder");
         let finishing = Instant::now();
@@ -182,14 +191,32 @@ impl<'a> Render<'a> {
     /// Opens the page and makes the plan. The page goes on as the first session.
     fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
         let destination = encoded.then(|| self.job.destination()).transpose()?;
-        let (opened, size) = self.open()?;
-        let plan = opened.plan(self.job, size?, destination)?;
+        let opened = self.open();
+        let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
+        let plan = size.and_then(|size| opened.plan(self.job, size, destination));
+        let plan = plan.map_err(|e| self.name_missing(e))?;
         self.collect_warnings(&opened.page);
         if self.job.strict && !self.warnings.is_empty() {
             return Err(Error::Strict(self.warnings.clone()));
         }
         let Opened { server, options, page, .. } = opened;
         Ok((plan, Prepared { server, options, page }))
+    }
+
+    /// Adds the first script or data that was not loaded to an error about the page: the likely
+    /// cause.
+    fn name_missing(&self, error: Error) -> Error {
+        let Error::Composition { message, console, hint } = error else { return error };
+        let requests = self.access.ledger.requests();
+        let can_break = |r: &&NetworkRequest| {
+            r.outcome != NetworkOutcome::Mapped && matches!(r.kind.as_str(), "script" | "fetch")
+        };
+        match requests.iter().find(can_break).and_then(Warning::of_request) {
+            Some(Warning { message: missing, hint, .. }) => {
+                Error::Composition { message: format!("{message}; {missing}"), console, hint }
+            }
+            None => Error::Composition { message, console, hint },
+        }
     }
 
     /// Opens the page in its size; instead of the size, what makes a render impossible.
@@ -200,18 +227,21 @@ impl<'a> Render<'a> {
         let entry = job.entry()?;
         let (server, url, guess) = match &entry {
             Entry::File { root, page } => {
-                let server = FileServer::start(root)?;
+                let server = FileServer::start(root, job.network.follow_symlinks)?;
                 let url = server.url(page);
                 let declared = declared_size(&root.join(page));
                 (Some(server), url, declared)
             }
             Entry::Url(url) => (None, url.to_string(), None),
         };
+        let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
+        self.access = Arc::new(Access::new(policy, job.network_map()?, &url));
         let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
         let mut reasons = Vec::new();
         let way = choose_way(job, &chrome, &mut reasons)?;
         let size = job.size.or(guess).unwrap_or(GUESS);
-        let options = session_options(job, chrome, way, url, size);
+        let access = Arc::clone(&self.access);
+        let options = session_options(job, chrome, way, url, size, access);
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
         for (name, version) in av::versions() {
@@ -219,7 +249,7 @@ impl<'a> Render<'a> {
         }
 
         let size = job::size_of(job, &page.description, &mut self.warnings)
-            .map_err(|message| Error::Composition { message, console: page.console() });
+            .map_err(|message| Error::Composition { message, console: page.console(), hint: None });
         if let (None, &Ok(size)) = (&refusal, &size)
             && size != options.page.size
         {
@@ -256,10 +286,20 @@ impl<'a> Render<'a> {
 
     /// Takes note of what is not right with the page.
     fn collect_warnings(&mut self, page: &OpenPage) {
-        self.warnings.extend(page.warnings.iter().cloned());
+        // The page's own word for what is listed here with its reason.
+        let ledger = self.access.ledger.requests();
+        let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
+        let missed = missed.map(|r| r.url.as_str()).chain(page.failed_addresses());
+        let missed: Vec<_> = missed.collect();
+        let is_listed = |warning: &Warning| {
+            LOAD_FAILURES.contains(&warning.code.as_str())
+                && missed.iter().any(|url| warning.message.ends_with(url))
+        };
         let described = page.description.warnings.iter().cloned().map(Warning::from);
-        self.warnings.extend(described);
+        let told = page.warnings.iter().cloned().chain(described);
+        self.warnings.extend(told.filter(|warning| !is_listed(warning)));
         self.warnings.extend(page.page_warnings());
+        self.warnings.extend(self.request_warnings());
         let silent = page.description.media.len();
         if silent > 0 && self.job.audio.enabled {
             let text = format!("{silent} media element(s) stay still and silent in this version");
@@ -272,6 +312,18 @@ impl<'a> Render<'a> {
                 true
             }
         });
+    }
+
+    /// Takes note of requests that were not listed yet; an error if the job is strict.
+    fn warn_about_requests(&mut self) -> Result<()> {
+        let mut late = self.request_warnings();
+        late.retain(|warning| !self.warnings.contains(warning));
+        self.warnings.extend(late.iter().cloned());
+        if self.job.strict && !late.is_empty() { Err(Error::Strict(late)) } else { Ok(()) }
+    }
+
+    fn request_warnings(&self) -> Vec<Warning> {
+        self.access.ledger.requests().iter().filter_map(Warning::of_request).collect()
     }
 
     /// Captures all frames into the sink. Returns the traffic, and the time spent in the sink.
@@ -319,6 +371,7 @@ impl<'a> Render<'a> {
                 chrome_cpu_ms,
             },
             warnings: std::mem::take(&mut self.warnings),
+            network: self.access.ledger.requests(),
             environment: std::mem::take(&mut self.environment),
         }
     }
@@ -407,17 +460,14 @@ fn choose_way(job: &Job, chrome: &Chrome, reasons: &mut Vec<String>) -> Result<W
     Ok(way)
 }
 
-fn session_options(job: &Job, chrome: Chrome, way: Way, url: String, size: Size) -> SessionOptions {
-    let mut arguments = Vec::new();
-    if !job.network.allow {
-        // Loopback stays: it is where the composition comes from.
-        arguments.push(
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, \
-             EXCLUDE 127.0.0.1"
-                .into(),
-        );
-    }
-    arguments.extend(job.browser.args.iter().cloned());
+fn session_options(
+    job: &Job,
+    chrome: Chrome,
+    way: Way,
+    url: String,
+    size: Size,
+    access: Arc<Access>,
+) -> SessionOptions {
     let timeouts = &job.timeouts;
     SessionOptions {
         page: PageOptions {
@@ -427,10 +477,11 @@ fn session_options(job: &Job, chrome: Chrome, way: Way, url: String, size: Size)
                 job::Sandbox::On => Sandbox::On,
                 job::Sandbox::Off => Sandbox::Off,
             },
-            arguments,
+            arguments: job.browser.args.clone(),
             size,
             begin_frame: way == Way::BeginFrame,
             launch_timeout: timeouts.launch,
+            access,
         },
         load: LoadOptions {
             url,

@@ -27,6 +27,8 @@ pub enum Error {
         message: String,
         /// The page's last console lines.
         console: Vec<String>,
+        /// What to do about it, where something better than the general advice is known.
+        hint: Option<String>,
     },
 
     /// A still is wanted of a moment that the composition does not have.
@@ -165,13 +167,14 @@ impl Error {
             Self::Job(e) => e.hint(),
             Self::NoBrowser(e) => e.hint(),
             Self::Browser { source, .. } | Self::Capture { source, .. } => source.hint(),
+            Self::Composition { hint: Some(hint), .. } => Some(hint.clone()),
             Self::Composition { .. } => Some(
                 "`pagereel check` shows what the engine finds in the page; a job's `duration` and \
                  `size` override the page"
                     .into(),
             ),
             Self::Unable => Some("see what is marked MISSING above".into()),
-            Self::Strict(_) => Some("render without `strict` to accept these as warnings".into()),
+            Self::Strict(warnings) => Some(strict_hint(warnings)),
             Self::Encode(e) => e.hint(),
             Self::NoEncoder { .. } => {
                 Some("install a libavcodec built with it; `pagereel doctor` lists them".into())
@@ -218,6 +221,18 @@ impl Error {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }
     }
+}
+
+/// What the warnings advise, each once, and the way out.
+fn strict_hint(warnings: &[Warning]) -> String {
+    let mut hints: Vec<&str> = Vec::new();
+    for hint in warnings.iter().filter_map(|warning| warning.hint.as_deref()) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    hints.push("render without `strict` to accept these as warnings");
+    hints.join("; or ")
 }
 
 fn strict_message(warnings: &[Warning]) -> String {

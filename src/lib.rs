@@ -30,6 +30,7 @@ mod browser;
 mod capture;
 mod engine;
 mod error;
+mod network;
 mod page;
 mod pipeline;
 mod progress;
@@ -46,6 +47,7 @@ pub use crate::engine::{Engine, Moment};
 pub use crate::error::{Error, Result};
 pub use crate::frame::{Frame, Picture};
 pub use crate::job::{Job, Plan};
+pub use crate::network::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub use crate::pipeline::{
     Artifact, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource, Outlet,
     RecvError, Stopped, Ticket, Traffic, run,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::job::Plan;
+use crate::network::{NetworkOutcome, NetworkRequest};
 use crate::page::RuntimeWarning;
 use crate::pipeline::Artifact;
 
@@ -15,17 +16,43 @@ pub struct Warning {
     pub code: String,
     /// What it is about.
     pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Warning {
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
+        Self { code: code.into(), message: message.into(), hint: None }
+    }
+
+    /// What is not right with a request to another host.
+    pub(crate) fn of_request(request: &NetworkRequest) -> Option<Self> {
+        let NetworkRequest { url, outcome, version, reason, hint, .. } = request;
+        let reason = reason.as_deref().unwrap_or("no answer");
+        let (code, message) = match (outcome, version) {
+            (NetworkOutcome::Mapped, None) => return None,
+            (NetworkOutcome::Mapped, Some(version)) => (
+                "mapped_version",
+                format!(
+                    "{url} asks for {} {}; the mapped directory has {}",
+                    version.package, version.asked, version.found
+                ),
+            ),
+            (NetworkOutcome::Blocked, _) => {
+                ("request_blocked", format!("not loaded: {url}: {reason}"))
+            }
+            (NetworkOutcome::Failed | NetworkOutcome::NotFound, _) => {
+                ("request_failed", format!("not loaded: {url}: {reason}"))
+            }
+        };
+        Some(Self { code: code.into(), message, hint: hint.clone() })
     }
 }
 
 impl From<RuntimeWarning> for Warning {
     fn from(warning: RuntimeWarning) -> Self {
-        Self { code: warning.code, message: warning.message }
+        Self { code: warning.code, message: warning.message, hint: None }
     }
 }
 
@@ -96,6 +123,8 @@ pub struct Report {
     pub resources: Resources,
     /// What was not right.
     pub warnings: Vec<Warning>,
+    /// Requests to other hosts that were mapped, refused or failed: the first 200 addresses.
+    pub network: Vec<NetworkRequest>,
     /// The browser's name and version, and libav's versions.
     pub environment: BTreeMap<String, String>,
 }

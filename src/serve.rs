@@ -3,7 +3,7 @@
 //! Reachable only on 127.0.0.1, and only under a host name that carries a random token
 //! (`<token>.localhost`, which browsers resolve to loopback themselves): a page from elsewhere, or
 //! another user's program that scans ports, gets nothing. Paths cannot leave the composition's
-//! directory, not even through symbolic links.
+//! directory; symbolic links in it can, if the job says so.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -17,6 +17,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
 use crate::error::{Error, Result};
+use crate::network::{Range, content_type, parse_range};
 
 /// Requests answered at the same time; Chrome opens six connections per host.
 const THREADS: usize = 6;
@@ -48,6 +49,8 @@ struct Shared {
     host: String,
     /// Canonical.
     root: PathBuf,
+    /// Whether links may lead out of the root.
+    follow: bool,
 }
 
 impl std::fmt::Debug for Shared {
@@ -55,13 +58,14 @@ impl std::fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("host", &self.host)
             .field("root", &self.root)
+            .field("follow", &self.follow)
             .finish_non_exhaustive()
     }
 }
 
 impl FileServer {
-    /// Begins to serve the files below `root`.
-    pub(crate) fn start(root: &Path) -> Result<Self> {
+    /// Begins to serve the files below `root`, and with `follow` what links in it lead to.
+    pub(crate) fn start(root: &Path, follow: bool) -> Result<Self> {
         let root = root.canonicalize().map_err(Error::io("cannot open the composition", root))?;
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::System {
             doing: "cannot start the file server",
@@ -80,7 +84,7 @@ impl FileServer {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
         let host = format!("{token}.localhost:{port}");
-        let shared = Arc::new(Shared { server, host, root });
+        let shared = Arc::new(Shared { server, host, root, follow });
         let mut server = Self { shared, port, threads: Vec::with_capacity(THREADS) };
         for i in 0..THREADS {
             let shared = Arc::clone(&server.shared);
@@ -152,12 +156,16 @@ impl Shared {
             return Err(StatusCode(204));
         }
         let path = percent_decode_str(path).decode_utf8_lossy();
-        let relative = path.trim_start_matches('/');
-        let file = self.root.join(relative).canonicalize().or(Err(StatusCode(404)))?;
-        if !file.starts_with(&self.root) {
+        // Before any link is followed: browsers resolve such paths themselves.
+        if path.split(['/', '\\']).any(|segment| segment == "..") {
             return Err(StatusCode(403));
         }
-        let file = if file.is_dir() { file.join("index.html") } else { file };
+        let place = self.root.join(path.trim_start_matches('/'));
+        let place = if place.is_dir() { place.join("index.html") } else { place };
+        let file = place.canonicalize().or(Err(StatusCode(404)))?;
+        if !self.follow && !file.starts_with(&self.root) {
+            return Err(StatusCode(403));
+        }
         if file.is_file() { Ok(file) } else { Err(StatusCode(404)) }
     }
 }
@@ -182,15 +190,8 @@ fn send_file(request: Request, path: &Path) -> io::Result<()> {
         }
     };
     file.seek(SeekFrom::Start(start))?;
-    let mime = mime_guess::from_path(path).first_or_octet_stream();
-    let mime = match (mime.type_().as_str(), mime.essence_str()) {
-        ("text", essence) | (_, essence @ ("application/javascript" | "application/json")) => {
-            format!("{essence}; charset=utf-8")
-        }
-        (_, essence) => essence.to_owned(),
-    };
     let mut headers = vec![
-        make_header("Content-Type", &mime),
+        make_header("Content-Type", &content_type(path)),
         make_header("Accept-Ranges", "bytes"),
         make_header("Cache-Control", "no-store"),
     ];
@@ -209,57 +210,26 @@ fn make_header(name: &str, value: &str) -> Header {
     Header::from_bytes(name, value).expect("our header values are ASCII")
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Range {
-    /// Not a single byte range: the whole file is a valid answer.
-    Ignored,
-    /// From the first to before the second.
-    Part(u64, u64),
-    Unsatisfiable,
-}
-
-/// Reads a `Range` header, RFC 9110 section 14.1.2.
-fn parse_range(text: &str, length: u64) -> Range {
-    let Some(spec) = text.strip_prefix("bytes=") else { return Range::Ignored };
-    let Some((first, last)) = spec.split_once('-') else { return Range::Ignored };
-    match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(first), _) if first >= length => Range::Unsatisfiable,
-        (Ok(first), Ok(last)) if last >= first => Range::Part(first, last.min(length - 1) + 1),
-        (Ok(first), Err(_)) if last.trim().is_empty() => Range::Part(first, length),
-        (Err(_), Ok(0)) if first.trim().is_empty() => Range::Unsatisfiable,
-        (Err(_), Ok(suffix)) if first.trim().is_empty() && length > 0 => {
-            Range::Part(length.saturating_sub(suffix), length)
-        }
-        _ => Range::Ignored,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::io::Write as _;
     use std::net::TcpStream;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
-    #[test]
-    fn ranges() {
-        assert_eq!(parse_range("bytes=0-99", 1000), Range::Part(0, 100));
-        assert_eq!(parse_range("bytes=990-2000", 1000), Range::Part(990, 1000));
-        assert_eq!(parse_range("bytes=500-", 1000), Range::Part(500, 1000));
-        assert_eq!(parse_range("bytes=-10", 1000), Range::Part(990, 1000));
-        assert_eq!(parse_range("bytes=-2000", 1000), Range::Part(0, 1000));
-        assert_eq!(parse_range("bytes=1000-", 1000), Range::Unsatisfiable);
-        assert_eq!(parse_range("bytes=-0", 1000), Range::Unsatisfiable);
-        assert_eq!(parse_range("bytes=0-1,5-6", 1000), Range::Ignored);
-        assert_eq!(parse_range("lines=1-2", 1000), Range::Ignored);
-        assert_eq!(parse_range("bytes=9-3", 1000), Range::Ignored);
+    fn get(server: &FileServer, host: &str, path: &str, more: &str) -> String {
+        ask(server, "GET", host, path, more)
     }
 
-    fn get(server: &FileServer, host: &str, path: &str, more: &str) -> String {
+    fn ask(server: &FileServer, method: &str, host: &str, path: &str, more: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n")
-            .unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -272,8 +242,13 @@ mod tests {
         let root = outside.path().join("composition");
         fs::create_dir(&root).unwrap();
         fs::write(root.join("a b.html"), "0123456789").unwrap();
-        std::os::unix::fs::symlink(outside.path().join("secret"), root.join("link")).unwrap();
-        let server = FileServer::start(&root).unwrap();
+        fs::create_dir(root.join("pages")).unwrap();
+        for (target, link) in
+            [("secret", "link"), ("", "folder"), ("secret", "pages/index.html"), ("none", "lost")]
+        {
+            symlink(outside.path().join(target), root.join(link)).unwrap();
+        }
+        let server = FileServer::start(&root, false).unwrap();
         let host = server.shared.host.clone();
 
         let url = server.url(Path::new("a b.html"));
@@ -284,13 +259,41 @@ mod tests {
         let part = get(&server, &host, "/a%20b.html", "Range: bytes=2-4\r\n");
         assert!(part.starts_with("HTTP/1.1 206") && part.ends_with("234"), "{part}");
         assert!(part.contains("Content-Range: bytes 2-4/10"), "{part}");
-        for (path, status) in
-            [("/../secret", "40"), ("/%2e%2e/secret", "40"), ("/link", "403"), ("/none", "404")]
-        {
+        let beyond = get(&server, &host, "/a%20b.html", "Range: bytes=10-\r\n");
+        assert!(beyond.starts_with("HTTP/1.1 416"), "{beyond}");
+        assert!(beyond.contains("Content-Range: bytes */10"), "{beyond}");
+        let head = ask(&server, "HEAD", &host, "/a%20b.html", "");
+        assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+        assert!(head.contains("Content-Length: 10\r\n"), "{head}");
+        assert!(ask(&server, "POST", &host, "/a%20b.html", "").starts_with("HTTP/1.1 405"));
+        for (path, status) in [
+            ("/../secret", "403"),
+            ("/%2e%2e/secret", "403"),
+            ("/pages/..%2f../secret", "403"),
+            ("/link", "403"),
+            ("/folder/secret", "403"),
+            ("/pages/", "403"),
+            ("/none", "404"),
+            ("/a%00b", "404"),
+        ] {
             let answer = get(&server, &host, path, "");
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
         }
         let stranger = get(&server, "127.0.0.1", "/a%20b.html", "");
         assert!(stranger.starts_with("HTTP/1.1 403"), "{stranger}");
+
+        let server = FileServer::start(&root, true).unwrap();
+        let host = server.shared.host.clone();
+        for (path, status) in [
+            ("/link", "200"),
+            ("/folder/secret", "200"),
+            ("/pages/", "200"),
+            ("/lost", "404"),
+            ("/../secret", "403"),
+            ("/folder/%2e%2e/secret", "403"),
+        ] {
+            let answer = get(&server, &host, path, "");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+        }
     }
 }

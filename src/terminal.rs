@@ -79,7 +79,12 @@ impl Terminal {
         match self.style {
             Style::Quiet => {}
             Style::Json => Self::line(&json!({ "type": "warning", "warning": warning })),
-            Style::Human => self.say(&format!("warning: {}", warning.message)),
+            Style::Human => {
+                self.say(&format!("warning: {}", warning.message));
+                if let Some(hint) = &warning.hint {
+                    self.say(&format!("hint: {hint}"));
+                }
+            }
         }
     }
 

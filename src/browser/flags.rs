@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Chrome, ChromeKind};
 use crate::frame::Size;
+use crate::network::Access;
 
 /// Whether Chrome isolates the page from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -80,6 +81,7 @@ pub(super) fn arguments(
     size: Size,
     begin_frame: bool,
     sandbox: Sandbox,
+    access: &Access,
     extra: &[String],
 ) -> Vec<String> {
     let mut flags: Vec<String> = ALWAYS.iter().map(|&flag| flag.to_owned()).collect();
@@ -98,6 +100,9 @@ pub(super) fn arguments(
     // A container's /dev/shm is often 64 MB, too small for a 4K page.
     if rustix::fs::statvfs("/dev/shm").is_ok_and(|s| s.f_bavail * s.f_frsize < 512 << 20) {
         flags.push("--disable-dev-shm-usage".into());
+    }
+    if let Some(rules) = access.resolver_rules() {
+        flags.push(format!("--host-resolver-rules={rules}"));
     }
     flags.extend_from_slice(extra);
     flags

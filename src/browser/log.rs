@@ -1,8 +1,12 @@
 //! What a page said and what went wrong in it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use super::cdp::{Network, Runtime};
+use serde::Deserialize;
+
+use super::cdp::Runtime;
+use crate::network::{Access, NetworkOutcome};
 
 /// Console lines kept.
 const CONSOLE_LINES: usize = 200;
@@ -13,20 +17,42 @@ const PROBE: &str = "pagereel-probe";
 /// Distinct errors kept: a page that throws in every frame must not fill the memory.
 const MAX_ERRORS: usize = 50;
 
+/// Longest address kept, in characters.
+const MAX_ADDRESS: usize = 2000;
+
 /// Collected from a page's events. Bounded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PageLog {
     console: VecDeque<String>,
     errors: Vec<String>,
-    failed: Vec<String>,
+    /// Addresses and reasons.
+    failed: Vec<(String, String)>,
     /// Requests under way: their addresses.
     requests: BTreeMap<String, String>,
+    access: Arc<Access>,
     /// HTTP status of the page itself.
     pub document_status: Option<u32>,
     pub crashed: bool,
 }
 
+/// A request that failed; Chrome changes the other fields often.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoadingFailed<'a> {
+    request_id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    error_text: &'a str,
+    #[serde(default)]
+    canceled: bool,
+}
+
 impl PageLog {
+    /// An empty log. What fails on other hosts goes to the ledger of `access`.
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access, ..Self::default() }
+    }
+
     /// The last lines of the console, oldest first.
     pub(crate) fn console_tail(&self, lines: usize) -> Vec<String> {
         self.console.iter().skip(self.console.len().saturating_sub(lines)).cloned().collect()
@@ -37,8 +63,8 @@ impl PageLog {
         &self.errors
     }
 
-    /// Resources that did not load, each once, with the reason.
-    pub(crate) fn failed_resources(&self) -> &[String] {
+    /// Addresses on the composition's own server that did not load, each once, with the reason.
+    pub(crate) fn failed_resources(&self) -> &[(String, String)] {
         &self.failed
     }
 
@@ -59,7 +85,7 @@ impl PageLog {
                 let Ok(event) = serde_json::from_str::<serde_json::Value>(params) else { return };
                 let (id, url) = (&event["requestId"], &event["request"]["url"]);
                 if let (Some(id), Some(url)) = (id.as_str(), url.as_str()) {
-                    self.requests.insert(id.to_owned(), shorten(url));
+                    self.requests.insert(id.to_owned(), shorten(url, MAX_ADDRESS));
                 }
             }
             "Network.responseReceived" => self.note_response(params),
@@ -70,12 +96,11 @@ impl PageLog {
                 }
             }
             "Network.loadingFailed" => {
-                use Network::events::LoadingFailedEventParams as Params;
-                let Ok(event) = serde_json::from_str::<Params>(params) else { return };
-                let url = self.requests.remove(&event.request_id);
-                if event.canceled != Some(true) {
+                let Ok(event) = serde_json::from_str::<LoadingFailed<'_>>(params) else { return };
+                let url = self.requests.remove(event.request_id);
+                if !event.canceled {
                     let url = url.as_deref().unwrap_or("a resource");
-                    push_once(&mut self.failed, format!("{url}: {}", event.error_text));
+                    self.note_failure(url, event.kind, event.error_text.to_owned());
                 }
             }
             "Inspector.targetCrashed" | "Target.targetCrashed" => self.crashed = true,
@@ -102,7 +127,16 @@ impl PageLog {
             self.document_status = Some(status);
         }
         if status >= 400 && !url.ends_with("/favicon.ico") && !url.ends_with(PROBE) {
-            push_once(&mut self.failed, format!("{}: HTTP status {status}", shorten(url)));
+            let kind = event["type"].as_str().unwrap_or_default();
+            self.note_failure(url, kind, format!("HTTP status {status}"));
+        }
+    }
+
+    fn note_failure(&mut self, url: &str, kind: &str, reason: String) {
+        if self.access.is_foreign(url) {
+            self.access.ledger.missed(url, kind, NetworkOutcome::Failed, reason);
+        } else {
+            push_once(&mut self.failed, (shorten(url, MAX_ADDRESS), reason));
         }
     }
 
@@ -114,15 +148,15 @@ impl PageLog {
     }
 }
 
-fn push_once(list: &mut Vec<String>, text: String) {
-    if list.len() < MAX_ERRORS && !list.contains(&text) {
-        list.push(text);
+fn push_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if list.len() < MAX_ERRORS && !list.contains(&item) {
+        list.push(item);
     }
 }
 
-/// An address without what makes it long.
-fn shorten(url: &str) -> String {
-    let end = url.char_indices().nth(200).map_or(url.len(), |(at, _)| at);
+/// An address of at most so many characters.
+fn shorten(url: &str, length: usize) -> String {
+    let end = url.char_indices().nth(length).map_or(url.len(), |(at, _)| at);
     if end < url.len() { format!("{}…", &url[..end]) } else { url.to_owned() }
 }
 
@@ -144,7 +178,7 @@ pub(super) fn exception_text(details: &Runtime::ExceptionDetails) -> String {
     let thrown = thrown.as_deref().and_then(|text| text.lines().next());
     let message = thrown.unwrap_or(&details.text);
     match details.url.as_deref().filter(|url| !url.is_empty()) {
-        Some(url) => format!("{message} ({}:{})", shorten(url), details.line_number + 1),
+        Some(url) => format!("{message} ({}:{})", shorten(url, 200), details.line_number + 1),
         None => message.to_owned(),
     }
 }

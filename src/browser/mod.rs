@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod find;
 mod flags;
+mod intercept;
 mod log;
 mod page;
 mod process;

@@ -1,5 +1,6 @@
 //! One page in a browser of its own.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use headless_chrome::protocol::cdp::types::Method;
@@ -10,10 +11,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::cdp::{Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
 use super::connection::{Broken, Connection, Message};
 use super::flags::{Sandbox, arguments};
+use super::intercept::{self, Answer, Held};
 use super::log::{PageLog, exception_text};
 use super::process::{ChromeProcess, Usage, group_usage};
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
+use crate::network::Access;
 use crate::pipeline::CancelToken;
 
 /// How to open a page.
@@ -29,6 +32,8 @@ pub(crate) struct PageOptions {
     pub begin_frame: bool,
     /// How long the browser may take to start.
     pub launch_timeout: Duration,
+    /// What the page may reach. Shared by all pages of a render.
+    pub access: Arc<Access>,
 }
 
 /// An answer that is still to come.
@@ -42,6 +47,7 @@ pub(crate) struct Page {
     connection: Connection,
     process: ChromeProcess,
     session: Option<String>,
+    access: Arc<Access>,
     /// What the page said so far.
     pub log: PageLog,
     /// Chrome's name and version.
@@ -56,6 +62,7 @@ impl Page {
             options.size,
             options.begin_frame,
             options.sandbox,
+            &options.access,
             &options.arguments,
         );
         let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags)?;
@@ -63,8 +70,10 @@ impl Page {
             Connection::new(ends.commands, ends.answers, cancel.clone()).map_err(|source| {
                 BrowserError::CannotStart { path: options.chrome.path.clone(), source }
             })?;
-        let log = PageLog::default();
-        let mut page = Self { connection, process, session: None, log, product: String::new() };
+        let access = Arc::clone(&options.access);
+        let log = PageLog::new(Arc::clone(&access));
+        let product = String::new();
+        let mut page = Self { connection, process, session: None, access, log, product };
         page.attach(options).map_err(|e| page.explain_start(e))?;
         Ok(page)
     }
@@ -107,6 +116,9 @@ impl Page {
             },
             timeout,
         )?;
+        if let Some(enable) = intercept::enable(&options.access) {
+            self.call(enable, timeout)?;
+        }
         self.resize(options.size, timeout)
     }
 
@@ -180,6 +192,7 @@ impl Page {
         let deadline = Instant::now() + timeout;
         loop {
             let mut dialog = false;
+            let mut held = None;
             let received = self.connection.receive(deadline);
             let Ok(bytes) = received else {
                 let broken = received.err().unwrap_or(Broken::Closed);
@@ -200,8 +213,10 @@ impl Page {
                     return parse(message.result.unwrap_or(RawValue::NULL)).map_err(answer);
                 }
                 (None, Some(event)) => {
+                    let params = message.params.map_or("", RawValue::get);
                     dialog = event == "Page.javascriptDialogOpening";
-                    self.log.note(event, message.params.map_or("", RawValue::get));
+                    held = Held::read(event, params);
+                    self.log.note(event, params);
                 }
                 _ => {}
             }
@@ -209,6 +224,14 @@ impl Page {
                 // Nobody is there to answer an `alert`, and it stops the page.
                 let answer = PageDomain::HandleJavaScriptDialog { accept: true, prompt_text: None };
                 self.begin(&answer, timeout)?;
+            }
+            if let Some(held) = held {
+                // Chrome's answer is dropped: the request may be gone by now, which is no harm.
+                match held.answer(&self.access) {
+                    Answer::Continue(answer) => self.begin(&answer, timeout)?,
+                    Answer::Fulfill(answer) => self.begin(&answer, timeout)?,
+                    Answer::Fail(answer) => self.begin(&answer, timeout)?,
+                };
             }
             if self.log.crashed {
                 return Err(BrowserError::Crashed { doing: name.into() });

@@ -200,10 +200,15 @@ impl OpenPage {
     pub(crate) fn page_warnings(&self) -> Vec<Warning> {
         let errors = self.page.log.errors().iter();
         let errors = errors.map(|text| Warning::new("page_error", format!("script error: {text}")));
-        let failed = self.page.log.failed_resources().iter();
-        let failed =
-            failed.map(|text| Warning::new("resource_failed", format!("not loaded: {text}")));
+        let failed = self.page.log.failed_resources().iter().map(|(url, reason)| {
+            Warning::new("resource_failed", format!("not loaded: {url}: {reason}"))
+        });
         errors.chain(failed).collect()
+    }
+
+    /// Addresses on the composition's own server that did not load so far.
+    pub(crate) fn failed_addresses(&self) -> impl Iterator<Item = &str> {
+        self.page.log.failed_resources().iter().map(|(url, _)| url.as_str())
     }
 
     /// Uncaught exceptions so far.
@@ -215,7 +220,7 @@ impl OpenPage {
     pub(crate) fn troubles(&self) -> Vec<String> {
         let errors = self.page.log.errors().iter().map(|text| format!("its script failed: {text}"));
         let failed = self.page.log.failed_resources().iter();
-        let failed = failed.map(|text| format!("not loaded: {text}"));
+        let failed = failed.map(|(url, reason)| format!("not loaded: {url}: {reason}"));
         let told = self.warnings.iter();
         let told = told.filter(|w| TELLING.contains(&w.code.as_str())).map(|w| w.message.clone());
         errors.chain(failed).chain(told).collect()
@@ -288,7 +293,7 @@ fn load_error(error: LoadError, page: &Page) -> Error {
     match error {
         LoadError::Browser(e) => browser_error(e, console),
         LoadError::Absent(message) | LoadError::NotReady(message) => {
-            Error::Composition { message, console }
+            Error::Composition { message, console, hint: None }
         }
     }
 }

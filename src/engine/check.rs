@@ -37,8 +37,7 @@ impl Engine {
         // Without a plan, whatever can be told for itself.
         let description = &opened.page.description;
         let frame_rate = job::frame_rate(job, description).ok();
-        let (duration, duration_source) =
-            job::duration(job, description, &[]).ok().unzip();
+        let (duration, duration_source) = job::duration(job, description, &[]).ok().unzip();
         Ok(Check {
             composition: opened.entry.to_string(),
             size: job::size_of(job, description, &mut Vec::new()).ok(),

@@ -48,7 +48,7 @@ impl fmt::Display for Entry {
 }
 
 impl Job {
-    /// Finds the page's file. The only part of a job that looks at the file system.
+    /// Finds the page's file.
     pub fn entry(&self) -> Result<Entry, JobError> {
         let path = match &self.composition {
             Address::Path(path) => path,

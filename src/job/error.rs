@@ -123,6 +123,11 @@ impl JobError {
                 Some("name the page with `composition`, such as \"index.html\"".into())
             }
             Self::Conflict { .. } => Some("keep one of them".into()),
+            Self::BadValue { path, found, .. }
+                if path.starts_with("network.map[") && found.contains("node_modules") =>
+            {
+                Some("install the packages first: npm install".into())
+            }
             Self::BadValue { path, found, .. } if path == "fps" => {
                 let exact =
                     found.trim_matches('"').parse().ok().and_then(FrameRate::from_decimal)?;

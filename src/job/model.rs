@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::JobError;
 use super::address::Address;
+use super::network::NetworkPolicy;
 use super::values::{Bitrate, FrameRange, seconds};
 use super::words::{
     CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
@@ -173,11 +174,21 @@ pub struct Browser {
 }
 
 /// What the page may reach.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Network {
-    /// Whether the page may load from other hosts. Default: true.
-    pub allow: bool,
+    /// Which hosts the page may load from: `allow`, `deny` or a list. Default: `allow`.
+    pub policy: NetworkPolicy,
+    /// Local directories that stand for http(s) addresses: prefix to directory.
+    ///
+    /// Such as `"https://cdn.jsdelivr.net/npm/": "node_modules/"`. The longest prefix wins, and
+    /// versions in the address are understood. A file stands for one address.
+    #[schemars(extend("propertyNames" = { "pattern": "^[hH][tT][tT][pP][sS]?://" }))]
+    pub map: BTreeMap<String, PathBuf>,
+    /// Whether symbolic links may lead out of the directory that is served, and out of mapped ones.
+    ///
+    /// Default: false.
+    pub follow_symlinks: bool,
 }
 
 /// How long to wait for the browser and the page, in seconds above 0, up to 86400.
@@ -291,12 +302,6 @@ impl Default for Capture {
             workers: None,
             order: CaptureOrder::Auto,
         }
-    }
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self { allow: true }
     }
 }
 

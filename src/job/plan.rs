@@ -190,8 +190,11 @@ impl Plan {
         circumstances: Circumstances<'_>,
     ) -> Result<Self> {
         let Circumstances { description, way, mut reasons, cores, .. } = circumstances;
-        let composition_error =
-            |message| Error::Composition { message, console: circumstances.console.clone() };
+        let composition_error = |message| Error::Composition {
+            message,
+            console: circumstances.console.clone(),
+            hint: None,
+        };
         let frame_rate = frame_rate(job, description).map_err(composition_error)?;
         let (duration, duration_source) =
             duration(job, description, circumstances.troubles).map_err(composition_error)?;

@@ -47,6 +47,9 @@ impl Job {
         resolve(&mut self.root);
         resolve(&mut self.output);
         resolve(&mut self.browser.path);
+        for target in self.network.map.values_mut() {
+            *target = base.join(&*target);
+        }
         self.composition = self.composition.relative_to(base);
         self
     }

@@ -16,6 +16,7 @@ impl Job {
         self.validate_time()?;
         self.validate_picture()?;
         self.validate_video()?;
+        self.validate_network()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
         if let Some(workers) = self.capture.workers {
             within("capture.workers", workers, 1..=64)?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use pagereel::frame::Size;
 use pagereel::job::{
     Address, Bitrate, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container,
-    FrameRange, Job, JobError, OddSize, OptionValue, Quality, Sandbox, YuvFormat, schema,
+    FrameRange, Job, JobError, NetworkPolicy, OddSize, OptionValue, Quality, Sandbox, YuvFormat,
+    schema,
 };
 use serde_json::{Value, json};
 
@@ -48,7 +49,9 @@ fn two_fields_are_a_whole_job() {
     assert_eq!((job.seed, job.strict, job.alpha), (0, false, false));
     assert_eq!((job.video.codec, job.video.quality), (Codec::H264, Quality::Standard));
     assert_eq!(job.video.yuv_format(), YuvFormat::Yuv420p);
-    assert_eq!((job.audio.enabled, job.network.allow), (true, true));
+    assert!(job.audio.enabled);
+    assert_eq!((&job.network.policy, job.network.follow_symlinks), (&NetworkPolicy::Allow, false));
+    assert!(job.network.map.is_empty());
     assert_eq!((job.capture.mode, job.capture.jpeg_quality), (CaptureMode::Auto, 95));
     let timeouts = &job.timeouts;
     let secs = [timeouts.launch, timeouts.navigation, timeouts.ready, timeouts.frame];
@@ -84,7 +87,11 @@ fn full() -> Value {
         "color": { "mode": "sdr" },
         "capture": { "mode": "beginFrame", "format": "jpeg", "jpegQuality": 80, "workers": 3, "order": "sequential" },
         "browser": { "path": "chrome/headless_shell", "sandbox": "off", "args": ["--lang=de"] },
-        "network": { "allow": false },
+        "network": {
+            "policy": ["fonts.gstatic.com", "*.example.org", "localhost:8080"],
+            "map": { "https://cdn.jsdelivr.net/npm/": "node_modules/", "http://a.b/c?d": "/e.css" },
+            "followSymlinks": true,
+        },
         "timeouts": { "launch": 1, "navigation": 2.5, "ready": 3, "player": 4, "timelines": 5, "frame": 0.25 },
         "strict": true,
     })
@@ -117,7 +124,12 @@ fn every_field_is_read() {
     assert_eq!((job.capture.format, job.capture.jpeg_quality), (CaptureFormat::Jpeg, 80));
     assert_eq!(job.browser.path.as_deref(), Some(Path::new("/jobs/chrome/headless_shell")));
     assert_eq!((job.browser.sandbox, job.browser.args.len()), (Sandbox::Off, 1));
-    assert!(!job.network.allow);
+    let hosts = ["fonts.gstatic.com", "*.example.org", "localhost:8080"].map(str::to_owned);
+    assert_eq!(job.network.policy, NetworkPolicy::Hosts(hosts.to_vec()));
+    let mapped = &job.network.map;
+    assert_eq!(mapped["https://cdn.jsdelivr.net/npm/"], Path::new("/jobs/node_modules/"));
+    assert_eq!((&*mapped["http://a.b/c?d"], mapped.len()), (Path::new("/e.css"), 2));
+    assert!(job.network.follow_symlinks);
     assert_eq!(job.timeouts.frame, Duration::from_millis(250));
     assert_eq!([job.timeouts.player, job.timeouts.timelines].map(|t| t.as_secs()), [4, 5]);
     assert_eq!(job.capture.order, CaptureOrder::Sequential);
@@ -383,6 +395,57 @@ fn numbers_that_json_cannot_hold_are_refused_too() {
         with_crf.video.crf = Some(secs);
         assert!(with_crf.validate().is_err(), "{secs}");
     }
+}
+
+#[test]
+fn what_the_network_takes() {
+    let policy = |policy| read(&with(&json!({ "network": { "policy": policy } }))).unwrap();
+    assert_eq!(policy(json!("allow")).network.policy, NetworkPolicy::Allow);
+    assert_eq!(policy(json!("deny")).network.policy, NetworkPolicy::Deny);
+    assert_eq!(policy(json!([])).network.policy, NetworkPolicy::Hosts(vec![]));
+    for wrong in [json!("fonts.gstatic.com"), json!(true), json!({})] {
+        says(
+            &json!({ "network": { "policy": wrong } }),
+            &format!(
+                "field `network.policy` must be allow, deny or a list of host names, found {wrong}"
+            ),
+        );
+    }
+    says(
+        &json!({ "network": { "policy": ["a.b", 3] } }),
+        "field `network.policy[1]` must be text, found 3",
+    );
+    for host in ["https://a.b/", "*", "a b", "", "a,b"] {
+        says(
+            &json!({ "network": { "policy": ["a.b", host] } }),
+            &format!(
+                "field `network.policy[1]` must be a host name such as fonts.gstatic.com, \
+                 *.example.org or localhost:8080, found {host:?}"
+            ),
+        );
+    }
+    for key in ["ftp://x", "cdn.jsdelivr.net/npm/", ""] {
+        says(
+            &json!({ "network": { "map": { key: "a" } } }),
+            &format!(
+                "field `network.map[{key:?}]` must be an http(s) URL, such as \
+                 https://cdn.jsdelivr.net/npm/, found {key:?}"
+            ),
+        );
+    }
+    says(
+        &json!({ "network": { "map": { "https://a.b/": 3 } } }),
+        "field `network.map[\"https://a.b/\"]` must be text, found 3",
+    );
+    let error = refused(&with(&json!({ "network": { "allow": false } })));
+    assert_eq!(error.to_string(), "field `network.allow` is unknown");
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("the fields of `network` are policy, map, followSymlinks")
+    );
+    says(&json!({ "policy": "deny" }), "field `policy` is unknown; did you mean `network.policy`?");
+    let close = json!({ "network": { "follow_symlink": true } });
+    says(&close, "field `network.follow_symlink` is unknown; did you mean `followSymlinks`?");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod job;
 mod memory;
 mod moments;
 mod nested;
+mod network;
 mod pipeline;
 mod render;
 mod still;

@@ -1,0 +1,78 @@
+//! Hosts as a policy names them.
+
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+/// A host that may be reached: `example.org`, `*.example.org` or `localhost:8080`.
+///
+/// A star stands for any subdomain, not for the domain itself. Without a port all are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostPattern {
+    host: String,
+    subdomains: bool,
+    port: Option<u16>,
+}
+
+impl HostPattern {
+    /// What a pattern looks like, for messages.
+    pub(crate) const EXPECTED: &str =
+        "a host name such as fonts.gstatic.com, *.example.org or localhost:8080";
+
+    /// Whether the host and the port of `url` are meant.
+    pub(super) fn matches(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else { return false };
+        let is_host = if self.subdomains {
+            host.strip_suffix(&self.host).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+        } else {
+            host == self.host
+        };
+        is_host && self.port.is_none_or(|port| url.port_or_known_default() == Some(port))
+    }
+
+    /// The host without a port, as it was written.
+    pub(super) fn name(&self) -> String {
+        if self.subdomains { format!("*.{}", self.host) } else { self.host.clone() }
+    }
+}
+
+impl FromStr for HostPattern {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (rest, subdomains) = match text.strip_prefix("*.") {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !rest.ends_with(']') => {
+                (host, Some(port.parse().map_err(|_not_a_port| ())?))
+            }
+            _ => (rest, None),
+        };
+        let host = Host::parse(host).map_err(|_not_a_host| ())?;
+        // Also what keeps a pattern from being more than one rule on Chrome's command line.
+        if let Host::Domain(name) = &host
+            && !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        {
+            return Err(());
+        }
+        Ok(Self { host: host.to_string(), subdomains, port })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_are_hosts() {
+        for text in ["a.b", "A.b", "*.a.b", "localhost:80", "127.0.0.1", "[::1]:80", "bücher.de"] {
+            assert!(text.parse::<HostPattern>().is_ok(), "{text}");
+        }
+        let not = ["", "*", "*.", "a,b", "a b", "https://a.b", "a.b/c", "a:b", "a.*", "a:99999"];
+        for text in not {
+            assert!(text.parse::<HostPattern>().is_err(), "{text}");
+        }
+    }
+}

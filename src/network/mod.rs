@@ -1,0 +1,186 @@
+//! What the pages of one render may reach, and which files stand for addresses.
+//!
+//! Knows neither Chrome nor jobs. The browser asks [`Access::judge`] about each request that it
+//! holds for us and acts on the [`Verdict`]. Everything that went to another host and was mapped,
+//! refused or failed ends in the [`Ledger`], which all browsers of a render share.
+
+mod content;
+mod find;
+mod hint;
+mod host;
+mod ledger;
+mod map;
+
+use url::Url;
+
+pub(crate) use self::content::{Range, content_type, parse_range};
+pub(crate) use self::host::HostPattern;
+pub(crate) use self::ledger::Ledger;
+pub use self::ledger::{NetworkOutcome, NetworkRequest, VersionMismatch};
+pub(crate) use self::map::{Hit, Map, MapKey};
+
+/// Which hosts may be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// All.
+    #[default]
+    Allow,
+    /// These, and the composition's own.
+    Only(Vec<HostPattern>),
+}
+
+/// What the pages of one render may reach, and what they asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    pub policy: Policy,
+    pub map: Map,
+    /// The composition's own server.
+    own: Option<(String, u16)>,
+    pub ledger: Ledger,
+}
+
+/// What to do with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The browser may go on with it.
+    Pass,
+    /// The map has an answer, be it that there is no such file.
+    Mapped(Hit),
+    /// The policy does not allow its host.
+    Refused,
+}
+
+impl Access {
+    /// Access for a composition at `address`, whose own server is always reachable.
+    pub(crate) fn new(policy: Policy, map: Map, address: &str) -> Self {
+        let own = Url::parse(address).ok().as_ref().and_then(authority);
+        Self { policy, map, own, ledger: Ledger::default() }
+    }
+
+    /// Decides about one request. The map comes first: what it covers never leaves the machine.
+    pub(crate) fn judge(&self, method: &str, address: &str) -> Verdict {
+        let Ok(url) = Url::parse(address) else { return Verdict::Pass };
+        // A file can stand for what is read, and for the question that precedes a reading.
+        if matches!(method, "GET" | "HEAD" | "OPTIONS")
+            && let Some(hit) = self.map.find(&url)
+        {
+            return Verdict::Mapped(hit);
+        }
+        match &self.policy {
+            Policy::Allow => Verdict::Pass,
+            Policy::Only(hosts) => {
+                let is_listed = |url| hosts.iter().any(|pattern| pattern.matches(url));
+                if self.is_foreign(address) && !is_listed(&url) {
+                    Verdict::Refused
+                } else {
+                    Verdict::Pass
+                }
+            }
+        }
+    }
+
+    /// Whether `address` is on the network and not on the composition's own server.
+    pub(crate) fn is_foreign(&self, address: &str) -> bool {
+        let authority = Url::parse(address).ok().as_ref().and_then(authority);
+        authority.is_some() && authority != self.own
+    }
+
+    /// The addresses that the browser must ask about, in the patterns of DevTools; `None` for none.
+    pub(crate) fn patterns(&self) -> Option<Vec<String>> {
+        match self.policy {
+            Policy::Only(_) => Some(vec!["*".into()]),
+            Policy::Allow if self.map.is_empty() => None,
+            Policy::Allow => Some(self.map.patterns()),
+        }
+    }
+
+    /// The rules with which the browser resolves no name but the allowed ones; `None` for no rules.
+    ///
+    /// Loopback stays: it is where the composition comes from.
+    pub(crate) fn resolver_rules(&self) -> Option<String> {
+        let Policy::Only(hosts) = &self.policy else { return None };
+        let mut rules = String::from(
+            "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
+        );
+        let own = self.own.iter().map(|(host, _)| host.clone());
+        for host in own.chain(hosts.iter().map(HostPattern::name)) {
+            if host != "localhost" && !host.ends_with(".localhost") {
+                rules += ", EXCLUDE ";
+                rules += host.trim_matches(['[', ']']);
+            }
+        }
+        Some(rules)
+    }
+}
+
+/// Host and port of an address on the network.
+fn authority(url: &Url) -> Option<(String, u16)> {
+    let is_network = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
+    let host = url.host_str().filter(|_| is_network)?;
+    Some((host.to_owned(), url.port_or_known_default()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = "http://token.localhost:4000/index.html";
+
+    fn only(hosts: &[&str]) -> Access {
+        let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        Access::new(Policy::Only(hosts), Map::default(), OWN)
+    }
+
+    #[test]
+    fn the_own_server_is_always_reachable_and_others_only_when_listed() {
+        let cases = [
+            ("http://token.localhost:4000/a.js", true),
+            ("ws://token.localhost:4000/", true),
+            ("http://token.localhost:4001/a.js", false),
+            ("http://127.0.0.1:4000/", false),
+            ("https://fonts.gstatic.com/s/a.woff2", true),
+            ("https://fonts.gstatic.com.example.org/", false),
+            ("https://a.b.example.net/", true),
+            ("https://example.net/", false),
+            ("http://localhost:9000/", true),
+            ("http://localhost:9001/", false),
+            ("http://fonts.gstatic.com@example.com/", false),
+            ("data:text/css,a", true),
+            ("blob:http://example.com/1", true),
+            ("about:blank", true),
+        ];
+        let access = only(&["Fonts.gstatic.com", "*.example.net", "localhost:9000"]);
+        for (address, passes) in cases {
+            let wanted = if passes { Verdict::Pass } else { Verdict::Refused };
+            assert_eq!(access.judge("GET", address), wanted, "{address}");
+            assert_eq!(Access::default().judge("GET", address), Verdict::Pass, "{address}");
+        }
+        assert_eq!(only(&[]).judge("POST", "https://example.org/"), Verdict::Refused);
+    }
+
+    #[test]
+    fn foreign_is_what_leaves_the_own_server() {
+        let access = only(&[]);
+        assert!(access.is_foreign("https://example.org/a.js"));
+        assert!(!access.is_foreign(OWN));
+        assert!(!access.is_foreign("data:,x"));
+    }
+
+    #[test]
+    fn names_are_resolved_only_where_that_is_allowed() {
+        assert_eq!(Access::default().resolver_rules(), None);
+        let denied = "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1";
+        assert_eq!(only(&[]).resolver_rules().as_deref(), Some(denied));
+        let some = only(&["*.example.org", "example.com:8080", "[::1]:90"]).resolver_rules();
+        let listed = ", EXCLUDE *.example.org, EXCLUDE example.com, EXCLUDE ::1";
+        assert_eq!(some, Some(format!("{denied}{listed}")));
+        let own = Access::new(Policy::Only(vec![]), Map::default(), "https://example.org/a");
+        assert_eq!(own.resolver_rules(), Some(format!("{denied}, EXCLUDE example.org")));
+    }
+
+    #[test]
+    fn only_what_may_need_an_answer_is_asked_about() {
+        assert_eq!(Access::default().patterns(), None);
+        assert_eq!(only(&["example.org"]).patterns(), Some(vec!["*".into()]));
+    }
+}
