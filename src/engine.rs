@@ -203,8 +203,9 @@ impl<'a> Render<'a> {
         Ok((plan, Prepared { server, options, page }))
     }
 
-    /// Adds the first script or data that was not loaded to an error about the page: the likely
-    /// cause.
+    /// Names what was not loaded in an error about the page.
+    ///
+    /// The first script, or data, is the likely cause.
     fn name_missing(&self, error: Error) -> Error {
         let Error::Composition { message, console, hint } = error else { return error };
         let requests = self.access.ledger.requests();

@@ -63,7 +63,7 @@ impl PageLog {
         &self.errors
     }
 
-    /// Addresses on the composition's own server that did not load, each once, with the reason.
+    /// Addresses on the composition's own server that did not load, with the reason.
     pub(crate) fn failed_resources(&self) -> &[(String, String)] {
         &self.failed
     }
@@ -133,7 +133,8 @@ impl PageLog {
     }
 
     fn note_failure(&mut self, url: &str, kind: &str, reason: String) {
-        if self.access.is_foreign(url) {
+        // A prefix of the own server may be mapped too.
+        if self.access.is_foreign(url) || self.access.ledger.has(url) {
             self.access.ledger.missed(url, kind, NetworkOutcome::Failed, reason);
         } else {
             push_once(&mut self.failed, (shorten(url, MAX_ADDRESS), reason));

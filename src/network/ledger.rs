@@ -102,6 +102,11 @@ impl Ledger {
         self.add(NetworkRequest { reason, hint, ..request(url, kind, NetworkOutcome::Failed) });
     }
 
+    /// Whether `url` is listed.
+    pub(crate) fn has(&self, url: &str) -> bool {
+        self.lock().iter().any(|request| request.url == url)
+    }
+
     /// All requests, in the order in which they were noticed.
     pub(crate) fn requests(&self) -> Vec<NetworkRequest> {
         self.lock().clone()

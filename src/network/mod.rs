@@ -81,11 +81,17 @@ impl Access {
 
     /// Whether `address` is on the network and not on the composition's own server.
     pub(crate) fn is_foreign(&self, address: &str) -> bool {
-        let authority = Url::parse(address).ok().as_ref().and_then(authority);
-        authority.is_some() && authority != self.own
+        let asked = Url::parse(address).ok().as_ref().and_then(authority);
+        // A server often sends from one of its two usual ports to the other.
+        let is_usual = |port| matches!(port, 80 | 443);
+        asked.is_some_and(|(host, port)| {
+            !self.own.as_ref().is_some_and(|(own, own_port)| {
+                *own == host && (*own_port == port || is_usual(*own_port) && is_usual(port))
+            })
+        })
     }
 
-    /// The addresses that the browser must ask about, in the patterns of DevTools; `None` for none.
+    /// The addresses to be asked about, as patterns of DevTools; `None` for none.
     pub(crate) fn patterns(&self) -> Option<Vec<String>> {
         match self.policy {
             Policy::Only(_) => Some(vec!["*".into()]),
@@ -94,7 +100,7 @@ impl Access {
         }
     }
 
-    /// The rules with which the browser resolves no name but the allowed ones; `None` for no rules.
+    /// Rules by which the browser resolves only allowed names; `None` for no rules.
     ///
     /// Loopback stays: it is where the composition comes from.
     pub(crate) fn resolver_rules(&self) -> Option<String> {
@@ -164,6 +170,10 @@ mod tests {
         assert!(access.is_foreign("https://example.org/a.js"));
         assert!(!access.is_foreign(OWN));
         assert!(!access.is_foreign("data:,x"));
+        let site = Access::new(Policy::Allow, Map::default(), "http://example.org/a");
+        assert!(!site.is_foreign("https://example.org/b"));
+        assert!(site.is_foreign("https://example.org:8443/b"));
+        assert!(site.is_foreign("https://www.example.org/b"));
     }
 
     #[test]

@@ -92,9 +92,10 @@ fn answer(stream: &TcpStream, script: &str, asked: &Mutex<Vec<String>>) {
         Some(address) => ("302 Found", format!("Location: {address}\r\n")),
         None => ("200 OK", String::new()),
     };
+    let kind = if script.starts_with('<') { "text/html" } else { "text/javascript" };
     drop(write!(
         &*stream,
-        "HTTP/1.1 {status}\r\nContent-Type: text/javascript\r\nConnection: close\r\n{location}\
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n{location}\
          Content-Length: {}\r\n\r\n{script}",
         script.len()
     ));
@@ -222,6 +223,38 @@ fn listed_hosts_are_reached_and_no_others() {
 }
 
 #[test]
+fn a_page_from_the_web_reaches_its_own_server() {
+    let server = Server::start(
+        "<div data-width=64 data-height=64 data-duration=0.1>x</div><script src=/vendor/a.js>\
+         </script><script src=/vendor/b.js></script><img src=/c.png><img src=//other.example/>",
+    );
+    let own = |path: &str| format!("http://{}/{path}", server.host);
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.js"), "").unwrap();
+    let mut job = Job::without_output(own("").as_str());
+    job.network.policy = NetworkPolicy::Deny;
+    job.network.map = map(&own("vendor/"), directory.path().to_owned());
+    let report = report(&job).unwrap();
+    assert_eq!(report.output.frames, 3);
+    let mut listed: Vec<_> = report.network.iter().map(|r| (r.url.clone(), r.outcome)).collect();
+    listed.sort_unstable_by_key(|(url, _)| url.clone());
+    let (mapped, missing) = (NetworkOutcome::Mapped, NetworkOutcome::NotFound);
+    assert_eq!(
+        listed,
+        [
+            (own("vendor/a.js"), mapped),
+            (own("vendor/b.js"), missing),
+            ("http://other.example/".to_owned(), NetworkOutcome::Blocked),
+        ]
+    );
+    let asked = server.asked();
+    assert!(asked.contains(&"/c.png".into()) && !asked.iter().any(|p| p.contains("vendor")));
+    let codes: Vec<_> = report.warnings.iter().map(|w| w.code.as_str()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == "request_failed").count(), 1, "{codes:?}");
+    assert!(!codes.contains(&"resource_failed"), "{codes:?}");
+}
+
+#[test]
 fn everything_that_the_page_asks_for_gets_an_answer() {
     let server = Server::start("");
     let foreign = format!("http://{}", server.host);
@@ -329,6 +362,7 @@ fn fonts_come_from_mapped_stylesheets() {
     job.network.policy = NetworkPolicy::Deny;
     let without = digests(&job, 1);
     job.strict = true;
+    job.network.policy = NetworkPolicy::Allow;
     job.network.map = BTreeMap::from([
         (css.to_owned(), sheet),
         ("https://fonts.gstatic.com/s/mine/v1".to_owned(), fonts),
