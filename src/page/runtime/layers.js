@@ -45,7 +45,16 @@ export function hidePage(hidden) {
 let changed = true;
 const everything = { subtree: true, childList: true, attributes: true, characterData: true };
 const watcher = new native.MutationObserver(() => (changed = true));
-watcher.observe(document, everything);
+let watchedDocument = null;
+
+// A window can outlive its first, empty document.
+function watchDocument() {
+  if (watchedDocument === document) return;
+  watchedDocument = document;
+  watcher.observe(document, everything);
+  changed = true;
+}
+watchDocument();
 
 watchShadows((root) => {
   watcher.observe(root, everything);
@@ -75,6 +84,7 @@ function animationsMoved() {
 
 /** Whether this document may look different from when this was last asked. */
 export function takeChange() {
+  watchDocument();
   if (watcher.takeRecords().length > 0) changed = true;
   if (animationsMoved()) changed = true;
   if (takePlayersMoved()) changed = true;

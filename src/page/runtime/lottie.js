@@ -137,8 +137,9 @@ function lottieFrame(item, record, ms) {
   const last = record.segments.at(-1);
   if (record.modifier < 0) {
     const segment = record.segments[0];
-    if (item.loop === true) return { frame: modulo(frames, segment.total), segment, ended: false };
-    return { frame: Math.min(Math.max(0, frames), segment.total), segment, ended: frames <= 0 };
+    const from = segment.total - EDGE_FRAMES / 10;
+    if (item.loop === true) return { frame: frames > from ? from : modulo(frames, segment.total), segment, ended: false };
+    return { frame: Math.min(Math.max(0, frames), from), segment, ended: frames <= 0 };
   }
   for (const segment of record.segments) {
     // Without loops the player goes on as soon as it is in the last frame.

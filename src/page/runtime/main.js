@@ -9,7 +9,7 @@
 // be undone: those that ran do not run again. A seek to the frame already shown places everything
 // once more and runs no page callback.
 
-import { config, defineHidden } from "./natives.js";
+import { config, defineHidden, parentRuntime } from "./natives.js";
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
@@ -21,7 +21,9 @@ import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { pagePlayer, seekPage } from "./adapters.js";
-import { applyPlayers, playersStep } from "./players.js";
+import { applyPlayers, localTime, playersStep } from "./players.js";
+import { applyAnimatedImages } from "./animated_images.js";
+import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations } from "./resources.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
@@ -63,6 +65,8 @@ function place(seconds, again = false) {
   noticeMutations();
   applyClips(seconds);
   const heard = applyPlayers(seconds, again);
+  applyAnimatedImages(seconds);
+  applyStyleImages(seconds);
   findAnimations(clock.now);
   return applyAnimations(clock.now) || heard;
 }
@@ -106,13 +110,21 @@ function step(index, ms, flush) {
   });
 }
 
+// A picture in a frame counts from the beginning of the clip that the frame stands in.
+function ownMs(ms) {
+  if (document.documentElement?.localName !== "svg" || !window.frameElement) return ms;
+  const seconds = parentRuntime()?.agent?.localTime(window.frameElement, ms / 1000) ?? ms / 1000;
+  return Math.max(0, seconds * 1000);
+}
+
 const agent = {
   now: () => clock.now,
+  localTime,
   hold: holdTimers,
   release: releaseTimers,
   prerolling: () => preroll.running,
   mustStep,
-  step,
+  step: (index, ms, flush) => step(index, ownMs(ms), flush),
   hidePage,
   takeChange,
 };
@@ -160,11 +172,11 @@ function showFrame(index, num, den) {
   const all = runtimes();
   const pending = inTurn(all, (each) => each.step(index, ms, false));
   if (again) return pending;
-  const flush = () => inTurn(all, (each) => each.flushOnce(ms / 1000));
+  const flush = () => inTurn(all, (each) => each.flushOnce(ms));
   return pending ? pending.then(flush) : flush();
 }
 
-agent.flushOnce = (seconds) => (flushFrameCallbacks() > 0 ? calmDown(seconds) : undefined);
+agent.flushOnce = (ms) => (flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
 
 let seeking = null;
 

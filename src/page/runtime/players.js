@@ -7,10 +7,11 @@
 
 import { native, guarded } from "./natives.js";
 import { clipTime } from "./timing.js";
+import { allTrees } from "./shadow_roots.js";
 import { listedAnime, placeAnime, primeAnime } from "./anime.js";
 import { isLottie, lottieElement, pendingLottie, placeLottie, registeredLotties, stepsLottie } from "./lottie.js";
 import { isDotLottie, pendingDotLottie, placeDotLottie } from "./dotlottie.js";
-import { markSmilDirty, pauseSmil, placeSmil } from "./smil.js";
+import { pauseSmil, placeSmil } from "./smil.js";
 import { track } from "./work.js";
 
 const PLAYER_ELEMENTS = "lottie-player, dotlottie-player, dotlottie-wc";
@@ -23,10 +24,9 @@ let elementsStale = true;
 let playerElements = [];
 let playersMoved = false;
 
-/** Tells that elements came. */
+/** Tells that elements with players came. */
 export function markPlayersDirty() {
   elementsStale = true;
-  markSmilDirty();
 }
 
 /**
@@ -53,7 +53,7 @@ export function localTime(element, seconds) {
 function elementPlayers() {
   if (elementsStale) {
     elementsStale = false;
-    playerElements = Array.from(document.querySelectorAll(PLAYER_ELEMENTS));
+    playerElements = allTrees().flatMap((tree) => Array.from(tree.querySelectorAll(PLAYER_ELEMENTS)));
   }
   return playerElements.map((element) => element.dotLottie ?? element.getLottie?.());
 }

@@ -22,6 +22,8 @@ import { findGsap, pauseTimelines, restGsap } from "./gsap.js";
 import { followImages, noticeMutations, pendingStylesheets } from "./resources.js";
 import { dismissWork, hasWork, pendingWork } from "./work.js";
 import { pendingPlayers } from "./players.js";
+import { findImages } from "./animated_images.js";
+import { findStyleImages } from "./animated_styles.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
@@ -163,6 +165,8 @@ function look() {
   if (document.readyState === "complete" && pendingStylesheets().length === 0) {
     if (!assetsBegan()) beginAssets();
     decodeImages();
+    findImages();
+    findStyleImages();
     const loading = fontsLoading();
     const assets = pendingAssets();
     assets.forEach((message) => waits.push({ kind: "resources", code: message.startsWith("font") ? "font_pending" : "image_pending", message }));

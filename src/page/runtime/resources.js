@@ -8,10 +8,13 @@ import { native } from "./natives.js";
 import { markClipsDirty } from "./timing.js";
 import { meetHost, mountPending } from "./mount.js";
 import { bindPending, meetBinding } from "./variables.js";
-import { meetShadow } from "./shadow_roots.js";
+import { meetShadow, watchShadows } from "./shadow_roots.js";
 import { warnOnce } from "./warnings.js";
 import { beginWork, endWork, followImage, isUnderWay } from "./work.js";
 import { markPlayersDirty } from "./players.js";
+import { markSmilDirty } from "./smil.js";
+import { markImagesDirty } from "./animated_images.js";
+import { markStylesDirty } from "./animated_styles.js";
 import { silence } from "./media.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
@@ -27,17 +30,35 @@ function followScript(script) {
   native.listen(script, "error", done, { once: true });
 }
 
+/** What has to be looked at again when an element of this name came or changed. */
+const MARKS = {
+  img: markImagesDirty,
+  source: markImagesDirty,
+  style: markStylesDirty,
+  link: markStylesDirty,
+  animate: markSmilDirty,
+  animateTransform: markSmilDirty,
+  animateMotion: markSmilDirty,
+  set: markSmilDirty,
+  "lottie-player": markPlayersDirty,
+  "dotlottie-player": markPlayersDirty,
+  "dotlottie-wc": markPlayersDirty,
+};
+
 function meet(element) {
   const name = element.localName;
+  MARKS[name]?.();
   if (name === "img") followImage(element);
   else if (name === "script") followScript(element);
   else if (name === "audio" || name === "video") silence(element);
+  else if (name === "link") native.listen(element, "load", markStylesDirty, { once: true });
+  if (element.style?.cssText.includes("url(")) markStylesDirty();
   meetHost(element);
   meetShadow(element);
   meetBinding(element);
 }
 
-const MET = "img, script, audio, video, [data-composition-src], [data-var-text], [data-var-src]";
+const MET = `script, audio, video, ${Object.keys(MARKS)}, [style*="url("], [data-composition-src], [data-var-text], [data-var-src]`;
 
 function takeRecords(mutations) {
   for (const { type, target, attributeName, addedNodes, removedNodes } of mutations) {
@@ -49,7 +70,6 @@ function takeRecords(mutations) {
     for (const node of addedNodes) {
       if (node.nodeType !== Node.ELEMENT_NODE) continue;
       markClipsDirty();
-      markPlayersDirty();
       meet(node);
       if (node.firstElementChild) node.querySelectorAll(MET).forEach(meet);
     }
@@ -71,10 +91,17 @@ export function noticeMutations() {
     native.listen(document, "readystatechange", () => takeRecords(observer.takeRecords()));
     observer.observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ATTRIBUTES });
     markClipsDirty();
+    Object.values(MARKS).forEach((mark) => mark());
+    document.querySelectorAll(MET).forEach(meet);
   }
   takeRecords(observer.takeRecords());
 }
 noticeMutations();
+
+watchShadows((root) => {
+  root.querySelectorAll(MET).forEach(meet);
+  observer.observe(root, { subtree: true, childList: true, attributes: true, attributeFilter: ATTRIBUTES });
+});
 
 native.listen(window, "error", (event) => {
   const element = event.target;

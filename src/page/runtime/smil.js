@@ -1,12 +1,13 @@
 // SVG animation (SMIL): paused, and placed by the time of the clip that its picture stands in.
 
 import { native, nativeMethod } from "./natives.js";
+import { allTrees } from "./shadow_roots.js";
 
 const pauseSvg = nativeMethod(window.SVGSVGElement?.prototype, "pauseAnimations");
 const setSvgTime = nativeMethod(window.SVGSVGElement?.prototype, "setCurrentTime");
 
 let picturesStale = true;
-/** @type {Map<SVGSVGElement, number|null>} outermost pictures with animations, and the seconds they show */
+/** @type {Map<SVGSVGElement, number|null>} elements with a clock that is needed, and the seconds they show */
 let pictures = new native.Map();
 
 /** Tells that elements came. */
@@ -14,10 +15,10 @@ export function markSmilDirty() {
   picturesStale = true;
 }
 
-function outermostSvg(element) {
-  let svg = element.ownerSVGElement ?? element;
-  while (svg.ownerSVGElement) svg = svg.ownerSVGElement;
-  return svg;
+/** The elements in `tree` whose clocks drive its animations: in Chrome the nearest `<svg>` of each, a nested one too. */
+export function smilClocks(tree) {
+  const animations = Array.from(tree.querySelectorAll("animate, animateTransform, animateMotion, set"));
+  return new Set(animations.map((animation) => animation.ownerSVGElement).filter(Boolean));
 }
 
 function findPictures() {
@@ -25,9 +26,8 @@ function findPictures() {
   picturesStale = false;
   const before = pictures;
   pictures = new native.Map();
-  for (const element of document.querySelectorAll("svg animate, svg animateTransform, svg animateMotion, svg set")) {
-    const svg = outermostSvg(element);
-    if (svg instanceof SVGSVGElement) pictures.set(svg, before.get(svg) ?? null);
+  for (const tree of allTrees()) {
+    for (const svg of smilClocks(tree)) pictures.set(svg, before.get(svg) ?? null);
   }
 }
 
@@ -35,6 +35,12 @@ function findPictures() {
 export function pauseSmil() {
   findPictures();
   for (const svg of pictures.keys()) pauseSvg(svg);
+}
+
+/** Stops one picture at `seconds`. */
+export function setSmilTime(svg, seconds) {
+  pauseSvg(svg);
+  setSvgTime(svg, seconds);
 }
 
 /**
@@ -48,8 +54,7 @@ export function placeSmil(timeOf) {
     const seconds = Math.max(0, timeOf(svg));
     if (seconds !== shown) moved = true;
     pictures.set(svg, seconds);
-    pauseSvg(svg);
-    setSvgTime(svg, seconds);
+    setSmilTime(svg, seconds);
   }
   return moved;
 }
