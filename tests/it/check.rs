@@ -226,7 +226,7 @@ fn pages_that_are_never_ready() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("job.json");
     let job = json!({
-        "composition": fixture("broken/never-ready.html"), "timeouts": { "ready": 1 },
+        "composition": fixture("broken/never-ready.html"), "timeouts": { "ready": 1, "player": 1 },
     });
     fs::write(&path, job.to_string()).unwrap();
     let (code, check) = checked_json(&path, &[]);
