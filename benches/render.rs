@@ -29,12 +29,13 @@ fn main() -> Result<()> {
         "milliseconds per frame, medians of {runs} runs; cpu is processor time, total is wall"
     );
     println!(
-        "{:<14} {:>8} {:>7} | {:>10} {:>10} {:>8} {:>8} {:>8} {:>8}",
+        "{:<14} {:>8} {:>7} | {:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8}",
         "scene",
         "sink",
         "workers",
         "chrome cpu",
         "engine cpu",
+        "seek",
         "capture",
         "in sink",
         "convert",
@@ -53,7 +54,7 @@ fn main() -> Result<()> {
 fn measure(scene: &str, encoded: bool, workers: u32, runs: usize) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut job = Job::from_file(fixtures.join(scene).join("job.json"))?;
+    let mut job = Job::without_output(fixtures.join(scene).join("index.html"));
     job.output = Some(directory.path().join("out.mp4"));
     job.capture.workers = Some(workers);
     let mut rows = Vec::with_capacity(runs);
@@ -72,8 +73,8 @@ fn measure(scene: &str, encoded: bool, workers: u32, runs: usize) -> Result<()> 
         .collect();
     let sink = if encoded { "mp4" } else { "null" };
     print!("{scene:<14} {sink:>8} {workers:>7} |");
-    for (median, width) in medians.iter().zip([10, 10, 8, 8, 8, 8]) {
-        print!(" {median:>width$.1}");
+    for (median, width) in medians.iter().zip([10, 10, 8, 8, 8, 8, 8]) {
+        print!(" {median:>width$.2}");
     }
     println!();
     Ok(())
@@ -89,12 +90,13 @@ fn render(job: &Job, encoded: bool) -> pagereel::Result<Report> {
     }
 }
 
-/// Chrome, engine, capture, in the sink, conversion and everything, per frame.
-fn row(report: &Report) -> [f64; 6] {
+/// Chrome, engine, seeks of all sessions, capture, in the sink, conversion and everything, per frame.
+fn row(report: &Report) -> [f64; 7] {
     let (stages, used) = (&report.stages, &report.resources);
     let all = [
         used.chrome_cpu_ms as f64,
         used.engine_cpu_ms as f64,
+        report.sessions.iter().map(|session| session.seek_ms).sum(),
         stages.capture_ms,
         stages.encode_ms,
         stages.convert_ms,

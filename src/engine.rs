@@ -362,6 +362,7 @@ impl<'a> Render<'a> {
                 .map(|(i, (&captured, &retried))| SessionReport {
                     captured,
                     reused: meter.reused_by(i),
+                    seek_ms: ms(meter.sought_by(i)),
                     retried,
                 })
                 .collect(),

@@ -79,7 +79,7 @@ pub struct Stages {
 }
 
 /// One browser session's share.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionReport {
     /// Frames that it delivered.
@@ -88,6 +88,9 @@ pub struct SessionReport {
     pub reused: u64,
     /// Browsers that it lost and replaced.
     pub retried: u64,
+    /// How long its page took to show the times of these frames, in milliseconds: scripts, and a
+    /// round trip for each frame. Frames that are visited and not drawn count too.
+    pub seek_ms: f64,
 }
 
 /// Peaks of resident memory, and processor time.

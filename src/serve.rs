@@ -5,22 +5,38 @@
 //! another user's program that scans ports, gets nothing. Paths cannot leave the composition's
 //! directory; symbolic links in it can, if the job says so.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderName, RANGE,
+};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
 use crate::network::{Range, content_type, parse_range};
 
-/// Requests answered at the same time; Chrome opens six connections per host.
-const THREADS: usize = 6;
+/// Threads that answer. Files come from the page cache, so two are plenty.
+const THREADS: usize = 2;
+
+/// Bytes read from a file at a time.
+const CHUNK: u64 = 256 * 1024;
+
+/// How long answers under way may take when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// What a path segment of a URL cannot contain as it is.
 const SEGMENT: &AsciiSet = &CONTROLS
@@ -38,13 +54,14 @@ const SEGMENT: &AsciiSet = &CONTROLS
 /// Serves a directory until it is dropped.
 #[derive(Debug)]
 pub(crate) struct FileServer {
-    shared: Arc<Shared>,
+    site: Arc<Site>,
     port: u16,
-    threads: Vec<JoinHandle<()>>,
+    /// `None` once it has stopped.
+    runtime: Option<Runtime>,
 }
 
-struct Shared {
-    server: Server,
+#[derive(Debug)]
+struct Site {
     /// The `Host` header that requests must carry.
     host: String,
     /// Canonical.
@@ -53,48 +70,34 @@ struct Shared {
     follow: bool,
 }
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("host", &self.host)
-            .field("root", &self.root)
-            .field("follow", &self.follow)
-            .finish_non_exhaustive()
-    }
-}
-
 impl FileServer {
     /// Begins to serve the files below `root`, and with `follow` what links in it lead to.
     pub(crate) fn start(root: &Path, follow: bool) -> Result<Self> {
         let root = root.canonicalize().map_err(Error::io("cannot open the composition", root))?;
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::System {
-            doing: "cannot start the file server",
-            source: io::Error::other(source),
-        };
-        let server = Server::http(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(failed)?;
-        let port = server
-            .server_addr()
-            .to_ip()
-            .ok_or_else(|| failed("it has no IP address".into()))?
-            .port();
+        let failed =
+            |source: io::Error| Error::System { doing: "cannot start the file server", source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
         let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|e| failed(e.into()))?;
+        getrandom::fill(&mut random).map_err(|e| failed(io::Error::other(e)))?;
         let mut token = String::new();
         for byte in random {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
-        let host = format!("{token}.localhost:{port}");
-        let shared = Arc::new(Shared { server, host, root, follow });
-        let mut server = Self { shared, port, threads: Vec::with_capacity(THREADS) };
-        for i in 0..THREADS {
-            let shared = Arc::clone(&server.shared);
-            let thread = thread::Builder::new()
-                .name(format!("serve-{i}"))
-                .spawn(move || shared.run())
-                .map_err(|e| failed(e.into()))?;
-            server.threads.push(thread);
-        }
-        Ok(server)
+        let site = Arc::new(Site { host: format!("{token}.localhost:{port}"), root, follow });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("serve")
+            .enable_io()
+            .build()
+            .map_err(failed)?;
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(failed)?
+        };
+        runtime.spawn(accept(listener, Arc::clone(&site)));
+        Ok(Self { site, port, runtime: Some(runtime) })
     }
 
     /// The address of a file, given relative to the root.
@@ -103,111 +106,162 @@ impl FileServer {
             .iter()
             .map(|s| utf8_percent_encode(&s.to_string_lossy(), SEGMENT).to_string())
             .collect();
-        format!("http://{}/{}", self.shared.host, segments.join("/"))
+        format!("http://{}/{}", self.site.host, segments.join("/"))
     }
 }
 
 impl Drop for FileServer {
     fn drop(&mut self) {
         tracing::debug!(port = self.port, "the file server stops");
-        for _ in &self.threads {
-            self.shared.server.unblock();
-        }
-        for thread in self.threads.drain(..) {
-            drop(thread.join());
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(STOP_TIMEOUT);
         }
     }
 }
 
-impl Shared {
-    fn run(&self) {
-        // An error means that `unblock` was called.
-        while let Ok(request) = self.server.recv() {
-            self.answer(request);
-        }
-    }
-
-    fn answer(&self, request: Request) {
-        let url = request.url().to_owned();
-        let answered = match self.find(&request) {
-            Ok(path) => match send_file(request, &path) {
-                Ok(()) => Ok(()),
-                Err(e) => Err(e),
-            },
-            Err(status) => request.respond(Response::empty(status)),
+/// Answers every connection in a task of its own: none waits for another.
+async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, or a connection that was gone again.
+                tracing::debug!(%error, "connection not accepted");
+                tokio::task::yield_now().await;
+                continue;
+            }
         };
-        // Chrome closes connections of requests that it no longer wants.
-        if let Err(error) = answered {
-            tracing::debug!(%url, %error, "request not answered");
-        }
+        let site = Arc::clone(&site);
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let answer = site.answer(&request);
+                async { Ok::<_, Infallible>(answer) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new();
+            // Chrome closes connections of requests that it no longer wants.
+            if let Err(error) = connection.serve_connection(TokioIo::new(stream), service).await {
+                tracing::debug!(%error, "connection ended early");
+            }
+        });
+    }
+}
+
+impl Site {
+    fn answer<B>(&self, request: &Request<B>) -> Response<FileBody> {
+        let answered = self.find(request).and_then(|path| {
+            send_file(request, &path).map_err(|error| {
+                tracing::debug!(path = %path.display(), %error, "file not read");
+                StatusCode::NOT_FOUND
+            })
+        });
+        answered.unwrap_or_else(|status| {
+            let mut refusal = Response::new(FileBody::empty());
+            *refusal.status_mut() = status;
+            refusal
+        })
     }
 
     /// The file that a request is for, or the status that refuses it.
-    fn find(&self, request: &Request) -> Result<PathBuf, StatusCode> {
-        let host = header(request, "Host").unwrap_or_default();
-        if host != self.host {
-            return Err(StatusCode(403));
+    fn find<B>(&self, request: &Request<B>) -> Result<PathBuf, StatusCode> {
+        if header(request, HOST) != Some(&*self.host) {
+            return Err(StatusCode::FORBIDDEN);
         }
-        if ![Method::Get, Method::Head].contains(request.method()) {
-            return Err(StatusCode(405));
+        if ![Method::GET, Method::HEAD].contains(request.method()) {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
-        let path = request.url().split(['?', '#']).next().unwrap_or_default();
+        let path = request.uri().path();
         if path == "/favicon.ico" && !self.root.join("favicon.ico").exists() {
-            return Err(StatusCode(204));
+            return Err(StatusCode::NO_CONTENT);
         }
         let path = percent_decode_str(path).decode_utf8_lossy();
         // Before any link is followed: browsers resolve such paths themselves.
         if path.split(['/', '\\']).any(|segment| segment == "..") {
-            return Err(StatusCode(403));
+            return Err(StatusCode::FORBIDDEN);
         }
         let place = self.root.join(path.trim_start_matches('/'));
         let place = if place.is_dir() { place.join("index.html") } else { place };
-        let file = place.canonicalize().or(Err(StatusCode(404)))?;
+        let file = place.canonicalize().or(Err(StatusCode::NOT_FOUND))?;
         if !self.follow && !file.starts_with(&self.root) {
-            return Err(StatusCode(403));
+            return Err(StatusCode::FORBIDDEN);
         }
-        if file.is_file() { Ok(file) } else { Err(StatusCode(404)) }
+        if file.is_file() { Ok(file) } else { Err(StatusCode::NOT_FOUND) }
     }
 }
 
-fn header(request: &Request, name: &'static str) -> Option<String> {
-    let header = request.headers().iter().find(|h| h.field.equiv(name));
-    header.map(|h| h.value.as_str().to_owned())
+fn header<B>(request: &Request<B>, name: HeaderName) -> Option<&str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Answers with the file, or with the part of it that a `Range` header names.
-fn send_file(request: Request, path: &Path) -> io::Result<()> {
+fn send_file<B>(request: &Request<B>, path: &Path) -> io::Result<Response<FileBody>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    let range = header(&request, "Range").map(|text| parse_range(&text, length));
-    let (status, start, end) = match range {
-        None | Some(Range::Ignored) => (StatusCode(200), 0, length),
-        Some(Range::Part(start, end)) => (StatusCode(206), start, end),
-        Some(Range::Unsatisfiable) => {
-            let headers = vec![make_header("Content-Range", &format!("bytes */{length}"))];
-            let empty = io::empty();
-            return request.respond(Response::new(StatusCode(416), headers, empty, Some(0), None));
+    let range = header(request, RANGE).map_or(Range::Ignored, |text| parse_range(text, length));
+    let answer = Response::builder();
+    let (answer, start, end) = match range {
+        Range::Ignored => (answer, 0, length),
+        Range::Part(start, end) => {
+            let part = format!("bytes {start}-{}/{length}", end - 1);
+            let answer = answer.status(StatusCode::PARTIAL_CONTENT).header(CONTENT_RANGE, part);
+            (answer, start, end)
+        }
+        Range::Unsatisfiable => {
+            let answer = answer.status(StatusCode::RANGE_NOT_SATISFIABLE);
+            let answer = answer.header(CONTENT_RANGE, format!("bytes */{length}"));
+            return answer.body(FileBody::empty()).map_err(io::Error::other);
         }
     };
     file.seek(SeekFrom::Start(start))?;
-    let mut headers = vec![
-        make_header("Content-Type", &content_type(path)),
-        make_header("Accept-Ranges", "bytes"),
-        make_header("Cache-Control", "no-store"),
-    ];
-    if status.0 == 206 {
-        headers.push(make_header("Content-Range", &format!("bytes {start}-{}/{length}", end - 1)));
-    }
-    let bytes = end - start;
-    let body = file.take(bytes);
-    let response = Response::new(status, headers, body, usize::try_from(bytes).ok(), None)
-        // Whole files are sent with their length, never in chunks.
-        .with_chunked_threshold(usize::MAX);
-    request.respond(response)
+    let answer = answer
+        .header(CONTENT_TYPE, content_type(path))
+        .header(ACCEPT_RANGES, "bytes")
+        .header(CACHE_CONTROL, "no-store");
+    // For HEAD, hyper takes the length from the body and sends none of it.
+    answer.body(FileBody { file: Some(file), left: end - start }).map_err(io::Error::other)
 }
 
-fn make_header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("our header values are ASCII")
+/// The next bytes of a file, read as they are sent.
+struct FileBody {
+    file: Option<File>,
+    left: u64,
+}
+
+impl FileBody {
+    const fn empty() -> Self {
+        Self { file: None, left: 0 }
+    }
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let wanted = self.left.min(CHUNK);
+        let Some(file) = self.file.as_mut().filter(|_| wanted > 0) else {
+            return Poll::Ready(None);
+        };
+        let mut chunk = Vec::new();
+        let read = file.take(wanted).read_to_end(&mut chunk).and_then(|read| match read {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read as u64),
+        });
+        Poll::Ready(Some(read.map(|read| {
+            self.left -= read;
+            Frame::data(Bytes::from(chunk))
+        })))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
 }
 
 #[cfg(test)]
@@ -249,22 +303,22 @@ mod tests {
             symlink(outside.path().join(target), root.join(link)).unwrap();
         }
         let server = FileServer::start(&root, false).unwrap();
-        let host = server.shared.host.clone();
+        let host = server.site.host.clone();
 
         let url = server.url(Path::new("a b.html"));
         assert_eq!(url, format!("http://{host}/a%20b.html"));
         let ok = get(&server, &host, "/a%20b.html?v=1", "");
         assert!(ok.starts_with("HTTP/1.1 200") && ok.ends_with("0123456789"), "{ok}");
-        assert!(ok.contains("Content-Type: text/html; charset=utf-8"), "{ok}");
+        assert!(ok.contains("content-type: text/html; charset=utf-8"), "{ok}");
         let part = get(&server, &host, "/a%20b.html", "Range: bytes=2-4\r\n");
         assert!(part.starts_with("HTTP/1.1 206") && part.ends_with("234"), "{part}");
-        assert!(part.contains("Content-Range: bytes 2-4/10"), "{part}");
+        assert!(part.contains("content-range: bytes 2-4/10"), "{part}");
         let beyond = get(&server, &host, "/a%20b.html", "Range: bytes=10-\r\n");
         assert!(beyond.starts_with("HTTP/1.1 416"), "{beyond}");
-        assert!(beyond.contains("Content-Range: bytes */10"), "{beyond}");
+        assert!(beyond.contains("content-range: bytes */10"), "{beyond}");
         let head = ask(&server, "HEAD", &host, "/a%20b.html", "");
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
-        assert!(head.contains("Content-Length: 10\r\n"), "{head}");
+        assert!(head.contains("content-length: 10\r\n"), "{head}");
         assert!(ask(&server, "POST", &host, "/a%20b.html", "").starts_with("HTTP/1.1 405"));
         for (path, status) in [
             ("/../secret", "403"),
@@ -283,7 +337,7 @@ mod tests {
         assert!(stranger.starts_with("HTTP/1.1 403"), "{stranger}");
 
         let server = FileServer::start(&root, true).unwrap();
-        let host = server.shared.host.clone();
+        let host = server.site.host.clone();
         for (path, status) in [
             ("/link", "200"),
             ("/folder/secret", "200"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::browser::Usage;
 
@@ -16,6 +17,7 @@ struct State {
     ended_cpu_ms: u64,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
+    sought: BTreeMap<usize, Duration>,
 }
 
 impl Meter {
@@ -46,6 +48,16 @@ impl Meter {
     /// Frames of one session that were the same as its last.
     pub(crate) fn reused_by(&self, session: usize) -> u64 {
         self.lock().reused.get(&session).copied().unwrap_or_default()
+    }
+
+    /// Takes note that a session's page took `spent` to show another frame's time.
+    pub(crate) fn sought(&self, session: usize, spent: Duration) {
+        *self.lock().sought.entry(session).or_default() += spent;
+    }
+
+    /// How long the page of one session took to show the times of all its frames.
+    pub(crate) fn sought_by(&self, session: usize) -> Duration {
+        self.lock().sought.get(&session).copied().unwrap_or_default()
     }
 
     /// Most resident bytes of all browsers at once, and their processor time in milliseconds.

@@ -444,7 +444,10 @@ impl PageSource {
         let rate = self.timing.frame_rate;
         let is_fresh = self.go_back(index, at)?;
         self.sought = Some(at);
-        let started = page::seek(&mut self.page, at, rate, timeout).and_then(|has_changed| {
+        let seeking = Instant::now();
+        let sought = page::seek(&mut self.page, at, rate, timeout);
+        self.meter.sought(self.session, seeking.elapsed());
+        let started = sought.and_then(|has_changed| {
             if !has_changed && !is_fresh && self.last.is_some() {
                 return Ok(Grabbing::Same);
             }

@@ -1,4 +1,5 @@
-//! Every adapter's fixture: the same frames for any number of sessions, and the right ones.
+//! Every adapter's fixture: the same frames for any number of sessions and any order of seeks, and the
+//! right ones.
 //!
 //! What is right stands beside each page as `golden.png`: eight frames of the render, small, to be
 //! looked at by a person before it is committed. `PAGEREEL_BLESS=1` writes them anew. Pictures are
@@ -12,7 +13,7 @@ use image::imageops::{FilterType, replace, resize};
 use pagereel::frame::{Frame, Picture};
 use pagereel::{Artifact, CancelToken, Engine, Event, FrameSink, Job, Result};
 
-use crate::support::{digests, fixture};
+use crate::support::{digests, fixture, stills};
 
 /// Frames on a sheet, and how many stand side by side.
 const SHEET: (u32, u32) = (8, 4);
@@ -107,6 +108,27 @@ fn check(name: &str) {
     let wrong: Vec<_> = (0..one.len()).filter(|&i| one[i] != three[i]).collect();
     assert!(wrong.is_empty(), "{name}: frames {wrong:?} differ between one session and three");
     compare(&sheet(&job, one.len() as u64), &fixture(name).join("golden.png"));
+
+    let order = shuffled(one.len());
+    let again = stills(&job, &order);
+    let wrong: Vec<_> =
+        order.iter().zip(again).filter(|&(&i, seen)| seen != one[i as usize]).collect();
+    assert!(wrong.is_empty(), "{name}: frames {wrong:?} differ when sought in the order {order:?}");
+}
+
+/// Frames in an order without any. How many: `PAGEREEL_SEEKS`, else few, since many pages have to be
+/// loaded again for each step back.
+fn shuffled(frames: usize) -> Vec<u64> {
+    let count = std::env::var("PAGEREEL_SEEKS").map_or(8, |text| text.parse().unwrap());
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        // xorshift64 (Marsaglia 2003)
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % frames as u64
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 macro_rules! fixtures {

@@ -7,34 +7,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
-use std::sync::mpsc::sync_channel;
 
 use pagereel::job::{CaptureMode, FrameRange};
-use pagereel::{
-    CancelToken, ChecksumSink, Engine, Error, Frame, FrameIndex, FrameSink as _, Job, Moment,
-};
+use pagereel::{CancelToken, Engine, Error, Frame, FrameIndex, Job, Moment};
 
-use crate::support::{digests, fixture, page, pagereel};
-
-fn digest(frame: Frame) -> u64 {
-    let (list, digests) = sync_channel(1);
-    ChecksumSink::with_list(list).write(frame).unwrap();
-    digests.recv().unwrap()
-}
-
-/// Digests of single frames, by one browser, in the order in which they are wanted.
-fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
-    let moments: Vec<_> = frames.iter().map(|&n| Moment::Frame(FrameIndex(n))).collect();
-    let mut seen = Vec::new();
-    let mut take = |frame: Frame| {
-        assert_eq!(frame.index.0, frames[seen.len()]);
-        seen.push(digest(frame));
-        Ok(())
-    };
-    Engine::new().stills(job, &moments, &mut take, &CancelToken::new()).unwrap();
-    assert_eq!(seen.len(), frames.len());
-    seen
-}
+use crate::support::{digest, digests, fixture, page, pagereel, stills};
 
 #[track_caller]
 fn same_as_rendered(job: &Job, rendered: &[u64], frames: &[u64]) {

@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pagereel::{CancelToken, ChecksumSink, Engine, Event, Job, Report};
+use pagereel::{
+    CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, FrameSink as _, Job, Moment,
+    Report,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,6 +36,27 @@ pub(crate) fn digests(job: &Job, workers: u32) -> Vec<u64> {
     let sink = Box::new(ChecksumSink::with_list(list));
     Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
     digests.try_iter().collect()
+}
+
+/// The digest of one frame.
+pub(crate) fn digest(frame: Frame) -> u64 {
+    let (list, digests) = std::sync::mpsc::sync_channel(1);
+    ChecksumSink::with_list(list).write(frame).unwrap();
+    digests.recv().unwrap()
+}
+
+/// Digests of single frames, by one browser, in the order in which they are wanted.
+pub(crate) fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
+    let moments: Vec<_> = frames.iter().map(|&n| Moment::Frame(FrameIndex(n))).collect();
+    let mut seen = Vec::new();
+    let mut take = |frame: Frame| {
+        assert_eq!(frame.index.0, frames[seen.len()]);
+        seen.push(digest(frame));
+        Ok(())
+    };
+    Engine::new().stills(job, &moments, &mut take, &CancelToken::new()).unwrap();
+    assert_eq!(seen.len(), frames.len());
+    seen
 }
 
 /// A page of its own directory.
