@@ -1,9 +1,10 @@
-//! What the browsers of one render use, over all sessions.
+//! What the browsers of one render use, and what their pages note, over all sessions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::browser::Usage;
+use crate::report::Warning;
 
 /// Gathers samples from all sessions.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ struct State {
     ended_cpu_ms: u64,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
+    noted: Vec<Warning>,
 }
 
 impl Meter {
@@ -46,6 +48,21 @@ impl Meter {
     /// Frames of one session that were the same as its last.
     pub(crate) fn reused_by(&self, session: usize) -> u64 {
         self.lock().reused.get(&session).copied().unwrap_or_default()
+    }
+
+    /// Takes note of what was not right with a frame.
+    pub(crate) fn noted(&self, warnings: impl Iterator<Item = Warning>) {
+        let mut state = self.lock();
+        for warning in warnings {
+            if !state.noted.contains(&warning) {
+                state.noted.push(warning);
+            }
+        }
+    }
+
+    /// What was not right with frames, each once.
+    pub(crate) fn notes(&self) -> Vec<Warning> {
+        self.lock().noted.clone()
     }
 
     /// Most resident bytes of all browsers at once, and their processor time in milliseconds.

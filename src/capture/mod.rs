@@ -22,7 +22,7 @@ use self::screenshot::Screenshot;
 use crate::browser::{BrowserError, CallId, Page, PageOptions};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size, decode};
-use crate::page::{self, Description, LoadError, LoadOptions, Tree};
+use crate::page::{self, Description, LoadError, LoadOptions, Sought, Tree};
 use crate::pipeline::{CancelToken, FrameSource, OpenSource};
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
@@ -444,7 +444,14 @@ impl PageSource {
         let rate = self.timing.frame_rate;
         let is_fresh = self.go_back(index, at)?;
         self.sought = Some(at);
-        let started = page::seek(&mut self.page, at, rate, timeout).and_then(|has_changed| {
+        let started = page::seek(&mut self.page, at, rate, timeout).and_then(|sought| {
+            let has_changed = match sought {
+                Sought::Changed(changed) => changed,
+                Sought::Noted { changed, warnings } => {
+                    self.meter.noted(warnings.into_iter().map(Warning::from));
+                    changed
+                }
+            };
             if !has_changed && !is_fresh && self.last.is_some() {
                 return Ok(Grabbing::Same);
             }

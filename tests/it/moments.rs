@@ -23,7 +23,7 @@ fn digest(frame: Frame) -> u64 {
 }
 
 /// Digests of single frames, by one browser, in the order in which they are wanted.
-fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
+pub(crate) fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
     let moments: Vec<_> = frames.iter().map(|&n| Moment::Frame(FrameIndex(n))).collect();
     let mut seen = Vec::new();
     let mut take = |frame: Frame| {
