@@ -172,8 +172,8 @@ impl<'a> Render<'a> {
         let meter = Arc::new(Meter::default());
         let (traffic, encode) = self.capture(&plan, prepared, &meter, sink.as_mut())?;
         self.stages.capture_ms = ms(capturing.elapsed());
-        // What frames asked for when they were drawn; a strict job must not get its file.
-        self.warn_about_requests()?;
+        // A strict job must not get its file.
+        self.warn_about_frames(&meter)?;
 
         self.reporter.stage(Status::Encoding, 80.0, "Draining the encoder");
         let finishing = Instant::now();
@@ -287,18 +287,11 @@ impl<'a> Render<'a> {
 
     /// Takes note of what is not right with the page.
     fn collect_warnings(&mut self, page: &OpenPage) {
-        // The page's own word for what is listed here with its reason.
-        let ledger = self.access.ledger.requests();
-        let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
-        let missed = missed.map(|r| r.url.as_str()).chain(page.failed_addresses());
-        let missed: Vec<_> = missed.collect();
-        let is_listed = |warning: &Warning| {
-            LOAD_FAILURES.contains(&warning.code.as_str())
-                && missed.iter().any(|url| warning.message.ends_with(url))
-        };
         let described = page.description.warnings.iter().cloned().map(Warning::from);
-        let told = page.warnings.iter().cloned().chain(described);
-        self.warnings.extend(told.filter(|warning| !is_listed(warning)));
+        let told = page.warnings.iter().cloned().chain(described).collect();
+        let failed: Vec<_> = page.failed_addresses().collect();
+        let told = self.without_listed(told, &failed);
+        self.warnings.extend(told);
         self.warnings.extend(page.page_warnings());
         self.warnings.extend(self.request_warnings());
         let silent = page.description.media.len();
@@ -315,9 +308,23 @@ impl<'a> Render<'a> {
         });
     }
 
-    /// Takes note of requests that were not listed yet; an error if the job is strict.
-    fn warn_about_requests(&mut self) -> Result<()> {
+    /// Leaves out the page's own word for what is listed with its reason elsewhere.
+    fn without_listed(&self, mut warnings: Vec<Warning>, failed: &[&str]) -> Vec<Warning> {
+        let ledger = self.access.ledger.requests();
+        let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
+        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(failed.iter().copied()).collect();
+        warnings.retain(|warning| {
+            !LOAD_FAILURES.contains(&warning.code.as_str())
+                || !missed.iter().any(|url| warning.message.ends_with(url))
+        });
+        warnings
+    }
+
+    /// Takes note of what frames asked for when they were drawn, and of what was not right with
+    /// them; an error if the job is strict.
+    fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
         let mut late = self.request_warnings();
+        late.extend(self.without_listed(meter.notes(), &[]));
         late.retain(|warning| !self.warnings.contains(warning));
         self.warnings.extend(late.iter().cloned());
         if self.job.strict && !late.is_empty() { Err(Error::Strict(late)) } else { Ok(()) }

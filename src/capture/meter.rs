@@ -1,10 +1,11 @@
-//! What the browsers of one render use, over all sessions.
+//! What the browsers of one render use, and what their pages note, over all sessions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::browser::Usage;
+use crate::report::Warning;
 
 /// Gathers samples from all sessions.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ struct State {
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
     sought: BTreeMap<usize, Duration>,
+    noted: Vec<Warning>,
 }
 
 impl Meter {
@@ -58,6 +60,21 @@ impl Meter {
     /// How long the page of one session took to show the times of all its frames.
     pub(crate) fn sought_by(&self, session: usize) -> Duration {
         self.lock().sought.get(&session).copied().unwrap_or_default()
+    }
+
+    /// Takes note of what was not right with a frame.
+    pub(crate) fn noted(&self, warnings: impl Iterator<Item = Warning>) {
+        let mut state = self.lock();
+        for warning in warnings {
+            if !state.noted.contains(&warning) {
+                state.noted.push(warning);
+            }
+        }
+    }
+
+    /// What was not right with frames, each once.
+    pub(crate) fn notes(&self) -> Vec<Warning> {
+        self.lock().noted.clone()
     }
 
     /// Most resident bytes of all browsers at once, and their processor time in milliseconds.

@@ -22,7 +22,7 @@ use self::screenshot::Screenshot;
 use crate::browser::{BrowserError, CallId, Page, PageOptions};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size, decode};
-use crate::page::{self, Description, LoadError, LoadOptions, Tree};
+use crate::page::{self, Description, LoadError, LoadOptions, Sought, Tree};
 use crate::pipeline::{CancelToken, FrameSource, OpenSource};
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
@@ -447,7 +447,14 @@ impl PageSource {
         let seeking = Instant::now();
         let sought = page::seek(&mut self.page, at, rate, timeout);
         self.meter.sought(self.session, seeking.elapsed());
-        let started = sought.and_then(|has_changed| {
+        let started = sought.and_then(|sought| {
+            let has_changed = match sought {
+                Sought::Changed(changed) => changed,
+                Sought::Noted { changed, warnings } => {
+                    self.meter.noted(warnings.into_iter().map(Warning::from));
+                    changed
+                }
+            };
             if !has_changed && !is_fresh && self.last.is_some() {
                 return Ok(Grabbing::Same);
             }

@@ -315,15 +315,23 @@ pub(crate) fn forget(page: &mut Page, url: &str, timeout: Duration) -> Result<()
     page.call(clear, timeout).map(drop)
 }
 
+/// What a page says after it was moved.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Sought {
+    /// Whether it may look different from the frame shown before.
+    Changed(bool),
+    /// The same, and what was not right on the way.
+    Noted { changed: bool, warnings: Vec<RuntimeWarning> },
+}
+
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
-///
-/// Returns whether the page may look different from the frame shown before.
 pub(crate) fn seek(
     page: &mut Page,
     index: FrameIndex,
     rate: FrameRate,
     timeout: Duration,
-) -> Result<bool, BrowserError> {
+) -> Result<Sought, BrowserError> {
     let expression = format!("__pagereel.seek({},{},{})", index.0, rate.num, rate.den);
     page.evaluate(&expression, timeout)
 }

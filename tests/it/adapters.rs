@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pagereel::Job;
 use pagereel::job::CaptureOrder;
+use tempfile::TempDir;
 
 use crate::support::{digests, fixture, page};
 
 /// A page with a bar that `head` and `script` move for one second.
-fn moving(head: &str, script: &str) -> String {
+pub(crate) fn moving(head: &str, script: &str) -> String {
     format!(
         "<!doctype html><head><style>body {{ margin: 0 }} #a {{ width: 0; height: 32px; \
          background: #08f }}</style>{head}</head><body><div data-composition-id=root \
@@ -22,16 +23,38 @@ fn moving(head: &str, script: &str) -> String {
     )
 }
 
-fn frames(html: &str, workers: u32) -> Vec<u64> {
+/// What pages of tests load, and where it comes from.
+const LIBRARIES: [(&str, &str); 4] = [
+    ("gsap.js", "gsap/vendor/gsap.min.js"),
+    ("anime3.js", "anime3/vendor/anime.min.js"),
+    ("anime4.js", "anime4/vendor/anime.umd.min.js"),
+    ("lottie.js", "lottie-svg/vendor/lottie_svg.min.js"),
+];
+
+/// A page with the libraries, and the files that players.rs uses, beside it.
+pub(crate) fn page_with_libraries(html: &str) -> (TempDir, Job) {
     let (directory, path) = page(html);
-    let gsap = fixture("gsap/vendor/gsap.min.js");
-    fs::copy(&gsap, directory.path().join("gsap.js")).expect("./setup.sh copies gsap");
-    digests(&Job::without_output(path), workers)
+    for (name, source) in LIBRARIES {
+        let source = fixture(source);
+        fs::copy(&source, directory.path().join(name)).expect("./setup.sh copies libraries");
+    }
+    fs::write(directory.path().join("data.json"), "{\"n\": 5}").unwrap();
+    fs::write(directory.path().join("bar.svg"), BAR).unwrap();
+    (directory, Job::without_output(path))
 }
 
-/// `formula` gives the bar's width in pixels from `t` in seconds.
-#[track_caller]
-fn same(head: &str, script: &str, formula: &str) {
+fn frames(html: &str, workers: u32) -> Vec<u64> {
+    let (_directory, job) = page_with_libraries(html);
+    digests(&job, workers)
+}
+
+/// The bar as a file that moves by itself.
+const BAR: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='32'>\
+    <rect width='0' height='32' fill='#08f'><animate attributeName='width' from='0' to='60' \
+    dur='1s' fill='freeze'/></rect></svg>";
+
+/// Frames of the bar with the width that `formula` gives.
+pub(crate) fn expected(formula: &str) -> Vec<u64> {
     let seek = format!(
         "window.__hf = {{ duration: 1, seek(t) {{ a.style.width = Math.max(0, Math.min(60, \
          {formula})) + 'px' }} }}"
@@ -39,6 +62,13 @@ fn same(head: &str, script: &str, formula: &str) {
     let expected = frames(&moving("", &seek), 1);
     assert_eq!(expected.len(), 30);
     assert!(expected.iter().any(|frame| *frame != expected[0]), "{formula}: nothing moves");
+    expected
+}
+
+/// `formula` gives the bar's width in pixels from `t` in seconds.
+#[track_caller]
+fn same(head: &str, script: &str, formula: &str) {
+    let expected = expected(formula);
     let html = moving(head, script);
     for workers in [1, 3] {
         let got = frames(&html, workers);

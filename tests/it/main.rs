@@ -15,6 +15,7 @@ mod moments;
 mod nested;
 mod network;
 mod pipeline;
+mod players;
 mod render;
 mod still;
 mod support;

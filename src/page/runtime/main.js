@@ -26,6 +26,7 @@ import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations } from "./resources.js";
+import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
@@ -127,6 +128,7 @@ const agent = {
   step: (index, ms, flush) => step(index, ownMs(ms), flush),
   hidePage,
   takeChange,
+  takeNewWarnings,
 };
 
 // Calls in turn, without a promise as long as none of them returns one.
@@ -180,15 +182,18 @@ agent.flushOnce = (ms) => (flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000
 
 let seeking = null;
 
-// Every document is asked: each forgets its change with the answer.
-function takeAnyChange() {
-  return runtimes().filter((each) => each.takeChange()).length > 0;
+// Every document is asked: each forgets its change and its news with the answer.
+function answerSeek() {
+  const all = runtimes();
+  const changed = all.filter((each) => each.takeChange()).length > 0;
+  const warnings = all.flatMap((each) => each.takeNewWarnings());
+  return warnings.length > 0 ? { changed, warnings } : changed;
 }
 
 /**
  * Shows frame `index` of `num / den` frames per second.
- * @returns {Promise<boolean>|boolean} whether it may look different from the frame shown before; a
- *   promise if it has to wait for something
+ * @returns {boolean|object|Promise} whether it may look different from the frame shown before, with
+ *   warnings if there are new ones; a promise if it has to wait for something
  */
 function seek(index, num, den) {
   if (seeking) return seeking.then(() => seek(index, num, den));
@@ -210,9 +215,9 @@ function seek(index, num, den) {
   }
   if (!pending) {
     release();
-    return takeAnyChange();
+    return answerSeek();
   }
-  const result = pending.then(takeAnyChange);
+  const result = pending.then(answerSeek);
   seeking = result.then(release, release);
   return result;
 }

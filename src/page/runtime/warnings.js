@@ -13,6 +13,15 @@ export function notedWarnings() {
   return [...noted.values()];
 }
 
+let told = 0;
+
+/** Warnings that came since the last call. */
+export function takeNewWarnings() {
+  const fresh = notedWarnings().slice(told);
+  told = noted.size;
+  return fresh;
+}
+
 /** An element as a person would name it. */
 export function describeElement(element) {
   if (element.id) return `#${element.id}`;
