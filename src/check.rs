@@ -174,6 +174,8 @@ fn adapter_row(adapter: &Adapter) -> Vec<String> {
         "webAnimations" => ("Web Animations", "animation"),
         "anime" => ("anime.js", "animation"),
         "lottie" => ("Lottie", "animation"),
+        "dotlottie" => ("dotLottie", "animation"),
+        "animatedImages" => ("animated images", "image"),
         "three" => ("hf-seek", "listener"),
         "smil" => ("SVG", "animation"),
         "frameCallbacks" => ("requestAnimationFrame", "callback"),

@@ -128,6 +128,11 @@ function contentOf(image, file) {
   return Math.abs(density - 1) < 0.01 ? url : `image-set(${url} ${density}x)`;
 }
 
+/** How many moving images there are in elements. */
+export function countMovingImages() {
+  return [...watched.values()].filter(({ address }) => movingAt(address)).length;
+}
+
 /** Shows all moving images as they are at `seconds`. What is not ready becomes work under way. */
 export function applyAnimatedImages(seconds) {
   findImages();

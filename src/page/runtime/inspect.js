@@ -12,6 +12,8 @@ import { animationRecords } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import { pendingFrameCallbacks, pendingTimers } from "./clock.js";
 import { pagePlayer } from "./adapters.js";
+import { countPlayers } from "./players.js";
+import { countMovingImages } from "./animated_images.js";
 import { declaresTransitions } from "./assets.js";
 import { jsonNumber, listMedia } from "./media.js";
 
@@ -98,9 +100,8 @@ function listAdapters(timelines) {
   // Which elements will change is not known before they do.
   add("transitions", declaresTransitions() ? null : kinds.transition);
   add("webAnimations", kinds.script);
-  add("anime", [window.__hfAnime ?? []].flat().length);
-  const registered = ask(() => window.lottie.getRegisteredAnimations(), []);
-  add("lottie", new Set([...registered, ...[window.__hfLottie ?? []].flat()]).size);
+  for (const [name, count] of Object.entries(ask(countPlayers, {}))) add(name, count);
+  add("animatedImages", countMovingImages());
   // Its listeners cannot be counted.
   if (listensToSeeks()) add("three", null);
   add("smil", document.querySelectorAll("svg animate, svg animateTransform, svg animateMotion, svg set").length);

@@ -201,6 +201,8 @@ function seek(index, num, den) {
   const prerolls = all.map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
+  // What came before the first frame has been told by `status` and `describe`.
+  if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
   all.forEach((each) => each.hold());
   const release = () => {
     seeking = null;

@@ -58,8 +58,8 @@ function mapsOf({ list, isMap }) {
 let threeLoader = null;
 let threeLoading = 0;
 
-// Three's manager keeps its counts to itself, and its callbacks are the page's.
-function followLoader() {
+/** Counts along with Three's manager, which keeps its counts to itself and whose callbacks are the page's. */
+export function followLoader() {
   const manager = window.THREE?.DefaultLoadingManager;
   if (!manager?.itemStart || manager === threeLoader) return;
   threeLoader = manager;

@@ -106,6 +106,12 @@ export function applyPlayers(seconds, again) {
   return heard;
 }
 
+/** How many players of each kind there are. */
+export function countPlayers() {
+  const lottie = lottiePlayers();
+  return { anime: listedAnime().length, lottie: lottie.filter(isLottie).length, dotlottie: lottie.filter((player) => !isLottie(player)).length };
+}
+
 /** Whether every frame has to be visited in turn. */
 export function playersStep() {
   return listedAnime().length > 0 || lottiePlayers().some((player) => isLottie(player) && stepsLottie(player));

@@ -16,6 +16,7 @@ import { markSmilDirty } from "./smil.js";
 import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
 import { silence } from "./media.js";
+import { followLoader } from "./map_readiness.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
 const SCRIPT_TYPES = /^(|module|(text|application)\/(java|ecma)script)$/i;
@@ -28,6 +29,16 @@ function followScript(script) {
   const done = () => endWork(script);
   native.listen(script, "load", done, { once: true });
   native.listen(script, "error", done, { once: true });
+}
+
+// Readiness looks for style sheets itself.
+function followLink(link) {
+  native.listen(link, "load", markStylesDirty, { once: true });
+  if (document.readyState !== "complete" || link.sheet || !link.relList.contains("stylesheet") || isUnderWay(link)) return;
+  beginWork(link, `stylesheet ${link.href}`, { code: "stylesheet_pending", isOver: () => link.sheet !== null });
+  const done = () => endWork(link);
+  native.listen(link, "load", done, { once: true });
+  native.listen(link, "error", done, { once: true });
 }
 
 /** What has to be looked at again when an element of this name came or changed. */
@@ -51,7 +62,7 @@ function meet(element) {
   if (name === "img") followImage(element);
   else if (name === "script") followScript(element);
   else if (name === "audio" || name === "video") silence(element);
-  else if (name === "link") native.listen(element, "load", markStylesDirty, { once: true });
+  else if (name === "link") followLink(element);
   if (element.style?.cssText.includes("url(")) markStylesDirty();
   meetHost(element);
   meetShadow(element);
@@ -79,6 +90,7 @@ function takeRecords(mutations) {
   }
   bindPending();
   mountPending();
+  followLoader();
 }
 
 const observer = new native.MutationObserver(takeRecords);
