@@ -17,13 +17,16 @@ import { warnOnce } from "./warnings.js";
 const NAME_LENGTH = 200;
 
 /** @typedef {{at: (ms: number, rounds: number|null) => object|null, prepare: (ms: number, rounds: number|null) => Promise<void>}} Moving */
-/** @typedef {{address: string, value: string}} ShownPicture `value` is the `content` that was set, "" for none */
+/** @typedef {{address: string, value: string, written: string}} ShownPicture `value` is the `content` that was set, "" for none; `written` is how Chrome writes it */
+const NOTHING_SHOWN = { value: "", written: "" };
 
 /** @type {Map<string, Moving|null|undefined>} by address; undefined as long as the file is being read */
 const movings = new native.Map();
 /** @type {Map<HTMLImageElement, ShownPicture>} */
 let watched = new native.Map();
 let imagesStale = true;
+/** Addresses of pictures that cannot be placed if they move. */
+const unplaced = new Set();
 
 /** Tells that images came or changed. */
 export function markImagesDirty() {
@@ -94,21 +97,34 @@ export function findImages() {
       const address = image.currentSrc;
       if (!address || image.naturalWidth === 0) continue;
       const old = before.get(image);
-      if (old?.address === address) watched.set(image, old);
-      else if (mayMove(address)) watched.set(image, { address, value: old?.value ?? "" });
+      if (!mayMove(address)) continue;
+      watched.set(image, old?.address === address ? old : { ...NOTHING_SHOWN, ...old, address });
       before.delete(image);
+    }
+    for (const image of tree.querySelectorAll("svg image")) {
+      const address = image.href.baseVal && new URL(image.href.baseVal, document.baseURI).href;
+      if (address && mayMove(address)) unplaced.add(address);
     }
   }
   for (const [image, shown] of before) show(image, shown, "");
 }
 
+// An <image> of an SVG has no `content`.
+function warnUnplaced() {
+  for (const address of unplaced) {
+    const moving = movingAt(address);
+    if (moving !== undefined) unplaced.delete(address);
+    if (moving) warnOnce("animated_image_unplaced", `an <image> of an SVG is animated and moves by Chrome's own clock; in an <img> it would be placed: ${address.slice(0, NAME_LENGTH)}`);
+  }
+}
+
 function show(image, shown, value) {
   const { style } = image;
-  if (style.getPropertyValue("content") === shown.value && shown.value === value) return;
+  if (value === shown.value && style.getPropertyValue("content") === shown.written) return;
   if (value) style.setProperty("content", value, "important");
   else if (shown.value) style.removeProperty("content");
-  // As Chrome writes it, to be compared with.
-  shown.value = value && style.getPropertyValue("content");
+  shown.value = value;
+  shown.written = value && style.getPropertyValue("content");
 }
 
 /** Rounds that `data-loop` asks for; null where it is silent. */
@@ -136,6 +152,7 @@ export function countMovingImages() {
 /** Shows all moving images as they are at `seconds`. What is not ready becomes work under way. */
 export function applyAnimatedImages(seconds) {
   findImages();
+  if (unplaced.size > 0) warnUnplaced();
   if (watched.size === 0) return;
   ageFrames();
   for (const [image, shown] of watched) {

@@ -47,7 +47,7 @@ export async function frameFile(blob, bytes) {
   const image = new native.Image();
   const loaded = new Promise((resolve, reject) => {
     native.listen(image, "load", resolve);
-    native.listen(image, "error", reject);
+    native.listen(image, "error", () => reject(new Error("a frame of it cannot be shown")));
   });
   native.setImageSource(image, url);
   await loaded;

@@ -44,6 +44,7 @@ function followLink(link) {
 /** What has to be looked at again when an element of this name came or changed. */
 const MARKS = {
   img: markImagesDirty,
+  image: markImagesDirty,
   source: markImagesDirty,
   style: markStylesDirty,
   link: markStylesDirty,
