@@ -102,6 +102,8 @@ struct Render<'a> {
     cpu_at_start: u64,
     stages: Stages,
     warnings: Vec<Warning>,
+    /// Addresses on the composition's own server that did not load and have been told.
+    missing: Vec<String>,
     /// What the pages may reach, and what they asked for.
     access: Arc<Access>,
     environment: BTreeMap<String, String>,
@@ -141,6 +143,7 @@ impl<'a> Render<'a> {
             cpu_at_start: sys::cpu_ms(),
             stages: Stages::default(),
             warnings: Vec::new(),
+            missing: Vec::new(),
             access: Arc::default(),
             environment: BTreeMap::new(),
         }
@@ -289,8 +292,8 @@ impl<'a> Render<'a> {
     fn collect_warnings(&mut self, page: &OpenPage) {
         let described = page.description.warnings.iter().cloned().map(Warning::from);
         let told = page.warnings.iter().cloned().chain(described).collect();
-        let failed: Vec<_> = page.failed_addresses().collect();
-        let told = self.without_listed(told, &failed);
+        self.missing = page.failed_addresses().map(str::to_owned).collect();
+        let told = self.without_listed(told);
         self.warnings.extend(told);
         self.warnings.extend(page.page_warnings());
         self.warnings.extend(self.request_warnings());
@@ -309,10 +312,11 @@ impl<'a> Render<'a> {
     }
 
     /// Leaves out the page's own word for what is listed with its reason elsewhere.
-    fn without_listed(&self, mut warnings: Vec<Warning>, failed: &[&str]) -> Vec<Warning> {
+    fn without_listed(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
         let ledger = self.access.ledger.requests();
         let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
-        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(failed.iter().copied()).collect();
+        let told = self.missing.iter().map(String::as_str);
+        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(told).collect();
         warnings.retain(|warning| {
             !LOAD_FAILURES.contains(&warning.code.as_str())
                 || !missed.iter().any(|url| warning.message.ends_with(url))
@@ -324,7 +328,7 @@ impl<'a> Render<'a> {
     /// them; an error if the job is strict.
     fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
         let mut late = self.request_warnings();
-        late.extend(self.without_listed(meter.notes(), &[]));
+        late.extend(self.without_listed(meter.notes()));
         late.retain(|warning| !self.warnings.contains(warning));
         self.warnings.extend(late.iter().cloned());
         if self.job.strict && !late.is_empty() { Err(Error::Strict(late)) } else { Ok(()) }

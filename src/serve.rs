@@ -35,6 +35,10 @@ const THREADS: usize = 2;
 /// Bytes read from a file at a time.
 const CHUNK: u64 = 256 * 1024;
 
+/// How often in a row a connection may fail to be accepted, and the pause before the next attempt.
+const ACCEPT_ATTEMPTS: u32 = 1000;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
+
 /// How long answers under way may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -121,16 +125,19 @@ impl Drop for FileServer {
 
 /// Answers every connection in a task of its own: none waits for another.
 async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
-    loop {
+    let mut failures = 0;
+    while failures < ACCEPT_ATTEMPTS {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
                 // Out of file descriptors, or a connection that was gone again.
                 tracing::debug!(%error, "connection not accepted");
-                tokio::task::yield_now().await;
+                failures += 1;
+                std::thread::sleep(ACCEPT_PAUSE);
                 continue;
             }
         };
+        failures = 0;
         let site = Arc::clone(&site);
         tokio::spawn(async move {
             let service = service_fn(|request| {

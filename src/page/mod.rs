@@ -107,6 +107,7 @@ pub(crate) struct RuntimeWarning {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 struct Status {
     ready: bool,
     loaded: bool,
