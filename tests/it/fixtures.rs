@@ -92,7 +92,8 @@ fn compare(got: &RgbImage, golden: &Path) {
             worst = if here > worst.0 { (here, x, y) } else { worst };
         }
     }
-    let found = std::env::temp_dir().join("pagereel-found.png");
+    let name = golden.parent().and_then(Path::file_name).unwrap();
+    let found = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("png");
     if mean > MEAN || worst.0 > BLOCK.1 {
         got.save(&found).unwrap();
         let (golden, found) = (golden.display(), found.display());
@@ -110,15 +111,14 @@ fn check(name: &str) {
     compare(&sheet(&job, one.len() as u64), &fixture(name).join("golden.png"));
 
     let order = shuffled(one.len());
-    let again = stills(&job, &order);
-    let wrong: Vec<_> =
-        order.iter().zip(again).filter(|&(&i, seen)| seen != one[i as usize]).collect();
+    let again = stills(&job, &order.iter().map(|&i| i as u64).collect::<Vec<_>>());
+    let wrong: Vec<_> = order.iter().zip(again).filter(|&(&i, seen)| seen != one[i]).collect();
     assert!(wrong.is_empty(), "{name}: frames {wrong:?} differ when sought in the order {order:?}");
 }
 
 /// Frames in an order without any. How many: `PAGEREEL_SEEKS`, else few, since many pages have to be
 /// loaded again for each step back.
-fn shuffled(frames: usize) -> Vec<u64> {
+fn shuffled(frames: usize) -> Vec<usize> {
     let count = std::env::var("PAGEREEL_SEEKS").map_or(8, |text| text.parse().unwrap());
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = || {
@@ -126,7 +126,7 @@ fn shuffled(frames: usize) -> Vec<u64> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state % frames as u64
+        usize::try_from(state % frames as u64).unwrap()
     };
     (0..count).map(|_| next()).collect()
 }
