@@ -110,7 +110,7 @@ pub(crate) struct PageArgs {
     /// How much of the composition to render
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
-    /// How pixels are taken: auto, beginFrame or screenshot
+    /// How pixels are taken: auto, display, beginFrame or screenshot
     #[arg(long, value_name = "MODE", value_parser = word::<CaptureMode>)]
     pub(crate) capture: Option<CaptureMode>,
     /// The composition's variables as a JSON object; added to the job's
