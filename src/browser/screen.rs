@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::connection::{Connection as _, RequestConnection as _};
+use x11rb::cookie::Cookie;
 use x11rb::errors::{ConnectError, ConnectionError, ReplyError};
 use x11rb::protocol::Event;
 use x11rb::protocol::damage::{self, ConnectionExt as _};
@@ -83,9 +84,12 @@ impl Screen {
             let bytes = size.width as usize * size.height as usize * PIXEL_BYTES;
             let memory = SharedMemory::new(bytes).map_err(ConnectionError::IoError)?;
             let fd: OwnedFd = memory.fd().try_clone_to_owned().map_err(ConnectionError::IoError)?;
-            let segment = connection.generate_id().map_err(|_| ConnectionError::UnknownError)?;
+            let new_id = || {
+                connection.generate_id().map_err(|e| ConnectionError::IoError(io::Error::other(e)))
+            };
+            let segment = new_id()?;
             connection.shm_attach_fd(segment, fd, false)?.check()?;
-            let watch = connection.generate_id().map_err(|_| ConnectionError::UnknownError)?;
+            let watch = new_id()?;
             connection.damage_create(watch, root, damage::ReportLevel::RAW_RECTANGLES)?.check()?;
             let corner = |side: u32| i16::try_from(side.saturating_sub(1)).unwrap_or(i16::MAX);
             let (x, y) = (corner(size.width), corner(size.height));
@@ -140,7 +144,7 @@ impl Screen {
             self.segment,
             0,
         );
-        let reply = request.map_err(ReplyError::from).and_then(|cookie| cookie.reply());
+        let reply = request.map_err(ReplyError::from).and_then(Cookie::reply);
         let reply = reply.map_err(|e| self.explain(e))?;
         if reply.size as usize != bytes || bytes > self.memory.len() {
             return Err(BrowserError::Picture(format!(

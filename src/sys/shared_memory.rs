@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "mapped memory")]
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
 use rustix::fs::ftruncate;
