@@ -433,7 +433,7 @@ mod tests {
             ("--codec hevc", "expected `h264`"),
             ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),
             ("--network a/b", "expected allow, deny or host names such as a.org,*.b.org"),
-            ("--capture camera", "expected one of `auto`, `beginFrame`, `screenshot`"),
+            ("--capture camera", "expected one of `auto`, `display`, `beginFrame`, `screenshot`"),
         ];
         for (option, expected) in cases {
             let error = parse(&format!("a.html {option}")).unwrap_err().to_string();
