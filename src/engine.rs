@@ -414,6 +414,7 @@ impl Prepared {
             timing: Timing {
                 frame_rate: plan.stream.frame_rate,
                 first: plan.first_frame,
+                batches: plan.capture.lanes.batches,
                 size: plan.stream.size,
             },
             meter: Arc::clone(meter),

@@ -49,7 +49,7 @@ pub use crate::frame::{Frame, Picture};
 pub use crate::job::{Job, Plan};
 pub use crate::network::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub use crate::pipeline::{
-    Artifact, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource, Outlet,
+    Artifact, Batches, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource, Outlet,
     RecvError, Stopped, Ticket, Traffic, run,
 };
 pub use crate::progress::{Event, Progress, Status};

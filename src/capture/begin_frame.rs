@@ -60,12 +60,13 @@ impl Camera for BeginFrame {
         &mut self,
         page: &mut Page,
         mut id: CallId,
+        must_differ: bool,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, BrowserError> {
         let mut retries = 0;
         loop {
             match picture_of(page, id, HeadlessExperimental::BeginFrame::NAME, timeout) {
-                Ok(None) if retries < RETRIES => {}
+                Ok(None) if must_differ && retries < RETRIES => {}
                 Ok(picture) => return Ok(picture),
                 Err(BrowserError::Refused { message, .. })
                     if message.contains("pending") && retries < RETRIES => {}

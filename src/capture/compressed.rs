@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use super::{Compression, Grab, Shot, Taken};
+use super::{Compression, Grab, History, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, decode};
 use crate::page;
@@ -17,11 +17,13 @@ pub(super) trait Camera: Send {
     /// Asks for a picture of the page as it is now.
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError>;
 
-    /// Waits for the picture, compressed. `None` means that nothing has been drawn.
+    /// Waits for the picture, compressed. `None` means that nothing has been drawn, as it looks
+    /// the same as before; not if the picture `must_differ`.
     fn finish(
         &mut self,
         page: &mut Page,
         id: CallId,
+        must_differ: bool,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, BrowserError>;
 
@@ -37,6 +39,7 @@ pub(super) trait Camera: Send {
 pub(super) struct Compressed<C> {
     camera: C,
     compression: Compression,
+    history: History,
     /// The frame under way: what is known of it, and the call that brings its picture if it needs
     /// one.
     under_way: Option<(Taken, Option<CallId>)>,
@@ -53,13 +56,17 @@ struct Last {
 
 impl<C: Camera> Compressed<C> {
     pub(super) fn new(camera: C, compression: Compression) -> Self {
-        Self { camera, compression, under_way: None, taken: None, last: None }
+        Self {
+            camera,
+            compression,
+            history: History::default(),
+            under_way: None,
+            taken: None,
+            last: None,
+        }
     }
 
     /// Makes the browser draw everything anew, as if no frame had come before.
-    ///
-    /// Layers keep the scale and the subpixel place at which they were first drawn, so without this
-    /// the pixels would depend on which frames this session has rendered.
     fn forget_drawing(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         page::conceal(page, true, timeout)?;
         self.camera.draw(page, timeout)?;
@@ -68,7 +75,7 @@ impl<C: Camera> Compressed<C> {
 
     fn take_once(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         let id = self.camera.begin(page, timeout)?;
-        self.camera.finish(page, id, timeout).map(drop)
+        self.camera.finish(page, id, true, timeout).map(drop)
     }
 }
 
@@ -81,12 +88,16 @@ impl<C: Camera> Grab for Compressed<C> {
     ) -> Result<(), BrowserError> {
         let start = Instant::now();
         let (has_changed, warnings) = page::seek(page, shot.at, shot.rate, timeout)?.into_parts();
-        let is_same = !has_changed && !shot.is_fresh && self.last.is_some();
+        let need = self.history.need(shot);
+        let is_same = !has_changed && !need.must_draw;
         let taken = Taken { is_same, seek: start.elapsed(), warnings };
         let call = if is_same {
             None
         } else {
-            self.forget_drawing(page, timeout)?;
+            if need.anew {
+                self.forget_drawing(page, timeout)?;
+            }
+            self.history.drawn(need.anew);
             Some(self.camera.begin(page, timeout)?)
         };
         self.under_way = Some((taken, call));
@@ -96,12 +107,16 @@ impl<C: Camera> Grab for Compressed<C> {
     fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Taken, BrowserError> {
         let (mut taken, call) = self.under_way.take().expect("finish follows begin");
         if let Some(id) = call {
-            let picture = self.camera.finish(page, id, timeout)?;
-            // The page has just come out of hiding, so there must be something new.
-            let picture =
-                picture.ok_or_else(|| BrowserError::Picture("nothing was drawn".into()))?;
-            taken.is_same = self.last.as_ref().is_some_and(|last| last.compressed == picture);
-            self.taken = (!taken.is_same).then_some(picture);
+            // Where the page has just come out of hiding, there must be something new.
+            let must_differ = self.history.is_pristine;
+            let picture = self.camera.finish(page, id, must_differ, timeout)?;
+            if picture.is_none() && must_differ {
+                return Err(BrowserError::Picture("nothing was drawn".into()));
+            }
+            self.taken = picture.filter(|picture| {
+                self.last.as_ref().is_none_or(|last| last.compressed != *picture)
+            });
+            taken.is_same = self.taken.is_none();
         }
         Ok(taken)
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Grab, Shot, Taken};
+use super::{Grab, History, Need, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page, Screen};
 use crate::frame::{Picture, PixelFormat, Rect, Size};
 use crate::page::{self, Sought};
@@ -38,6 +38,7 @@ pub(super) struct Display {
     size: Size,
     /// The mark of the picture shown last.
     number: u32,
+    history: History,
     call: Option<CallId>,
     /// What was drawn since the last picture.
     drawn: Option<Rect>,
@@ -48,7 +49,15 @@ pub(super) struct Display {
 
 impl Display {
     pub(super) fn new(size: Size) -> Self {
-        Self { size, number: 0, call: None, drawn: None, read: None, last: None }
+        Self {
+            size,
+            number: 0,
+            history: History::default(),
+            call: None,
+            drawn: None,
+            read: None,
+            last: None,
+        }
     }
 
     fn next_number(&mut self) -> u32 {
@@ -87,8 +96,9 @@ impl Grab for Display {
         timeout: Duration,
     ) -> Result<(), BrowserError> {
         let number = self.next_number();
-        let is_fresh = shot.is_fresh || self.last.is_none();
-        self.call = Some(page::begin_show(page, shot.at, shot.rate, number, is_fresh, timeout)?);
+        let Need { must_draw, anew } = self.history.need(shot);
+        let show = page::Show { number, must_draw, anew };
+        self.call = Some(page::begin_show(page, shot.at, shot.rate, show, timeout)?);
         Ok(())
     }
 
@@ -97,7 +107,8 @@ impl Grab for Display {
         let shown: Shown = page.finish_evaluate(call, timeout)?;
         let seek = Duration::from_secs_f64((shown.ms / 1e3).max(0.0));
         let (_, warnings) = shown.sought.into_parts();
-        if shown.is_marked {
+        if let Some(anew) = shown.anew {
+            self.history.drawn(anew);
             self.await_mark(page, timeout)?;
             let part = self.drawn.take().and_then(|drawn| drawn.within(self.size));
             let whole = Rect { x: 0, y: 0, width: self.size.width, height: self.size.height };
@@ -139,8 +150,8 @@ struct Shown {
     sought: Sought,
     /// Milliseconds of the seek.
     ms: f64,
-    /// Whether there is a new picture under a new mark.
-    is_marked: bool,
+    /// Where there is a new picture under a new mark: whether it was drawn anew.
+    anew: Option<bool>,
 }
 
 fn screen_of(page: &mut Page) -> Result<&mut Screen, BrowserError> {

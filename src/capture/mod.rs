@@ -75,6 +75,44 @@ struct Shot {
     rate: FrameRate,
     /// Whether the page has just been loaded, so that no picture is the same.
     is_fresh: bool,
+    /// Whether it must not depend on what was drawn before.
+    begins_batch: bool,
+}
+
+/// What a way remembers of what its page has drawn, to know what the next frame needs.
+///
+/// Chrome's pixels depend a little on what was drawn before: layers keep the scale and the subpixel
+/// place of their first drawing, and moves below a tolerance are not drawn. So frames are drawn in
+/// batches: the first is drawn as if nothing had come before, the others upon each other, and
+/// whoever draws one draws those before it, too.
+#[derive(Clone, Copy, Debug, Default)]
+struct History {
+    has_drawn: bool,
+    /// Whether the page was drawn as if nothing had come before, and not again since.
+    is_pristine: bool,
+}
+
+/// What has to be done for a frame.
+#[derive(Clone, Copy, Debug)]
+struct Need {
+    /// It is drawn even if the page has not changed.
+    must_draw: bool,
+    /// If it is drawn, then as if nothing had come before.
+    anew: bool,
+}
+
+impl History {
+    const fn need(self, shot: Shot) -> Need {
+        let is_first = shot.is_fresh || !self.has_drawn;
+        Need {
+            must_draw: is_first || (shot.begins_batch && !self.is_pristine),
+            anew: is_first || shot.begins_batch,
+        }
+    }
+
+    const fn drawn(&mut self, anew: bool) {
+        *self = Self { has_drawn: true, is_pristine: anew };
+    }
 }
 
 /// What is known of a frame when its picture has left the browser.

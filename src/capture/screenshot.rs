@@ -49,6 +49,7 @@ impl Camera for Screenshot {
         &mut self,
         page: &mut Page,
         id: CallId,
+        _must_differ: bool,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, BrowserError> {
         picture_of(page, id, CaptureScreenshot::NAME, timeout)

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::open::load;
-use super::{CONSOLE_LINES, Grab, Meter, OpenPage, SessionOptions, Shot};
+use super::{CONSOLE_LINES, Grab, Meter, OpenPage, SessionOptions, Shot, Taken};
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, Size};
+use crate::frame::{Frame, Picture, Size};
 use crate::page;
-use crate::pipeline::{CancelToken, FrameSource, OpenSource};
+use crate::pipeline::{Batches, CancelToken, FrameSource, OpenSource};
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
 
@@ -26,6 +26,8 @@ pub(crate) struct Timing {
     pub frame_rate: FrameRate,
     /// The composition's frame that is output frame 0.
     pub first: u64,
+    /// Output frames that are drawn upon each other.
+    pub batches: Batches,
     pub size: Size,
 }
 
@@ -107,13 +109,8 @@ impl FrameSource for PageSource {
     fn collect(&mut self) -> Result<Frame> {
         let index = *self.queue.front().expect("collect follows submit");
         debug_assert!(self.is_busy, "the first frame in the queue is under way");
-        let taken = self
-            .grab
-            .finish(&mut self.page, self.options.frame_timeout)
-            .map_err(|e| self.frame_error(index, e))?;
+        let taken = self.finish(index)?;
         self.is_busy = false;
-        self.meter.sought(self.session, taken.seek);
-        self.meter.noted(taken.warnings.into_iter().map(Warning::from));
         if taken.is_same {
             self.meter.reused(self.session);
         }
@@ -122,8 +119,7 @@ impl FrameSource for PageSource {
         if let Some(&next) = self.queue.front() {
             self.start(next)?;
         }
-        let developed = self.grab.develop(&mut self.page);
-        let picture = developed.map_err(|e| self.frame_error(index, e))?;
+        let picture = self.develop(index)?;
         if picture.size != self.timing.size {
             let (got, wanted) = (picture.size, self.timing.size);
             let text = format!("it is {got}, expected {wanted}");
@@ -140,16 +136,43 @@ impl FrameSource for PageSource {
 impl PageSource {
     /// Seeks to one frame and asks for its picture.
     fn start(&mut self, index: FrameIndex) -> Result<()> {
-        let timeout = self.options.frame_timeout;
         let at = FrameIndex(self.timing.first + index.0);
-        let rate = self.timing.frame_rate;
-        let is_fresh = self.go_back(index, at)?;
-        self.sought = Some(at);
-        let shot = Shot { at, rate, is_fresh };
-        let begun = self.grab.begin(&mut self.page, shot, timeout);
-        begun.map_err(|e| self.frame_error(index, e))?;
+        let mut is_fresh = self.go_back(index, at)?;
+        let batch = at.0 - self.timing.batches.before(index.0).min(at.0);
+        let drawn = self.sought.filter(|_| !is_fresh);
+        // Frames of the batch that were not asked for here are drawn all the same.
+        let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
+        for earlier in next..at.0 {
+            self.begin(index, FrameIndex(earlier), batch, is_fresh)?;
+            self.finish(index)?;
+            self.develop(index)?;
+            is_fresh = false;
+        }
+        self.begin(index, at, batch, is_fresh)?;
         self.is_busy = true;
         Ok(())
+    }
+
+    /// Begins the composition's frame `at`, on the way to the output frame `index`.
+    fn begin(&mut self, index: FrameIndex, at: FrameIndex, batch: u64, fresh: bool) -> Result<()> {
+        self.sought = Some(at);
+        let rate = self.timing.frame_rate;
+        let shot = Shot { at, rate, is_fresh: fresh, begins_batch: at.0 == batch };
+        let begun = self.grab.begin(&mut self.page, shot, self.options.frame_timeout);
+        begun.map_err(|e| self.frame_error(index, e))
+    }
+
+    fn finish(&mut self, index: FrameIndex) -> Result<Taken> {
+        let finished = self.grab.finish(&mut self.page, self.options.frame_timeout);
+        let mut taken = finished.map_err(|e| self.frame_error(index, e))?;
+        self.meter.sought(self.session, taken.seek);
+        self.meter.noted(taken.warnings.drain(..).map(Warning::from));
+        Ok(taken)
+    }
+
+    fn develop(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
+        let developed = self.grab.develop(&mut self.page);
+        developed.map_err(|e| self.frame_error(index, e))
     }
 
     /// Loads the page again if it has passed `at` and cannot go back. Returns whether it did.

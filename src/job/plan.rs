@@ -2,6 +2,7 @@
 //!
 //! After this nothing reads configuration, environment or clock.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::frame::yuv::Subsampling;
 use crate::frame::{Alpha, Size, StreamInfo};
 use crate::page::{Description, Number};
-use crate::pipeline::Lanes;
+use crate::pipeline::{Batches, Lanes};
 use crate::report::Warning;
 use crate::time::FrameRate;
 
@@ -212,7 +213,7 @@ impl Plan {
         };
         let (output, container) = destination.unwrap_or_else(|| (PathBuf::new(), Container::Mp4));
         let video = video_plan(job, size, cores, !output.as_os_str().is_empty())?;
-        let lanes = lanes(job, size, frames, cores, &mut reasons);
+        let lanes = lanes(job, size, (first_frame, frames), cores, &mut reasons);
         Ok(Self {
             composition: entry.to_string(),
             output,
@@ -353,13 +354,22 @@ fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoP
     })
 }
 
-/// Frame buffers in flight may take this much.
-const WINDOW_BYTES: u64 = 512 << 20;
+/// Pictures of one batch may take this much.
+const BATCH_BYTES: u64 = 128 << 20;
+
+/// Frames of a batch at most: those of two sessions in turn should not be far apart.
+const MAX_BATCH: u64 = 16;
 
 /// Frames below which another browser costs more time than it saves.
 const FRAMES_PER_SESSION: u64 = 45;
 
-fn lanes(job: &Job, size: Size, frames: u64, cores: u32, reasons: &mut Vec<String>) -> Lanes {
+fn lanes(
+    job: &Job,
+    size: Size,
+    (first_frame, frames): (u64, u64),
+    cores: u32,
+    reasons: &mut Vec<String>,
+) -> Lanes {
     let sessions = if let Some(workers) = job.capture.workers {
         reasons.push(format!("{workers} session(s): the job says so"));
         u64::from(workers)
@@ -369,13 +379,21 @@ fn lanes(job: &Job, size: Size, frames: u64, cores: u32, reasons: &mut Vec<Strin
         sessions
     };
     let sessions = sessions.clamp(1, frames.max(1));
-    let frame_bytes = u64::from(size.width) * u64::from(size.height) * 4;
-    let window = (WINDOW_BYTES / frame_bytes.max(1)).clamp(sessions + 1, 4 * sessions);
+    let batches = batches(size, first_frame);
+    let window = (sessions + 1) * batches.length.get();
     let count = |n: u64| {
-        let n = usize::try_from(n).ok().and_then(std::num::NonZeroUsize::new);
+        let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
         n.expect("sessions and window are small and positive")
     };
-    Lanes { sessions: count(sessions), window: count(window) }
+    Lanes { sessions: count(sessions), window: count(window), batches }
+}
+
+/// Frames that one session draws upon each other. By the size alone: the pixels depend on it.
+fn batches(size: Size, first_frame: u64) -> Batches {
+    let frame_bytes = u64::from(size.width) * u64::from(size.height) * 4;
+    let length = (BATCH_BYTES / frame_bytes.max(1)).clamp(1, MAX_BATCH);
+    let length = NonZeroU64::new(length).unwrap_or(NonZeroU64::MIN);
+    Batches { length, offset: first_frame % length }
 }
 
 #[cfg(test)]
@@ -415,10 +433,12 @@ mod tests {
             job.capture.workers = Some(workers);
             for side in [2, 1000, 16_384] {
                 let size = Size { width: side, height: side };
-                let lanes = lanes(&job, size, 10_000, 2, &mut Vec::new());
+                let lanes = lanes(&job, size, (0, 10_000), 2, &mut Vec::new());
                 assert_eq!(lanes.sessions.get(), workers as usize);
-                assert!(lanes.window > lanes.sessions);
-                assert!(lanes.window.get() <= 4 * lanes.sessions.get());
+                let batch = lanes.batches.length.get();
+                assert!((1..=MAX_BATCH).contains(&batch));
+                assert_eq!(lanes.window.get() as u64, batch * (u64::from(workers) + 1));
+                assert!(batch == 1 || batch * (side * side) as u64 * 4 <= BATCH_BYTES);
             }
         }
     }
@@ -427,7 +447,7 @@ mod tests {
     fn few_frames_get_few_sessions() {
         let job = Job::new("a.html", "a.mp4");
         let sessions = |frames, cores| {
-            lanes(&job, DEFAULT_SIZE, frames, cores, &mut Vec::new()).sessions.get()
+            lanes(&job, DEFAULT_SIZE, (0, frames), cores, &mut Vec::new()).sessions.get()
         };
         assert_eq!(
             (sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)),

@@ -391,20 +391,28 @@ impl Sought {
     }
 }
 
-/// Begins to show one frame on the stage, marked with `number`.
-///
-/// Read the answer with `finish_evaluate`. The mark is set only if the page may look different, or
-/// `is_fresh`.
+/// How the stage shows a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Show {
+    /// The picture's mark.
+    pub number: u32,
+    /// It is drawn and marked even if the page cannot look different.
+    pub must_draw: bool,
+    /// If it is drawn, then as if nothing had come before.
+    pub anew: bool,
+}
+
+/// Begins to show one frame on the stage. Read the answer with `finish_evaluate`.
 pub(crate) fn begin_show(
     page: &mut Page,
     index: FrameIndex,
     rate: FrameRate,
-    number: u32,
-    is_fresh: bool,
+    show: Show,
     timeout: Duration,
 ) -> Result<CallId, BrowserError> {
     let (index, num, den) = (index.0, rate.num, rate.den);
-    let show = format!("__pagereelStage.show({index},{num},{den},{number},{is_fresh})");
+    let Show { number, must_draw, anew } = show;
+    let show = format!("__pagereelStage.show({index},{num},{den},{number},{must_draw},{anew})");
     page.begin_evaluate(&show, timeout)
 }
 

@@ -9,7 +9,7 @@
   const nextFrame = requestAnimationFrame.bind(window);
   const now = performance.now.bind(performance);
   let frame = null;
-  let mark = null;
+  let strip = null;
   let hasLoaded = false;
 
   const drawn = () => new Promise((resolve) => nextFrame(() => nextFrame(resolve)));
@@ -22,11 +22,7 @@
   }
 
   function setMark(number) {
-    mark.style.background = `rgb(${(number >> 16) & 255},${(number >> 8) & 255},${number & 255})`;
-  }
-
-  function whenKnown(value, then) {
-    return typeof value?.then === "function" ? value.then(then) : then(value);
+    strip.style.background = `rgb(${(number >> 16) & 255},${(number >> 8) & 255},${number & 255})`;
   }
 
   const stage = {
@@ -50,28 +46,35 @@
       frame.style.cssText = `position:absolute;left:0;top:0;width:${width}px;height:${height}px;border:0`;
       frame.addEventListener("load", () => (hasLoaded = true));
       frame.src = url;
-      mark = document.createElement("div");
-      mark.style.cssText = `position:absolute;left:0;top:${height}px;width:16px;height:8px;background:#000`;
-      document.body.replaceChildren(frame, mark);
+      strip = document.createElement("div");
+      strip.style.cssText = `position:absolute;left:0;top:${height}px;width:16px;height:8px;background:#000`;
+      document.body.replaceChildren(frame, strip);
       return [innerWidth, innerHeight];
     },
 
     /**
      * Shows the composition's frame `index` and marks it with `number`, unless it looks like the
      * one shown before and need not be drawn.
-     * @returns what the runtime's `seek` returns, the milliseconds that it took, and whether there
-     *   is a new picture under a new mark
+     *
+     * A page that needs time to show a frame may have been drawn meanwhile, or not: such a frame is
+     * always drawn anew.
+     * @returns what the runtime's `seek` returns, the milliseconds that it took, and whether it was
+     *   drawn anew, if there is a new picture under a new mark
      */
-    show(index, num, den, number, isFresh) {
+    show(index, num, den, number, mustDraw, anew) {
       const start = now();
-      return whenKnown(stage.runtime.seek(index, num, den), (sought) => {
+      const sought = stage.runtime.seek(index, num, den);
+      const draw = (sought, anew) => {
         const ms = now() - start;
-        if (!isFresh && !(sought.changed ?? sought)) return { sought, ms, is_marked: false };
-        return forgetDrawing().then(() => {
-          setMark(number);
-          return { sought, ms, is_marked: true };
-        });
-      });
+        if (!mustDraw && !(sought.changed ?? sought)) return { sought, ms, anew: null };
+        if (anew) return forgetDrawing().then(() => mark(sought, ms, true));
+        return mark(sought, ms, false);
+      };
+      const mark = (sought, ms, anew) => {
+        setMark(number);
+        return { sought, ms, anew };
+      };
+      return typeof sought?.then === "function" ? sought.then((sought) => draw(sought, true)) : draw(sought, anew);
     },
 
     /** Marks the picture as it is. */

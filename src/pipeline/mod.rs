@@ -3,6 +3,7 @@
 //! Knows neither Chrome nor libav. Sessions render frames out of order, the queue restores the
 //! order, and the sink sees every frame exactly once.
 
+mod batch;
 mod cancel;
 mod queue;
 
@@ -15,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+pub use self::batch::Batches;
 pub use self::cancel::CancelToken;
 pub use self::queue::{FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
 use crate::error::{Error, Result};
@@ -26,8 +28,10 @@ const MAX_ATTEMPTS: u32 = 3;
 
 /// Renders frames. One per session.
 ///
-/// A picture must depend on its index alone, never on which frames came before: a retried frame
-/// comes from a fresh source, and another number of sessions deals the frames differently.
+/// A picture must depend on its index alone, never on which frames this source was asked for
+/// before: a retried frame comes from a fresh source, and another number of sessions deals the
+/// frames differently. A source that draws a frame upon the one before may rely on [`Batches`] for
+/// speed, and makes up for frames of the batch that it was not asked for.
 pub trait FrameSource {
     /// How many frames may be submitted and not yet collected, at least 1.
     ///
@@ -84,8 +88,10 @@ pub struct Artifact {
 pub struct Lanes {
     /// Sources that render at the same time.
     pub sessions: NonZeroUsize,
-    /// Frames that may be in flight between the first ticket and the sink.
+    /// Frames that may be in flight between the first ticket and the sink; at least one batch.
     pub window: NonZeroUsize,
+    /// Which frames go to the same session.
+    pub batches: Batches,
 }
 
 /// What happened on the way, for the report.
@@ -119,7 +125,7 @@ pub fn run(
             doing: "cannot start the session threads",
             source: std::io::Error::other(e),
         })?;
-    let FrameQueue { inlet, mut outlet } = FrameQueue::new(stream.frames, lanes.window);
+    let FrameQueue { inlet, mut outlet } = FrameQueue::new(stream.frames, lanes.window, lanes.batches);
     // Ends the sessions' waits when the sink fails; the caller's token stays untouched.
     let stop = cancel.child();
     let outcomes = Mutex::new(Vec::with_capacity(sessions));
@@ -198,11 +204,12 @@ struct Lane<'a> {
 impl Lane<'_> {
     fn run(&self) -> Result<LaneTraffic> {
         let mut traffic = LaneTraffic::default();
-        let mut tickets: VecDeque<Ticket<Frame>> = VecDeque::new();
         // Opened under the first ticket: a source that cannot be opened loses a frame and so stops
         // the render, and no browser is started for which there is no work.
-        let Some(first) = self.inlet.next_ticket() else { return Ok(traffic) };
-        tickets.push_back(first);
+        let mut tickets = self.inlet.next_batch();
+        if tickets.is_empty() {
+            return Ok(traffic);
+        }
         let mut attempts = 1;
         let mut source = self.sources.open(self.session, self.cancel)?;
         let mut submitted = 0;
@@ -238,28 +245,23 @@ impl Lane<'_> {
                 }
                 Err(e) => return Err(e),
             }
-            while tickets.len() < source.depth() {
-                let next = if tickets.is_empty() {
-                    self.inlet.next_ticket()
-                } else {
-                    self.inlet.try_ticket()
-                };
-                match next {
-                    Some(ticket) => tickets.push_back(ticket),
-                    None => break,
-                }
+            // The next batch begins before the last one is through.
+            if tickets.is_empty() {
+                tickets = self.inlet.next_batch();
+            } else if tickets.len() < source.depth() {
+                tickets.append(&mut self.inlet.try_batch());
             }
         }
         Ok(traffic)
     }
 
-    /// Submits what is not yet submitted, then collects one frame.
+    /// Submits as much as the source takes, then collects one frame.
     fn advance(
         source: &mut dyn FrameSource,
         tickets: &VecDeque<Ticket<Frame>>,
         submitted: &mut usize,
     ) -> Result<Option<Frame>> {
-        for ticket in tickets.iter().skip(*submitted) {
+        for ticket in tickets.iter().take(source.depth()).skip(*submitted) {
             source.submit(ticket.index())?;
             *submitted += 1;
         }

@@ -1,10 +1,10 @@
 //! Bounded reordering between many sessions and one sink.
 //!
 //! Sessions finish frames in any order; the sink must see them in presentation order. A session
-//! takes a [`Ticket`] before it renders, tickets are handed out in index order, and at most
-//! `window` of them are outstanding. So the frames held here never exceed `window`, and the
-//! frame that the sink waits for is always among those already handed out: the queue cannot
-//! fill up with later frames and deadlock.
+//! takes the [`Ticket`]s of one [batch](Batches) before it renders, they are handed out in index
+//! order, and at most `window` of them are outstanding. So the frames held here never exceed
+//! `window`, and the frame that the sink waits for is always among those already handed out: the
+//! queue cannot fill up with later frames and deadlock.
 //!
 //! A frame that is never delivered is an error, not a gap. Dropping a ticket without a frame
 //! stops both ends.
@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::Batches;
 use crate::time::FrameIndex;
 
 /// A queue that restores frame order with bounded memory.
@@ -58,7 +59,8 @@ pub enum RecvError {
 struct Shared<T> {
     // Immutable after construction.
     total: u64,
-    window: NonZeroUsize,
+    window: u64,
+    batches: Batches,
 
     state: Mutex<State<T>>,
     /// Signalled whenever `state` changes.
@@ -77,53 +79,52 @@ struct State<T> {
 }
 
 impl<T> FrameQueue<T> {
-    /// Creates a queue for exactly `total` frames, of which at most `window` are in flight.
-    pub fn new(total: u64, window: NonZeroUsize) -> Self {
+    /// Creates a queue for exactly `total` frames, of which at most `window` are in flight, or
+    /// one batch if that is more.
+    pub fn new(total: u64, window: NonZeroUsize, batches: Batches) -> Self {
+        let window = (window.get() as u64).max(batches.length.get());
         let state = State {
             next_ticket: 0,
             next_frame: 0,
-            slots: VecDeque::with_capacity(window.get()),
+            slots: VecDeque::new(),
             missing: None,
             outlet_gone: false,
         };
-        let shared = Shared { total, window, state: Mutex::new(state), changed: Condvar::new() };
+        let shared = Shared { total, window, batches, state: Mutex::new(state), changed: Condvar::new() };
         let shared = Arc::new(shared);
         Self { inlet: Inlet(Arc::clone(&shared)), outlet: Outlet(shared) }
     }
 }
 
 impl<T> Inlet<T> {
-    /// Waits for room, then takes the next frame to render.
+    /// Waits for room, then takes the next batch of frames to render.
     ///
-    /// Returns `None` when every frame has been taken, or when the render has stopped. A session
+    /// Returns none when every frame has been taken, or when the render has stopped. A session
     /// that still holds a ticket must not wait here: the room may depend on its own frame.
-    pub fn next_ticket(&self) -> Option<Ticket<T>> {
+    pub fn next_batch(&self) -> VecDeque<Ticket<T>> {
         let shared = &self.0;
         let mut state = shared.lock();
-        loop {
-            if state.is_stopped() || state.next_ticket == shared.total {
-                return None;
-            }
-            if shared.has_room(&state) {
-                return Some(self.take(state));
-            }
+        while !state.is_stopped() && state.next_ticket < shared.total && !shared.has_room(&state) {
             state = shared.wait(state);
         }
+        self.take(state)
     }
 
-    /// Takes the next frame to render, if there is one and there is room for it now.
-    pub fn try_ticket(&self) -> Option<Ticket<T>> {
+    /// Takes the next batch of frames to render, if there is one and there is room for it now.
+    pub fn try_batch(&self) -> VecDeque<Ticket<T>> {
+        self.take(self.0.lock())
+    }
+
+    fn take(&self, mut state: MutexGuard<'_, State<T>>) -> VecDeque<Ticket<T>> {
         let shared = &self.0;
-        let state = shared.lock();
-        let free = !state.is_stopped() && state.next_ticket < shared.total;
-        (free && shared.has_room(&state)).then(|| self.take(state))
-    }
-
-    fn take(&self, mut state: MutexGuard<'_, State<T>>) -> Ticket<T> {
-        let index = FrameIndex(state.next_ticket);
-        state.next_ticket += 1;
-        state.slots.push_back(None);
-        Ticket { shared: Arc::clone(&self.0), index, delivered: false }
+        if state.is_stopped() || state.next_ticket == shared.total || !shared.has_room(&state) {
+            return VecDeque::new();
+        }
+        let batch = state.next_ticket..shared.batch_end(state.next_ticket);
+        state.next_ticket = batch.end;
+        state.slots.extend(batch.clone().map(|_| None));
+        let ticket = |n| Ticket { shared: Arc::clone(shared), index: FrameIndex(n), delivered: false };
+        batch.map(ticket).collect()
     }
 }
 
@@ -206,7 +207,12 @@ impl<T> Shared<T> {
     }
 
     fn has_room(&self, state: &State<T>) -> bool {
-        state.next_ticket - state.next_frame < self.window.get() as u64
+        self.batch_end(state.next_ticket) - state.next_frame <= self.window
+    }
+
+    /// One past the last frame of the batch that begins with `index`.
+    fn batch_end(&self, index: u64) -> u64 {
+        self.batches.end_of(index).min(self.total)
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {

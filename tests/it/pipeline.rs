@@ -1,7 +1,7 @@
 //! The pipeline with fake sources and sinks: order, bounds, faults.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use pagereel::color::Cicp;
 use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
 use pagereel::{
-    Artifact, BrowserError, CancelToken, Error, Frame, FrameIndex, FrameQueue, FrameRate,
+    Artifact, Batches, BrowserError, CancelToken, Error, Frame, FrameIndex, FrameQueue, FrameRate,
     FrameSink, FrameSource, Lanes, OpenSource, Picture, RecvError, Result, run,
 };
 
@@ -120,8 +120,11 @@ fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Resul
         alpha: Alpha::Opaque,
         color: Cicp::SRGB,
     };
-    let lanes =
-        Lanes { sessions: NonZeroUsize::new(5).unwrap(), window: NonZeroUsize::new(6).unwrap() };
+    let lanes = Lanes {
+        sessions: NonZeroUsize::new(5).unwrap(),
+        window: NonZeroUsize::new(6).unwrap(),
+        batches: Batches { length: NonZeroU64::new(3).unwrap(), offset: 1 },
+    };
     let fake = Fake { fault, died: Arc::default(), depth, opened: AtomicUsize::new(0) };
     let mut written = 0;
     let traffic = run(&stream, lanes, &fake, sink, cancel, &mut |n| written = n)?;
@@ -180,15 +183,17 @@ fn a_cancelled_run_stops() {
 
 #[test]
 fn frames_arrive_in_order_and_memory_is_bounded() {
-    for window in [1, 2, 3, 8] {
-        let queue = FrameQueue::<u64>::new(300, NonZeroUsize::new(window).unwrap());
+    for (window, length) in [(1, 1), (2, 1), (3, 1), (8, 1), (8, 3), (8, 8), (2, 5)] {
+        let batches = Batches { length: NonZeroU64::new(length).unwrap(), offset: 2 };
+        let queue = FrameQueue::<u64>::new(300, NonZeroUsize::new(window).unwrap(), batches);
         let (inlet, mut outlet) = (queue.inlet, queue.outlet);
         let (held, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|s| {
             for session in 0..6_u64 {
                 let (inlet, held, peak) = (inlet.clone(), &held, &peak);
                 s.spawn(move || {
-                    while let Some(ticket) = inlet.next_ticket() {
+                    let next = || Some(inlet.next_batch()).filter(|batch| !batch.is_empty());
+                    for ticket in std::iter::from_fn(next).flatten() {
                         let index = ticket.index().0;
                         // Every seventh frame is slow, so that later ones overtake it.
                         let slow = index % 7 == 0;
@@ -206,29 +211,36 @@ fn frames_arrive_in_order_and_memory_is_bounded() {
             }
             assert_eq!(outlet.recv(), Err(RecvError::Finished));
         });
+        let window = window.max(usize::try_from(length).unwrap());
         assert!(peak.load(SeqCst) <= window + 1, "window {window}: held {}", peak.load(SeqCst));
     }
 }
 
 #[test]
 fn a_lost_frame_is_named() {
-    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(4).unwrap());
+    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(4).unwrap(), Batches::SINGLE);
     let (inlet, mut outlet) = (queue.inlet, queue.outlet);
-    inlet.next_ticket().unwrap().deliver(0).unwrap();
-    drop(inlet.next_ticket());
+    inlet.next_batch().pop_front().unwrap().deliver(0).unwrap();
+    drop(inlet.next_batch());
     assert_eq!(outlet.recv(), Err(RecvError::Missing(FrameIndex(1))));
-    assert!(inlet.next_ticket().is_none() && inlet.try_ticket().is_none());
+    assert!(inlet.next_batch().is_empty() && inlet.try_batch().is_empty());
 }
 
 #[test]
 fn a_full_window_gives_no_ticket() {
-    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(2).unwrap());
+    let batches = Batches { length: NonZeroU64::new(2).unwrap(), offset: 1 };
+    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(3).unwrap(), batches);
     let (inlet, mut outlet) = (queue.inlet, queue.outlet);
-    let (first, second) = (inlet.try_ticket().unwrap(), inlet.try_ticket().unwrap());
-    assert!(inlet.try_ticket().is_none());
-    second.deliver(1).unwrap();
-    assert!(inlet.try_ticket().is_none(), "frame 0 still holds the window");
-    first.deliver(0).unwrap();
+    let mut tickets = inlet.try_batch();
+    assert_eq!(tickets.len(), 1, "the first batch has begun before frame 0");
+    tickets.append(&mut inlet.try_batch());
+    let indices: Vec<_> = tickets.iter().map(|ticket| ticket.index().0).collect();
+    assert_eq!(indices, [0, 1, 2]);
+    assert!(inlet.try_batch().is_empty());
+    tickets.pop_back().unwrap().deliver(2).unwrap();
+    assert!(inlet.try_batch().is_empty(), "frame 0 still holds the window");
+    tickets.pop_front().unwrap().deliver(0).unwrap();
+    tickets.pop_front().unwrap().deliver(1).unwrap();
     assert_eq!((outlet.recv(), outlet.recv()), (Ok(0), Ok(1)));
-    assert_eq!(inlet.try_ticket().unwrap().index(), FrameIndex(2));
+    assert_eq!(inlet.try_batch()[0].index(), FrameIndex(3));
 }
