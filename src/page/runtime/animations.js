@@ -59,6 +59,7 @@ const KEPT_RECORDS = 2000;
  * @property {boolean} playing what the page intends, whatever the native state
  * @property {boolean} scripted page code took over from `animation-play-state`
  * @property {number} end local ms of the end in play direction, Infinity if there is none
+ * @property {number} delay local ms before it begins
  * @property {boolean} ended
  * @property {number} told local time up to which events were sent
  */
@@ -112,6 +113,7 @@ export function adoptAnimation(animation, now) {
     playing: state !== "paused",
     scripted: false,
     end: 0,
+    delay: animation.effect ? nativeAnimation.timing(animation.effect).delay : 0,
     ended: false,
     told: -Infinity,
   };
@@ -205,10 +207,21 @@ function readStates(now) {
   }
 }
 
+// Chrome computes no new style for an animation whose delay ends at this very moment: its progress
+// was 0 before and is 0 now. But a step that jumps at the start is taken now. So it is led there
+// from a later time. One reading serves all of them.
+function beginAtDelay(starting) {
+  if (starting.length === 0) return;
+  for (const { animation, value } of starting) nativeAnimation.setTime(animation, value + 1);
+  void native.getComputedStyle(document.documentElement).opacity;
+  for (const { animation, value } of starting) nativeAnimation.setTime(animation, value);
+}
+
 /** Writes the time `now` into every animation. Returns whether page code heard an event. */
 export function applyAnimations(now) {
   readStates(now);
   const events = [];
+  const starting = [];
   for (const [animation, record] of animationRecords) {
     if (!record.playing) continue;
     const value = valueAt(record, now);
@@ -218,8 +231,10 @@ export function applyAnimations(now) {
     if (awaited.size > 0 && record.rate > 0 && value > record.told) collectEvents(record, record.told, value, events);
     record.told = Math.max(record.told, value);
     if (isPast(record, value)) complete(record);
+    else if (value > 0 && value === record.delay) starting.push({ animation, value });
     else nativeAnimation.setTime(animation, value);
   }
+  beginAtDelay(starting);
   if (events.length > 0) dispatchEvents(events, now);
   return events.length > 0;
 }
