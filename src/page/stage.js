@@ -10,6 +10,7 @@
   const now = performance.now.bind(performance);
   let frame = null;
   let strip = null;
+  let hasEntered = false;
   let hasLoaded = false;
 
   const drawn = () => new Promise((resolve) => nextFrame(() => nextFrame(resolve)));
@@ -26,13 +27,21 @@
   }
 
   const stage = {
-    /** The runtime of the composition, once its document is there. */
+    /**
+     * The runtime of the composition, once its document is there. Not looked for before: that would
+     * make the frame's blank document run scripts, and Chrome would keep its window for the page.
+     */
     get runtime() {
       try {
-        return frame.contentWindow.location.href === "about:blank" ? null : frame.contentWindow.__pagereel ?? null;
+        return hasEntered || hasLoaded ? (frame.contentWindow.__pagereel ?? null) : null;
       } catch {
         return null;
       }
+    },
+
+    /** Called by the composition's runtime when its document is there. */
+    enter() {
+      hasEntered = true;
     },
 
     /** Whether there is no document that could be asked. */

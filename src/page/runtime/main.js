@@ -9,7 +9,7 @@
 // be undone: those that ran do not run again. A seek to the frame already shown places everything
 // once more and runs no page callback.
 
-import { config, defineHidden, parentRuntime } from "./natives.js";
+import { config, defineHidden, parentRuntime, stage } from "./natives.js";
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
@@ -314,3 +314,4 @@ function concealAll(hidden) {
 awaitGsap();
 offerVariables(config.variables);
 defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, conceal: concealAll, runScoped, agents: runtimes, agent }));
+stage?.enter();

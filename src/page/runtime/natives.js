@@ -106,15 +106,17 @@ function takeConfig() {
   return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true };
 }
 
-// On the engine's stage the composition is its own top, as far as `parent` and `frameElement` tell.
-const isStaged = (() => {
+/** The engine's stage, if this document stands on it. */
+export const stage = (() => {
   try {
-    return window.parent !== window && window.parent.__pagereelStage !== undefined;
+    return (window.parent !== window && window.parent.__pagereelStage) || null;
   } catch {
-    return false;
+    return null;
   }
 })();
-if (isStaged) {
+
+// There the composition is its own top, as far as `parent` and `frameElement` tell.
+if (stage) {
   Object.defineProperty(window, "parent", { value: window, configurable: true, writable: true, enumerable: true });
   Object.defineProperty(window, "frameElement", { value: null, configurable: true, enumerable: true });
 }

@@ -25,7 +25,9 @@ const failed = new Set();
 
 function followScript(script) {
   if (!script.src || script.noModule || !SCRIPT_TYPES.test(script.type) || isUnderWay(script)) return;
-  beginWork(script, `script ${script.src}`);
+  // One that came with the document may have run before it was met.
+  const isOver = document.readyState === "complete" ? null : () => document.readyState === "complete";
+  beginWork(script, `script ${script.src}`, { isOver });
   const done = () => endWork(script);
   native.listen(script, "load", done, { once: true });
   native.listen(script, "error", done, { once: true });
