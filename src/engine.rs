@@ -108,6 +108,8 @@ struct Render<'a> {
     /// What the pages may reach, and what they asked for.
     access: Arc<Access>,
     environment: BTreeMap<String, String>,
+    /// Whether pictures will be taken.
+    is_captured: bool,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -147,6 +149,7 @@ impl<'a> Render<'a> {
             missing: Vec::new(),
             access: Arc::default(),
             environment: BTreeMap::new(),
+            is_captured: true,
         }
     }
 
@@ -242,7 +245,7 @@ impl<'a> Render<'a> {
         let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
         self.access = Arc::new(Access::new(policy, job.network_map()?, &url));
         let mut reasons = Vec::new();
-        let candidate = ways::choose(job, &mut reasons)?;
+        let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
         let options = session_options(job, candidate, url, size, access);

@@ -26,7 +26,7 @@ const XVFB: &str = "Xvfb";
 
 /// How long it may take to start, and to end once it is told to.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
-const END_TIMEOUT: Duration = Duration::from_millis(500);
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The authorization protocol of the cookie.
 pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
@@ -81,9 +81,7 @@ impl Display {
                 Ok(display)
             }
             Err(e) => {
-                display.end();
-                drop(display.child.kill());
-                drop(display.child.wait());
+                drop(display);
                 let said = fs::read_to_string(output).unwrap_or_default();
                 let said = said.lines().map(str::trim).rfind(|line| !line.is_empty());
                 let said = said.map_or_else(|| e.to_string(), str::to_owned);
@@ -125,9 +123,11 @@ impl Display {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+}
 
-    /// Takes the ended server off the process table.
-    pub(super) fn reap(&mut self) {
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.end();
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -28,7 +28,12 @@ use crate::frame::Size;
 /// A display server `$3` is told first, so that it removes its socket and its lock.
 const WATCHDOG: &str = r#"
 read -r _
-if [ "$3" ]; then kill -TERM "$3"; sleep 0.2; fi
+if [ "$3" ]; then
+  kill -TERM "$3"
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    kill -0 "$3" && sleep 0.1 || break
+  done
+fi
 kill -KILL "-$1"
 rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
 "#;
@@ -36,6 +41,9 @@ rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
 /// How long the end of a killed group is waited for. Under an init that reaps no orphans it would
 /// never come.
 const GROUP_END: Duration = Duration::from_millis(300);
+
+/// Longest path of a directory in which Chrome can still make its socket, of 108 bytes in all.
+const MAX_TEMPORARY_PATH: usize = 60;
 
 /// Lines of Chrome's own output that errors quote.
 const OUTPUT_LINES: usize = 4;
@@ -69,7 +77,7 @@ impl ChromeProcess {
         let cannot = |source| BrowserError::CannotStart { path: path.to_owned(), source };
         let profile = tempfile::Builder::new().prefix("pagereel-").tempdir().map_err(cannot)?;
         let output = File::create(output_path(profile.path())).map_err(cannot)?;
-        let mut display = screen.map(|size| Display::start(size, profile.path())).transpose()?;
+        let display = screen.map(|size| Display::start(size, profile.path())).transpose()?;
         let (their_commands, commands) = pipe().map_err(cannot)?;
         let (answers, their_answers) = pipe().map_err(cannot)?;
 
@@ -91,18 +99,17 @@ impl ChromeProcess {
         if let Some(display) = &display {
             display.show(&mut command);
         }
+        // A window's browser leaves a directory there when it is killed. It also makes a socket in
+        // it, whose path must not be long.
+        if profile.path().as_os_str().len() <= MAX_TEMPORARY_PATH {
+            command.env("TMPDIR", profile.path());
+        }
         let child = command.spawn();
         // The command holds Chrome's ends of the pipe open.
         drop(command);
         let mut child = match child {
             Ok(child) => child,
-            Err(e) => {
-                if let Some(mut display) = display {
-                    display.end();
-                    display.reap();
-                }
-                return Err(cannot(e));
-            }
+            Err(e) => return Err(cannot(e)),
         };
         let group = display.as_ref().map_or_else(|| Pid::from_child(&child), Display::pid);
 
@@ -119,7 +126,7 @@ impl ChromeProcess {
         let watchdog = match watchdog {
             Ok(watchdog) => watchdog,
             Err(e) => {
-                end_group(group, &mut child, display.as_mut());
+                end_group(group, &mut child, display);
                 return Err(cannot(e));
             }
         };
@@ -167,11 +174,12 @@ impl Drop for ChromeProcess {
         // it must never aim at a number that belongs to someone else.
         drop(self.watchdog.kill());
         drop(self.watchdog.wait());
-        end_group(self.group, &mut self.child, self.display.as_mut());
+        end_group(self.group, &mut self.child, self.display.take());
     }
 }
 
-fn end_group(group: Pid, child: &mut Child, mut display: Option<&mut Display>) {
+fn end_group(group: Pid, child: &mut Child, mut display: Option<Display>) {
+    // It leads the group: its number stays the group's until it is waited for.
     if let Some(display) = &mut display {
         display.end();
     }
@@ -179,9 +187,7 @@ fn end_group(group: Pid, child: &mut Child, mut display: Option<&mut Display>) {
         tracing::debug!(%e, "the browser's process group is already gone");
     }
     drop(child.wait());
-    if let Some(display) = display {
-        display.reap();
-    }
+    drop(display);
     // Killed is not yet gone: a large renderer takes a moment to give its memory back.
     let until = Instant::now() + GROUP_END;
     while test_kill_process_group(group).is_ok() && Instant::now() < until {

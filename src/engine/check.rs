@@ -19,6 +19,7 @@ impl Engine {
         let destination = job.output.is_some().then(|| job.destination()).transpose()?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        render.is_captured = false;
         let (mut opened, size) = render.open()?;
         let planned = size.and_then(|size| opened.plan(job, size, destination));
         render.collect_warnings(&opened.page);

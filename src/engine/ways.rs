@@ -21,15 +21,26 @@ impl Candidate {
     }
 }
 
-/// The way to begin with.
-pub(super) fn choose(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
-    // Not yet by itself: opening a page on a display still stalls at times.
-    if job.capture.mode == CaptureMode::Display {
-        let candidate = display(job).map_err(Error::NoBrowser)?;
-        reasons.push("display: the job says so".into());
-        return Ok(candidate);
+/// The way to begin with. Where nothing `is_captured`, the browser that starts fastest will do.
+pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) -> Result<Candidate> {
+    match job.capture.mode {
+        CaptureMode::Display => {
+            let candidate = display(job).map_err(Error::NoBrowser)?;
+            reasons.push("display: the job says so".into());
+            Ok(candidate)
+        }
+        CaptureMode::Auto if is_captured => match display(job) {
+            Ok(candidate) => {
+                reasons.push("display: raw pixels, and what the compositor shows".into());
+                Ok(candidate)
+            }
+            Err(e) => {
+                reasons.push(format!("not display: {e}"));
+                headless(job, reasons)
+            }
+        },
+        _ => headless(job, reasons),
     }
-    headless(job, reasons)
 }
 
 /// The way after `way`, which has failed for `error`, if there is one.
@@ -40,12 +51,16 @@ pub(super) fn after(
     reasons: &mut Vec<String>,
 ) -> Option<Candidate> {
     match way {
+        Way::Display => {
+            reasons.push(format!("not display: {error}"));
+            headless(job, reasons).ok()
+        }
         Way::BeginFrame => {
             reasons.push(format!("screenshot: begin-frame capture does not work here ({error})"));
             let chrome = browser::find(job.browser.path.as_deref()).ok()?;
             Some(Candidate { chrome, surface: Surface::Headless })
         }
-        _ => None,
+        Way::Screenshot => None,
     }
 }
 

@@ -355,10 +355,13 @@ fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoP
 }
 
 /// Pictures of one batch may take this much.
-const BATCH_BYTES: u64 = 128 << 20;
+const BATCH_BYTES: u64 = 100 << 20;
 
 /// Frames of a batch at most: those of two sessions in turn should not be far apart.
 const MAX_BATCH: u64 = 16;
+
+/// Frames that the sink may be behind before a session waits for it.
+const WINDOW_SLACK: u64 = 4;
 
 /// Frames below which another browser costs more time than it saves.
 const FRAMES_PER_SESSION: u64 = 45;
@@ -380,7 +383,7 @@ fn lanes(
     };
     let sessions = sessions.clamp(1, frames.max(1));
     let batches = batches(size, first_frame);
-    let window = (sessions + 1) * batches.length.get();
+    let window = sessions * batches.length.get() + WINDOW_SLACK;
     let count = |n: u64| {
         let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
         n.expect("sessions and window are small and positive")
@@ -437,8 +440,8 @@ mod tests {
                 assert_eq!(lanes.sessions.get(), workers as usize);
                 let batch = lanes.batches.length.get();
                 assert!((1..=MAX_BATCH).contains(&batch));
-                assert_eq!(lanes.window.get() as u64, batch * (u64::from(workers) + 1));
-                assert!(batch == 1 || batch * (side * side) as u64 * 4 <= BATCH_BYTES);
+                assert_eq!(lanes.window.get() as u64, batch * u64::from(workers) + WINDOW_SLACK);
+                assert!(batch == 1 || batch * u64::from(side).pow(2) * 4 <= BATCH_BYTES);
             }
         }
     }

@@ -125,7 +125,8 @@ pub fn run(
             doing: "cannot start the session threads",
             source: std::io::Error::other(e),
         })?;
-    let FrameQueue { inlet, mut outlet } = FrameQueue::new(stream.frames, lanes.window, lanes.batches);
+    let FrameQueue { inlet, mut outlet } =
+        FrameQueue::new(stream.frames, lanes.window, lanes.batches);
     // Ends the sessions' waits when the sink fails; the caller's token stays untouched.
     let stop = cancel.child();
     let outcomes = Mutex::new(Vec::with_capacity(sessions));

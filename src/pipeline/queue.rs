@@ -90,7 +90,8 @@ impl<T> FrameQueue<T> {
             missing: None,
             outlet_gone: false,
         };
-        let shared = Shared { total, window, batches, state: Mutex::new(state), changed: Condvar::new() };
+        let shared =
+            Shared { total, window, batches, state: Mutex::new(state), changed: Condvar::new() };
         let shared = Arc::new(shared);
         Self { inlet: Inlet(Arc::clone(&shared)), outlet: Outlet(shared) }
     }
@@ -123,7 +124,8 @@ impl<T> Inlet<T> {
         let batch = state.next_ticket..shared.batch_end(state.next_ticket);
         state.next_ticket = batch.end;
         state.slots.extend(batch.clone().map(|_| None));
-        let ticket = |n| Ticket { shared: Arc::clone(shared), index: FrameIndex(n), delivered: false };
+        let ticket =
+            |n| Ticket { shared: Arc::clone(shared), index: FrameIndex(n), delivered: false };
         batch.map(ticket).collect()
     }
 }

@@ -15,9 +15,8 @@ fn job(name: &str, mode: CaptureMode) -> Job {
 }
 
 #[test]
-#[ignore = "not yet reliable on a loaded machine, which is why `auto` does not choose it"]
 fn a_display_shows_what_begin_frame_shows_for_any_number_of_sessions() {
-    for name in ["kinetic-text", "nested"] {
+    for name in ["kinetic-text", "nested", "title-card"] {
         let expected = digests(&job(name, CaptureMode::BeginFrame), 1);
         for workers in [1, 2] {
             let seen = digests(&job(name, CaptureMode::Display), workers);
@@ -27,7 +26,6 @@ fn a_display_shows_what_begin_frame_shows_for_any_number_of_sessions() {
 }
 
 #[test]
-#[ignore = "not yet reliable on a loaded machine, which is why `auto` does not choose it"]
 fn a_display_leaves_nothing_behind() {
     let sockets = || fs::read_dir("/tmp/.X11-unix").map_or(0, Iterator::count);
     let temporary = tempfile::tempdir().unwrap();

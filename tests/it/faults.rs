@@ -11,7 +11,7 @@ use pagereel::{CancelToken, Engine, Error, Event, Job};
 
 use tempfile::TempDir;
 
-use crate::support::{browsers_of, fixture, groups_of, pagereel, render};
+use crate::support::{browsers_of, fixture, groups_of, members_of, pagereel, render};
 
 fn signal(name: &str, process: i32) {
     let sent = Command::new("kill").args([name, &process.to_string()]).status().unwrap();
@@ -109,15 +109,16 @@ fn a_killed_engine_leaves_no_browser_and_no_file() {
     let mut child = start(&temporary, &output, 30);
     let browsers = browsers_of(&temporary);
     assert!(browsers.len() >= 2, "two sessions have two browsers");
-    assert!(groups_of(&browsers).len() > browsers.len(), "browsers have children");
+    let groups = groups_of(&browsers);
+    assert!(members_of(&groups).len() > browsers.len(), "browsers have children");
 
     signal("-KILL", i32::try_from(child.id()).unwrap());
     child.wait().unwrap();
     let until = Instant::now() + Duration::from_secs(2);
-    while !groups_of(&browsers).is_empty() && Instant::now() < until {
+    while !members_of(&groups).is_empty() && Instant::now() < until {
         thread::sleep(Duration::from_millis(20));
     }
-    assert_eq!(groups_of(&browsers), Vec::<i32>::new(), "browsers are left");
+    assert_eq!(members_of(&groups), Vec::<i32>::new(), "browsers are left");
     assert!(!output.exists());
     // The watchdog also removes the profiles.
     let until = Instant::now() + Duration::from_secs(3);
@@ -132,12 +133,13 @@ fn an_interrupt_ends_cleanly() {
     let (directory, temporary, output) = workplace();
     let mut child = start(&temporary, &output, 30);
     let browsers = browsers_of(&temporary);
+    let groups = groups_of(&browsers);
     let asked = Instant::now();
     signal("-INT", i32::try_from(child.id()).unwrap());
     let status = child.wait().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     assert_eq!(status.code(), Some(130));
-    assert_eq!(groups_of(&browsers), Vec::<i32>::new(), "browsers are left");
+    assert_eq!(members_of(&groups), Vec::<i32>::new(), "browsers are left");
     assert_eq!(names_in(directory.path()), ["t"], "no file, whole or partial");
     assert_eq!(names_in(&temporary), Vec::<String>::new(), "no profile");
 }

@@ -172,19 +172,26 @@ pub(crate) fn browsers_of(directory: &Path) -> Vec<i32> {
     found
 }
 
-/// Process ids of everything in the process groups of `leaders`.
-pub(crate) fn groups_of(leaders: &[i32]) -> Vec<i32> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(id) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let mut fields = fields.split_ascii_whitespace();
-        let (state, group) = (fields.next(), fields.nth(1).and_then(|g| g.parse::<i32>().ok()));
-        // The dead that nobody has waited for yet do not count.
-        if state != Some("Z") && group.is_some_and(|g| leaders.contains(&g)) {
-            found.push(id);
-        }
-    }
-    found
+/// State and process group of a process.
+fn state_of(id: i32) -> Option<(String, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?.to_owned();
+    Some((state, fields.nth(1)?.parse().ok()?))
+}
+
+/// Process groups of `members`.
+pub(crate) fn groups_of(members: &[i32]) -> Vec<i32> {
+    members.iter().filter_map(|&id| Some(state_of(id)?.1)).collect()
+}
+
+/// Process ids of everything in the process `groups`.
+pub(crate) fn members_of(groups: &[i32]) -> Vec<i32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
+    // The dead that nobody has waited for yet do not count.
+    let lives = |&id: &i32| {
+        state_of(id).is_some_and(|(state, group)| state != "Z" && groups.contains(&group))
+    };
+    ids.filter(lives).collect()
 }
