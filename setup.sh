@@ -21,15 +21,15 @@ libraries=(libavcodec libavformat libavutil libswscale)
 
 # What fixtures load from npm packages: file in node_modules, fixtures that use it.
 vendor_files=(
-  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text nested shadow-dom"
+  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text nested shadow-dom text-grid"
   "animejs/dist/bundles/anime.umd.min.js anime4"
   "animejs3/lib/anime.min.js anime3"
   "lottie-web/build/player/lottie_svg.min.js lottie-svg"
   "lottie-web/build/player/lottie_canvas.min.js lottie-canvas"
   "@lottiefiles/dotlottie-web/dist/index.js dotlottie"
   "@lottiefiles/dotlottie-web/dist/dotlottie-player.wasm dotlottie"
-  "three/build/three.module.js three-clock three-mixer three-seek"
-  "three/build/three.core.js three-clock three-mixer three-seek"
+  "three/build/three.module.js three-clock three-mixer three-seek webgl-three"
+  "three/build/three.core.js three-clock three-mixer three-seek webgl-three"
   "d3/dist/d3.min.js d3"
   "leaflet/dist/leaflet.js leaflet"
   "leaflet/dist/leaflet.css leaflet"
