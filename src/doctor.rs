@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::av;
-use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox};
-use crate::capture::{can_begin_frame, can_screenshot};
+use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox, Surface};
+use crate::capture::{can_begin_frame, can_display, can_screenshot};
 use crate::frame::Size;
 use crate::pipeline::CancelToken;
 use crate::sys;
@@ -78,6 +78,7 @@ impl fmt::Display for Checkup {
 pub fn examine() -> Checkup {
     let mut checkup = Checkup::default();
     examine_browser(&mut checkup);
+    examine_display(&mut checkup);
     let built =
         [env!("PAGEREEL_LIBAVCODEC"), env!("PAGEREEL_LIBAVFORMAT"), env!("PAGEREEL_LIBAVUTIL")];
     for ((name, version), built) in av::versions().into_iter().zip(built) {
@@ -106,6 +107,40 @@ fn round_trip(page: &mut Page) -> Result<Duration, BrowserError> {
     Ok(times[ROUND_TRIPS / 2])
 }
 
+/// Opens a window on a private display.
+fn examine_display(checkup: &mut Checkup) {
+    let advice = "install xvfb and chromium: reading a window is the fastest way to take frames";
+    let chrome = browser::find_kind(None, ChromeKind::Browser);
+    let opened = match (chrome, browser::find_xvfb()) {
+        (None, _) => Err("no ordinary Chromium".into()),
+        (_, None) => Err("no Xvfb".into()),
+        (Some(chrome), Some(_)) => {
+            let options = PageOptions {
+                chrome,
+                sandbox: Sandbox::auto(),
+                arguments: Vec::new(),
+                size: Size { width: 64, height: 64 },
+                surface: Surface::Display,
+                window: Size { width: 640, height: 400 },
+                stage: None,
+                launch_timeout: Duration::from_secs(20),
+                access: Arc::default(),
+            };
+            Page::open(&options, &CancelToken::new())
+                .and_then(|mut page| can_display(&mut page))
+                .map_err(|e| e.to_string())
+        }
+    };
+    match opened {
+        Ok(()) => {
+            checkup.add("display", State::Good, "works");
+        }
+        Err(reason) => {
+            checkup.add("display", State::Limited, reason).advice = Some(advice.into());
+        }
+    }
+}
+
 fn examine_browser(checkup: &mut Checkup) {
     let chrome = match browser::find(None) {
         Ok(chrome) => chrome,
@@ -122,7 +157,9 @@ fn examine_browser(checkup: &mut Checkup) {
         sandbox,
         arguments: Vec::new(),
         size: Size { width: 64, height: 64 },
-        begin_frame: shell,
+        surface: if shell { Surface::BeginFrame } else { Surface::Headless },
+        window: Size { width: 64, height: 64 },
+        stage: None,
         launch_timeout: Duration::from_secs(20),
         access: Arc::default(),
     };
@@ -155,7 +192,7 @@ fn examine_browser(checkup: &mut Checkup) {
             Err(e) => checkup.add("begin-frame", State::Limited, e.to_string()),
         };
         drop(page);
-        options.begin_frame = false;
+        options.surface = Surface::Headless;
         match Page::open(&options, &CancelToken::new()) {
             Ok(other) => page = other,
             Err(e) => {

@@ -6,6 +6,7 @@
 
 mod check;
 mod stills;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,13 +15,13 @@ use std::time::{Duration, Instant};
 
 pub use self::stills::Moment;
 use crate::av;
-use crate::browser::{self, BrowserError, Chrome, ChromeKind, PageOptions, Sandbox};
+use crate::browser::{BrowserError, PageOptions, Sandbox};
 use crate::capture::{
-    Compression, Meter, OpenError, OpenPage, PageSources, SessionOptions, Timing, Way,
+    Compression, Meter, OpenError, OpenPage, PageSources, SessionOptions, Timing,
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, CaptureMode, Circumstances, Container, Entry, Job, Plan};
+use crate::job::{self, CaptureFormat, Circumstances, Container, Entry, Job, Plan};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
@@ -240,12 +241,11 @@ impl<'a> Render<'a> {
         };
         let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
         self.access = Arc::new(Access::new(policy, job.network_map()?, &url));
-        let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
         let mut reasons = Vec::new();
-        let way = choose_way(job, &chrome, &mut reasons)?;
+        let candidate = ways::choose(job, &mut reasons)?;
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
-        let options = session_options(job, chrome, way, url, size, access);
+        let options = session_options(job, candidate, url, size, access);
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
         for (name, version) in av::versions() {
@@ -259,13 +259,13 @@ impl<'a> Render<'a> {
         {
             // Scripts may have measured the viewport already: only a new page is right.
             drop(page);
-            options.page.size = size;
+            options.resize(size);
             (options, page, refusal) = self.open_page(options, &mut reasons)?;
         }
         Ok((Opened { server, entry, options, page, reasons }, refusal.map_or(size, Err)))
     }
 
-    /// Opens the composition; by screenshot if it cannot be drawn on command.
+    /// Opens the composition; in the next way if it cannot be captured in the chosen one.
     ///
     /// With a page that does not become ready comes the error that says so.
     fn open_page(
@@ -273,18 +273,18 @@ impl<'a> Render<'a> {
         options: SessionOptions,
         reasons: &mut Vec<String>,
     ) -> Result<(SessionOptions, OpenPage, Option<Error>)> {
-        match OpenPage::open_unready(&options, self.cancel) {
-            Ok((page, refusal)) => Ok((options, page, refusal)),
-            Err(OpenError::CannotGrab(e))
-                if options.way() == Way::BeginFrame && !matches!(e, BrowserError::Cancelled) =>
-            {
-                reasons.push(format!("screenshot: begin-frame capture does not work here ({e})"));
-                let mut options = options;
-                options.page.begin_frame = false;
-                let (page, refusal) = OpenPage::open_unready(&options, self.cancel)?;
-                Ok((options, page, refusal))
+        let mut options = options;
+        loop {
+            match OpenPage::open_unready(&options, self.cancel) {
+                Ok((page, refusal)) => return Ok((options, page, refusal)),
+                Err(OpenError::CannotGrab(e)) if !matches!(e, BrowserError::Cancelled) => {
+                    let Some(next) = ways::after(self.job, options.way(), &e, reasons) else {
+                        return Err(OpenError::CannotGrab(e).into());
+                    };
+                    next.apply(&mut options);
+                }
+                Err(e) => return Err(e.into()),
             }
-            Err(e) => Err(e.into()),
         }
     }
 
@@ -442,49 +442,17 @@ impl FrameSink for TimedSink<'_> {
     }
 }
 
-fn choose_way(job: &Job, chrome: &Chrome, reasons: &mut Vec<String>) -> Result<Way> {
-    let shell = chrome.kind == ChromeKind::HeadlessShell;
-    let way = match job.capture.mode {
-        CaptureMode::Auto if shell => {
-            reasons.push("begin-frame: the browser is a headless shell".into());
-            Way::BeginFrame
-        }
-        CaptureMode::Auto => {
-            reasons.push("screenshot: the browser is not a headless shell".into());
-            Way::Screenshot
-        }
-        CaptureMode::BeginFrame if !shell => {
-            return Err(Error::NoBrowser(BrowserError::NotFound {
-                tried: vec![format!(
-                    "a headless shell for capture mode beginFrame ({} is none)",
-                    chrome.path.display()
-                )],
-            }));
-        }
-        CaptureMode::BeginFrame => {
-            reasons.push("begin-frame: the job says so".into());
-            Way::BeginFrame
-        }
-        CaptureMode::Screenshot => {
-            reasons.push("screenshot: the job says so".into());
-            Way::Screenshot
-        }
-    };
-    Ok(way)
-}
-
 fn session_options(
     job: &Job,
-    chrome: Chrome,
-    way: Way,
+    candidate: ways::Candidate,
     url: String,
     size: Size,
     access: Arc<Access>,
 ) -> SessionOptions {
     let timeouts = &job.timeouts;
-    SessionOptions {
+    let mut options = SessionOptions {
         page: PageOptions {
-            chrome,
+            chrome: candidate.chrome.clone(),
             sandbox: match job.browser.sandbox {
                 job::Sandbox::Auto => Sandbox::auto(),
                 job::Sandbox::On => Sandbox::On,
@@ -492,12 +460,15 @@ fn session_options(
             },
             arguments: job.browser.args.clone(),
             size,
-            begin_frame: way == Way::BeginFrame,
+            surface: candidate.surface,
+            window: size,
+            stage: None,
             launch_timeout: timeouts.launch,
             access,
         },
         load: LoadOptions {
             url,
+            staged: None,
             seed: job.seed,
             variables: job.variables.clone(),
             navigation_timeout: timeouts.navigation,
@@ -512,7 +483,9 @@ fn session_options(
             CaptureFormat::Jpeg => Compression::Jpeg(job.capture.jpeg_quality),
         },
         frame_timeout: timeouts.frame,
-    }
+    };
+    candidate.apply(&mut options);
+    options
 }
 
 /// The size in the first tag with `data-width` and `data-height`, read from the text.

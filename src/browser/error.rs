@@ -23,6 +23,10 @@ pub enum BrowserError {
         source: std::io::Error,
     },
 
+    /// No private display for the browser's window.
+    #[error("no private display: {0}")]
+    Display(String),
+
     /// The program ended before it answered for the first time.
     #[error("{} ended at once{}{}", .path.display(), status_text(*.status), tail_text(.output))]
     EndedAtOnce {
@@ -115,6 +119,7 @@ impl BrowserError {
                  --no-sandbox"
                     .into(),
             ),
+            Self::Display(_) => Some("install the package xvfb".into()),
             Self::EndedAtOnce { .. } => {
                 Some("`pagereel doctor` tries the browser and says what it lacks".into())
             }

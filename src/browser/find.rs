@@ -69,8 +69,19 @@ pub(crate) fn find(wanted: Option<&Path>) -> Result<Chrome, BrowserError> {
     })
 }
 
+/// The best browser of one kind that is installed: `wanted` or `PAGEREEL_CHROME` if they name one.
+pub(crate) fn find_kind(wanted: Option<&Path>, kind: ChromeKind) -> Option<Chrome> {
+    let is_named =
+        wanted.is_some() || env::var_os("PAGEREEL_CHROME").is_some_and(|v| !v.is_empty());
+    if is_named {
+        return find(wanted).ok().filter(|chrome| chrome.kind == kind);
+    }
+    let mut found = NAMES.iter().chain(&PLACES).filter_map(|name| on_path(Path::new(name)));
+    found.find_map(|path| Some(Chrome::at(path)).filter(|chrome| chrome.kind == kind))
+}
+
 /// The program as a path, looked up in `PATH` if it is a bare name.
-fn on_path(program: &Path) -> Option<PathBuf> {
+pub(super) fn on_path(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
     }

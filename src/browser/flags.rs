@@ -23,6 +23,18 @@ impl Sandbox {
     }
 }
 
+/// Where a browser draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Surface {
+    /// Nowhere, and only on command (headless shell only).
+    BeginFrame,
+    /// Nowhere, whenever it likes.
+    Headless,
+    /// Into a window on a private display (ordinary browser only).
+    Display,
+}
+
 /// For every browser and every way of capture.
 const ALWAYS: &[&str] = &[
     "--remote-debugging-pipe",
@@ -75,22 +87,40 @@ const ALWAYS: &[&str] = &[
     "--enable-unsafe-swiftshader",
 ];
 
+/// For a window on a private display.
+const IN_A_WINDOW: [&str; 8] = [
+    "--ozone-platform=x11",
+    // Nothing but the page.
+    "--kiosk",
+    "--window-position=0,0",
+    "--test-type",
+    "--disable-infobars",
+    // Frames are presented as soon as they are drawn. (Here `--run-all-compositor-stages-before-draw`
+    // would ask for frames without end, which costs one and a half processors at rest.)
+    "--disable-frame-rate-limit",
+    "--disable-gpu-vsync",
+    "--disable-gpu-memory-buffer-compositor-resources",
+];
+
 /// The arguments for one browser.
 pub(super) fn arguments(
     chrome: &Chrome,
     size: Size,
-    begin_frame: bool,
+    surface: Surface,
     sandbox: Sandbox,
     access: &Access,
     extra: &[String],
 ) -> Vec<String> {
     let mut flags: Vec<String> = ALWAYS.iter().map(|&flag| flag.to_owned()).collect();
-    flags.push(match chrome.kind {
-        ChromeKind::HeadlessShell => "--headless".into(),
-        ChromeKind::Browser => "--headless=new".into(),
-    });
-    flags.push(format!("--window-size={},{}", size.width, size.height));
-    if begin_frame {
+    match (surface, chrome.kind) {
+        (Surface::Display, _) => flags.extend(IN_A_WINDOW.map(str::to_owned)),
+        (_, ChromeKind::HeadlessShell) => flags.push("--headless".into()),
+        (_, ChromeKind::Browser) => flags.push("--headless=new".into()),
+    }
+    // A kiosk's window comes out one row short.
+    let extra_row = u32::from(surface == Surface::Display);
+    flags.push(format!("--window-size={},{}", size.width, size.height + extra_row));
+    if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
     }

@@ -17,6 +17,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
 use super::cdp::{Fetch, Network};
+use super::page::Stage;
 use crate::network::{Access, Hit, NetworkOutcome, Range, Verdict, content_type, parse_range};
 
 /// Most bytes of one answer: Chrome reads no command above 100 MiB, and base64 adds a third.
@@ -48,14 +49,17 @@ pub(super) enum Answer {
 }
 
 /// The command that makes the browser hold requests; `None` if none need be held.
-pub(super) fn enable(access: &Access) -> Option<Fetch::Enable> {
+pub(super) fn enable(access: &Access, stage: Option<Stage>) -> Option<Fetch::Enable> {
     let pattern = |pattern| Fetch::RequestPattern {
         url_pattern: Some(pattern),
         resource_Type: None,
         request_stage: None,
     };
-    let patterns = access.patterns()?.into_iter().map(pattern).collect();
-    Some(Fetch::Enable { patterns: Some(patterns), handle_auth_requests: None })
+    let staged = stage.map(|stage| format!("*://*{}", stage.path));
+    let patterns: Vec<_> =
+        access.patterns().into_iter().flatten().chain(staged).map(pattern).collect();
+    (!patterns.is_empty())
+        .then_some(Fetch::Enable { patterns: Some(patterns), handle_auth_requests: None })
 }
 
 impl Held {
@@ -70,8 +74,14 @@ impl Held {
     }
 
     /// Decides what becomes of the request, and takes note of it.
-    pub(super) fn answer(self, access: &Access) -> Answer {
+    pub(super) fn answer(self, access: &Access, stage: Option<Stage>) -> Answer {
         let Request { url, method, .. } = &self.request;
+        if let Some(stage) = stage
+            && url::Url::parse(url).is_ok_and(|url| url.path() == stage.path)
+        {
+            let headers = [("Content-Type", "text/html; charset=utf-8".to_owned())];
+            return self.reply(200, &headers, stage.html.as_bytes());
+        }
         match access.judge(method, url) {
             Verdict::Pass => Answer::Continue(Fetch::ContinueRequest {
                 request_id: self.request_id,
@@ -200,7 +210,7 @@ mod tests {
                 ),
             },
         });
-        Held::read("Fetch.requestPaused", &params.to_string()).unwrap().answer(access)
+        Held::read("Fetch.requestPaused", &params.to_string()).unwrap().answer(access, None)
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! users of the machine could connect to, and Chrome ends itself when it closes.
 
 mod connection;
+mod display;
 mod error;
 mod find;
 mod flags;
@@ -13,11 +14,14 @@ mod intercept;
 mod log;
 mod page;
 mod process;
+mod screen;
 
+pub(crate) use self::display::find_xvfb;
 pub use self::error::BrowserError;
-pub(crate) use self::find::{Chrome, ChromeKind, find};
-pub(crate) use self::flags::Sandbox;
-pub(crate) use self::page::{CallId, Page, PageOptions};
+pub(crate) use self::find::{Chrome, ChromeKind, find, find_kind};
+pub(crate) use self::flags::{Sandbox, Surface};
+pub(crate) use self::page::{CallId, Page, PageOptions, Stage};
 pub(crate) use self::process::Usage;
+pub(crate) use self::screen::Screen;
 
 pub(crate) use headless_chrome::protocol::cdp;

@@ -10,14 +10,18 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::cdp::{Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
 use super::connection::{Broken, Connection, Message};
-use super::flags::{Sandbox, arguments};
+use super::flags::{Sandbox, Surface, arguments};
 use super::intercept::{self, Answer, Held};
 use super::log::{PageLog, exception_text};
 use super::process::{ChromeProcess, Usage, group_usage};
+use super::screen::Screen;
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
 use crate::network::Access;
 use crate::pipeline::CancelToken;
+
+/// How often it is asked whether the browser has opened its window.
+const WINDOW_POLL: Duration = Duration::from_millis(5);
 
 /// How to open a page.
 #[derive(Clone, Debug)]
@@ -28,12 +32,25 @@ pub(crate) struct PageOptions {
     pub arguments: Vec<String>,
     /// The viewport, in CSS pixels.
     pub size: Size,
-    /// Whether frames are drawn only on command (headless shell only).
-    pub begin_frame: bool,
+    /// Where the browser draws.
+    pub surface: Surface,
+    /// The window, for one on a display.
+    pub window: Size,
+    /// Addresses that are answered with a document of ours: a path and its text.
+    pub stage: Option<Stage>,
     /// How long the browser may take to start.
     pub launch_timeout: Duration,
     /// What the page may reach. Shared by all pages of a render.
     pub access: Arc<Access>,
+}
+
+/// A document that the browser gets from us, whatever server it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    /// The path below any origin.
+    pub path: &'static str,
+    /// The document.
+    pub html: &'static str,
 }
 
 /// An answer that is still to come.
@@ -46,8 +63,10 @@ pub(crate) struct Page {
     // Dropped first: Chrome is told by the closing pipe, then killed.
     connection: Connection,
     process: ChromeProcess,
+    screen: Option<Screen>,
     session: Option<String>,
     access: Arc<Access>,
+    stage: Option<Stage>,
     /// What the page said so far.
     pub log: PageLog,
     /// Chrome's name and version.
@@ -57,15 +76,20 @@ pub(crate) struct Page {
 impl Page {
     /// Starts a browser with one blank page.
     pub(crate) fn open(options: &PageOptions, cancel: &CancelToken) -> Result<Self, BrowserError> {
+        let is_window = options.surface == Surface::Display;
+        let window = if is_window { options.window } else { options.size };
         let flags = arguments(
             &options.chrome,
-            options.size,
-            options.begin_frame,
+            window,
+            options.surface,
             options.sandbox,
             &options.access,
             &options.arguments,
         );
-        let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags)?;
+        let screen = is_window.then_some(window);
+        let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags, screen)?;
+        let screen = process.display().map(|d| Screen::connect(d, window, cancel.clone()));
+        let screen = screen.transpose()?;
         let connection =
             Connection::new(ends.commands, ends.answers, cancel.clone()).map_err(|source| {
                 BrowserError::CannotStart { path: options.chrome.path.clone(), source }
@@ -73,7 +97,9 @@ impl Page {
         let access = Arc::clone(&options.access);
         let log = PageLog::new(Arc::clone(&access));
         let product = String::new();
-        let mut page = Self { connection, process, session: None, access, log, product };
+        let stage = options.stage;
+        let mut page =
+            Self { connection, process, screen, session: None, access, stage, log, product };
         page.attach(options).map_err(|e| page.explain_start(e))?;
         Ok(page)
     }
@@ -82,26 +108,12 @@ impl Page {
     fn attach(&mut self, options: &PageOptions) -> Result<(), BrowserError> {
         let timeout = options.launch_timeout;
         self.product = self.call(super::cdp::Browser::GetVersion(None), timeout)?.product;
-        let shell = options.chrome.kind == ChromeKind::HeadlessShell;
-        let target = self.call(
-            Target::CreateTarget {
-                url: "about:blank".into(),
-                left: None,
-                top: None,
-                // Only the shell has windows of any size; elsewhere `resize` is enough.
-                width: shell.then_some(options.size.width),
-                height: shell.then_some(options.size.height),
-                window_state: None,
-                browser_context_id: None,
-                enable_begin_frame_control: options.begin_frame.then_some(true),
-                new_window: None,
-                background: None,
-                for_tab: None,
-                hidden: None,
-            },
-            timeout,
-        )?;
-        let attach = Target::AttachToTarget { target_id: target.target_id, flatten: Some(true) };
+        let target = if options.surface == Surface::Display {
+            self.first_target(timeout)?
+        } else {
+            self.new_target(options, timeout)?
+        };
+        let attach = Target::AttachToTarget { target_id: target, flatten: Some(true) };
         self.session = Some(self.call(attach, timeout)?.session_id);
         self.call(PageDomain::Enable { enable_file_chooser_opened_event: None }, timeout)?;
         self.call(Runtime::Enable(None), timeout)?;
@@ -116,10 +128,58 @@ impl Page {
             },
             timeout,
         )?;
-        if let Some(enable) = intercept::enable(&options.access) {
+        if let Some(enable) = intercept::enable(&options.access, options.stage) {
             self.call(enable, timeout)?;
         }
+        if options.surface == Surface::Display {
+            return Ok(());
+        }
         self.resize(options.size, timeout)
+    }
+
+    /// The page in the window that the browser opens by itself.
+    fn first_target(&mut self, timeout: Duration) -> Result<String, BrowserError> {
+        let until = Instant::now() + timeout;
+        loop {
+            let targets = self.call(Target::GetTargets { filter: None }, timeout)?.target_infos;
+            if let Some(page) = targets.into_iter().find(|target| target.Type == "page") {
+                return Ok(page.target_id);
+            }
+            if Instant::now() > until {
+                let seconds = timeout.as_secs_f64();
+                return Err(BrowserError::Timeout { doing: "opening its window".into(), seconds });
+            }
+            std::thread::sleep(WINDOW_POLL);
+        }
+    }
+
+    /// A blank page of the wanted size.
+    fn new_target(
+        &mut self,
+        options: &PageOptions,
+        timeout: Duration,
+    ) -> Result<String, BrowserError> {
+        let shell = options.chrome.kind == ChromeKind::HeadlessShell;
+        let target = self.call(
+            Target::CreateTarget {
+                url: "about:blank".into(),
+                left: None,
+                top: None,
+                // Only the shell has windows of any size; elsewhere `resize` is enough.
+                width: shell.then_some(options.size.width),
+                height: shell.then_some(options.size.height),
+                window_state: None,
+                browser_context_id: None,
+                enable_begin_frame_control: (options.surface == Surface::BeginFrame)
+                    .then_some(true),
+                new_window: None,
+                background: None,
+                for_tab: None,
+                hidden: None,
+            },
+            timeout,
+        )?;
+        Ok(target.target_id)
     }
 
     /// Sets the viewport, at one device pixel per CSS pixel.
@@ -227,7 +287,7 @@ impl Page {
             }
             if let Some(held) = held {
                 // Chrome's answer is dropped: the request may be gone by now, which is no harm.
-                match held.answer(&self.access) {
+                match held.answer(&self.access, self.stage) {
                     Answer::Continue(answer) => self.begin(&answer, timeout)?,
                     Answer::Fulfill(answer) => self.begin(&answer, timeout)?,
                     Answer::Fail(answer) => self.begin(&answer, timeout)?,
@@ -245,33 +305,34 @@ impl Page {
         expression: &str,
         timeout: Duration,
     ) -> Result<T, BrowserError> {
-        let evaluate = Runtime::Evaluate {
-            expression: expression.into(),
-            object_group: None,
-            include_command_line_api: None,
-            silent: None,
-            context_id: None,
-            return_by_value: Some(true),
-            generate_preview: None,
-            user_gesture: None,
-            await_promise: Some(true),
-            throw_on_side_effect: None,
-            timeout: None,
-            disable_breaks: None,
-            repl_mode: None,
-            allow_unsafe_eval_blocked_by_csp: None,
-            unique_context_id: None,
-            serialization_options: None,
-        };
-        let answer = self.call(evaluate, timeout)?;
+        let id = self.begin_evaluate(expression, timeout)?;
+        self.finish_evaluate(id, timeout)
+    }
+
+    /// Begins to run `expression`; the value is read with [`Self::finish_evaluate`].
+    pub(crate) fn begin_evaluate(
+        &mut self,
+        expression: &str,
+        timeout: Duration,
+    ) -> Result<CallId, BrowserError> {
+        self.begin(&evaluate(expression), timeout)
+    }
+
+    /// Waits for the value of an expression that was begun.
+    pub(crate) fn finish_evaluate<T: DeserializeOwned>(
+        &mut self,
+        id: CallId,
+        timeout: Duration,
+    ) -> Result<T, BrowserError> {
+        let name = Runtime::Evaluate::NAME;
+        let answer: Runtime::EvaluateReturnObject =
+            self.finish(id, name, timeout, |result| serde_json::from_str(result.get()))?;
         if let Some(details) = answer.exception_details {
             return Err(BrowserError::Script { message: exception_text(&details) });
         }
         let value = answer.result.value.unwrap_or_default();
-        serde_json::from_value(value).map_err(|e| BrowserError::Answer {
-            method: "Runtime.evaluate",
-            message: e.to_string(),
-        })
+        serde_json::from_value(value)
+            .map_err(|e| BrowserError::Answer { method: name, message: e.to_string() })
     }
 
     /// Runs `source` before any script of every document that the page opens from now on.
@@ -300,6 +361,11 @@ impl Page {
             referrer_policy: None,
         };
         self.call(navigate, timeout).map(|answer| answer.error_text)
+    }
+
+    /// The display that its window is on, if it has one.
+    pub(crate) fn screen(&mut self) -> Option<&mut Screen> {
+        self.screen.as_mut()
     }
 
     /// What the browser and its children use now.
@@ -336,5 +402,27 @@ impl Page {
             status = self.process.status();
         }
         BrowserError::EndedAtOnce { path: self.process.path().to_owned(), status, output }
+    }
+}
+
+/// A command that waits for promises and returns plain values.
+fn evaluate(expression: &str) -> Runtime::Evaluate {
+    Runtime::Evaluate {
+        expression: expression.into(),
+        object_group: None,
+        include_command_line_api: None,
+        silent: None,
+        context_id: None,
+        return_by_value: Some(true),
+        generate_preview: None,
+        user_gesture: None,
+        await_promise: Some(true),
+        throw_on_side_effect: None,
+        timeout: None,
+        disable_breaks: None,
+        repl_mode: None,
+        allow_unsafe_eval_blocked_by_csp: None,
+        unique_context_id: None,
+        serialization_options: None,
     }
 }

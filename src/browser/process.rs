@@ -20,10 +20,15 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::BrowserError;
+use super::display::Display;
+use crate::frame::Size;
 
 /// Waits for the pipe to close, then ends the group `$1` and removes the profile `$2`.
+///
+/// A display server `$3` is told first, so that it removes its socket and its lock.
 const WATCHDOG: &str = r#"
 read -r _
+if [ "$3" ]; then kill -TERM "$3"; sleep 0.2; fi
 kill -KILL "-$1"
 rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
 "#;
@@ -43,6 +48,7 @@ pub(super) struct ChromeProcess {
     group: Pid,
     watchdog: Child,
     profile: TempDir,
+    display: Option<Display>,
 }
 
 /// Our ends of the DevTools pipe.
@@ -53,13 +59,17 @@ pub(super) struct PipeEnds {
 
 impl ChromeProcess {
     /// Starts the browser in a process group and with a profile of its own.
+    ///
+    /// With `screen`, on a private display of that size.
     pub(super) fn start(
         path: &Path,
         arguments: &[String],
+        screen: Option<Size>,
     ) -> Result<(Self, PipeEnds), BrowserError> {
         let cannot = |source| BrowserError::CannotStart { path: path.to_owned(), source };
         let profile = tempfile::Builder::new().prefix("pagereel-").tempdir().map_err(cannot)?;
         let output = File::create(output_path(profile.path())).map_err(cannot)?;
+        let mut display = screen.map(|size| Display::start(size, profile.path())).transpose()?;
         let (their_commands, commands) = pipe().map_err(cannot)?;
         let (answers, their_answers) = pipe().map_err(cannot)?;
 
@@ -72,21 +82,35 @@ impl ChromeProcess {
             // A file, so that no pipe is held open by a straggler.
             .stdout(output.try_clone().map_err(cannot)?)
             .stderr(output)
-            .process_group(0)
+            .process_group(display.as_ref().map_or(0, |d| d.pid().as_raw_nonzero().get()))
             .fd_mappings(vec![
                 FdMapping { parent_fd: their_commands, child_fd: 3 },
                 FdMapping { parent_fd: their_answers, child_fd: 4 },
             ])
             .map_err(|e| cannot(io::Error::other(e)))?;
-        let mut child = command.spawn().map_err(cannot)?;
+        if let Some(display) = &display {
+            display.show(&mut command);
+        }
+        let child = command.spawn();
         // The command holds Chrome's ends of the pipe open.
         drop(command);
-        let group = Pid::from_child(&child);
+        let mut child = match child {
+            Ok(child) => child,
+            Err(e) => {
+                if let Some(mut display) = display {
+                    display.end();
+                    display.reap();
+                }
+                return Err(cannot(e));
+            }
+        };
+        let group = display.as_ref().map_or_else(|| Pid::from_child(&child), Display::pid);
 
         let watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG, "pagereel-watchdog"])
             .arg(group.as_raw_nonzero().to_string())
             .arg(profile.path())
+            .args(display.as_ref().map(|d| d.pid().as_raw_nonzero().to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -95,11 +119,11 @@ impl ChromeProcess {
         let watchdog = match watchdog {
             Ok(watchdog) => watchdog,
             Err(e) => {
-                end_group(group, &mut child);
+                end_group(group, &mut child, display.as_mut());
                 return Err(cannot(e));
             }
         };
-        let process = Self { path: path.to_owned(), child, group, watchdog, profile };
+        let process = Self { path: path.to_owned(), child, group, watchdog, profile, display };
         Ok((process, PipeEnds { commands, answers }))
     }
 
@@ -111,6 +135,11 @@ impl ChromeProcess {
     /// The group of the browser and its children.
     pub(super) fn group(&self) -> Pid {
         self.group
+    }
+
+    /// The display that its window is on, if it has one.
+    pub(super) fn display(&self) -> Option<&Display> {
+        self.display.as_ref()
     }
 
     /// How the browser ended, if it has.
@@ -138,15 +167,21 @@ impl Drop for ChromeProcess {
         // it must never aim at a number that belongs to someone else.
         drop(self.watchdog.kill());
         drop(self.watchdog.wait());
-        end_group(self.group, &mut self.child);
+        end_group(self.group, &mut self.child, self.display.as_mut());
     }
 }
 
-fn end_group(group: Pid, child: &mut Child) {
+fn end_group(group: Pid, child: &mut Child, mut display: Option<&mut Display>) {
+    if let Some(display) = &mut display {
+        display.end();
+    }
     if let Err(e) = kill_process_group(group, Signal::KILL) {
         tracing::debug!(%e, "the browser's process group is already gone");
     }
     drop(child.wait());
+    if let Some(display) = display {
+        display.reap();
+    }
     // Killed is not yet gone: a large renderer takes a moment to give its memory back.
     let until = Instant::now() + GROUP_END;
     while test_kill_process_group(group).is_ok() && Instant::now() < until {
@@ -159,7 +194,7 @@ fn output_path(profile: &Path) -> PathBuf {
 }
 
 /// A pipe that no other child inherits: (read end, write end).
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let ends = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;

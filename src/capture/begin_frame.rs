@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use headless_chrome::protocol::cdp::types::Method as _;
 
-use super::{Compression, Grab, picture_of};
+use super::Compression;
+use super::compressed::{Camera, picture_of};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::page::HeadlessExperimental::{self, ScreenshotParams, ScreenshotParamsFormat};
 
@@ -49,7 +50,7 @@ impl BeginFrame {
     }
 }
 
-impl Grab for BeginFrame {
+impl Camera for BeginFrame {
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
         let command = self.command(true, true);
         page.begin(&command, timeout)

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use headless_chrome::protocol::cdp::types::Method as _;
 
-use super::{Compression, Grab, picture_of};
+use super::Compression;
+use super::compressed::{Camera, picture_of};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::page::PageDomain::{CaptureScreenshot, CaptureScreenshotFormatOption, Viewport};
 
@@ -39,7 +40,7 @@ impl Screenshot {
     }
 }
 
-impl Grab for Screenshot {
+impl Camera for Screenshot {
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
         page.begin(&self.command(None), timeout)
     }

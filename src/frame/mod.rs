@@ -33,6 +33,41 @@ impl std::fmt::Display for Size {
     }
 }
 
+/// A part of a picture, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rect {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Rect {
+    /// The smallest rectangle that holds both.
+    pub(crate) fn union(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let right = (self.x + self.width).max(other.x + other.width);
+        let bottom = (self.y + self.height).max(other.y + other.height);
+        Self { x, y, width: right - x, height: bottom - y }
+    }
+
+    /// The part of it that lies within a picture of `size`, if any does.
+    pub(crate) fn within(self, size: Size) -> Option<Self> {
+        let right = (self.x + self.width).min(size.width);
+        let bottom = (self.y + self.height).min(size.height);
+        (self.x < right && self.y < bottom).then(|| Self {
+            width: right - self.x,
+            height: bottom - self.y,
+            ..self
+        })
+    }
+
+    /// Whether it is all of a picture of `size`.
+    pub(crate) fn covers(self, size: Size) -> bool {
+        self == Self { x: 0, y: 0, width: size.width, height: size.height }
+    }
+}
+
 /// How the components of one pixel lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -90,6 +90,8 @@ pub enum CaptureMode {
     /// The fastest that works with this browser and this page.
     #[default]
     Auto,
+    /// The window of an ordinary Chromium on a private display; needs Xvfb.
+    Display,
     /// `HeadlessExperimental.beginFrame`; needs Chrome's headless shell.
     BeginFrame,
     /// `Page.captureScreenshot`; works with any Chrome.

@@ -12,12 +12,31 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
-use crate::browser::{BrowserError, Page, cdp};
+use crate::browser::{BrowserError, CallId, Page, Stage, cdp};
+use crate::frame::Size;
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
 
 /// The joined script.
 const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
+
+/// The document around the composition, for ways of capture that need one; see `stage.js`.
+pub(crate) const STAGE: Stage = Stage {
+    path: "/.pagereel/stage",
+    html: "<!doctype html><title>pagereel</title>\
+           <style>html, body { margin: 0; background: #fff; overflow: hidden }</style><body>",
+};
+const STAGE_SCRIPT: &str = include_str!("stage.js");
+
+/// Where the runtime's face is found, with or without a stage.
+macro_rules! runtime {
+    ($rest:literal) => {
+        concat!(
+            "(globalThis.__pagereelStage ? __pagereelStage.runtime : globalThis.__pagereel)",
+            $rest
+        )
+    };
+}
 
 /// How often readiness is asked for.
 const POLL: Duration = Duration::from_millis(15);
@@ -159,6 +178,8 @@ impl Status {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadOptions {
     pub url: String,
+    /// The size of the composition on a stage; `None` without one.
+    pub staged: Option<Size>,
     pub seed: u64,
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Until the document and what it loads are there.
@@ -182,6 +203,8 @@ pub(crate) enum LoadError {
     Browser(BrowserError),
     /// There is no such page.
     Absent(String),
+    /// The page is not there, or does not let itself be put on a stage.
+    Unstageable,
     /// The page is there, and never becomes ready.
     NotReady(String),
 }
@@ -207,7 +230,11 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         sequential: options.sequential,
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
-    let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");
+    let stage = STAGE.path;
+    let script = format!(
+        "if (location.pathname === '{stage}') {{\n{STAGE_SCRIPT}\n}} else {{\n\
+         globalThis.__pagereelConfig={config};\n{RUNTIME}\n}}"
+    );
     page.inject(script, options.call_timeout)
 }
 
@@ -219,14 +246,12 @@ pub(crate) fn load(
     options: &LoadOptions,
     tick: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
 ) -> Result<Vec<Warning>, LoadError> {
-    if let Some(text) = page.navigate(&options.url, options.navigation_timeout)? {
-        return Err(LoadError::Absent(format!("cannot open {}: {text}", options.url)));
-    }
+    open(page, options)?;
     let start = Instant::now();
     let mut loaded_at = None;
     loop {
         let status: Option<Status> =
-            page.evaluate("globalThis.__pagereel?.status() ?? null", options.call_timeout)?;
+            page.evaluate(runtime!("?.status() ?? null"), options.call_timeout)?;
         if let Some(code) = page.log.document_status.filter(|&code| code >= 400) {
             let url = &options.url;
             return Err(LoadError::Absent(format!("cannot open {url}: HTTP status {code}")));
@@ -246,6 +271,10 @@ pub(crate) fn load(
             if now.duration_since(since) > timeout {
                 return give_up(page, options, &status, timeout);
             }
+        } else if options.staged.is_some()
+            && page.evaluate("__pagereelStage.isLost", options.call_timeout)?
+        {
+            return Err(LoadError::Unstageable);
         } else if start.elapsed() > options.navigation_timeout {
             let seconds = options.navigation_timeout.as_secs_f64();
             return Err(LoadError::Absent(format!(
@@ -258,6 +287,34 @@ pub(crate) fn load(
     }
 }
 
+/// Begins to load the composition, by itself or on its stage.
+fn open(page: &mut Page, options: &LoadOptions) -> Result<(), LoadError> {
+    let timeout = options.navigation_timeout;
+    let Some(size) = options.staged else {
+        return match page.navigate(&options.url, timeout)? {
+            Some(text) => Err(LoadError::Absent(format!("cannot open {}: {text}", options.url))),
+            None => Ok(()),
+        };
+    };
+    let Ok(stage) = url::Url::parse(&options.url).and_then(|url| url.join(STAGE.path)) else {
+        return Err(LoadError::Unstageable);
+    };
+    page.navigate(stage.as_str(), timeout)?;
+    let start = Instant::now();
+    let is_there = "globalThis.__pagereelStage !== undefined && document.body !== null";
+    while !page.evaluate::<bool>(is_there, options.call_timeout)? {
+        if start.elapsed() > timeout {
+            return Err(LoadError::Unstageable);
+        }
+        std::thread::sleep(POLL);
+    }
+    page.log.document_status = None;
+    let url = serde_json::to_string(&options.url).expect("text is JSON");
+    let open = format!("__pagereelStage.open({url}, {}, {})", size.width, size.height);
+    page.evaluate::<serde_json::Value>(&open, options.call_timeout)?;
+    Ok(())
+}
+
 /// Goes on without what is missing, if the page can be rendered without it.
 fn give_up(
     page: &mut Page,
@@ -265,10 +322,8 @@ fn give_up(
     status: &Status,
     timeout: Duration,
 ) -> Result<Vec<Warning>, LoadError> {
-    let after: Status = page.evaluate(
-        "globalThis.__pagereel.giveUp(), globalThis.__pagereel.status()",
-        options.call_timeout,
-    )?;
+    let after: Status = page
+        .evaluate(concat!(runtime!(".giveUp(), "), runtime!(".status()")), options.call_timeout)?;
     let fatal = |warning: &RuntimeWarning| NOT_READY.contains(&warning.code.as_str());
     if after.ready && !after.warnings.iter().any(fatal) {
         return Ok(after.warnings.into_iter().map(Warning::from).collect());
@@ -284,12 +339,12 @@ fn give_up(
 
 /// Asks for what the composition declares.
 pub(crate) fn describe(page: &mut Page, timeout: Duration) -> Result<Description, BrowserError> {
-    page.evaluate("globalThis.__pagereel.describe()", timeout)
+    page.evaluate(runtime!(".describe()"), timeout)
 }
 
 /// Asks for what the composition is made of.
 pub(crate) fn inspect(page: &mut Page, timeout: Duration) -> Result<Tree, BrowserError> {
-    page.evaluate("globalThis.__pagereel.inspect()", timeout)
+    page.evaluate(runtime!(".inspect()"), timeout)
 }
 
 /// Leaves the page and removes what it keeps in the browser, so that it can be loaded as if for the
@@ -302,7 +357,7 @@ pub(crate) fn forget(page: &mut Page, url: &str, timeout: Duration) -> Result<()
     page.evaluate::<serde_json::Value>(tidy, timeout)?;
     page.navigate("about:blank", timeout)?;
     let start = Instant::now();
-    let is_blank = "location.href === 'about:blank' && delete globalThis.__pagereel";
+    let is_blank = "location.href === 'about:blank' && (delete globalThis.__pagereel, true)";
     while !page.evaluate::<bool>(is_blank, timeout)? {
         if start.elapsed() > timeout {
             let seconds = timeout.as_secs_f64();
@@ -324,6 +379,43 @@ pub(crate) enum Sought {
     Changed(bool),
     /// The same, and what was not right on the way.
     Noted { changed: bool, warnings: Vec<RuntimeWarning> },
+}
+
+impl Sought {
+    /// Whether the page may look different, and what was not right.
+    pub(crate) fn into_parts(self) -> (bool, Vec<RuntimeWarning>) {
+        match self {
+            Self::Changed(changed) => (changed, Vec::new()),
+            Self::Noted { changed, warnings } => (changed, warnings),
+        }
+    }
+}
+
+/// Begins to show one frame on the stage, marked with `number`.
+///
+/// Read the answer with `finish_evaluate`. The mark is set only if the page may look different, or
+/// `is_fresh`.
+pub(crate) fn begin_show(
+    page: &mut Page,
+    index: FrameIndex,
+    rate: FrameRate,
+    number: u32,
+    is_fresh: bool,
+    timeout: Duration,
+) -> Result<CallId, BrowserError> {
+    let (index, num, den) = (index.0, rate.num, rate.den);
+    let show = format!("__pagereelStage.show({index},{num},{den},{number},{is_fresh})");
+    page.begin_evaluate(&show, timeout)
+}
+
+/// Marks what the stage shows with `number`.
+pub(crate) fn set_mark(
+    page: &mut Page,
+    number: u32,
+    timeout: Duration,
+) -> Result<(), BrowserError> {
+    let expression = format!("__pagereelStage.setMark({number})");
+    page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.

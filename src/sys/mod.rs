@@ -1,8 +1,12 @@
 //! The operating system, where std is not enough.
 
+mod shared_memory;
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::thread;
+
+pub(crate) use self::shared_memory::SharedMemory;
 
 /// Processors that this process may use: affinity and cgroup quota are respected.
 pub(crate) fn cores() -> u32 {

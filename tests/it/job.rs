@@ -304,8 +304,8 @@ fn wrong_types_are_refused() {
          found \"10 Mbit\"",
     );
     says(
-        &json!({ "capture": { "mode": "display" } }),
-        "field `capture.mode` must be auto, beginFrame or screenshot, found \"display\"",
+        &json!({ "capture": { "mode": "camera" } }),
+        "field `capture.mode` must be auto, display, beginFrame or screenshot, found \"camera\"",
     );
     says(
         &json!({ "composition": "ftp://example.org/" }),

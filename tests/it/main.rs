@@ -6,6 +6,7 @@
 
 mod adapters;
 mod check;
+mod display;
 mod faults;
 mod fixtures;
 mod input;

@@ -106,6 +106,19 @@ function takeConfig() {
   return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true };
 }
 
+// On the engine's stage the composition is its own top, as far as `parent` and `frameElement` tell.
+const isStaged = (() => {
+  try {
+    return window.parent !== window && window.parent.__pagereelStage !== undefined;
+  } catch {
+    return false;
+  }
+})();
+if (isStaged) {
+  Object.defineProperty(window, "parent", { value: window, configurable: true, writable: true, enumerable: true });
+  Object.defineProperty(window, "frameElement", { value: null, configurable: true, enumerable: true });
+}
+
 /** The runtime of the same-origin window around this one, if there is one. */
 export function parentRuntime() {
   try {

@@ -1,0 +1,220 @@
+//! Opening a page and loading the composition.
+
+use std::time::Duration;
+
+use super::{CONSOLE_LINES, Compression, Grab, SessionOptions, Way, browser_error};
+use crate::browser::{BrowserError, Page};
+use crate::error::{Error, Result};
+use crate::frame::Size;
+use crate::page::{self, Description, LoadError, Tree};
+use crate::pipeline::CancelToken;
+use crate::report::Warning;
+
+/// How long the first drawn frame may take before another way of capture is chosen.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Warnings of the page runtime that explain why a page has no length.
+const TELLING: [&str; 5] = [
+    "timeline_missing",
+    "sub_timeline_script_failure",
+    "sub_timeline_readiness_timeout",
+    "composition_missing",
+    "composition_empty",
+];
+
+/// A page that stands at the beginning of its composition, ready to be seeked.
+pub(crate) struct OpenPage {
+    pub(super) page: Page,
+    pub(super) grab: Box<dyn Grab>,
+    pub description: Description,
+    pub warnings: Vec<Warning>,
+}
+
+/// What loading a composition has led to.
+pub(super) struct Loaded {
+    pub description: Description,
+    pub warnings: Vec<Warning>,
+    /// Why it cannot be rendered, where it never became ready.
+    pub refusal: Option<Error>,
+}
+
+/// Why a page could not be opened.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    /// The browser does not start at all.
+    NoBrowser(BrowserError),
+    /// The page cannot be drawn in this way; another may do.
+    CannotGrab(BrowserError),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl OpenError {
+    /// Whether another try may succeed, given that one has before.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::NoBrowser(BrowserError::EndedAtOnce { .. }) => true,
+            Self::NoBrowser(e) | Self::CannotGrab(e) => e.is_transient(),
+            Self::Failed(e) => e.is_transient(),
+        }
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::NoBrowser(BrowserError::Cancelled) => Self::Cancelled,
+            OpenError::NoBrowser(source) => Self::NoBrowser(source),
+            OpenError::CannotGrab(source) => browser_error(source, Vec::new()),
+            OpenError::Failed(error) => error,
+        }
+    }
+}
+
+impl OpenPage {
+    /// Opens a browser, loads the composition, and draws it once.
+    pub(crate) fn open(options: &SessionOptions, cancel: &CancelToken) -> Result<Self, OpenError> {
+        match Self::open_unready(options, cancel)? {
+            (page, None) => Ok(page),
+            (_, Some(refusal)) => Err(OpenError::Failed(refusal)),
+        }
+    }
+
+    /// Opens a page even if it does not become ready, and says why it does not.
+    pub(crate) fn open_unready(
+        options: &SessionOptions,
+        cancel: &CancelToken,
+    ) -> Result<(Self, Option<Error>), OpenError> {
+        let mut page = Page::open(&options.page, cancel).map_err(|e| match e {
+            BrowserError::Display(_) => OpenError::CannotGrab(e),
+            e => OpenError::NoBrowser(e),
+        })?;
+        let mut grab = options.grab();
+        // On a blank page, so that a browser that cannot draw is told from a page that stalls.
+        grab.check_blank(&mut page, first_timeout(options)).map_err(OpenError::CannotGrab)?;
+        if let Err(e) = page::inject(&mut page, &options.load) {
+            return Err(OpenError::Failed(load_error(e.into(), &page)));
+        }
+        let Loaded { description, warnings, refusal } = load(&mut page, grab.as_mut(), options)?;
+        Ok((Self { page, grab, description, warnings }, refusal))
+    }
+
+    /// What the composition is made of.
+    pub(crate) fn inspect(&mut self, timeout: Duration) -> Result<Tree> {
+        page::inspect(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
+    }
+
+    /// Errors and failures that the page has shown so far, as warnings.
+    pub(crate) fn page_warnings(&self) -> Vec<Warning> {
+        let errors = self.page.log.errors().iter();
+        let errors = errors.map(|text| Warning::new("page_error", format!("script error: {text}")));
+        let failed = self.page.log.failed_resources().iter().map(|(url, reason)| {
+            Warning::new("resource_failed", format!("not loaded: {url}: {reason}"))
+        });
+        errors.chain(failed).collect()
+    }
+
+    /// Addresses on the composition's own server that did not load so far.
+    pub(crate) fn failed_addresses(&self) -> impl Iterator<Item = &str> {
+        self.page.log.failed_resources().iter().map(|(url, _)| url.as_str())
+    }
+
+    /// Uncaught exceptions so far.
+    pub(crate) fn page_errors(&self) -> &[String] {
+        self.page.log.errors()
+    }
+
+    /// What may explain that something is missing from the page, most telling first.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let errors = self.page.log.errors().iter().map(|text| format!("its script failed: {text}"));
+        let failed = self.page.log.failed_resources().iter();
+        let failed = failed.map(|(url, reason)| format!("not loaded: {url}: {reason}"));
+        let told = self.warnings.iter();
+        let told = told.filter(|w| TELLING.contains(&w.code.as_str())).map(|w| w.message.clone());
+        errors.chain(failed).chain(told).collect()
+    }
+
+    /// The last console lines.
+    pub(crate) fn console(&self) -> Vec<String> {
+        self.page.log.console_tail(CONSOLE_LINES)
+    }
+
+    /// The browser's name and version.
+    pub(crate) fn product(&self) -> &str {
+        &self.page.product
+    }
+}
+
+/// Whether `page`, opened under begin-frame control, can be drawn on command.
+pub(crate) fn can_begin_frame(page: &mut Page) -> Result<(), BrowserError> {
+    can(Way::BeginFrame, page)
+}
+
+/// Whether `page` can be captured by screenshot.
+pub(crate) fn can_screenshot(page: &mut Page) -> Result<(), BrowserError> {
+    can(Way::Screenshot, page)
+}
+
+/// Whether the display that `page` is on can be read.
+pub(crate) fn can_display(page: &mut Page) -> Result<(), BrowserError> {
+    can(Way::Display, page)
+}
+
+fn can(way: Way, page: &mut Page) -> Result<(), BrowserError> {
+    way.grab(Compression::Png, Size { width: 1, height: 1 }).check_blank(page, FIRST_FRAME_TIMEOUT)
+}
+
+/// Loads the composition, reads what it declares, and draws it once.
+pub(super) fn load(
+    page: &mut Page,
+    grab: &mut dyn Grab,
+    options: &SessionOptions,
+) -> Result<Loaded, OpenError> {
+    let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
+    let call = options.load.call_timeout;
+    let mut tick = |page: &mut Page| grab.tick(page, call);
+    let warnings = match page::load(page, &options.load, &mut tick) {
+        Ok(warnings) => warnings,
+        Err(LoadError::Unstageable) => {
+            let text = "the page does not open inside of another one".into();
+            return Err(OpenError::CannotGrab(BrowserError::Display(text)));
+        }
+        Err(e @ LoadError::NotReady(_)) => {
+            let refusal = load_error(e, page);
+            return match page::describe(page, call) {
+                Ok(description) => {
+                    Ok(Loaded { description, warnings: Vec::new(), refusal: Some(refusal) })
+                }
+                Err(_) => Err(OpenError::Failed(refusal)),
+            };
+        }
+        Err(e) => return Err(failed(e, page)),
+    };
+    let description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
+    // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall in
+    // it for ever.
+    grab.draw_first(page, first_timeout(options)).map_err(|e| match e {
+        BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
+        e => failed(e.into(), page),
+    })?;
+    Ok(Loaded { description, warnings, refusal: None })
+}
+
+fn first_timeout(options: &SessionOptions) -> Duration {
+    FIRST_FRAME_TIMEOUT.min(options.frame_timeout)
+}
+
+fn load_error(error: LoadError, page: &Page) -> Error {
+    let console = page.log.console_tail(CONSOLE_LINES);
+    match error {
+        LoadError::Browser(e) => browser_error(e, console),
+        LoadError::Unstageable => Error::Composition {
+            message: "the page does not open inside of another one".into(),
+            console,
+            hint: None,
+        },
+        LoadError::Absent(message) | LoadError::NotReady(message) => {
+            Error::Composition { message, console, hint: None }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The frames of one session.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::open::load;
+use super::{CONSOLE_LINES, Grab, Meter, OpenPage, SessionOptions, Shot};
+use crate::browser::{BrowserError, Page};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, Size};
+use crate::page;
+use crate::pipeline::{CancelToken, FrameSource, OpenSource};
+use crate::report::Warning;
+use crate::time::{FrameIndex, FrameRate};
+
+/// How often a session's page is tried before the render fails.
+const OPEN_ATTEMPTS: u32 = 3;
+
+/// How often memory and processor time are looked at.
+const METER_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where the frames of a render stand in the composition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    pub frame_rate: FrameRate,
+    /// The composition's frame that is output frame 0.
+    pub first: u64,
+    pub size: Size,
+}
+
+/// Opens the sessions of one render.
+pub(crate) struct PageSources {
+    pub options: SessionOptions,
+    pub timing: Timing,
+    pub meter: Arc<Meter>,
+    /// The page of the probe, which becomes the first session's.
+    pub probed: std::sync::Mutex<Option<OpenPage>>,
+}
+
+impl OpenSource for PageSources {
+    fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>> {
+        let probed = self.probed.lock().ok().and_then(|mut probed| probed.take());
+        let open = match probed {
+            Some(open) => open,
+            None => self.open_again(cancel)?,
+        };
+        Ok(Box::new(PageSource {
+            page: open.page,
+            grab: open.grab,
+            is_rewindable: open.description.rewindable,
+            sought: None,
+            options: self.options.clone(),
+            timing: self.timing,
+            queue: VecDeque::new(),
+            is_busy: false,
+            meter: Arc::clone(&self.meter),
+            session,
+            metered: Instant::now(),
+        }))
+    }
+}
+
+impl PageSources {
+    /// Opens the page as the probe did. What worked then is tried more than once.
+    fn open_again(&self, cancel: &CancelToken) -> Result<OpenPage> {
+        let mut attempt = 1;
+        loop {
+            match OpenPage::open(&self.options, cancel) {
+                Ok(page) => return Ok(page),
+                Err(e) if attempt < OPEN_ATTEMPTS && e.is_transient() => attempt += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+/// Renders the frames of one session, in any order.
+struct PageSource {
+    page: Page,
+    grab: Box<dyn Grab>,
+    /// Whether the page can go back in time by itself.
+    is_rewindable: bool,
+    /// The composition's frame that was sought last.
+    sought: Option<FrameIndex>,
+    options: SessionOptions,
+    timing: Timing,
+    /// Submitted, oldest first.
+    queue: VecDeque<FrameIndex>,
+    /// Whether the first in `queue` is under way.
+    is_busy: bool,
+    meter: Arc<Meter>,
+    session: usize,
+    metered: Instant,
+}
+
+impl FrameSource for PageSource {
+    fn depth(&self) -> usize {
+        2
+    }
+
+    fn submit(&mut self, index: FrameIndex) -> Result<()> {
+        self.queue.push_back(index);
+        if self.is_busy { Ok(()) } else { self.start(index) }
+    }
+
+    fn collect(&mut self) -> Result<Frame> {
+        let index = *self.queue.front().expect("collect follows submit");
+        debug_assert!(self.is_busy, "the first frame in the queue is under way");
+        let taken = self
+            .grab
+            .finish(&mut self.page, self.options.frame_timeout)
+            .map_err(|e| self.frame_error(index, e))?;
+        self.is_busy = false;
+        self.meter.sought(self.session, taken.seek);
+        self.meter.noted(taken.warnings.into_iter().map(Warning::from));
+        if taken.is_same {
+            self.meter.reused(self.session);
+        }
+        self.queue.pop_front();
+        // The page draws the next frame while this one is decoded.
+        if let Some(&next) = self.queue.front() {
+            self.start(next)?;
+        }
+        let developed = self.grab.develop(&mut self.page);
+        let picture = developed.map_err(|e| self.frame_error(index, e))?;
+        if picture.size != self.timing.size {
+            let (got, wanted) = (picture.size, self.timing.size);
+            let text = format!("it is {got}, expected {wanted}");
+            return Err(self.frame_error(index, BrowserError::Picture(text)));
+        }
+        if self.metered.elapsed() > METER_INTERVAL {
+            self.metered = Instant::now();
+            self.meter.sample(self.page.group(), self.page.usage());
+        }
+        Ok(Frame { index, picture })
+    }
+}
+
+impl PageSource {
+    /// Seeks to one frame and asks for its picture.
+    fn start(&mut self, index: FrameIndex) -> Result<()> {
+        let timeout = self.options.frame_timeout;
+        let at = FrameIndex(self.timing.first + index.0);
+        let rate = self.timing.frame_rate;
+        let is_fresh = self.go_back(index, at)?;
+        self.sought = Some(at);
+        let shot = Shot { at, rate, is_fresh };
+        let begun = self.grab.begin(&mut self.page, shot, timeout);
+        begun.map_err(|e| self.frame_error(index, e))?;
+        self.is_busy = true;
+        Ok(())
+    }
+
+    /// Loads the page again if it has passed `at` and cannot go back. Returns whether it did.
+    fn go_back(&mut self, index: FrameIndex, at: FrameIndex) -> Result<bool> {
+        if self.sought.is_none_or(|sought| sought <= at) || self.can_rewind(index)? {
+            return Ok(false);
+        }
+        let call = self.options.load.call_timeout;
+        page::forget(&mut self.page, &self.options.load.url, call)
+            .map_err(|e| self.frame_error(index, e))?;
+        // The same page was ready before: if it is not this time, the frame is lost.
+        let loaded = load(&mut self.page, self.grab.as_mut(), &self.options)?;
+        self.is_rewindable = loaded.description.rewindable;
+        loaded.refusal.map_or(Ok(true), Err)
+    }
+
+    /// Asked again, because timers may have come since the page was loaded.
+    fn can_rewind(&mut self, index: FrameIndex) -> Result<bool> {
+        if !self.is_rewindable {
+            return Ok(false);
+        }
+        match page::describe(&mut self.page, self.options.frame_timeout) {
+            Ok(description) => Ok(description.rewindable),
+            Err(e) => Err(self.frame_error(index, e)),
+        }
+    }
+
+    fn frame_error(&self, index: FrameIndex, source: BrowserError) -> Error {
+        match source {
+            BrowserError::Cancelled => Error::Cancelled,
+            source => {
+                let console = self.page.log.console_tail(CONSOLE_LINES);
+                Error::Capture { index, source, console }
+            }
+        }
+    }
+}
+
+impl Drop for PageSource {
+    fn drop(&mut self) {
+        self.meter.sample(self.page.group(), self.page.usage());
+        self.meter.ended(self.page.group());
+    }
+}
