@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, YuvFormat};
+use super::{
+    Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video, YuvFormat,
+};
 use crate::capture::Way;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
@@ -286,14 +288,59 @@ pub(crate) fn duration(
     }
 }
 
-/// Preset and constant rate factor of each rung: HyperFrames' table, so that sizes compare.
-const fn ladder(quality: Quality) -> (&'static str, f64) {
+/// One step from fast to faithful: what an encoder is told where the job does not say otherwise.
+struct Rung {
+    preset: &'static str,
+    crf: f64,
+    /// What is changed about the preset.
+    options: &'static [(&'static str, &'static str)],
+}
+
+/// The rungs for libx264, chosen from the measurements in `docs/quality.md`.
+const fn ladder(quality: Quality) -> Rung {
+    // `aq-mode` 3 spends more on dark areas, where banding shows; `subq` 3 finds nearly what 4 finds.
     match quality {
-        Quality::Draft => ("ultrafast", 28.0),
-        Quality::Standard => ("medium", 18.0),
-        Quality::High => ("slow", 15.0),
-        Quality::Lossless => ("medium", 0.0),
+        Quality::Draft => {
+            Rung { preset: "ultrafast", crf: 28.0, options: &[("bf", "0"), ("aq-mode", "3")] }
+        }
+        Quality::Standard => {
+            Rung { preset: "faster", crf: 18.0, options: &[("subq", "3"), ("aq-mode", "3")] }
+        }
+        Quality::High => Rung {
+            preset: "faster",
+            crf: 15.2,
+            options: &[("subq", "3"), ("aq-mode", "3"), ("aq-strength", "1.15")],
+        },
+        Quality::Lossless => Rung { preset: "medium", crf: 0.0, options: &[] },
     }
+}
+
+/// The encoder's options: the rung's, the job's own crf and preset, then the job's options.
+fn encoder_options(video: &Video) -> Vec<(String, String)> {
+    let rung = ladder(video.quality);
+    let mut options = Vec::new();
+    if let Some(preset) = &video.preset {
+        // A preset that the job names is used as it is.
+        options.push(("preset".into(), preset.clone()));
+    } else {
+        options.push(("preset".into(), rung.preset.into()));
+        options.extend(rung.options.iter().map(|&(key, value)| (key.into(), value.into())));
+    }
+    if video.bitrate.is_none() {
+        options.push(("crf".into(), video.crf.unwrap_or(rung.crf).to_string()));
+    }
+    for (key, value) in &video.options {
+        let value = match value {
+            OptionValue::Bool(value) => u8::from(*value).to_string(),
+            OptionValue::Integer(value) => value.to_string(),
+            OptionValue::Number(value) => value.to_string(),
+            OptionValue::Text(value) => value.clone(),
+        };
+        // It replaces ours of that name; there must not be two in the plan.
+        options.retain(|(ours, _)| ours != key);
+        options.push((key.clone(), value));
+    }
+    options
 }
 
 fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoPlan> {
@@ -320,24 +367,6 @@ fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoP
             ),
         }));
     }
-    let (preset, crf) = ladder(video.quality);
-    let mut options =
-        vec![("preset".into(), video.preset.clone().unwrap_or_else(|| preset.into()))];
-    if video.bitrate.is_none() {
-        options.push(("crf".into(), video.crf.unwrap_or(crf).to_string()));
-    }
-    // The job's own options come last: a later value replaces an earlier one.
-    for (key, value) in &video.options {
-        options.push((
-            key.clone(),
-            match value {
-                OptionValue::Bool(value) => u8::from(*value).to_string(),
-                OptionValue::Integer(value) => value.to_string(),
-                OptionValue::Number(value) => value.to_string(),
-                OptionValue::Text(value) => value.clone(),
-            },
-        ));
-    }
     Ok(VideoPlan {
         codec: video.codec,
         encoder: match video.codec {
@@ -350,7 +379,7 @@ fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoP
         gop: video.gop,
         // Never from the number of sessions: the bytes depend on it.
         threads: cores.clamp(1, 16),
-        options,
+        options: encoder_options(video),
     })
 }
 
@@ -402,6 +431,7 @@ fn batches(size: Size, first_frame: u64) -> Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Bitrate;
 
     fn described(duration: f64) -> Description {
         Description {
@@ -444,6 +474,28 @@ mod tests {
                 assert!(batch == 1 || batch * u64::from(side).pow(2) * 4 <= BATCH_BYTES);
             }
         }
+    }
+
+    #[test]
+    fn what_the_job_says_of_the_encoder_is_obeyed_as_it_is() {
+        let text = |video: &Video| {
+            let options = encoder_options(video);
+            let pairs = options.iter().map(|(key, value)| format!("{key}={value}"));
+            pairs.collect::<Vec<_>>().join(" ")
+        };
+        let standard = Video::default();
+        assert_eq!(text(&standard), "preset=faster subq=3 aq-mode=3 crf=18");
+        let crf = Video { crf: Some(21.5), ..Video::default() };
+        assert_eq!(text(&crf), "preset=faster subq=3 aq-mode=3 crf=21.5");
+        let preset = Video { preset: Some("slow".into()), ..Video::default() };
+        assert_eq!(text(&preset), "preset=slow crf=18");
+        let bitrate = Video { bitrate: Some(Bitrate(1)), ..Video::default() };
+        assert_eq!(text(&bitrate), "preset=faster subq=3 aq-mode=3");
+        let mut own = Video::default();
+        own.options.insert("aq-mode".into(), OptionValue::Integer(1));
+        assert_eq!(text(&own), "preset=faster subq=3 crf=18 aq-mode=1");
+        let lossless = Video { quality: Quality::Lossless, ..Video::default() };
+        assert_eq!(text(&lossless), "preset=medium crf=0");
     }
 
     #[test]

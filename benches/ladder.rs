@@ -1,0 +1,437 @@
+//! The quality ladder, measured: processor time, size and fidelity of each rung, beside HyperFrames'.
+//!
+//! `cargo bench --bench ladder -- [--frames N] [--runs N] [--data DIR] [--try RUNG:KEY=VALUE,...] [scene ...]`
+//!
+//! Each scene is rendered without loss into Y'CbCr 4:2:0, and again through JPEG as HyperFrames
+//! captures it. ffmpeg, the program, then encodes these frames with the rung's settings as
+//! `Engine::plan` gives them, with HyperFrames' settings, and with each `--try`, always on two
+//! threads, and compares the result with the lossless frames. Processor time is that of the encoder:
+//! what reading the frames takes is measured and subtracted; of several runs the least counts.
+//!
+//! A row holds where it is at least as faithful and no larger than HyperFrames' settings after their
+//! capture, and no larger and at most 0.001 of SSIM below these settings on the lossless frames.
+//!
+//! `--data` keeps the lossless frames, about 3 MB each at 1080p, and uses those it finds there.
+
+#![expect(clippy::print_stdout, reason = "it prints tables")]
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use pagereel::job::{CaptureFormat, Codec, FrameRange, Quality, YuvFormat};
+use pagereel::{CancelToken, Engine, Event, Job};
+use serde::Serialize;
+
+const SCENES: [&str; 7] = [
+    "kinetic-text",
+    "css-cards",
+    "text-grid",
+    "static-background",
+    "still-slide",
+    "webgl-three",
+    "footage",
+];
+
+/// Encoder threads; what a frame costs depends little on them, the bytes do.
+const THREADS: &str = "2";
+
+/// One step of a codec's ladder, and what it has to match.
+struct Rung {
+    codec: Codec,
+    quality: Quality,
+    /// HyperFrames' settings for the same output.
+    theirs: &'static [(&'static str, &'static str)],
+    /// The quality of the JPEG that HyperFrames captures.
+    jpeg: u8,
+}
+
+/// Every codec that has a ladder. Another codec is three more lines.
+const LADDER: [Rung; 3] = [
+    Rung {
+        codec: Codec::H264,
+        quality: Quality::Draft,
+        theirs: &[("preset", "ultrafast"), ("crf", "28"), ("bf", "0"), ("aq-mode", "3")],
+        jpeg: 80,
+    },
+    Rung {
+        codec: Codec::H264,
+        quality: Quality::Standard,
+        theirs: &[
+            ("preset", "medium"),
+            ("crf", "18"),
+            ("bf", "0"),
+            ("x264-params", "aq-mode=3:aq-strength=0.8:deblock=1,1"),
+        ],
+        jpeg: 95,
+    },
+    Rung {
+        codec: Codec::H264,
+        quality: Quality::High,
+        theirs: &[
+            ("preset", "slow"),
+            ("crf", "15"),
+            ("bf", "0"),
+            ("x264-params", "aq-mode=3:aq-strength=0.8:deblock=1,1"),
+        ],
+        jpeg: 95,
+    },
+];
+
+/// An encoder and its options, by FFmpeg's names.
+#[derive(Clone)]
+struct Settings {
+    encoder: String,
+    options: Vec<(String, String)>,
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<_> =
+            self.options.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        f.write_str(&options.join(" "))
+    }
+}
+
+/// What one encode came to.
+#[derive(Clone, Copy)]
+struct Measure {
+    /// Milliseconds of processor time per frame.
+    cpu_ms: f64,
+    bytes: u64,
+    ssim: f64,
+    psnr: f64,
+}
+
+/// How far SSIM may be below that of HyperFrames' settings on the lossless frames.
+const SSIM_SLACK: f64 = 0.001;
+
+struct Arguments {
+    frames: u64,
+    runs: usize,
+    data: Option<PathBuf>,
+    tries: Vec<(Quality, Vec<(String, String)>)>,
+    scenes: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    let arguments = arguments()?;
+    let temporary = tempfile::tempdir()?;
+    let bench = Bench {
+        frames: arguments.frames,
+        runs: arguments.runs,
+        keep: arguments.data.is_some(),
+        data: arguments.data.clone().unwrap_or_else(|| temporary.path().to_owned()),
+        coded: temporary.path().join("coded.mkv"),
+    };
+    fs::create_dir_all(&bench.data)?;
+    let mut totals = Totals::default();
+    println!(
+        "{} frames a scene, {THREADS} encoder threads, least processor time of {} run(s).",
+        bench.frames, bench.runs
+    );
+    println!(
+        "\n| scene | codec | rung | settings | CPU ms/frame | bytes | SSIM | PSNR dB | holds |\n\
+         |---|---|---|---|--:|--:|--:|--:|---|"
+    );
+    for scene in &arguments.scenes {
+        let lossless = bench.frames_of(scene, None)?;
+        for rung in &LADDER {
+            bench.rung(scene, &lossless, rung, &arguments.tries, &mut totals)?;
+        }
+        if !bench.keep {
+            for jpeg in [None, Some(80), Some(95)] {
+                let path = bench.path(scene, jpeg);
+                if path.exists() {
+                    fs::remove_file(path)?;
+                }
+            }
+        }
+    }
+    totals.print(arguments.scenes.len());
+    Ok(())
+}
+
+fn arguments() -> Result<Arguments> {
+    let mut parsed =
+        Arguments { frames: 60, runs: 2, data: None, tries: Vec::new(), scenes: Vec::new() };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().with_context(|| format!("{word} wants a value"));
+        match word.as_str() {
+            "--frames" => parsed.frames = value()?.parse()?,
+            "--runs" => parsed.runs = value()?.parse()?,
+            "--data" => parsed.data = Some(value()?.into()),
+            "--try" => parsed.tries.push(attempt(&value()?)?),
+            // cargo's own
+            "--bench" => {}
+            flag if flag.starts_with('-') => bail!("unknown argument {flag}"),
+            scene => parsed.scenes.push(scene.to_owned()),
+        }
+    }
+    if parsed.scenes.is_empty() {
+        parsed.scenes = SCENES.map(str::to_owned).to_vec();
+    }
+    ensure!(parsed.frames > 0 && parsed.runs > 0, "expected at least one frame and one run");
+    Ok(parsed)
+}
+
+/// Reads `standard:preset=faster,crf=18`; options of x264 with commas in them go in `x264-params`.
+fn attempt(text: &str) -> Result<(Quality, Vec<(String, String)>)> {
+    let (rung, options) = text.split_once(':').context("--try wants RUNG:KEY=VALUE,...")?;
+    let quality = LADDER.iter().map(|rung| rung.quality).find(|&quality| word(quality) == rung);
+    let quality = quality.with_context(|| format!("no rung is called {rung}"))?;
+    let pair = |option: &str| {
+        let (key, value) =
+            option.split_once('=').with_context(|| format!("{option} has no value"))?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    Ok((quality, options.split(',').map(pair).collect::<Result<_>>()?))
+}
+
+struct Bench {
+    frames: u64,
+    runs: usize,
+    data: PathBuf,
+    keep: bool,
+    coded: PathBuf,
+}
+
+impl Bench {
+    fn rung(
+        &self,
+        scene: &str,
+        lossless: &Path,
+        rung: &Rung,
+        tries: &[(Quality, Vec<(String, String)>)],
+        totals: &mut Totals,
+    ) -> Result<()> {
+        let ours = planned(scene, rung)?;
+        let with = |options| Settings { encoder: ours.encoder.clone(), options };
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let theirs = with(rung.theirs.iter().map(owned).collect());
+        let row = |who: &str, measure: Measure, holds: &str| {
+            let (codec, step) = (word(rung.codec), word(rung.quality));
+            let Measure { cpu_ms, bytes, ssim, psnr } = measure;
+            println!(
+                "| {scene} | {codec} | {step} | {who} | {cpu_ms:.1} | {bytes} | {ssim:.5} | {psnr:.2} | {holds} |"
+            );
+        };
+
+        let direct = self.measure(&theirs, lossless, lossless)?;
+        row(&format!("HyperFrames' `{theirs}`"), direct, "");
+        let jpeg = self.frames_of(scene, Some(rung.jpeg))?;
+        let captured = self.measure(&theirs, &jpeg, lossless)?;
+        row(&format!("the same, captured as JPEG {}", rung.jpeg), captured, "");
+        totals.add(rung, &format!("HyperFrames' `{theirs}`"), scene, direct, &[]);
+        totals.add(
+            rung,
+            &format!("the same, captured as JPEG {}", rung.jpeg),
+            scene,
+            captured,
+            &[],
+        );
+
+        let tried = tries.iter().filter(|(quality, _)| *quality == rung.quality);
+        let tried = tried.map(|(_, options)| with(options.clone()));
+        for (n, settings) in std::iter::once(ours.clone()).chain(tried).enumerate() {
+            let found = self.measure(&settings, lossless, lossless)?;
+            let mut broken = Vec::new();
+            for (name, holds) in [
+                ("SSIM as captured", found.ssim >= captured.ssim),
+                ("PSNR as captured", found.psnr >= captured.psnr),
+                ("size as captured", found.bytes <= captured.bytes),
+                ("SSIM of the settings", found.ssim >= direct.ssim - SSIM_SLACK),
+                ("size of the settings", found.bytes <= direct.bytes),
+            ] {
+                if !holds {
+                    broken.push(name);
+                }
+            }
+            let who =
+                if n == 0 { format!("**pagereel** `{settings}`") } else { format!("`{settings}`") };
+            let holds = if broken.is_empty() {
+                "yes".to_owned()
+            } else {
+                format!("not {}", broken.join(", "))
+            };
+            row(&who, found, &holds);
+            totals.add(rung, &who, scene, found, &broken);
+        }
+        Ok(())
+    }
+
+    fn path(&self, scene: &str, jpeg: Option<u8>) -> PathBuf {
+        let capture = jpeg.map_or("png".to_owned(), |quality| format!("jpeg{quality}"));
+        self.data.join(format!("{scene}-{capture}.y4m"))
+    }
+
+    /// The scene's first frames in raw Y'CbCr 4:2:0, as the engine converts what it captures.
+    fn frames_of(&self, scene: &str, jpeg: Option<u8>) -> Result<PathBuf> {
+        let path = self.path(scene, jpeg);
+        if path.exists() {
+            return Ok(path);
+        }
+        let file = self.data.join("lossless.mkv");
+        let mut job = job(scene);
+        job.output = Some(file.clone());
+        job.frames = Some(FrameRange { start: 0, end: self.frames });
+        job.video.quality = Quality::Lossless;
+        job.video.pixel_format = Some(YuvFormat::Yuv420p);
+        job.video.preset = Some("ultrafast".into());
+        if let Some(quality) = jpeg {
+            job.capture.format = CaptureFormat::Jpeg;
+            job.capture.jpeg_quality = quality;
+        }
+        let mut silent = |_: &Event| {};
+        Engine::new().render(&job, &mut silent, &CancelToken::new())?;
+        let unfinished = path.with_extension("part");
+        let (from, to) = (text(&file)?, text(&unfinished)?);
+        ffmpeg(&["-i", from, "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-y", to])?;
+        fs::rename(&unfinished, &path)?;
+        fs::remove_file(file)?;
+        Ok(path)
+    }
+
+    fn measure(&self, settings: &Settings, input: &Path, lossless: &Path) -> Result<Measure> {
+        let (from, coded, lossless) = (text(input)?, text(&self.coded)?, text(lossless)?);
+        let mut cpu_ms = f64::INFINITY;
+        for _ in 0..self.runs {
+            let read = processor_ms(&ffmpeg(&["-benchmark", "-i", from, "-f", "null", "-"])?)?;
+            let mut arguments = vec!["-benchmark", "-i", from, "-c:v", settings.encoder.as_str()];
+            arguments.extend(["-threads", THREADS]);
+            let options: Vec<_> =
+                settings.options.iter().map(|(key, value)| (format!("-{key}:v"), value)).collect();
+            for (key, value) in &options {
+                arguments.extend([key.as_str(), value.as_str()]);
+            }
+            arguments.extend(["-f", "matroska", "-y", coded]);
+            cpu_ms = cpu_ms.min(processor_ms(&ffmpeg(&arguments)?)? - read);
+        }
+        // Matroska rounds time stamps to milliseconds, so frames are paired by number.
+        let filters = "[0:v]settb=1/1000,setpts=N,split[a][b];[1:v]settb=1/1000,setpts=N,split[c][d];\
+                       [a][c]ssim[x];[b][d]psnr[y]";
+        let log = ffmpeg(&[
+            "-i",
+            coded,
+            "-i",
+            lossless,
+            "-filter_complex",
+            filters,
+            "-map",
+            "[x]",
+            "-map",
+            "[y]",
+            "-f",
+            "null",
+            "-",
+        ])?;
+        Ok(Measure {
+            cpu_ms: cpu_ms / self.frames as f64,
+            bytes: fs::metadata(&self.coded)?.len(),
+            ssim: number_after(&log, " All:")?,
+            psnr: number_after(&log, " average:")?,
+        })
+    }
+}
+
+/// Sums over the scenes, by rung and settings in the order of their first row.
+#[derive(Default)]
+struct Totals {
+    order: Vec<(String, String)>,
+    sums: HashMap<(String, String), Sum>,
+}
+
+#[derive(Default)]
+struct Sum {
+    cpu_ms: f64,
+    bytes: u64,
+    least_ssim: f64,
+    broken: Vec<String>,
+}
+
+impl Totals {
+    fn add(&mut self, rung: &Rung, who: &str, scene: &str, found: Measure, broken: &[&str]) {
+        let key = (format!("{} {}", word(rung.codec), word(rung.quality)), who.to_owned());
+        if !self.sums.contains_key(&key) {
+            self.order.push(key.clone());
+        }
+        let sum = self.sums.entry(key).or_insert_with(|| Sum { least_ssim: 1.0, ..Sum::default() });
+        sum.cpu_ms += found.cpu_ms;
+        sum.bytes += found.bytes;
+        sum.least_ssim = sum.least_ssim.min(found.ssim);
+        sum.broken.extend(broken.iter().map(|name| format!("{scene}: {name}")));
+    }
+
+    fn print(&mut self, scenes: usize) {
+        // Stable: within a rung the rows stay as they came.
+        self.order.sort_by(|a, b| a.0.cmp(&b.0));
+        println!(
+            "\n| rung | settings | mean CPU ms/frame | bytes, all scenes | least SSIM | does not hold |\n\
+             |---|---|--:|--:|--:|---|"
+        );
+        for key in &self.order {
+            let sum = &self.sums[key];
+            println!(
+                "| {} | {} | {:.1} | {} | {:.5} | {} |",
+                key.0,
+                key.1,
+                sum.cpu_ms / scenes as f64,
+                sum.bytes,
+                sum.least_ssim,
+                sum.broken.join("; ")
+            );
+        }
+    }
+}
+
+fn job(scene: &str) -> Job {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    Job::without_output(fixtures.join(scene).join("index.html"))
+}
+
+/// What the engine itself would use.
+fn planned(scene: &str, rung: &Rung) -> Result<Settings> {
+    let mut job = job(scene);
+    job.output = Some("out.mkv".into());
+    job.video.codec = rung.codec;
+    job.video.quality = rung.quality;
+    let (plan, _) = Engine::new().plan(&job, &CancelToken::new())?;
+    Ok(Settings { encoder: plan.video.encoder, options: plan.video.options })
+}
+
+/// How a job writes it.
+fn word(value: impl Serialize) -> String {
+    let value = serde_json::to_value(value).expect("an enum without contents");
+    value.as_str().expect("and so a word").to_owned()
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// Runs ffmpeg and returns its log.
+fn ffmpeg(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-nostats"])
+        .args(arguments)
+        .output()
+        .context("ffmpeg, the program, is the judge here")?;
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "ffmpeg {}:\n{log}", arguments.join(" "));
+    Ok(log)
+}
+
+/// What `-benchmark` says: user and system time of the process, in milliseconds.
+fn processor_ms(log: &str) -> Result<f64> {
+    Ok(1000.0 * (number_after(log, "bench: utime=")? + number_after(log, " stime=")?))
+}
+
+fn number_after(log: &str, label: &str) -> Result<f64> {
+    let (_, rest) = log.rsplit_once(label).with_context(|| format!("no `{label}` in:\n{log}"))?;
+    let end = rest.find(|c: char| c.is_whitespace() || c == 's').unwrap_or(rest.len());
+    rest[..end].parse().with_context(|| format!("after `{label}`: {rest}"))
+}
