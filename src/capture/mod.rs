@@ -5,6 +5,7 @@
 //! compositor (`begin_frame`), or by a screenshot.
 
 mod begin_frame;
+mod blind;
 mod compressed;
 mod display;
 mod meter;
@@ -19,6 +20,7 @@ use image::ImageFormat;
 use serde::Serialize;
 
 use self::begin_frame::BeginFrame;
+use self::blind::Blind;
 use self::compressed::Compressed;
 use self::display::Display;
 use self::display::window_of;
@@ -158,6 +160,8 @@ pub(crate) struct SessionOptions {
     pub compression: Compression,
     /// For one frame, from seek to picture.
     pub frame_timeout: Duration,
+    /// Frames are drawn, and no pictures taken.
+    pub is_blind: bool,
 }
 
 impl SessionOptions {
@@ -179,6 +183,9 @@ impl SessionOptions {
     }
 
     fn grab(&self) -> Box<dyn Grab> {
+        if self.is_blind {
+            return Box::new(Blind::new(self.page.size));
+        }
         self.way().grab(self.compression, self.page.size)
     }
 }
