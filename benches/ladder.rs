@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use pagereel::job::{CaptureFormat, Codec, FrameRange, Quality, YuvFormat};
+use pagereel::job::{CaptureFormat, CaptureMode, Codec, FrameRange, Quality, YuvFormat};
 use pagereel::{CancelToken, Engine, Event, Job};
 use serde::Serialize;
 
@@ -284,6 +284,8 @@ impl Bench {
         job.video.preset = Some("ultrafast".into());
         if let Some(quality) = jpeg {
             job.capture.format = CaptureFormat::Jpeg;
+            // A display hands over raw pixels.
+            job.capture.mode = CaptureMode::BeginFrame;
             job.capture.jpeg_quality = quality;
         }
         let mut silent = |_: &Event| {};
