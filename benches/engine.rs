@@ -1,11 +1,12 @@
 //! Whole renders and the ways of capture, measured.
 //!
-//! `cargo bench --bench engine -- [--runs N] [--frames N] [--size WxH] [--part ways|renders] [scene ...]`
+//! `cargo bench --bench engine -- [--runs N] [--frames N] [--size WxH] [--part ways|renders|fidelity] [scene ...]`
 //!
 //! *Ways*: each scene into the null sink by one session, by each way of capture, and drawn without
 //! taking pictures: the floor. *Renders*: each scene into a file with default settings by one and by
 //! two sessions, and the encoder alone, fed with the same pictures from memory. Overhead is what a
-//! frame costs beyond drawing alone and encoding alone.
+//! frame costs beyond drawing alone and encoding alone. *Fidelity*: every fifth frame by each way,
+//! compared with screenshots of an ordinary Chromium.
 //!
 //! The figures are medians of the runs, which are taken in turn after a warm-up; processor time is
 //! that of all processes, without the browsers' start. Compare within one run only: machines are
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use pagereel::frame::Size;
+use pagereel::frame::{PixelFormat, Size};
 use pagereel::job::{CaptureFormat, CaptureMode};
 use pagereel::{
     Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, NullSink, Picture,
@@ -67,6 +68,9 @@ fn main() -> Result<()> {
     }
     if wants("renders") {
         renders(&arguments)?;
+    }
+    if wants("fidelity") {
+        fidelity(&arguments)?;
     }
     Ok(())
 }
@@ -255,7 +259,7 @@ fn renders(arguments: &Arguments) -> Result<()> {
         two.capture.workers = Some(2);
         let mut drawn = job(arguments, scene, 1)?;
         drawn.capture.mode = CaptureMode::BeginFrame;
-        let pictures = pictures(arguments, scene, &cancel)?;
+        let pictures = pictures(&job(arguments, scene, 1)?, arguments, &cancel)?;
         let whole = |job: Job| {
             let cancel = &cancel;
             move || -> Result<Figures> {
@@ -292,9 +296,80 @@ fn renders(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The scene's pictures, as many as memory allows.
-fn pictures(arguments: &Arguments, scene: &str, cancel: &CancelToken) -> Result<Vec<Arc<Picture>>> {
-    let mut job = job(arguments, scene, 1)?;
+/// How two pictures differ.
+#[derive(Clone, Copy)]
+struct Difference {
+    pixels: u64,
+    psnr: f64,
+    /// Mean difference of the worst block of 16×16 pixels, in levels.
+    worst_block: f64,
+}
+
+fn difference(a: &Picture, b: &Picture) -> Difference {
+    let rgb = |picture: &Picture, at: usize| {
+        let n = picture.format.bytes_per_pixel();
+        let p = &picture.data[at * n..][..3];
+        let is_bgr = picture.format == PixelFormat::Bgrx8;
+        if is_bgr { [p[2], p[1], p[0]] } else { [p[0], p[1], p[2]] }
+    };
+    let (width, height) = (a.size.width as usize, a.size.height as usize);
+    let columns = width.div_ceil(16);
+    let mut blocks = vec![(0_u64, 0_u64); columns * height.div_ceil(16)];
+    let (mut pixels, mut squares) = (0, 0_u64);
+    for at in 0..width * height {
+        let (a, b) = (rgb(a, at), rgb(b, at));
+        let apart = a.iter().zip(b).map(|(&a, b)| u64::from(a.abs_diff(b)));
+        let block = &mut blocks[at / width / 16 * columns + at % width / 16];
+        block.0 += apart.clone().sum::<u64>();
+        block.1 += 3;
+        squares += apart.map(|n| n * n).sum::<u64>();
+        pixels += u64::from(a != b);
+    }
+    let mean_square = squares as f64 / (3 * width * height) as f64;
+    let worst = blocks.iter().map(|&(sum, count)| sum as f64 / count as f64);
+    Difference {
+        pixels,
+        psnr: 10.0 * (255.0_f64.powi(2) / mean_square).log10(),
+        worst_block: worst.fold(0.0, f64::max),
+    }
+}
+
+fn fidelity(arguments: &Arguments) -> Result<()> {
+    println!(
+        "| scene | way | frames | identical | most pixels apart | least PSNR dB | worst block |"
+    );
+    println!("|---|---|--:|--:|--:|--:|--:|");
+    let cancel = CancelToken::new();
+    for scene in &arguments.scenes {
+        let mut expected = job(arguments, scene, 1)?;
+        expected.capture.mode = CaptureMode::Screenshot;
+        expected.browser.path = Some("chromium".into());
+        let expected = pictures(&expected, arguments, &cancel)?;
+        for (name, mode) in
+            [("display", CaptureMode::Display), ("begin-frame png", CaptureMode::BeginFrame)]
+        {
+            let mut job = job(arguments, scene, 1)?;
+            job.capture.mode = mode;
+            let found = pictures(&job, arguments, &cancel)?;
+            let pairs = found.iter().zip(&expected).step_by(5);
+            let all: Vec<Difference> = pairs.map(|(a, b)| difference(a, b)).collect();
+            println!(
+                "| {scene} | {name} | {} | {} | {} | {:.1} | {:.2} |",
+                all.len(),
+                all.iter().filter(|d| d.pixels == 0).count(),
+                all.iter().map(|d| d.pixels).max().unwrap_or_default(),
+                all.iter().map(|d| d.psnr).fold(f64::INFINITY, f64::min),
+                all.iter().map(|d| d.worst_block).fold(0.0, f64::max),
+            );
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// The job's pictures, as many as memory allows.
+fn pictures(job: &Job, arguments: &Arguments, cancel: &CancelToken) -> Result<Vec<Arc<Picture>>> {
+    let mut job = job.clone();
     let bytes = u64::from(arguments.size.width) * u64::from(arguments.size.height) * 4;
     let frames = arguments.frames.min(PICTURE_BYTES / bytes);
     job.frames = Some(format!("0..{frames}").parse()?);

@@ -17,7 +17,7 @@ pub use self::stills::Moment;
 use crate::av;
 use crate::browser::{BrowserError, PageOptions, Sandbox};
 use crate::capture::{
-    Compression, Meter, OpenError, OpenPage, PageSources, SessionOptions, Timing,
+    Compression, Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing,
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
@@ -145,6 +145,7 @@ struct Prepared {
     server: Option<FileServer>,
     options: SessionOptions,
     page: OpenPage,
+    recruiting: Option<Recruiting>,
 }
 
 impl<'a> Render<'a> {
@@ -225,7 +226,12 @@ impl<'a> Render<'a> {
             return Err(Error::Strict(self.warnings.clone()));
         }
         let Opened { server, options, page, .. } = opened;
-        Ok((plan, Prepared { server, options, page }))
+        let recruiting = self.job.capture.workers.is_none().then(|| Recruiting {
+            cores: sys::cores(),
+            start: self.started.elapsed(),
+            engine_cpu_ms: sys::cpu_ms(),
+        });
+        Ok((plan, Prepared { server, options, page, recruiting }))
     }
 
     /// Names what was not loaded in an error about the page.
@@ -391,9 +397,11 @@ impl<'a> Render<'a> {
     ) -> Report {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
         let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
+        let mut plan = plan.clone();
+        plan.capture.reasons.extend(meter.recruits());
         Report {
             version: env!("CARGO_PKG_VERSION"),
-            plan: plan.clone(),
+            plan,
             output,
             stages: self.stages,
             sessions: sessions
@@ -446,6 +454,7 @@ impl Prepared {
                 size: plan.stream.size,
             },
             meter: Arc::clone(meter),
+            recruiting: self.recruiting,
             probed: Mutex::new(Some(self.page)),
         };
         (sources, self.server)

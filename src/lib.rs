@@ -50,7 +50,7 @@ pub use crate::job::{Job, Plan};
 pub use crate::network::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub use crate::pipeline::{
     Artifact, Batches, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource,
-    Outlet, RecvError, Stopped, Ticket, Traffic, run,
+    Outlet, Pace, RecvError, Stopped, Ticket, Traffic, run,
 };
 pub use crate::progress::{Event, Progress, Status};
 pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::browser::Usage;
+use crate::pipeline::Pace;
 use crate::report::Warning;
 
 /// Gathers samples from all sessions.
@@ -17,6 +18,9 @@ struct State {
     running: BTreeMap<i32, Usage>,
     ended_cpu_ms: u64,
     start_cpu_ms: u64,
+    captured: u64,
+    /// Why sessions were opened after the first.
+    recruited: Vec<String>,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
     sought: BTreeMap<usize, Duration>,
@@ -52,6 +56,33 @@ impl Meter {
         if let Some(usage) = state.running.remove(&group) {
             state.ended_cpu_ms += usage.cpu_ms;
         }
+    }
+
+    /// Takes note that a frame has left its page.
+    pub(crate) fn took_one(&self) {
+        self.lock().captured += 1;
+    }
+
+    /// Frames that have left their pages.
+    pub(crate) fn captured(&self) -> u64 {
+        self.lock().captured
+    }
+
+    /// Takes note that one more session was found worth its start.
+    pub(crate) fn recruited(&self, pace: &Pace) {
+        let per_frame = |time: Duration| time.as_secs_f64() * 1e3 / pace.written.max(1) as f64;
+        let (frame, waited) = (per_frame(pace.elapsed), per_frame(pace.waited));
+        self.lock().recruited.push(format!(
+            "{} sessions: a frame took {frame:.0} ms, the sink waited {waited:.0} of them, and {} \
+             frames were left",
+            pace.sessions + 1,
+            pace.left
+        ));
+    }
+
+    /// Why sessions were opened after the first.
+    pub(crate) fn recruits(&self) -> Vec<String> {
+        self.lock().recruited.clone()
     }
 
     /// Takes note that a frame was the same as the session's last.

@@ -10,6 +10,7 @@ mod compressed;
 mod display;
 mod meter;
 mod open;
+mod recruit;
 mod screenshot;
 mod source;
 
@@ -27,7 +28,7 @@ use self::display::window_of;
 pub(crate) use self::meter::Meter;
 pub(crate) use self::open::{OpenError, OpenPage, can_begin_frame, can_display, can_screenshot};
 use self::screenshot::Screenshot;
-pub(crate) use self::source::{PageSources, Timing};
+pub(crate) use self::source::{PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::open::load;
+use super::recruit::{Circumstances, pays_off};
 use super::{CONSOLE_LINES, Grab, Meter, OpenPage, SessionOptions, Shot, Taken};
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size};
 use crate::page;
-use crate::pipeline::{Batches, CancelToken, FrameSource, OpenSource};
+use crate::pipeline::{Batches, CancelToken, FrameSource, OpenSource, Pace};
 use crate::report::Warning;
+use crate::sys;
 use crate::time::{FrameIndex, FrameRate};
 
 /// How often a session's page is tried before the render fails.
@@ -38,6 +40,18 @@ pub(crate) struct PageSources {
     pub meter: Arc<Meter>,
     /// The page of the probe, which becomes the first session's.
     pub probed: std::sync::Mutex<Option<OpenPage>>,
+    /// How the number of sessions is found, where the job does not say it.
+    pub recruiting: Option<Recruiting>,
+}
+
+/// What it takes to find the number of sessions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recruiting {
+    pub cores: u32,
+    /// What opening the first session took.
+    pub start: Duration,
+    /// Processor time of this process until the first frame, in milliseconds.
+    pub engine_cpu_ms: u64,
 }
 
 impl OpenSource for PageSources {
@@ -62,9 +76,32 @@ impl OpenSource for PageSources {
             metered: Instant::now(),
         }))
     }
+
+    fn wants_another(&self, pace: &Pace) -> bool {
+        let Some(recruiting) = &self.recruiting else { return true };
+        let circumstances = Circumstances {
+            cores: recruiting.cores,
+            start: recruiting.start,
+            cpu_per_frame: self.cpu_per_frame(recruiting),
+        };
+        let wants = pays_off(pace, circumstances);
+        if wants {
+            self.meter.recruited(pace);
+        }
+        wants
+    }
 }
 
 impl PageSources {
+    /// Processor time of all processes per frame, since the first session was ready.
+    fn cpu_per_frame(&self, recruiting: &Recruiting) -> Duration {
+        let engine = sys::cpu_ms().saturating_sub(recruiting.engine_cpu_ms);
+        let (_, chrome) = self.meter.totals();
+        let chrome = chrome.saturating_sub(self.meter.start_cpu_ms());
+        let frames = self.meter.captured().max(1);
+        Duration::from_secs_f64((engine + chrome) as f64 / 1e3 / frames as f64)
+    }
+
     /// Opens the page as the probe did. What worked then is tried more than once.
     fn open_again(&self, cancel: &CancelToken) -> Result<OpenPage> {
         let mut attempt = 1;
@@ -112,6 +149,7 @@ impl FrameSource for PageSource {
         debug_assert!(self.is_busy, "the first frame in the queue is under way");
         let taken = self.finish(index)?;
         self.is_busy = false;
+        self.meter.took_one();
         if taken.is_same {
             self.meter.reused(self.session);
         }

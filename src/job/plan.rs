@@ -392,8 +392,8 @@ const MAX_BATCH: u64 = 16;
 /// Frames that the sink may be behind before a session waits for it.
 const WINDOW_SLACK: u64 = 4;
 
-/// Frames below which another browser costs more time than it saves.
-const FRAMES_PER_SESSION: u64 = 45;
+/// Frames below which another browser cannot save the time that it costs.
+const MIN_FRAMES_PER_SESSION: u64 = 30;
 
 fn lanes(
     job: &Job,
@@ -406,8 +406,11 @@ fn lanes(
         reasons.push(format!("{workers} session(s): the job says so"));
         u64::from(workers)
     } else {
-        let sessions = u64::from(cores).min(frames.div_ceil(FRAMES_PER_SESSION)).clamp(1, 8);
-        reasons.push(format!("{sessions} session(s): {cores} cores, {frames} frames"));
+        let sessions = u64::from(cores).min(frames / MIN_FRAMES_PER_SESSION).clamp(1, 8);
+        reasons.push(match sessions {
+            1 => format!("1 session: {cores} core(s), {frames} frames"),
+            _ => format!("1 session, up to {sessions} as they pay off: {cores} cores"),
+        });
         sessions
     };
     let sessions = sessions.clamp(1, frames.max(1));

@@ -5,6 +5,7 @@
 
 mod batch;
 mod cancel;
+mod gate;
 mod queue;
 
 use std::any::Any;
@@ -13,11 +14,13 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 pub use self::batch::Batches;
 pub use self::cancel::CancelToken;
+use self::gate::{CloseOnDrop, Gate};
 pub use self::queue::{FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, StreamInfo};
@@ -51,6 +54,28 @@ pub trait FrameSource {
 pub trait OpenSource: Sync {
     /// Opens the source of one session. Called again when that session's source has failed.
     fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>>;
+
+    /// Whether one more session is worth its start. Asked at the beginning for each session, and
+    /// after each frame for the next one, until all sessions of the [`Lanes`] are open.
+    fn wants_another(&self, pace: &Pace) -> bool {
+        _ = pace;
+        true
+    }
+}
+
+/// How a render gets on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Sessions that have been told to open.
+    pub sessions: usize,
+    /// Frames written since the last of them was, without the first.
+    pub written: u64,
+    /// Frames still to be written.
+    pub left: u64,
+    /// Time in which `written` frames were.
+    pub elapsed: Duration,
+    /// Of that, how long the sink has waited for frames.
+    pub waited: Duration,
 }
 
 /// Takes frames in presentation order.
@@ -130,11 +155,20 @@ pub fn run(
     // Ends the sessions' waits when the sink fails; the caller's token stays untouched.
     let stop = cancel.child();
     let outcomes = Mutex::new(Vec::with_capacity(sessions));
+    let gate = Gate::default();
+    let mut pace = Pace { left: stream.frames, ..Pace::default() };
+    while pace.sessions < sessions && (pace.sessions == 0 || sources.wants_another(&pace)) {
+        pace.sessions += 1;
+    }
+    gate.open(pace.sessions);
 
     let received = pool.in_place_scope(|scope| {
         for session in 0..sessions {
-            let (inlet, stop, outcomes) = (inlet.clone(), &stop, &outcomes);
+            let (inlet, stop, outcomes, gate) = (inlet.clone(), &stop, &outcomes, &gate);
             scope.spawn(move |_| {
+                if !gate.pass(session) {
+                    return;
+                }
                 let lane = Lane { session, sources, inlet: &inlet, cancel: stop };
                 let outcome = catch_unwind(AssertUnwindSafe(|| lane.run())).unwrap_or_else(|e| {
                     let thread = format!("session-{session}");
@@ -144,7 +178,16 @@ pub fn run(
             });
         }
         drop(inlet);
-        let received = receive(&mut outlet, sink, cancel, written);
+        let mut on_frame = |pace: &mut Pace, count| {
+            if pace.sessions < sessions && sources.wants_another(pace) {
+                *pace = Pace { sessions: pace.sessions + 1, left: pace.left, ..Pace::default() };
+                gate.open(pace.sessions);
+            }
+            written(count);
+        };
+        // However this ends, nobody waits at the gate for ever.
+        let _closed = CloseOnDrop(&gate);
+        let received = receive(&mut outlet, sink, cancel, pace, &mut on_frame);
         if received.is_err() {
             stop.cancel();
         }
@@ -172,18 +215,33 @@ fn receive(
     outlet: &mut Outlet<Frame>,
     sink: &mut dyn FrameSink,
     cancel: &CancelToken,
-    written: &mut dyn FnMut(u64),
+    mut pace: Pace,
+    on_frame: &mut dyn FnMut(&mut Pace, u64),
 ) -> Result<()> {
     let mut count = 0;
+    let mut since = Instant::now();
     loop {
-        match outlet.recv() {
+        let asked = Instant::now();
+        let received = outlet.recv();
+        pace.waited += asked.elapsed();
+        match received {
             Ok(_) if cancel.is_cancelled() => return Err(Error::Cancelled),
             Ok(frame) => sink.write(frame)?,
             Err(RecvError::Finished) => return Ok(()),
             Err(RecvError::Missing(index)) => return Err(Error::MissingFrame(index)),
         }
         count += 1;
-        written(count);
+        pace.left = pace.left.saturating_sub(1);
+        if pace.elapsed.is_zero() {
+            // What the first frame took is no measure: the page was opened, or another one.
+            since = Instant::now();
+            pace.waited = Duration::ZERO;
+            pace.elapsed = Duration::from_nanos(1);
+        } else {
+            pace.written += 1;
+            pace.elapsed = since.elapsed();
+        }
+        on_frame(&mut pace, count);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Capture off the window of a private display.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use pagereel::frame::Size;
 use pagereel::job::CaptureMode;
-use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job};
+use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, NullSink, Way};
 
 use crate::support::{barcode, digests, fixture, pagereel};
 
@@ -74,7 +76,11 @@ fn three_thousand_frames_are_whole_on_a_busy_machine() {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| while !is_over.load(Relaxed) {});
+            scope.spawn(|| {
+                while !is_over.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
         }
         for (width, height) in [(640, 360), (3840, 2160)] {
             let mut job = job("frame-barcode", CaptureMode::Display);
@@ -89,4 +95,36 @@ fn three_thousand_frames_are_whole_on_a_busy_machine() {
         }
         is_over.store(true, Relaxed);
     });
+}
+
+#[test]
+fn a_page_that_refuses_frames_is_taken_in_another_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    // Ends with the test's process.
+    thread::spawn(move || {
+        let html = "<div data-composition-id=a data-width=64 data-height=64 data-duration=1 \
+                    style='width: 64px; height: 64px; background: #06c'></div>";
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            if stream.read(&mut request).is_ok_and(|read| read > 0) {
+                let length = html.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
+                     X-Frame-Options: DENY\r\nConnection: close\r\n\r\n"
+                );
+                drop(stream.write_all([head.as_bytes(), html.as_bytes()].concat().as_slice()));
+            }
+        }
+    });
+    let mut job = Job::without_output(&*address);
+    job.frames = Some("0..2".parse().unwrap());
+    let sink = Box::new(NullSink::default());
+    let cancel = CancelToken::new();
+    let report = Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &cancel).unwrap();
+    let capture = &report.plan.capture;
+    assert_eq!(capture.way, Way::BeginFrame, "{:?}", capture.reasons);
+    let reason = "not display: no private display: the page does not open inside of another one";
+    assert_eq!(capture.reasons[1], reason);
 }

@@ -1,0 +1,80 @@
+//! How many sessions pay off, judged while frames are made.
+//!
+//! A render begins with one session. Once it has a pace, one more is opened if the frames that are
+//! left would come so much sooner that its start is worth it. Nothing is launched only to measure.
+//! Which session draws a frame does not change the frame.
+
+use std::time::Duration;
+
+use crate::pipeline::Pace;
+
+/// Frames after which a pace is one.
+const FRAMES: u64 = 16;
+
+/// The share of the processors that a render can keep busy, as sessions and sink wait for each
+/// other at times.
+const BUSY: f64 = 0.85;
+
+/// A start must be worth so many times its own time: it takes processor time from frames.
+const WORTH: f64 = 1.5;
+
+/// What is known of a render, to judge one more session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    pub cores: u32,
+    /// What opening a session takes.
+    pub start: Duration,
+    /// Processor time of all processes per frame, so far.
+    pub cpu_per_frame: Duration,
+}
+
+/// Whether one more session would end the render sooner.
+pub(super) fn pays_off(pace: &Pace, circumstances: Circumstances) -> bool {
+    if pace.written < FRAMES {
+        return false;
+    }
+    let Circumstances { cores, start, cpu_per_frame } = circumstances;
+    let per_frame = |time: Duration| time.as_secs_f64() / pace.written as f64;
+    let (now, sink) =
+        (per_frame(pace.elapsed), per_frame(pace.elapsed.saturating_sub(pace.waited)));
+    // No frame comes faster than the sink takes it, than the processors can make it, or than all
+    // sessions together would if each were as fast as now.
+    let sessions = pace.sessions as f64;
+    let then = (cpu_per_frame.as_secs_f64() / (f64::from(cores) * BUSY))
+        .max(sink)
+        .max(now * sessions / (sessions + 1.0));
+    pace.left as f64 * (now - then) > WORTH * start.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(waited_ms: u64, left: u64) -> Pace {
+        Pace {
+            sessions: 1,
+            written: 20,
+            left,
+            elapsed: Duration::from_secs(1),
+            waited: Duration::from_millis(waited_ms),
+        }
+    }
+
+    fn with(cpu_ms: u64) -> Circumstances {
+        Circumstances {
+            cores: 2,
+            start: Duration::from_secs(1),
+            cpu_per_frame: Duration::from_millis(cpu_ms),
+        }
+    }
+
+    #[test]
+    fn a_session_must_be_worth_its_start() {
+        // 50 ms per frame, of which the sink takes 10; the processors could do one in 24.
+        assert!(pays_off(&pace(800, 200), with(40)));
+        assert!(!pays_off(&pace(800, 40), with(40)), "few frames are left");
+        assert!(!pays_off(&pace(50, 200), with(40)), "the sink is the slower end");
+        assert!(!pays_off(&pace(800, 200), with(84)), "the processors are busy");
+        assert!(!pays_off(&Pace { written: 8, ..pace(800, 200) }, with(40)), "too soon");
+    }
+}
