@@ -47,11 +47,12 @@ enum How {
     Way(&'static str, CaptureMode, CaptureFormat),
 }
 
-const WAYS: [How; 5] = [
+const WAYS: [How; 6] = [
     How::Drawn,
     How::Way("display", CaptureMode::Display, CaptureFormat::Png),
     How::Way("begin-frame png", CaptureMode::BeginFrame, CaptureFormat::Png),
     How::Way("begin-frame jpeg 95", CaptureMode::BeginFrame, CaptureFormat::Jpeg),
+    How::Way("canvas", CaptureMode::Canvas, CaptureFormat::Png),
     How::Way("screenshot png", CaptureMode::Screenshot, CaptureFormat::Png),
 ];
 

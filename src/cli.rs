@@ -110,7 +110,7 @@ pub(crate) struct PageArgs {
     /// How much of the composition to render
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
-    /// How pixels are taken: auto, display, beginFrame or screenshot
+    /// How pixels are taken: auto, display, beginFrame, screenshot or canvas
     #[arg(long, value_name = "MODE", value_parser = word::<CaptureMode>)]
     pub(crate) capture: Option<CaptureMode>,
     /// The composition's variables as a JSON object; added to the job's
@@ -433,7 +433,10 @@ mod tests {
             ("--codec hevc", "expected `h264`"),
             ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),
             ("--network a/b", "expected allow, deny or host names such as a.org,*.b.org"),
-            ("--capture camera", "expected one of `auto`, `display`, `beginFrame`, `screenshot`"),
+            (
+                "--capture camera",
+                "expected one of `auto`, `display`, `beginFrame`, `screenshot`, `canvas`",
+            ),
         ];
         for (option, expected) in cases {
             let error = parse(&format!("a.html {option}")).unwrap_err().to_string();

@@ -6,6 +6,7 @@
 
 mod check;
 mod stills;
+mod verify;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ pub use self::stills::Moment;
 use crate::av;
 use crate::browser::{BrowserError, PageOptions, Sandbox};
 use crate::capture::{
-    Compression, Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing,
+    Compression, Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing, Way,
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
@@ -219,8 +220,13 @@ impl<'a> Render<'a> {
         let destination = encoded.then(|| self.job.destination()).transpose()?;
         let opened = self.open();
         let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
-        let plan = size.and_then(|size| opened.plan(self.job, size, destination));
-        let plan = plan.map_err(|e| self.name_missing(e))?;
+        let (mut opened, size) = (opened, size.map_err(|e| self.name_missing(e))?);
+        let plan = opened.plan(self.job, size, destination);
+        let mut plan = plan.map_err(|e| self.name_missing(e))?;
+        if opened.options.way() == Way::Canvas {
+            opened = self.verified(opened, &plan)?;
+            plan = opened.plan(self.job, size, destination)?;
+        }
         self.collect_warnings(&opened.page);
         if self.job.strict && !self.warnings.is_empty() {
             return Err(Error::Strict(self.warnings.clone()));
@@ -499,6 +505,7 @@ fn session_options(
             arguments: job.browser.args.clone(),
             size,
             surface: candidate.surface,
+            canvas: candidate.canvas,
             window: size,
             stage: None,
             launch_timeout: timeouts.launch,

@@ -27,6 +27,10 @@ pub enum BrowserError {
     #[error("no private display: {0}")]
     Display(String),
 
+    /// No pictures from a canvas of the page.
+    #[error("no canvas to draw into: {0}")]
+    Canvas(String),
+
     /// The program ended before it answered for the first time.
     #[error("{} ended at once{}{}", .path.display(), status_text(*.status), tail_text(.output))]
     EndedAtOnce {

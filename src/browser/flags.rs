@@ -109,6 +109,7 @@ pub(super) fn arguments(
     chrome: &Chrome,
     size: Size,
     surface: Surface,
+    canvas: bool,
     sandbox: Sandbox,
     access: &Access,
     extra: &[String],
@@ -125,6 +126,10 @@ pub(super) fn arguments(
     if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
+    }
+    if canvas {
+        // Canvases that draw elements are an experiment of Chrome's.
+        flags.push("--enable-blink-features=CanvasDrawElement".into());
     }
     if sandbox == Sandbox::Off {
         flags.extend(["--no-sandbox".into(), "--disable-setuid-sandbox".into()]);

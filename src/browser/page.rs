@@ -34,6 +34,8 @@ pub(crate) struct PageOptions {
     pub size: Size,
     /// Where the browser draws.
     pub surface: Surface,
+    /// Whether canvases may draw elements.
+    pub canvas: bool,
     /// The window, for one on a display.
     pub window: Size,
     /// Addresses that are answered with a document of ours: a path and its text.
@@ -51,6 +53,18 @@ pub(crate) struct Stage {
     pub path: &'static str,
     /// The document.
     pub html: &'static str,
+}
+
+/// `Browser.grantPermissions`, with a permission that is newer than the generated types.
+#[derive(Debug, Serialize)]
+struct GrantLoopback<'a> {
+    permissions: [&'static str; 1],
+    origin: &'a str,
+}
+
+impl Method for GrantLoopback<'_> {
+    const NAME: &'static str = "Browser.grantPermissions";
+    type ReturnObject = serde::de::IgnoredAny;
 }
 
 /// An answer that is still to come.
@@ -82,6 +96,7 @@ impl Page {
             &options.chrome,
             window,
             options.surface,
+            options.canvas,
             options.sandbox,
             &options.access,
             &options.arguments,
@@ -344,6 +359,26 @@ impl Page {
             run_immediately: None,
         };
         self.call(script, timeout).map(drop)
+    }
+
+    /// Lets pages of the `origin` connect to sockets of this machine.
+    ///
+    /// Chrome asks a person for that, unless the page itself has come from loopback. One that does
+    /// not know this permission does not need it.
+    pub(crate) fn allow_loopback(
+        &mut self,
+        origin: &str,
+        timeout: Duration,
+    ) -> Result<(), BrowserError> {
+        let grant = GrantLoopback { permissions: ["loopbackNetwork"], origin };
+        match self.call(grant, timeout) {
+            Ok(_) => Ok(()),
+            Err(BrowserError::Refused { message, .. }) => {
+                tracing::debug!(%message, "no permission for loopback");
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
     }
 
     /// Begins loading `url`. Returns Chrome's error text if there is nothing to load.

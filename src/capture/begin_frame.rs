@@ -22,38 +22,52 @@ const FIRST_TICK: f64 = 1e6;
 const RETRIES: u32 = 6;
 const RETRY_DELAY: Duration = Duration::from_millis(10);
 
+/// Rising ticks, and the command that begins a frame at the next one.
+#[derive(Debug)]
+pub(super) struct Ticks(f64);
+
+impl Ticks {
+    pub(super) const fn new() -> Self {
+        Self(FIRST_TICK)
+    }
+
+    /// Begins a frame, with a picture if there are parameters for one.
+    pub(super) fn command(
+        &mut self,
+        screenshot: Option<ScreenshotParams>,
+        display: bool,
+    ) -> HeadlessExperimental::BeginFrame {
+        self.0 += INTERVAL;
+        HeadlessExperimental::BeginFrame {
+            frame_time_ticks: Some(self.0),
+            interval: Some(INTERVAL),
+            no_display_updates: Some(!display),
+            screenshot,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct BeginFrame {
-    ticks: f64,
+    ticks: Ticks,
     compression: Compression,
 }
 
 impl BeginFrame {
     pub(super) fn new(compression: Compression) -> Self {
-        Self { ticks: FIRST_TICK, compression }
+        Self { ticks: Ticks::new(), compression }
     }
+}
 
-    fn command(&mut self, picture: bool, display: bool) -> HeadlessExperimental::BeginFrame {
-        self.ticks += INTERVAL;
+impl Camera for BeginFrame {
+    fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
         let (format, quality) = match self.compression {
             Compression::Png => (ScreenshotParamsFormat::Png, None),
             Compression::Jpeg(quality) => (ScreenshotParamsFormat::Jpeg, Some(quality.into())),
         };
         let screenshot =
             ScreenshotParams { format: Some(format), quality, optimize_for_speed: Some(true) };
-        HeadlessExperimental::BeginFrame {
-            frame_time_ticks: Some(self.ticks),
-            interval: Some(INTERVAL),
-            no_display_updates: Some(!display),
-            screenshot: picture.then_some(screenshot),
-        }
-    }
-}
-
-impl Camera for BeginFrame {
-    fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
-        let command = self.command(true, true);
-        page.begin(&command, timeout)
+        page.begin(&self.ticks.command(Some(screenshot), true), timeout)
     }
 
     fn finish(
@@ -79,12 +93,12 @@ impl Camera for BeginFrame {
     }
 
     fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
-        let command = self.command(false, true);
+        let command = self.ticks.command(None, true);
         page.call(command, timeout).map(drop)
     }
 
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
-        let command = self.command(false, false);
+        let command = self.ticks.command(None, false);
         match page.call(command, timeout) {
             // A page that is still drawing has no need to be told to.
             Ok(_) | Err(BrowserError::Refused { .. }) => Ok(()),

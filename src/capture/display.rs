@@ -82,6 +82,10 @@ impl Display {
             let at = Rect { x: MARK_X, y: self.size.height + MARK_Y, width: 1, height: 1 };
             let pixel = screen.fetch(at)?;
             if u32::from_le_bytes([pixel[0], pixel[1], pixel[2], 0]) == self.number {
+                // It may have come between the last look and the pixel.
+                let since = screen.drawn_so_far()?;
+                self.drawn =
+                    self.drawn.map(|drawn| since.map_or(drawn, |since| drawn.union(since)));
                 return Ok(());
             }
         }

@@ -2,26 +2,32 @@
 //!
 //! A [`PageSource`] seeks its page and takes a picture, one frame after the other. How the picture
 //! is taken is a [`Grab`]: off the window of a private display (`display`), on command of the
-//! compositor (`begin_frame`), or by a screenshot.
+//! compositor (`begin_frame`), by a screenshot, or drawn into a canvas of the page (`canvas`),
+//! which [`verify`] holds against the others.
 
 mod begin_frame;
 mod blind;
+mod canvas;
 mod compressed;
 mod display;
+mod frame_socket;
 mod meter;
 mod open;
 mod recruit;
 mod screenshot;
 mod source;
+pub(crate) mod verify;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use image::ImageFormat;
 use serde::Serialize;
 
-use self::begin_frame::BeginFrame;
+use self::begin_frame::{BeginFrame, Ticks};
 use self::blind::Blind;
+use self::canvas::Canvas;
 use self::compressed::Compressed;
 use self::display::Display;
 use self::display::window_of;
@@ -32,7 +38,7 @@ pub(crate) use self::source::{PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
-use crate::page::{LoadOptions, RuntimeWarning, STAGE};
+use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting};
 use crate::time::{FrameIndex, FrameRate};
 
 /// Console lines that an error carries.
@@ -49,6 +55,19 @@ pub enum Way {
     BeginFrame,
     /// The browser draws when it likes; `Page.captureScreenshot` reads.
     Screenshot,
+    /// The page is drawn into a canvas, whose pixels come over a socket.
+    Canvas,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Display => "display",
+            Self::BeginFrame => "begin-frame",
+            Self::Screenshot => "screenshot",
+            Self::Canvas => "canvas",
+        })
+    }
 }
 
 /// How pictures are compressed on the way out of the browser.
@@ -133,6 +152,11 @@ struct Taken {
 /// The calls for each frame are `begin finish develop`. The next frame may begin before the last
 /// one is developed, so that the page draws while we decode.
 trait Grab: Send {
+    /// Whether pictures depend on what was drawn before, as [`History`] tells.
+    fn has_history(&self) -> bool {
+        true
+    }
+
     /// Begins to show a frame and asks for its picture.
     fn begin(&mut self, page: &mut Page, shot: Shot, timeout: Duration)
     -> Result<(), BrowserError>;
@@ -168,6 +192,7 @@ pub(crate) struct SessionOptions {
 impl SessionOptions {
     pub(crate) const fn way(&self) -> Way {
         match self.page.surface {
+            _ if self.page.canvas => Way::Canvas,
             Surface::Display => Way::Display,
             Surface::BeginFrame => Way::BeginFrame,
             Surface::Headless => Way::Screenshot,
@@ -176,32 +201,31 @@ impl SessionOptions {
 
     /// Sets the size of the composition, and what follows from it.
     pub(crate) fn resize(&mut self, size: Size) {
+        let setting = match self.way() {
+            Way::Display => Some(Setting::Window),
+            Way::Canvas => Some(Setting::Canvas),
+            Way::BeginFrame | Way::Screenshot => None,
+        };
         self.page.size = size;
-        let is_staged = self.page.surface == Surface::Display;
-        self.page.window = if is_staged { window_of(size) } else { size };
-        self.page.stage = is_staged.then_some(STAGE);
-        self.load.staged = is_staged.then_some(size);
+        self.page.window = if setting == Some(Setting::Window) { window_of(size) } else { size };
+        self.page.stage = setting.map(|_| STAGE);
+        self.load.staged = setting.map(|setting| (setting, size));
     }
 
-    fn grab(&self) -> Box<dyn Grab> {
+    fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
         if self.is_blind {
-            return Box::new(Blind::new(self.page.size));
+            return Ok(Box::new(Blind::new(self.page.size)));
         }
-        self.way().grab(self.compression, self.page.size)
-    }
-}
-
-impl Way {
-    fn grab(self, compression: Compression, size: Size) -> Box<dyn Grab> {
-        match self {
-            Self::Display => Box::new(Display::new(size)),
-            Self::BeginFrame => {
-                Box::new(Compressed::new(BeginFrame::new(compression), compression))
+        let (size, compression) = (self.page.size, self.compression);
+        Ok(match self.way() {
+            Way::Display => Box::new(Display::new(size)),
+            Way::BeginFrame => Box::new(Compressed::new(BeginFrame::new(compression), compression)),
+            Way::Screenshot => Box::new(Compressed::new(Screenshot::new(compression), compression)),
+            Way::Canvas => {
+                let ticks = (self.page.surface == Surface::BeginFrame).then(Ticks::new);
+                Box::new(Canvas::open(&self.load.url, size, ticks)?)
             }
-            Self::Screenshot => {
-                Box::new(Compressed::new(Screenshot::new(compression), compression))
-            }
-        }
+        })
     }
 }
 

@@ -1,14 +1,19 @@
 //! Opening a page and loading the composition.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{CONSOLE_LINES, Compression, Grab, SessionOptions, Way, browser_error};
+use super::{
+    BeginFrame, CONSOLE_LINES, Compressed, Compression, Display, Grab, Screenshot, SessionOptions,
+    Shot, Way, browser_error,
+};
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
-use crate::frame::Size;
+use crate::frame::{Picture, Size};
 use crate::page::{self, Description, LoadError, Tree};
 use crate::pipeline::CancelToken;
 use crate::report::Warning;
+use crate::time::{FrameIndex, FrameRate};
 
 /// How long the first drawn frame may take before another way of capture is chosen.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,6 +31,8 @@ const TELLING: [&str; 5] = [
 pub(crate) struct OpenPage {
     pub(super) page: Page,
     pub(super) grab: Box<dyn Grab>,
+    /// The composition's frame that was sought last.
+    pub(super) sought: Option<FrameIndex>,
     pub description: Description,
     pub warnings: Vec<Warning>,
 }
@@ -89,19 +96,37 @@ impl OpenPage {
             BrowserError::Display(_) => OpenError::CannotGrab(e),
             e => OpenError::NoBrowser(e),
         })?;
-        let mut grab = options.grab();
+        let mut grab = options.grab().map_err(OpenError::CannotGrab)?;
         // On a blank page, so that a browser that cannot draw is told from a page that stalls.
         grab.check_blank(&mut page, first_timeout(options)).map_err(OpenError::CannotGrab)?;
         if let Err(e) = page::inject(&mut page, &options.load) {
             return Err(OpenError::Failed(load_error(e.into(), &page)));
         }
         let Loaded { description, warnings, refusal } = load(&mut page, grab.as_mut(), options)?;
-        Ok((Self { page, grab, description, warnings }, refusal))
+        Ok((Self { page, grab, sought: None, description, warnings }, refusal))
     }
 
     /// What the composition is made of.
     pub(crate) fn inspect(&mut self, timeout: Duration) -> Result<Tree> {
         page::inspect(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
+    }
+
+    /// One frame, apart from any render. Later frames only: the page goes forward.
+    pub(crate) fn picture(
+        &mut self,
+        at: FrameIndex,
+        rate: FrameRate,
+        timeout: Duration,
+    ) -> Result<Arc<Picture>> {
+        self.sought = Some(at);
+        let shot = Shot { at, rate, is_fresh: false, begins_batch: true };
+        let begun = self.grab.begin(&mut self.page, shot, timeout);
+        let taken = begun.and_then(|()| self.grab.finish(&mut self.page, timeout));
+        let picture = taken.and_then(|taken| {
+            self.warnings.extend(taken.warnings.into_iter().map(Warning::from));
+            self.grab.develop(&mut self.page)
+        });
+        picture.map_err(|e| browser_error(e, self.console()))
     }
 
     /// Errors and failures that the page has shown so far, as warnings.
@@ -147,21 +172,19 @@ impl OpenPage {
 
 /// Whether `page`, opened under begin-frame control, can be drawn on command.
 pub(crate) fn can_begin_frame(page: &mut Page) -> Result<(), BrowserError> {
-    can(Way::BeginFrame, page)
+    let camera = BeginFrame::new(Compression::Png);
+    Compressed::new(camera, Compression::Png).check_blank(page, FIRST_FRAME_TIMEOUT)
 }
 
 /// Whether `page` can be captured by screenshot.
 pub(crate) fn can_screenshot(page: &mut Page) -> Result<(), BrowserError> {
-    can(Way::Screenshot, page)
+    let camera = Screenshot::new(Compression::Png);
+    Compressed::new(camera, Compression::Png).check_blank(page, FIRST_FRAME_TIMEOUT)
 }
 
 /// Whether the display that `page` is on can be read.
 pub(crate) fn can_display(page: &mut Page) -> Result<(), BrowserError> {
-    can(Way::Display, page)
-}
-
-fn can(way: Way, page: &mut Page) -> Result<(), BrowserError> {
-    way.grab(Compression::Png, Size { width: 1, height: 1 }).check_blank(page, FIRST_FRAME_TIMEOUT)
+    Display::new(Size { width: 1, height: 1 }).check_blank(page, FIRST_FRAME_TIMEOUT)
 }
 
 /// Loads the composition, reads what it declares, and draws it once.
@@ -177,7 +200,10 @@ pub(super) fn load(
         Ok(warnings) => warnings,
         Err(LoadError::Unstageable) => {
             let text = "the page does not open inside of another one".into();
-            return Err(OpenError::CannotGrab(BrowserError::Display(text)));
+            return Err(OpenError::CannotGrab(match options.way() {
+                Way::Canvas => BrowserError::Canvas(text),
+                _ => BrowserError::Display(text),
+            }));
         }
         Err(e @ LoadError::NotReady(_)) => {
             let refusal = load_error(e, page);
@@ -195,6 +221,8 @@ pub(super) fn load(
     // it for ever.
     grab.draw_first(page, first_timeout(options)).map_err(|e| match e {
         BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
+        // Whatever it is, the page as such may be innocent.
+        _ if options.way() == Way::Canvas => OpenError::CannotGrab(e),
         e => failed(e.into(), page),
     })?;
     Ok(Loaded { description, warnings, refusal: None })

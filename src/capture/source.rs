@@ -66,7 +66,7 @@ impl OpenSource for PageSources {
             page: open.page,
             grab: open.grab,
             is_rewindable: open.description.rewindable,
-            sought: None,
+            sought: open.sought,
             options: self.options.clone(),
             timing: self.timing,
             queue: VecDeque::new(),
@@ -177,8 +177,9 @@ impl PageSource {
     fn start(&mut self, index: FrameIndex) -> Result<()> {
         let at = FrameIndex(self.timing.first + index.0);
         let mut is_fresh = self.go_back(index, at)?;
-        let batch = at.0 - self.timing.batches.before(index.0).min(at.0);
-        let drawn = self.sought.filter(|_| !is_fresh);
+        let before = self.timing.batches.before(index.0).min(at.0);
+        let batch = if self.grab.has_history() { at.0 - before } else { at.0 };
+        let drawn = self.sought.filter(|&sought| !is_fresh && sought <= at);
         // Frames of the batch that were not asked for here are drawn all the same.
         let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
         for earlier in next..at.0 {

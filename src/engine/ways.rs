@@ -10,6 +10,8 @@ use crate::job::{CaptureMode, Job};
 pub(super) struct Candidate {
     pub chrome: Chrome,
     pub surface: Surface,
+    /// Whether the page is drawn into a canvas, for nobody to see it elsewhere.
+    pub canvas: bool,
 }
 
 impl Candidate {
@@ -17,6 +19,7 @@ impl Candidate {
     pub(super) fn apply(self, options: &mut SessionOptions) {
         options.page.chrome = self.chrome;
         options.page.surface = self.surface;
+        options.page.canvas = self.canvas;
         options.resize(options.page.size);
     }
 }
@@ -29,17 +32,26 @@ pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) ->
             reasons.push("display: the job says so".into());
             Ok(candidate)
         }
-        CaptureMode::Auto if is_captured => match display(job) {
-            Ok(candidate) => {
-                reasons.push("display: raw pixels, and what the compositor shows".into());
-                Ok(candidate)
-            }
-            Err(e) => {
-                reasons.push(format!("not display: {e}"));
-                headless(job, reasons)
-            }
-        },
+        CaptureMode::Canvas if is_captured => {
+            reasons.push("canvas: the job says so".into());
+            canvas(job)
+        }
+        CaptureMode::Auto if is_captured => best(job, reasons),
         _ => headless(job, reasons),
+    }
+}
+
+/// The way that shows what the compositor shows, for the least time.
+pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
+    match display(job) {
+        Ok(candidate) => {
+            reasons.push("display: raw pixels, and what the compositor shows".into());
+            Ok(candidate)
+        }
+        Err(e) => {
+            reasons.push(format!("not display: {e}"));
+            headless(job, reasons)
+        }
     }
 }
 
@@ -51,6 +63,10 @@ pub(super) fn after(
     reasons: &mut Vec<String>,
 ) -> Option<Candidate> {
     match way {
+        Way::Canvas => {
+            reasons.push(format!("not canvas: {error}"));
+            best(job, reasons).ok()
+        }
         Way::Display => {
             reasons.push(format!("not display: {error}"));
             headless(job, reasons).ok()
@@ -58,7 +74,7 @@ pub(super) fn after(
         Way::BeginFrame => {
             reasons.push(format!("screenshot: begin-frame capture does not work here ({error})"));
             let chrome = browser::find(job.browser.path.as_deref()).ok()?;
-            Some(Candidate { chrome, surface: Surface::Headless })
+            Some(Candidate { chrome, surface: Surface::Headless, canvas: false })
         }
         Way::Screenshot => None,
     }
@@ -71,7 +87,17 @@ fn display(job: &Job) -> Result<Candidate, BrowserError> {
     if browser::find_xvfb().is_none() {
         return Err(BrowserError::Display("Xvfb is not installed (Debian package xvfb)".into()));
     }
-    Ok(Candidate { chrome, surface: Surface::Display })
+    Ok(Candidate { chrome, surface: Surface::Display, canvas: false })
+}
+
+/// Any Chrome draws into canvases; the shell need not show them to anybody.
+fn canvas(job: &Job) -> Result<Candidate> {
+    let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
+    let surface = match chrome.kind {
+        ChromeKind::HeadlessShell => Surface::BeginFrame,
+        ChromeKind::Browser => Surface::Headless,
+    };
+    Ok(Candidate { chrome, surface, canvas: true })
 }
 
 fn headless(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
@@ -103,5 +129,5 @@ fn headless(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
             Surface::Headless
         }
     };
-    Ok(Candidate { chrome, surface })
+    Ok(Candidate { chrome, surface, canvas: false })
 }

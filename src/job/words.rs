@@ -96,6 +96,8 @@ pub enum CaptureMode {
     BeginFrame,
     /// `Page.captureScreenshot`; works with any Chrome.
     Screenshot,
+    /// Drawn into a canvas of the page, and held against another way before it is relied on.
+    Canvas,
 }
 
 /// How the browser hands a picture over.

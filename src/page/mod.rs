@@ -5,28 +5,24 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod stage;
 mod tree;
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::stage::{
+    Asked, STAGE, Setting, Show, begin_shoot, begin_show, connect_canvas, has_canvas, set_mark,
+};
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
-use crate::browser::{BrowserError, CallId, Page, Stage, cdp};
+use crate::browser::{BrowserError, Page, cdp};
 use crate::frame::Size;
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
 
 /// The joined script.
 const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
-
-/// The document around the composition, for ways of capture that need one; see `stage.js`.
-pub(crate) const STAGE: Stage = Stage {
-    path: "/.pagereel/stage",
-    html: "<!doctype html><title>pagereel</title>\
-           <style>html, body { margin: 0; background: #fff; overflow: hidden }</style><body>",
-};
-const STAGE_SCRIPT: &str = include_str!("stage.js");
 
 /// Where the runtime's face is found, with or without a stage.
 macro_rules! runtime {
@@ -178,8 +174,8 @@ impl Status {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadOptions {
     pub url: String,
-    /// The size of the composition on a stage; `None` without one.
-    pub staged: Option<Size>,
+    /// What stands around the composition, and the size of that; `None` without a stage.
+    pub staged: Option<(Setting, Size)>,
     pub seed: u64,
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Until the document and what it loads are there.
@@ -230,11 +226,15 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         sequential: options.sequential,
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
-    let stage = STAGE.path;
-    let script = format!(
-        "if (location.pathname === '{stage}') {{\n{STAGE_SCRIPT}\n}} else {{\n\
-         globalThis.__pagereelConfig={config};\n{RUNTIME}\n}}"
-    );
+    let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");
+    let script = match options.staged {
+        Some((setting, _)) => format!(
+            "if (location.pathname === '{}') {{\n{}\n}} else {{\n{script}\n}}",
+            STAGE.path,
+            setting.script()
+        ),
+        None => script,
+    };
     page.inject(script, options.call_timeout)
 }
 
@@ -290,29 +290,13 @@ pub(crate) fn load(
 /// Begins to load the composition, by itself or on its stage.
 fn open(page: &mut Page, options: &LoadOptions) -> Result<(), LoadError> {
     let timeout = options.navigation_timeout;
-    let Some(size) = options.staged else {
-        return match page.navigate(&options.url, timeout)? {
-            Some(text) => Err(LoadError::Absent(format!("cannot open {}: {text}", options.url))),
-            None => Ok(()),
-        };
-    };
-    let Ok(stage) = url::Url::parse(&options.url).and_then(|url| url.join(STAGE.path)) else {
-        return Err(LoadError::Unstageable);
-    };
-    page.navigate(stage.as_str(), timeout)?;
-    let start = Instant::now();
-    let is_there = "globalThis.__pagereelStage !== undefined && document.body !== null";
-    while !page.evaluate::<bool>(is_there, options.call_timeout)? {
-        if start.elapsed() > timeout {
-            return Err(LoadError::Unstageable);
-        }
-        std::thread::sleep(POLL);
+    if let Some((_, size)) = options.staged {
+        return stage::open(page, options, size);
     }
-    page.log.document_status = None;
-    let url = serde_json::to_string(&options.url).expect("text is JSON");
-    let open = format!("__pagereelStage.open({url}, {}, {})", size.width, size.height);
-    page.evaluate::<serde_json::Value>(&open, options.call_timeout)?;
-    Ok(())
+    match page.navigate(&options.url, timeout)? {
+        Some(text) => Err(LoadError::Absent(format!("cannot open {}: {text}", options.url))),
+        None => Ok(()),
+    }
 }
 
 /// Goes on without what is missing, if the page can be rendered without it.
@@ -389,41 +373,6 @@ impl Sought {
             Self::Noted { changed, warnings } => (changed, warnings),
         }
     }
-}
-
-/// How the stage shows a frame.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Show {
-    /// The picture's mark.
-    pub number: u32,
-    /// It is drawn and marked even if the page cannot look different.
-    pub must_draw: bool,
-    /// If it is drawn, then as if nothing had come before.
-    pub anew: bool,
-}
-
-/// Begins to show one frame on the stage. Read the answer with `finish_evaluate`.
-pub(crate) fn begin_show(
-    page: &mut Page,
-    index: FrameIndex,
-    rate: FrameRate,
-    show: Show,
-    timeout: Duration,
-) -> Result<CallId, BrowserError> {
-    let (index, num, den) = (index.0, rate.num, rate.den);
-    let Show { number, must_draw, anew } = show;
-    let show = format!("__pagereelStage.show({index},{num},{den},{number},{must_draw},{anew})");
-    page.begin_evaluate(&show, timeout)
-}
-
-/// Marks what the stage shows with `number`.
-pub(crate) fn set_mark(
-    page: &mut Page,
-    number: u32,
-    timeout: Duration,
-) -> Result<(), BrowserError> {
-    let expression = format!("__pagereelStage.setMark({number})");
-    page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.

@@ -305,7 +305,7 @@ fn wrong_types_are_refused() {
     );
     says(
         &json!({ "capture": { "mode": "camera" } }),
-        "field `capture.mode` must be auto, display, beginFrame or screenshot, found \"camera\"",
+        "field `capture.mode` must be auto, display, beginFrame, screenshot or canvas, found \"camera\"",
     );
     says(
         &json!({ "composition": "ftp://example.org/" }),
