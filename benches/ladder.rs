@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench ladder -- [--frames N] [--runs N] [--data DIR] [--try RUNG:KEY=VALUE,...] [scene ...]`
 //!
-//! Each scene is rendered without loss into Y'CbCr 4:2:0, and again through JPEG as HyperFrames
+//! Each scene is rendered without loss into YUV 4:2:0, and again through JPEG as HyperFrames
 //! captures it. ffmpeg, the program, then encodes these frames with the rung's settings as
 //! `Engine::plan` gives them, with HyperFrames' settings, and with each `--try`, always on two
 //! threads, and compares the result with the lossless frames. Processor time is that of the encoder:
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use pagereel::job::{CaptureFormat, Codec, FrameRange, Quality, YuvFormat};
+use pagereel::job::{CaptureFormat, CaptureMode, Codec, FrameRange, Quality, YuvFormat};
 use pagereel::{CancelToken, Engine, Event, Job};
 use serde::Serialize;
 
@@ -269,7 +269,7 @@ impl Bench {
         self.data.join(format!("{scene}-{capture}.y4m"))
     }
 
-    /// The scene's first frames in raw Y'CbCr 4:2:0, as the engine converts what it captures.
+    /// The scene's first frames in raw YUV 4:2:0, as the engine converts what it captures.
     fn frames_of(&self, scene: &str, jpeg: Option<u8>) -> Result<PathBuf> {
         let path = self.path(scene, jpeg);
         if path.exists() {
@@ -284,6 +284,8 @@ impl Bench {
         job.video.preset = Some("ultrafast".into());
         if let Some(quality) = jpeg {
             job.capture.format = CaptureFormat::Jpeg;
+            // A display hands over raw pixels.
+            job.capture.mode = CaptureMode::BeginFrame;
             job.capture.jpeg_quality = quality;
         }
         let mut silent = |_: &Event| {};

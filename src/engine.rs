@@ -29,7 +29,7 @@ use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 use crate::serve::FileServer;
-use crate::sink::{EncodeSink, SinkClock};
+use crate::sink::{EncodeSink, NullSink, SinkClock};
 use crate::sys;
 
 /// The viewport of a page whose size is not known before it is opened.
@@ -84,6 +84,21 @@ impl Engine {
         Render::new(job, progress, cancel, SinkClock::default()).run(false, open)
     }
 
+    /// Renders without taking pictures: what Chrome needs for drawing alone. For the benches.
+    #[doc(hidden)]
+    pub fn draw(&self, job: &Job, cancel: &CancelToken) -> Result<Report> {
+        let mut silent = |_: &crate::progress::Event| {};
+        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        render.is_blind = true;
+        render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
+    }
+
+    /// A sink that writes the file of `plan`, for frames from elsewhere.
+    pub fn file_sink(&self, plan: Plan) -> Result<Box<dyn FrameSink>> {
+        let sink = EncodeSink::open(&Arc::new(plan), SinkClock::default())?;
+        Ok(Box::new(sink))
+    }
+
     /// Opens the page and resolves the job against it, without rendering.
     pub fn plan(&self, job: &Job, cancel: &CancelToken) -> Result<(Plan, Vec<Warning>)> {
         let mut silent = |_: &crate::progress::Event| {};
@@ -111,6 +126,8 @@ struct Render<'a> {
     environment: BTreeMap<String, String>,
     /// Whether pictures will be taken.
     is_captured: bool,
+    /// Whether frames are drawn though no pictures are taken.
+    is_blind: bool,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -151,6 +168,7 @@ impl<'a> Render<'a> {
             access: Arc::default(),
             environment: BTreeMap::new(),
             is_captured: true,
+            is_blind: false,
         }
     }
 
@@ -254,7 +272,8 @@ impl<'a> Render<'a> {
         let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
-        let options = session_options(job, candidate, url, size, access);
+        let mut options = session_options(job, candidate, url, size, access);
+        options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
         for (name, version) in av::versions() {
@@ -358,8 +377,13 @@ impl<'a> Render<'a> {
         let (sources, _server) = prepared.sources(plan, meter);
         let mut timed = TimedSink { sink, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
-        let reporter = &mut self.reporter;
-        let mut written = |n| reporter.frame(n, frames, lanes.sessions.get());
+        let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
+        let mut written = |n| {
+            if n == 1 {
+                stages.first_frame_ms = ms(started.elapsed());
+            }
+            reporter.frame(n, frames, lanes.sessions.get());
+        };
         let traffic = run(&plan.stream, lanes, &sources, &mut timed, self.cancel, &mut written)?;
         Ok((traffic, timed.spent))
     }
@@ -391,6 +415,7 @@ impl<'a> Render<'a> {
                 chrome_peak_bytes,
                 engine_cpu_ms: sys::cpu_ms().saturating_sub(self.cpu_at_start),
                 chrome_cpu_ms,
+                chrome_start_cpu_ms: meter.start_cpu_ms(),
             },
             warnings: std::mem::take(&mut self.warnings),
             network: self.access.ledger.requests(),
@@ -494,6 +519,7 @@ fn session_options(
             CaptureFormat::Jpeg => Compression::Jpeg(job.capture.jpeg_quality),
         },
         frame_timeout: timeouts.frame,
+        is_blind: false,
     };
     candidate.apply(&mut options);
     options

@@ -56,3 +56,26 @@ pub use crate::progress::{Event, Progress, Status};
 pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 pub use crate::sink::{ChecksumSink, NullSink, PictureFormat};
 pub use crate::time::{FrameIndex, FrameRate};
+
+/// Parts for the benches. Not part of the interface.
+#[doc(hidden)]
+pub mod parts {
+    use image::ImageFormat;
+
+    use crate::frame::Picture;
+    use crate::frame::yuv::{PlaneMut, Subsampling, yuv_from_rgb};
+
+    /// Decodes a PNG.
+    pub fn decode_png(bytes: &[u8]) -> Option<Picture> {
+        crate::frame::decode(bytes, ImageFormat::Png).ok()
+    }
+
+    /// Converts to YUV 4:2:0 with chroma sited left, into planes without padding.
+    pub fn to_yuv420(picture: &Picture, planes: &mut [Vec<u8>; 3]) {
+        let (luma, chroma) = (picture.size.width as usize, picture.size.width.div_ceil(2) as usize);
+        let [y, cb, cr] = planes;
+        let plane = |data, stride| PlaneMut { data, stride };
+        let planes = [plane(y, luma), plane(cb, chroma), plane(cr, chroma)];
+        yuv_from_rgb(picture, picture.size, Subsampling::Yuv420, planes);
+    }
+}

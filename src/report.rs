@@ -64,6 +64,8 @@ impl From<RuntimeWarning> for Warning {
 pub struct Stages {
     /// Opening the browser and the page, reading what it declares.
     pub probe_ms: f64,
+    /// From the start of the render until its first frame was written to the sink.
+    pub first_frame_ms: f64,
     /// From the first ticket to the last frame written.
     pub capture_ms: f64,
     /// Of that, in the sink: conversion, encoder and muxer.
@@ -104,8 +106,10 @@ pub struct Resources {
     pub chrome_peak_bytes: u64,
     /// Processor time of this process during the render, in milliseconds.
     pub engine_cpu_ms: u64,
-    /// Processor time of all browsers, in milliseconds.
+    /// Processor time of all browsers and their displays, in milliseconds.
     pub chrome_cpu_ms: u64,
+    /// Of that, until their pages were ready for their first frames.
+    pub chrome_start_cpu_ms: u64,
 }
 
 /// Everything about a finished render.

@@ -55,8 +55,10 @@ const ALWAYS: &[&str] = &[
     "--disable-domain-reliability",
     "--disable-sync",
     "--no-pings",
+    // The omnibox's popups are pages of their own: loaded at each start, for a second of processor
+    // time.
     "--disable-features=Translate,BackForwardCache,AcceptCHFrame,MediaRouter,OptimizationHints,\
-     PaintHolding,IntensiveWakeUpThrottling",
+     PaintHolding,IntensiveWakeUpThrottling,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",

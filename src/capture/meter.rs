@@ -16,6 +16,7 @@ struct State {
     /// Browsers that run, by process group.
     running: BTreeMap<i32, Usage>,
     ended_cpu_ms: u64,
+    start_cpu_ms: u64,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
     sought: BTreeMap<usize, Duration>,
@@ -32,6 +33,17 @@ impl Meter {
         state.running.insert(group, usage);
         let now = state.running.values().map(|u| u.resident_bytes).sum();
         state.peak_bytes = state.peak_bytes.max(now);
+    }
+
+    /// Takes note of what one browser has used until its page was ready for its first frame.
+    pub(crate) fn opened(&self, group: i32, usage: Usage) {
+        self.lock().start_cpu_ms += usage.cpu_ms;
+        self.sample(group, usage);
+    }
+
+    /// Processor time of all browsers until their pages were ready, in milliseconds.
+    pub(crate) fn start_cpu_ms(&self) -> u64 {
+        self.lock().start_cpu_ms
     }
 
     /// Takes note that a browser is gone.

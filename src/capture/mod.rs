@@ -6,6 +6,7 @@
 //! which [`verify`] holds against the others.
 
 mod begin_frame;
+mod blind;
 mod canvas;
 mod compressed;
 mod display;
@@ -24,6 +25,7 @@ use image::ImageFormat;
 use serde::Serialize;
 
 use self::begin_frame::{BeginFrame, Ticks};
+use self::blind::Blind;
 use self::canvas::Canvas;
 use self::compressed::Compressed;
 use self::display::Display;
@@ -182,6 +184,8 @@ pub(crate) struct SessionOptions {
     pub compression: Compression,
     /// For one frame, from seek to picture.
     pub frame_timeout: Duration,
+    /// Frames are drawn, and no pictures taken.
+    pub is_blind: bool,
 }
 
 impl SessionOptions {
@@ -210,6 +214,7 @@ impl SessionOptions {
     fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
         let (size, compression) = (self.page.size, self.compression);
         Ok(match self.way() {
+            _ if self.is_blind => Box::new(Blind::new(size)),
             Way::Display => Box::new(Display::new(size)),
             Way::BeginFrame => Box::new(Compressed::new(BeginFrame::new(compression), compression)),
             Way::Screenshot => Box::new(Compressed::new(Screenshot::new(compression), compression)),

@@ -47,6 +47,7 @@ impl OpenSource for PageSources {
             Some(open) => open,
             None => self.open_again(cancel)?,
         };
+        self.meter.opened(open.page.group(), open.page.usage());
         Ok(Box::new(PageSource {
             page: open.page,
             grab: open.grab,

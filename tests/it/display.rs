@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
-use pagereel::Job;
+use pagereel::frame::Size;
 use pagereel::job::CaptureMode;
+use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job};
 
-use crate::support::{digests, fixture, pagereel};
+use crate::support::{barcode, digests, fixture, pagereel};
 
 fn job(name: &str, mode: CaptureMode) -> Job {
     let mut job = Job::without_output(fixture(name).join("index.html"));
@@ -58,4 +61,45 @@ fn a_display_leaves_nothing_behind() {
     assert!(after.is_empty(), "sockets are left: {after:?}");
     let left: Vec<_> = fs::read_dir(temporary.path()).unwrap().flatten().collect();
     assert_eq!(left.len(), 1, "{left:?}");
+}
+
+/// Reads the barcode in each picture.
+struct BarcodeSink(u64);
+
+impl FrameSink for BarcodeSink {
+    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
+        let Size { width, height } = frame.picture.size;
+        let pixels = frame.picture.data.chunks_exact(frame.picture.format.bytes_per_pixel());
+        let green: Vec<u8> = pixels.map(|pixel| pixel[1]).collect();
+        assert_eq!(barcode(&green, width as usize, height as usize), Some(self.0));
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
+        Ok(Artifact { frames: self.0, ..Artifact::default() })
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --release -- --ignored three_thousand"]
+fn three_thousand_frames_are_whole_on_a_busy_machine() {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| while !is_over.load(Relaxed) {});
+        }
+        for (width, height) in [(640, 360), (3840, 2160)] {
+            let mut job = job("frame-barcode", CaptureMode::Display);
+            job.size = Some(Size { width, height });
+            job.duration = Some(100.0);
+            job.frames = None;
+            job.capture.workers = Some(2);
+            let sink = Box::new(BarcodeSink(0));
+            let cancel = CancelToken::new();
+            let report = Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &cancel);
+            assert_eq!(report.unwrap().output.frames, 3000);
+        }
+        is_over.store(true, Relaxed);
+    });
 }

@@ -1,0 +1,333 @@
+//! Whole renders and the ways of capture, measured.
+//!
+//! `cargo bench --bench engine -- [--runs N] [--frames N] [--size WxH] [--part ways|renders] [scene ...]`
+//!
+//! *Ways*: each scene into the null sink by one session, by each way of capture, and drawn without
+//! taking pictures: the floor. *Renders*: each scene into a file with default settings by one and by
+//! two sessions, and the encoder alone, fed with the same pictures from memory. Overhead is what a
+//! frame costs beyond drawing alone and encoding alone.
+//!
+//! The figures are medians of the runs, which are taken in turn after a warm-up; processor time is
+//! that of all processes, without the browsers' start. Compare within one run only: machines are
+//! shared and noisy.
+
+#![expect(clippy::print_stdout, reason = "it prints tables")]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use pagereel::frame::Size;
+use pagereel::job::{CaptureFormat, CaptureMode};
+use pagereel::{
+    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, NullSink, Picture,
+    Report,
+};
+
+const SCENES: [&str; 6] =
+    ["kinetic-text", "css-cards", "static-background", "text-grid", "webgl-three", "still-slide"];
+
+/// Pictures that the encoder alone is fed with are kept in memory up to this many bytes.
+const PICTURE_BYTES: u64 = 2 << 30;
+
+struct Arguments {
+    runs: usize,
+    frames: u64,
+    size: Size,
+    parts: Vec<String>,
+    scenes: Vec<String>,
+}
+
+/// A way of capture, as a table names it.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    Drawn,
+    Way(&'static str, CaptureMode, CaptureFormat),
+}
+
+const WAYS: [How; 5] = [
+    How::Drawn,
+    How::Way("display", CaptureMode::Display, CaptureFormat::Png),
+    How::Way("begin-frame png", CaptureMode::BeginFrame, CaptureFormat::Png),
+    How::Way("begin-frame jpeg 95", CaptureMode::BeginFrame, CaptureFormat::Jpeg),
+    How::Way("screenshot png", CaptureMode::Screenshot, CaptureFormat::Png),
+];
+
+fn main() -> Result<()> {
+    let arguments = arguments()?;
+    println!(
+        "{}, {} frames, medians of {} runs, processor time in ms per frame\n",
+        arguments.size, arguments.frames, arguments.runs
+    );
+    let wants =
+        |part: &str| arguments.parts.is_empty() || arguments.parts.iter().any(|p| p == part);
+    if wants("ways") {
+        ways(&arguments)?;
+    }
+    if wants("renders") {
+        renders(&arguments)?;
+    }
+    Ok(())
+}
+
+fn arguments() -> Result<Arguments> {
+    let size = Size { width: 1920, height: 1080 };
+    let mut found = Arguments { runs: 3, frames: 90, size, parts: Vec::new(), scenes: Vec::new() };
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    while let Some(word) = words.next() {
+        let mut value = || words.next().with_context(|| format!("{word} needs a value"));
+        match word.as_str() {
+            "--runs" => found.runs = value()?.parse()?,
+            "--frames" => found.frames = value()?.parse()?,
+            "--part" => found.parts.push(value()?),
+            "--size" => {
+                let text = value()?;
+                let (width, height) = text.split_once('x').context("--size is such as 1280x720")?;
+                found.size = Size { width: width.parse()?, height: height.parse()? };
+            }
+            option if option.starts_with("--") => bail!("unknown option {option}"),
+            scene => found.scenes.push(scene.into()),
+        }
+    }
+    if found.scenes.is_empty() {
+        found.scenes = SCENES.map(str::to_owned).to_vec();
+    }
+    Ok(found)
+}
+
+/// A scene without an output.
+fn job(arguments: &Arguments, scene: &str, sessions: u32) -> Result<Job> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut job = Job::without_output(fixtures.join(scene).join("index.html"));
+    job.size = Some(arguments.size);
+    job.frames = Some(format!("0..{}", arguments.frames).parse()?);
+    job.capture.workers = Some(sessions);
+    job.capture.jpeg_quality = 95;
+    Ok(job)
+}
+
+/// What one run came to, per frame.
+#[derive(Clone, Copy, Default)]
+struct Figures {
+    chrome_ms: f64,
+    engine_ms: f64,
+    /// Wall time from the first ticket to the last frame written.
+    wall_ms: f64,
+    total_ms: f64,
+    first_frame_ms: f64,
+    reused: f64,
+    engine_bytes: f64,
+    chrome_bytes: f64,
+}
+
+impl Figures {
+    fn of(report: &Report) -> Self {
+        let frames = report.output.frames as f64;
+        let resources = &report.resources;
+        let chrome = resources.chrome_cpu_ms.saturating_sub(resources.chrome_start_cpu_ms);
+        let reused: u64 = report.sessions.iter().map(|session| session.reused).sum();
+        Self {
+            chrome_ms: chrome as f64 / frames,
+            engine_ms: resources.engine_cpu_ms as f64 / frames,
+            wall_ms: report.stages.capture_ms / frames,
+            total_ms: report.stages.total_ms / frames,
+            first_frame_ms: report.stages.first_frame_ms,
+            reused: reused as f64,
+            engine_bytes: resources.engine_peak_bytes as f64,
+            chrome_bytes: resources.chrome_peak_bytes as f64,
+        }
+    }
+
+    fn cpu_ms(self) -> f64 {
+        self.chrome_ms + self.engine_ms
+    }
+}
+
+/// The median of each figure by itself.
+fn medians(runs: &[Figures]) -> Figures {
+    let median = |figure: fn(&Figures) -> f64| {
+        let mut all: Vec<f64> = runs.iter().map(figure).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    Figures {
+        chrome_ms: median(|f| f.chrome_ms),
+        engine_ms: median(|f| f.engine_ms),
+        wall_ms: median(|f| f.wall_ms),
+        total_ms: median(|f| f.total_ms),
+        first_frame_ms: median(|f| f.first_frame_ms),
+        reused: median(|f| f.reused),
+        engine_bytes: median(|f| f.engine_bytes),
+        chrome_bytes: median(|f| f.chrome_bytes),
+    }
+}
+
+/// Runs everything in `measures` in turn, `runs` times after a warm-up.
+fn in_turn(
+    runs: usize,
+    measures: &mut [Box<dyn FnMut() -> Result<Figures> + '_>],
+) -> Result<Vec<Figures>> {
+    let mut all = vec![Vec::new(); measures.len()];
+    for run in 0..=runs {
+        for (measure, found) in measures.iter_mut().zip(&mut all) {
+            let figures = measure()?;
+            if run > 0 {
+                found.push(figures);
+            }
+        }
+    }
+    Ok(all.iter().map(|found| medians(found)).collect())
+}
+
+fn ways(arguments: &Arguments) -> Result<()> {
+    println!("| scene | way | Chrome | engine | over drawing alone | frames/s | reused |");
+    println!("|---|---|--:|--:|--:|--:|--:|");
+    let cancel = CancelToken::new();
+    for scene in &arguments.scenes {
+        let mut measures: Vec<Box<dyn FnMut() -> Result<Figures> + '_>> = Vec::new();
+        for how in WAYS {
+            let mut job = job(arguments, scene, 1)?;
+            let cancel = &cancel;
+            measures.push(Box::new(move || {
+                let report = match how {
+                    How::Drawn => {
+                        job.capture.mode = CaptureMode::BeginFrame;
+                        Engine::new().draw(&job, cancel)?
+                    }
+                    How::Way(_, mode, format) => {
+                        (job.capture.mode, job.capture.format) = (mode, format);
+                        let sink = Box::new(NullSink::default());
+                        Engine::new().render_into(&job, sink, &mut |_: &Event| {}, cancel)?
+                    }
+                };
+                Ok(Figures::of(&report))
+            }));
+        }
+        let rows = in_turn(arguments.runs, &mut measures)?;
+        let floor = rows[0].cpu_ms();
+        for (how, row) in WAYS.iter().zip(&rows) {
+            let name = match how {
+                How::Drawn => "drawn alone",
+                How::Way(name, ..) => name,
+            };
+            println!(
+                "| {scene} | {name} | {:.1} | {:.1} | {:.1} | {:.1} | {} |",
+                row.chrome_ms,
+                row.engine_ms,
+                row.cpu_ms() - floor,
+                1e3 / row.wall_ms,
+                row.reused
+            );
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// Keeps the pictures.
+struct KeepSink(Arc<Mutex<Vec<Arc<Picture>>>>);
+
+impl FrameSink for KeepSink {
+    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(frame.picture);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
+        Ok(Artifact::default())
+    }
+}
+
+fn renders(arguments: &Arguments) -> Result<()> {
+    println!(
+        "| scene | sessions | frames/s, whole | Chrome | engine | drawn alone | encoder alone | \
+         overhead | encoder's share | first frame ms | engine MiB | Chrome MiB |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let directory = tempfile::tempdir()?;
+    let cancel = CancelToken::new();
+    for scene in &arguments.scenes {
+        let output = directory.path().join("out.mp4");
+        let mut one = job(arguments, scene, 1)?;
+        one.output = Some(output);
+        let mut two = one.clone();
+        two.capture.workers = Some(2);
+        let mut drawn = job(arguments, scene, 1)?;
+        drawn.capture.mode = CaptureMode::BeginFrame;
+        let pictures = pictures(arguments, scene, &cancel)?;
+        let whole = |job: Job| {
+            let cancel = &cancel;
+            move || -> Result<Figures> {
+                let report = Engine::new().render(&job, &mut |_: &Event| {}, cancel)?;
+                Ok(Figures::of(&report))
+            }
+        };
+        let alone = one.clone();
+        let mut measures: Vec<Box<dyn FnMut() -> Result<Figures> + '_>> = vec![
+            Box::new(|| Ok(Figures::of(&Engine::new().draw(&drawn, &cancel)?))),
+            Box::new(|| encoder_alone(&alone, &pictures, &cancel)),
+            Box::new(whole(one)),
+            Box::new(whole(two)),
+        ];
+        let rows = in_turn(arguments.runs, &mut measures)?;
+        let (floor, encoder) = (rows[0].cpu_ms(), rows[1].engine_ms);
+        for (sessions, row) in rows[2..].iter().enumerate() {
+            println!(
+                "| {scene} | {} | {:.1} | {:.1} | {:.1} | {floor:.1} | {encoder:.1} | {:.1} | \
+                 {:.0} % | {:.0} | {:.0} | {:.0} |",
+                sessions + 1,
+                1e3 / row.total_ms,
+                row.chrome_ms,
+                row.engine_ms,
+                row.cpu_ms() - floor - encoder,
+                100.0 * encoder / row.cpu_ms(),
+                row.first_frame_ms,
+                row.engine_bytes / f64::from(1 << 20),
+                row.chrome_bytes / f64::from(1 << 20),
+            );
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// The scene's pictures, as many as memory allows.
+fn pictures(arguments: &Arguments, scene: &str, cancel: &CancelToken) -> Result<Vec<Arc<Picture>>> {
+    let mut job = job(arguments, scene, 1)?;
+    let bytes = u64::from(arguments.size.width) * u64::from(arguments.size.height) * 4;
+    let frames = arguments.frames.min(PICTURE_BYTES / bytes);
+    job.frames = Some(format!("0..{frames}").parse()?);
+    let kept = Arc::default();
+    let sink = Box::new(KeepSink(Arc::clone(&kept)));
+    Engine::new().render_into(&job, sink, &mut |_: &Event| {}, cancel)?;
+    let pictures = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(pictures)
+}
+
+/// Encodes pictures from memory into the job's file. Conversion is part of it.
+fn encoder_alone(job: &Job, pictures: &[Arc<Picture>], cancel: &CancelToken) -> Result<Figures> {
+    let engine = Engine::new();
+    let mut job = job.clone();
+    job.frames = Some(format!("0..{}", pictures.len()).parse()?);
+    let (plan, _) = engine.plan(&job, cancel)?;
+    let mut sink = engine.file_sink(plan)?;
+    let (start, cpu) = (Instant::now(), cpu_time());
+    for (index, picture) in (0..).zip(pictures) {
+        sink.write(Frame { index: FrameIndex(index), picture: Arc::clone(picture) })?;
+    }
+    sink.finish()?;
+    let frames = pictures.len() as f64;
+    let per_frame = |time: Duration| time.as_secs_f64() * 1e3 / frames;
+    Ok(Figures {
+        engine_ms: per_frame(cpu_time().saturating_sub(cpu)),
+        wall_ms: per_frame(start.elapsed()),
+        ..Figures::default()
+    })
+}
+
+/// Processor time of this process.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}

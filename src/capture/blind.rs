@@ -1,0 +1,72 @@
+//! Frames that are drawn and not taken: what drawing alone costs, for the benches.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::begin_frame::BeginFrame;
+use super::compressed::Camera as _;
+use super::{Compression, Grab, History, Shot, Taken};
+use crate::browser::{BrowserError, Page};
+use crate::frame::{Picture, PixelFormat, Size};
+use crate::page;
+
+/// Draws each frame that has changed upon the one before, and hands over the same blank picture.
+#[derive(Debug)]
+pub(super) struct Blind {
+    camera: BeginFrame,
+    history: History,
+    taken: Taken,
+    blank: Arc<Picture>,
+}
+
+impl Blind {
+    pub(super) fn new(size: Size) -> Self {
+        let format = PixelFormat::Rgb8;
+        let bytes = size.width as usize * size.height as usize * format.bytes_per_pixel();
+        Self {
+            camera: BeginFrame::new(Compression::Png),
+            history: History::default(),
+            taken: Taken::default(),
+            blank: Arc::new(Picture { size, format, data: vec![0; bytes] }),
+        }
+    }
+}
+
+impl Grab for Blind {
+    fn begin(
+        &mut self,
+        page: &mut Page,
+        shot: Shot,
+        timeout: Duration,
+    ) -> Result<(), BrowserError> {
+        let start = Instant::now();
+        let (has_changed, warnings) = page::seek(page, shot.at, shot.rate, timeout)?.into_parts();
+        self.taken = Taken { is_same: true, seek: start.elapsed(), warnings };
+        if has_changed || self.history.need(shot).must_draw {
+            // Never anew, as nobody compares.
+            self.history.drawn(true);
+            self.camera.draw(page, timeout)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _page: &mut Page, _timeout: Duration) -> Result<Taken, BrowserError> {
+        Ok(std::mem::take(&mut self.taken))
+    }
+
+    fn develop(&mut self, _page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
+        Ok(Arc::clone(&self.blank))
+    }
+
+    fn check_blank(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        self.camera.draw(page, timeout)
+    }
+
+    fn draw_first(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        self.camera.draw(page, timeout)
+    }
+
+    fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        self.camera.tick(page, timeout)
+    }
+}
