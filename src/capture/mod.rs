@@ -218,6 +218,7 @@ impl SessionOptions {
         }
         let (size, compression) = (self.page.size, self.compression);
         Ok(match self.way() {
+            _ if self.is_blind => Box::new(Blind::new(size)),
             Way::Display => Box::new(Display::new(size)),
             Way::BeginFrame => Box::new(Compressed::new(BeginFrame::new(compression), compression)),
             Way::Screenshot => Box::new(Compressed::new(Screenshot::new(compression), compression)),

@@ -56,7 +56,7 @@ const REMEMBERS: &str = "<!doctype html><style>body { margin: 0 } div { height: 
 fn a_page_that_cannot_go_back_is_loaded_as_if_for_the_first_time() {
     let (_directory, html) = page(REMEMBERS);
     let mut job = Job::without_output(html);
-    for mode in [CaptureMode::BeginFrame, CaptureMode::Screenshot] {
+    for mode in [CaptureMode::BeginFrame, CaptureMode::Screenshot, CaptureMode::Canvas] {
         job.capture.mode = mode;
         let rendered = digests(&job, 1);
         same_as_rendered(&job, &rendered, &[20, 5, 29, 6, 0, 29]);
