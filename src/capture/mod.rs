@@ -213,9 +213,6 @@ impl SessionOptions {
     }
 
     fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
-        if self.is_blind {
-            return Ok(Box::new(Blind::new(self.page.size)));
-        }
         let (size, compression) = (self.page.size, self.compression);
         Ok(match self.way() {
             _ if self.is_blind => Box::new(Blind::new(size)),
