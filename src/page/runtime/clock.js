@@ -130,9 +130,18 @@ export function hasDueTimer(limit) {
   return queue.length > 0 && queue[0].due <= limit;
 }
 
-/** Runs every timer due at `limit`, each followed by `settle`, by default by the promises it resolved. */
-export async function runTimers(limit, settle = roundTrip) {
-  while (fireNext(limit)) {
+/**
+ * Runs every timer due at `limit`, each followed by `settle`, by default by the promises it resolved.
+ *
+ * `place` is called at each timer's time before it runs and after: what the timer starts begins at
+ * that time and from where things then are, whether or not the browser draws before the next step.
+ */
+export async function runTimers(limit, settle = roundTrip, place = () => {}) {
+  while (hasDueTimer(limit)) {
+    clock.now = Math.max(clock.now, queue[0].due);
+    place();
+    if (!fireNext(limit)) return;
+    place();
     await settle();
     leaveTimer();
   }

@@ -91,6 +91,11 @@ function finishStep(seconds, flush, called) {
   return heard || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
 }
 
+function placeAnimations() {
+  findAnimations(clock.now);
+  applyAnimations(clock.now);
+}
+
 /** Shows the frame at `ms` in this document. Returns a promise only if it has to wait. */
 function step(index, ms, flush) {
   const seconds = ms / 1000;
@@ -104,7 +109,7 @@ function step(index, ms, flush) {
     return Promise.all(waits).then(() => finishStep(seconds, flush, called));
   };
   if (!flush || !hasDueTimer(ms)) return show();
-  return runTimers(ms, settleWork).then(() => {
+  return runTimers(ms, settleWork, placeAnimations).then(() => {
     markChanged();
     forgetTweens();
     return show();
