@@ -14,17 +14,16 @@
 
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 
+mod shared;
+
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use pagereel::frame::{PixelFormat, Size};
 use pagereel::job::{CaptureFormat, CaptureMode};
-use pagereel::{
-    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, NullSink, Picture,
-    Report,
-};
+use pagereel::{CancelToken, Engine, Event, Frame, FrameIndex, Job, NullSink, Picture, Report};
 
 const SCENES: [&str; 6] =
     ["kinetic-text", "css-cards", "static-background", "text-grid", "webgl-three", "still-slide"];
@@ -230,20 +229,6 @@ fn ways(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the pictures.
-struct KeepSink(Arc<Mutex<Vec<Arc<Picture>>>>);
-
-impl FrameSink for KeepSink {
-    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(frame.picture);
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
-        Ok(Artifact::default())
-    }
-}
-
 fn renders(arguments: &Arguments) -> Result<()> {
     println!(
         "| scene | sessions | frames/s, whole | Chrome | engine | drawn alone | encoder alone | \
@@ -374,10 +359,7 @@ fn pictures(job: &Job, arguments: &Arguments, cancel: &CancelToken) -> Result<Ve
     let bytes = u64::from(arguments.size.width) * u64::from(arguments.size.height) * 4;
     let frames = arguments.frames.min(PICTURE_BYTES / bytes);
     job.frames = Some(format!("0..{frames}").parse()?);
-    let kept = Arc::default();
-    let sink = Box::new(KeepSink(Arc::clone(&kept)));
-    Engine::new().render_into(&job, sink, &mut |_: &Event| {}, cancel)?;
-    let pictures = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let pictures = shared::pictures(&job, cancel)?;
     Ok(pictures)
 }
 
@@ -388,7 +370,7 @@ fn encoder_alone(job: &Job, pictures: &[Arc<Picture>], cancel: &CancelToken) -> 
     job.frames = Some(format!("0..{}", pictures.len()).parse()?);
     let (plan, _) = engine.plan(&job, cancel)?;
     let mut sink = engine.file_sink(plan)?;
-    let (start, cpu) = (Instant::now(), cpu_time());
+    let (start, cpu) = (Instant::now(), shared::cpu_time());
     for (index, picture) in (0..).zip(pictures) {
         sink.write(Frame { index: FrameIndex(index), picture: Arc::clone(picture) })?;
     }
@@ -396,14 +378,8 @@ fn encoder_alone(job: &Job, pictures: &[Arc<Picture>], cancel: &CancelToken) -> 
     let frames = pictures.len() as f64;
     let per_frame = |time: Duration| time.as_secs_f64() * 1e3 / frames;
     Ok(Figures {
-        engine_ms: per_frame(cpu_time().saturating_sub(cpu)),
+        engine_ms: per_frame(shared::cpu_time().saturating_sub(cpu)),
         wall_ms: per_frame(start.elapsed()),
         ..Figures::default()
     })
-}
-
-/// Processor time of this process.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }

@@ -9,11 +9,13 @@
 
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 
+mod shared;
+
 use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -21,9 +23,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use pagereel::frame::{PixelFormat, Size};
-use pagereel::{
-    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, Picture, Plan,
-};
+use pagereel::{CancelToken, Engine, Frame, FrameIndex, Job, Picture, Plan};
 
 /// How pictures get to the encoder.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,10 +82,7 @@ fn measure(scene: &str, size: Size, frames: u64, runs: usize) -> Result<()> {
     job.size = Some(size);
     job.frames = Some(format!("0..{frames}").parse()?);
     let cancel = CancelToken::new();
-    let kept = Arc::default();
-    let sink = Box::new(KeepSink(Arc::clone(&kept)));
-    Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &cancel)?;
-    let pictures = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let pictures = shared::pictures(&job, &cancel)?;
 
     let output = directory.path().join("out.mp4");
     job.output = Some(output.clone());
@@ -120,32 +117,18 @@ fn measure(scene: &str, size: Size, frames: u64, runs: usize) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the pictures.
-struct KeepSink(Arc<Mutex<Vec<Arc<Picture>>>>);
-
-impl FrameSink for KeepSink {
-    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(frame.picture);
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
-        Ok(Artifact::default())
-    }
-}
-
 /// What is spent between two looks at the clocks, per picture.
 struct Clocks(Instant, Duration, Duration);
 
 impl Clocks {
     fn start() -> Self {
-        Self(Instant::now(), cpu_time(), children_time())
+        Self(Instant::now(), shared::cpu_time(), children_time())
     }
 
     fn stop(&self, pictures: usize, bytes: u64) -> Figures {
         let per = |time: Duration| time.as_secs_f64() * 1e3 / pictures as f64;
         Figures {
-            engine_ms: per(cpu_time().saturating_sub(self.1)),
+            engine_ms: per(shared::cpu_time().saturating_sub(self.1)),
             child_ms: per(children_time().saturating_sub(self.2)),
             wall_ms: per(self.0.elapsed()),
             bytes,
@@ -229,12 +212,6 @@ fn rgba(picture: &Picture) -> Vec<u8> {
         .chunks_exact(n)
         .flat_map(|p| [p[order[0]], p[order[1]], p[order[2]], 255])
         .collect()
-}
-
-/// Processor time of this process.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Processor time of children that have ended.
