@@ -195,10 +195,7 @@ fn ways(arguments: &Arguments) -> Result<()> {
             let cancel = &cancel;
             measures.push(Box::new(move || {
                 let report = match how {
-                    How::Drawn => {
-                        job.capture.mode = CaptureMode::BeginFrame;
-                        Engine::new().draw(&job, cancel)?
-                    }
+                    How::Drawn => Engine::new().draw(&job, cancel)?,
                     How::Way(_, mode, format) => {
                         (job.capture.mode, job.capture.format) = (mode, format);
                         let sink = Box::new(NullSink::default());
@@ -243,8 +240,7 @@ fn renders(arguments: &Arguments) -> Result<()> {
         one.output = Some(output);
         let mut two = one.clone();
         two.capture.workers = Some(2);
-        let mut drawn = job(arguments, scene, 1)?;
-        drawn.capture.mode = CaptureMode::BeginFrame;
+        let drawn = job(arguments, scene, 1)?;
         let pictures = pictures(&job(arguments, scene, 1)?, arguments, &cancel)?;
         let whole = |job: Job| {
             let cancel = &cancel;

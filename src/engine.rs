@@ -88,7 +88,10 @@ impl Engine {
     #[doc(hidden)]
     pub fn draw(&self, job: &Job, cancel: &CancelToken) -> Result<Report> {
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        // Only there nothing is drawn but on command.
+        let mut job = job.clone();
+        job.capture.mode = job::CaptureMode::BeginFrame;
+        let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
         render.is_blind = true;
         render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
     }

@@ -86,10 +86,11 @@ impl FrameSocket {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
         let picture = size.width as usize * size.height as usize * 4;
+        let message = picture.max(Header::BYTES);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
-            .max_message_size(Some(picture))
-            .max_frame_size(Some(picture));
+            .max_message_size(Some(message))
+            .max_frame_size(Some(message));
         Ok(Self { listener, token, port, stream: None, config })
     }
 

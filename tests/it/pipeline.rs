@@ -11,7 +11,7 @@ use pagereel::color::Cicp;
 use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
 use pagereel::{
     Artifact, Batches, BrowserError, CancelToken, Error, Frame, FrameIndex, FrameQueue, FrameRate,
-    FrameSink, FrameSource, Lanes, OpenSource, Picture, RecvError, Result, run,
+    FrameSink, FrameSource, Lanes, OpenSource, Pace, Picture, RecvError, Result, run,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,8 @@ struct Fake {
     died: Arc<Mutex<bool>>,
     depth: usize,
     opened: AtomicUsize,
+    /// Whether a session is wanted beside the first.
+    wants: fn(&Pace) -> bool,
 }
 
 struct FakePage {
@@ -41,6 +43,10 @@ struct FakePage {
 }
 
 impl OpenSource for Fake {
+    fn wants_another(&self, pace: &Pace) -> bool {
+        (self.wants)(pace)
+    }
+
     fn open(&self, session: usize, _: &CancelToken) -> Result<Box<dyn FrameSource>> {
         self.opened.fetch_add(1, SeqCst);
         if matches!(self.fault, Fault::CannotOpen) && session == 3 {
@@ -112,7 +118,13 @@ impl FrameSink for Log {
     }
 }
 
-fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Result<Vec<u64>> {
+fn go_as_wanted(
+    fault: Fault,
+    sink: &mut Log,
+    cancel: &CancelToken,
+    depth: usize,
+    wants: fn(&Pace) -> bool,
+) -> Result<(Vec<u64>, usize)> {
     let stream = StreamInfo {
         size: Size { width: 1, height: 1 },
         frame_rate: FrameRate::DEFAULT,
@@ -125,12 +137,34 @@ fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Resul
         window: NonZeroUsize::new(6).unwrap(),
         batches: Batches { length: NonZeroU64::new(3).unwrap(), offset: 1 },
     };
-    let fake = Fake { fault, died: Arc::default(), depth, opened: AtomicUsize::new(0) };
+    let opened = AtomicUsize::new(0);
+    let fake = Fake { fault, died: Arc::default(), depth, opened, wants };
     let mut written = 0;
     let traffic = run(&stream, lanes, &fake, sink, cancel, &mut |n| written = n)?;
     assert_eq!(written, 200);
     assert_eq!(traffic.delivered.iter().sum::<u64>(), 200);
-    Ok(traffic.reopened)
+    Ok((traffic.reopened, fake.opened.into_inner()))
+}
+
+fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Result<Vec<u64>> {
+    go_as_wanted(fault, sink, cancel, depth, |_| true).map(|(reopened, _)| reopened)
+}
+
+#[test]
+fn sessions_are_opened_when_they_are_wanted() {
+    let opened = |wants| {
+        let mut sink = Log::default();
+        let result = go_as_wanted(Fault::None, &mut sink, &CancelToken::new(), 2, wants);
+        assert!(sink.seen.iter().copied().eq(0..200));
+        result.unwrap().1
+    };
+    assert_eq!(opened(|_| false), 1);
+    assert_eq!(opened(|pace| pace.sessions == 1 && pace.written >= 20), 2);
+    // Those who wait at the gate when a session fails do not wait for ever.
+    let mut sink = Log::default();
+    let token = CancelToken::new();
+    let result = go_as_wanted(Fault::FatalAt(7), &mut sink, &token, 2, |_| false);
+    assert!(result.unwrap_err().to_string().ends_with("bad picture"));
 }
 
 fn fails(fault: Fault, sink: &mut Log) -> String {
