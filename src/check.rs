@@ -192,9 +192,8 @@ fn adapter_row(adapter: &Adapter) -> Vec<String> {
 
 fn media_row(media: &MediaElement) -> Vec<String> {
     let name = media.id.as_ref().map(|id| format!("#{id}")).unwrap_or_default();
-    let end = media.start.zip(media.duration).map(|(start, length)| Number(start.0 + length.0));
     let source = media.src.as_deref().map_or("no source".into(), shortened);
-    vec![media.tag.clone(), name, span_text(media.start, end), source]
+    vec![media.tag.clone(), name, span_text(media.start, media.end), source]
 }
 
 fn font_row(font: &Font) -> Vec<String> {

@@ -105,12 +105,29 @@ pub(crate) struct Description {
     pub warnings: Vec<RuntimeWarning>,
 }
 
-/// An `<audio>` or `<video>` of the page.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+/// An `<audio>` or `<video>` of the page, and when it plays.
+///
+/// From `start` to `end` seconds of the composition, it plays what its source has at
+/// `from + (t - origin) * rate` seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "sound and pictures of media come with the next change")]
 pub(crate) struct Media {
     pub tag: String,
+    pub id: Option<String>,
+    /// Its name for the user, such as `<video id="intro">`.
+    pub label: String,
+    /// Absolute.
     pub src: Option<String>,
+    pub origin: Number,
+    pub start: Number,
+    /// Infinite where nothing limits it.
+    pub end: Number,
+    pub from: f64,
+    pub rate: f64,
+    pub loops: bool,
+    /// Whether it has the attribute `muted`.
+    pub muted: bool,
 }
 
 /// Something the runtime noticed.

@@ -111,10 +111,10 @@ pub struct MediaElement {
     pub id: Option<String>,
     /// Its address.
     pub src: Option<String>,
-    /// Its `data-start` in seconds.
+    /// When it begins, in seconds of the composition.
     pub start: Option<Number>,
-    /// Its `data-duration` in seconds.
-    pub duration: Option<Number>,
+    /// When it ends; infinite where nothing limits it.
+    pub end: Option<Number>,
 }
 
 /// A font face that the page declares.

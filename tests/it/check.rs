@@ -130,8 +130,8 @@ fn the_tree_for_programs() {
     assert_eq!(
         check["media"],
         json!([
-            { "tag": "video", "id": "film", "src": "film.mp4", "start": 1.0, "duration": 3.0 },
-            { "tag": "audio", "id": null, "src": "sound.mp3", "start": null, "duration": null },
+            { "tag": "video", "id": "film", "src": "film.mp4", "start": 1.0, "end": 4.0 },
+            { "tag": "audio", "id": null, "src": "sound.mp3", "start": 0.0, "end": "Infinity" },
         ])
     );
     assert_eq!(

@@ -5,7 +5,8 @@
 // for it.
 
 import { native, nativeMethod, override } from "./natives.js";
-import { numberAttribute } from "./timing.js";
+import { mediaPlacement } from "./timing.js";
+import { describeElement } from "./warnings.js";
 
 const pause = nativeMethod(window.HTMLMediaElement?.prototype, "pause");
 
@@ -30,13 +31,27 @@ export function jsonNumber(value) {
   return Number.isFinite(value) ? value : String(Number(value));
 }
 
-/** @returns {{tag: string, id: string|null, src: string|null, start: number|string|null, duration: number|string|null}[]} */
+/** The address of what an element plays, null without one. */
+export function sourceOf(element) {
+  return element.currentSrc || element.src || element.querySelector("source")?.src || null;
+}
+
+/** What the engine needs to know of every audio and video element, in document order. */
 export function listMedia() {
-  return Array.from(document.querySelectorAll("audio, video"), (element) => ({
-    tag: element.localName,
-    id: element.id || null,
-    src: element.currentSrc || element.src || element.querySelector("source")?.src || null,
-    start: jsonNumber(numberAttribute(element, "data-start")),
-    duration: jsonNumber(numberAttribute(element, "data-duration")),
-  }));
+  return Array.from(document.querySelectorAll("audio, video"), (element) => {
+    const { origin, start, end, from, rate } = mediaPlacement(element);
+    return {
+      tag: element.localName,
+      id: element.id || null,
+      label: describeElement(element),
+      src: sourceOf(element),
+      origin: jsonNumber(origin),
+      start: jsonNumber(start),
+      end: jsonNumber(end),
+      from,
+      rate,
+      loops: element.loop,
+      muted: element.hasAttribute("muted"),
+    };
+  });
 }

@@ -339,6 +339,27 @@ export function clipClock(element) {
   return { origin: rootTime(clip.composition, clip.start), rate: totalRate(clip.composition) };
 }
 
+/** @typedef {{origin: number, start: number, end: number, from: number, rate: number}} MediaPlacement */
+
+/**
+ * When a media element plays: from `start` to `end` seconds of the root's time (Infinity where nothing
+ * limits it), and then what its source has at `from + (time - origin) * rate` seconds.
+ *
+ * @returns {MediaPlacement}
+ */
+export function mediaPlacement(element) {
+  readTiming();
+  const clip = timing.clips.get(element);
+  const around = clip ? clip.parent : timing.clips.get(element.closest("[data-start]"));
+  const clock = clipClock(element);
+  const placement = { origin: clock.origin, start: clock.origin, end: Infinity, from: playbackStart(element), rate: clock.rate * playbackRate(element) };
+  for (let each = clip ?? around; each; each = each.parent) {
+    placement.start = Math.max(placement.start, rootTime(each.composition, each.start));
+    placement.end = Math.min(placement.end, rootTime(each.composition, each.end));
+  }
+  return placement;
+}
+
 /** Seconds since the clip or composition around `element` began, at `time` seconds of the root. */
 export function clipTime(element, time) {
   const { origin, rate } = clipClock(element);
