@@ -4,21 +4,25 @@
 //! this folder. EAGAIN and EOF are values here ([`Received`]), not errors.
 #![allow(unsafe_code, clippy::allow_attributes, reason = "libav is a C library")]
 
+mod converter;
 mod encoder;
 mod frame;
 mod log;
 mod muxer;
 mod probe;
+mod video_reader;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Once;
 
 use ffmpeg_next::ffi;
 
+pub(crate) use self::converter::{Converter, RgbLayout};
 pub(crate) use self::encoder::{Encoder, EncoderSettings, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{Muxer, MuxerSettings};
 pub(crate) use self::probe::{VideoFacts, probe_video};
+pub(crate) use self::video_reader::{DecodedFrame, PacketPlace, SourceFacts, VideoReader};
 
 /// What libav said, and about what.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
+import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
 import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
@@ -68,6 +69,7 @@ function place(seconds, again = false) {
   const heard = applyPlayers(seconds, again);
   applyAnimatedImages(seconds);
   applyStyleImages(seconds);
+  applyPictures(seconds);
   findAnimations(clock.now);
   return applyAnimations(clock.now) || heard;
 }
@@ -87,7 +89,7 @@ async function calmDown(seconds) {
 function finishStep(seconds, flush, called) {
   const heard = place(seconds);
   restGsap();
-  const ran = flush ? flushFrameCallbacks() : 0;
+  const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
   return heard || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
 }
 
@@ -130,7 +132,8 @@ const agent = {
   release: releaseTimers,
   prerolling: () => preroll.running,
   mustStep,
-  step: (index, ms, flush) => step(index, ownMs(ms), flush),
+  step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
+  preparePictures: (ms) => preparePictures(ownMs(ms) / 1000),
   hidePage,
   takeChange,
   takeNewWarnings,
@@ -161,7 +164,7 @@ function walk(index, target, num, den) {
     if (index > 0 && index < target && !runtimes().some((each) => each.mustStep())) index = target;
     const ms = frameMs(index, num, den);
     const at = index;
-    const pending = inTurn(runtimes(), (each) => each.step(at, ms, true));
+    const pending = inTurn(runtimes(), (each) => each.step(at, ms, true, at < target));
     shown = { index, num, den };
     if (pending) return pending.then(() => (at < target ? walk(at + 1, target, num, den) : undefined));
     if (index === target) return undefined;
@@ -183,7 +186,18 @@ function showFrame(index, num, den) {
   return pending ? pending.then(flush) : flush();
 }
 
-agent.flushOnce = (ms) => (flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
+agent.flushOnce = (ms) => (runVideoCallbacks() + flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
+
+/**
+ * Asks for what frame `index` needs from the engine. Nothing of the page moves meanwhile.
+ * @returns {Promise|undefined} a promise if something is not there yet
+ */
+function prepare(index, num, den) {
+  const waits = runtimes()
+    .map((each) => each.preparePictures(frameMs(index, num, den)))
+    .filter(Boolean);
+  return waits.length > 0 ? Promise.all(waits) : undefined;
+}
 
 let seeking = null;
 
@@ -206,6 +220,9 @@ function seek(index, num, den) {
   const prerolls = all.map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
+  const preparing = prepare(index, num, den);
+  if (preparing) return preparing.then(() => seek(index, num, den));
+
   // What came before the first frame has been told by `status` and `describe`.
   if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
   all.forEach((each) => each.hold());
@@ -220,11 +237,17 @@ function seek(index, num, den) {
     release();
     throw error;
   }
+  const answer = () => {
+    const sought = answerSeek();
+    // Most often the next frame is wanted next.
+    prepare(index + 1, num, den);
+    return sought;
+  };
   if (!pending) {
     release();
-    return answerSeek();
+    return answer();
   }
-  const result = pending.then(answerSeek);
+  const result = pending.then(answer);
   seeking = result.then(release, release);
   return result;
 }
@@ -318,5 +341,5 @@ function concealAll(hidden) {
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, conceal: concealAll, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, conceal: concealAll, runScoped, agents: runtimes, agent }));
 stage?.enter();
