@@ -106,7 +106,7 @@ impl DecodedFrame {
         // SAFETY: buffers are null or valid as long as the frame is.
         let size =
             |buffer: &*mut ffi::AVBufferRef| unsafe { buffer.as_ref() }.map_or(0, |b| b.size);
-        raw.buf.iter().map(|buffer| size(buffer)).sum()
+        raw.buf.iter().map(size).sum()
     }
 }
 

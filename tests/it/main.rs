@@ -22,3 +22,4 @@ mod render;
 mod still;
 mod support;
 mod tidy;
+mod video;

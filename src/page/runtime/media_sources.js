@@ -53,8 +53,8 @@ export function whenKnown(source, call) {
 
 /** The number of the picture that is shown at `seconds` of the source: the last that is not too late. */
 export function pictureNumber({ tick, ticks, duration }, seconds) {
-  // Containers round times to their ticks.
-  const tolerance = Math.min(tick, duration / ticks.length / 4) + 1e-6;
+  // Containers round times to their ticks, which can be milliseconds.
+  const tolerance = Math.min(tick / 2, duration / ticks.length / 4) + 1e-6;
   const limit = (seconds + tolerance) / tick;
   let [low, high] = [0, ticks.length];
   while (low < high) {
