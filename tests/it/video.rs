@@ -248,7 +248,7 @@ fn clips() -> Vec<Clip> {
     ]
 }
 
-const SECONDS: f64 = 2.0;
+const SECONDS: u32 = 2;
 const PAGE: Size = Size { width: 640, height: 288 + 160 };
 
 fn place(at: usize) -> (usize, usize) {
@@ -268,7 +268,7 @@ fn barcodes() -> TempDir {
             r#"<video id="v{at}" src="{file}" muted {loops} data-start="{start}" data-duration="{}"
                 data-media-start="{from}" data-playback-rate="{rate}"
                 style="position:absolute;left:{left}px;top:{top}px"></video>"#,
-            SECONDS - start
+            f64::from(SECONDS) - start
         )
         .unwrap();
     }
@@ -284,7 +284,7 @@ fn barcodes() -> TempDir {
 fn check_barcodes(job: &Job, fps: u32) -> Vec<Arc<Picture>> {
     let (pictures, report) = pictures(job);
     assert_eq!(report.warnings, []);
-    assert_eq!(pictures.len(), (SECONDS * f64::from(fps)).round() as usize);
+    assert_eq!(pictures.len(), (SECONDS * fps) as usize);
     for (frame, picture) in pictures.iter().enumerate() {
         let time = frame as f64 / f64::from(fps);
         for (at, (source, clip)) in sources().iter().zip(clips()).enumerate() {
