@@ -331,3 +331,83 @@ fn each_frame_shows_the_picture_that_its_time_asks_for() {
         check_barcodes(&barcode_job(directory.path(), 30, 2, mode), 30);
     }
 }
+
+/// A canvas and a texture that page code fills from videos, beside a video of the page.
+const DRAWN: &str = r##"<!doctype html><body style="margin:0;background:#777">
+<div data-composition-id="drawn" data-width="480" data-height="192" data-duration="1">
+<video id="shown" src="b-frames.mp4" muted data-start="0" data-duration="1" data-media-start="0.5"
+  style="position:absolute;left:0;top:0"></video>
+<canvas id="flat" width="160" height="96" style="position:absolute;left:160px;top:0"></canvas>
+<canvas id="deep" width="160" height="96" style="position:absolute;left:320px;top:0"></canvas>
+<canvas id="bitmap" width="160" height="96" style="position:absolute;left:0;top:96px"></canvas>
+<p id="facts" style="position:absolute;left:160px;top:96px;margin:0"></p></div>
+<script>
+  const shown = document.getElementById("shown");
+  const flat = document.getElementById("flat").getContext("2d");
+  // Not in the document, as a texture's video most often is.
+  const hidden = document.createElement("video");
+  hidden.src = "b-frames.mp4";
+  hidden.muted = true;
+  hidden.play();
+  const gl = document.getElementById("deep").getContext("webgl", { preserveDrawingBuffer: true });
+  const shader = (type, text) => {
+    const made = gl.createShader(type);
+    gl.shaderSource(made, text);
+    gl.compileShader(made);
+    return made;
+  };
+  const program = gl.createProgram();
+  gl.attachShader(program, shader(gl.VERTEX_SHADER, "attribute vec2 p; varying vec2 t; void main() { t = vec2(p.x + 1.0, 1.0 - p.y) / 2.0; gl_Position = vec4(p, 0, 1); }"));
+  gl.attachShader(program, shader(gl.FRAGMENT_SHADER, "precision mediump float; varying vec2 t; uniform sampler2D s; void main() { gl_FragColor = texture2D(s, t); }"));
+  gl.linkProgram(program);
+  gl.useProgram(program);
+  gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+  gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
+  gl.enableVertexAttribArray(0);
+  gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  for (const [name, value] of [[gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE], [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE], [gl.TEXTURE_MIN_FILTER, gl.LINEAR]]) gl.texParameteri(gl.TEXTURE_2D, name, value);
+  let events = [];
+  for (const name of ["loadedmetadata", "canplaythrough"]) shown.addEventListener(name, () => events.push(name));
+  let callbacks = 0;
+  const count = () => { callbacks += 1; shown.requestVideoFrameCallback(count); };
+  shown.requestVideoFrameCallback(count);
+  const draw = () => {
+    flat.drawImage(shown, 0, 0);
+    if (hidden.readyState >= 2) {
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB, gl.RGB, gl.UNSIGNED_BYTE, hidden);
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+    }
+    const facts = [shown.videoWidth, shown.videoHeight, shown.duration, shown.currentTime.toFixed(3), shown.readyState, shown.paused, events.length, callbacks];
+    document.title = facts.join(" ");
+    console.log(document.title);
+    requestAnimationFrame(draw);
+  };
+  requestAnimationFrame(draw);
+  const bitmap = document.getElementById("bitmap").getContext("2d");
+  const paint = async () => {
+    if (shown.readyState >= 2) bitmap.drawImage(await createImageBitmap(shown), 0, 0);
+    requestAnimationFrame(paint);
+  };
+  requestAnimationFrame(paint);
+</script>"##;
+
+#[test]
+fn page_code_draws_the_same_picture() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = &sources()[0];
+    source.make(directory.path());
+    fs::write(directory.path().join("index.html"), DRAWN).unwrap();
+    for (workers, mode) in [(1, CaptureMode::BeginFrame), (2, CaptureMode::Display)] {
+        let (pictures, report) = pictures(&barcode_job(directory.path(), 30, workers, mode));
+        assert_eq!(report.warnings, []);
+        for (frame, picture) in pictures.iter().enumerate() {
+            let time = frame as f64 / 30.0;
+            let numbers =
+                [(0, 0), (160, 0), (320, 0), (0, 96)].map(|(x, y)| number_at(picture, x, y, false));
+            let [placed, free] = [source.at(0.5 + time), source.at(time)];
+            let expected = [placed, placed, free, placed].map(Some);
+            assert_eq!(numbers, expected, "frame {frame}, {mode:?}");
+        }
+    }
+}

@@ -133,7 +133,7 @@ const agent = {
   prerolling: () => preroll.running,
   mustStep,
   step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
-  preparePictures: (ms) => preparePictures(ownMs(ms) / 1000),
+  preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
   hidePage,
   takeChange,
   takeNewWarnings,
@@ -164,6 +164,8 @@ function walk(index, target, num, den) {
     if (index > 0 && index < target && !runtimes().some((each) => each.mustStep())) index = target;
     const ms = frameMs(index, num, den);
     const at = index;
+    const preparing = prepare(at, num, den, at < target);
+    if (preparing) return preparing.then(() => walk(at, target, num, den));
     const pending = inTurn(runtimes(), (each) => each.step(at, ms, true, at < target));
     shown = { index, num, den };
     if (pending) return pending.then(() => (at < target ? walk(at + 1, target, num, den) : undefined));
@@ -189,12 +191,13 @@ function showFrame(index, num, den) {
 agent.flushOnce = (ms) => (runVideoCallbacks() + flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
 
 /**
- * Asks for what frame `index` needs from the engine. Nothing of the page moves meanwhile.
+ * Asks for what frame `index`, which may be only passed, needs from the engine. Nothing of the page
+ * moves meanwhile.
  * @returns {Promise|undefined} a promise if something is not there yet
  */
-function prepare(index, num, den) {
+function prepare(index, num, den, passes = false) {
   const waits = runtimes()
-    .map((each) => each.preparePictures(frameMs(index, num, den)))
+    .map((each) => each.preparePictures(frameMs(index, num, den), passes))
     .filter(Boolean);
   return waits.length > 0 ? Promise.all(waits) : undefined;
 }

@@ -12,8 +12,8 @@ import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media
 import { beginWork, endWork } from "./work.js";
 import { describeElement, warnOnce } from "./warnings.js";
 
-/** Frames after which a picture that nobody shows is forgotten. */
-const KEPT_FRAMES = 3;
+/** Preparations after which a picture that nobody shows is forgotten. */
+const KEPT_PREPARATIONS = 3;
 
 /** @typedef {{image: HTMLImageElement, loaded: boolean, failed: boolean, promise: Promise<void>, used: number}} VideoPicture */
 /** @typedef {{address: string, picture: VideoPicture, authored: string|null, fresh: boolean, presented: number}} ShownVideo */
@@ -22,7 +22,7 @@ const KEPT_FRAMES = 3;
 const heldPictures = new native.Map();
 /** @type {Map<HTMLVideoElement, ShownVideo>} */
 const shownVideos = new native.Map();
-let frameCount = 0;
+let preparations = 0;
 let skipping = false;
 let drawsVideos = false;
 
@@ -30,7 +30,7 @@ const setAttribute = nativeMethod(Element.prototype, "setAttribute");
 
 function loadPicture(address) {
   const image = new native.Image();
-  const picture = { image, loaded: false, failed: false, promise: null, used: frameCount };
+  const picture = { image, loaded: false, failed: false, promise: null, used: preparations };
   picture.promise = new Promise((resolve) => {
     const done = (failed) => () => {
       picture.loaded = true;
@@ -47,7 +47,7 @@ function loadPicture(address) {
 function pictureAt(address) {
   let picture = heldPictures.get(address);
   if (!picture) heldPictures.set(address, (picture = loadPicture(address)));
-  picture.used = frameCount;
+  picture.used = preparations;
   return picture;
 }
 
@@ -68,8 +68,21 @@ function* wantedPictures(seconds) {
   }
 }
 
-/** Asks for the pictures at `seconds`. Returns a promise if some of them are not there. */
-export function preparePictures(seconds) {
+function forgetPictures() {
+  const shown = new Set([...shownVideos.values()].map(({ picture }) => picture));
+  for (const [address, picture] of heldPictures) {
+    if (preparations - picture.used > KEPT_PREPARATIONS && !shown.has(picture)) heldPictures.delete(address);
+  }
+}
+
+/**
+ * Asks for the pictures at `seconds`. A frame that is only passed needs them if page code draws them.
+ * @returns {Promise|undefined} a promise if some of them are not there
+ */
+export function preparePictures(seconds, passes) {
+  if (passes && !drawsVideos && seconds > 0) return undefined;
+  preparations += 1;
+  forgetPictures();
   const waits = [];
   for (const [, picture] of wantedPictures(seconds)) {
     if (!picture.loaded) waits.push(picture.promise);
@@ -79,7 +92,7 @@ export function preparePictures(seconds) {
 
 /** Frames that are only passed show no pictures, unless page code draws them. */
 export function passFrame(passes) {
-  skipping = passes && !drawsVideos;
+  skipping = passes && !drawsVideos && clock.now > 0;
 }
 
 function showPicture(element, picture, address) {
@@ -97,7 +110,6 @@ function showPicture(element, picture, address) {
 /** Shows all pictures at `seconds`. What is not ready becomes work under way. */
 export function applyPictures(seconds) {
   if (skipping) return;
-  frameCount += 1;
   for (const [element, picture, address] of wantedPictures(seconds)) {
     if (picture.loaded) {
       showPicture(element, picture, address);
@@ -106,10 +118,6 @@ export function applyPictures(seconds) {
       beginWork(key, `a picture of ${describeElement(element)}`, { code: "media_pending" });
       picture.promise.then(() => endWork(key));
     }
-  }
-  const shown = new Set([...shownVideos.values()].map(({ picture }) => picture));
-  for (const [address, picture] of heldPictures) {
-    if (frameCount - picture.used > KEPT_FRAMES && !shown.has(picture)) heldPictures.delete(address);
   }
 }
 
