@@ -104,6 +104,15 @@ impl FileServer {
         Ok(Self { site, port, runtime: Some(runtime) })
     }
 
+    /// The file that one of its addresses stands for, by the rules for requests.
+    ///
+    /// `None` for addresses of others; an error with the HTTP status if it would be refused.
+    pub(crate) fn file_of(&self, address: &str) -> Option<Result<PathBuf, StatusCode>> {
+        let rest = address.strip_prefix("http://")?.strip_prefix(&*self.site.host)?;
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        rest.starts_with('/').then(|| self.site.locate(path))
+    }
+
     /// The address of a file, given relative to the root.
     pub(crate) fn url(&self, file: &Path) -> String {
         let segments: Vec<String> = file
@@ -180,6 +189,11 @@ impl Site {
         if path == "/favicon.ico" && !self.root.join("favicon.ico").exists() {
             return Err(StatusCode::NO_CONTENT);
         }
+        self.locate(path)
+    }
+
+    /// The file at the path of an address, or the status that refuses it.
+    fn locate(&self, path: &str) -> Result<PathBuf, StatusCode> {
         let path = percent_decode_str(path).decode_utf8_lossy();
         // Before any link is followed: browsers resolve such paths themselves.
         if path.split(['/', '\\']).any(|segment| segment == "..") {
@@ -326,6 +340,10 @@ mod tests {
         let head = ask(&server, "HEAD", &host, "/a%20b.html", "");
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
         assert!(head.contains("content-length: 10\r\n"), "{head}");
+        let of = |address: &str| server.file_of(address);
+        assert_eq!(of(&format!("{url}?v=1#t=3")), Some(Ok(root.canonicalize().unwrap().join("a b.html"))));
+        assert_eq!(of(&format!("http://{host}/link")), Some(Err(StatusCode::FORBIDDEN)));
+        assert_eq!(of("http://example.org/a%20b.html"), None);
         assert!(ask(&server, "POST", &host, "/a%20b.html", "").starts_with("HTTP/1.1 405"));
         for (path, status) in [
             ("/../secret", "403"),

@@ -26,6 +26,7 @@ import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations } from "./resources.js";
+import { sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
@@ -316,7 +317,9 @@ function concealAll(hidden) {
   for (const each of runtimes()) each.hidePage(hidden);
 }
 
+const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index, num, den), first, count);
+
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, conceal: concealAll, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, volumes, conceal: concealAll, runScoped, agents: runtimes, agent }));
 stage?.enter();

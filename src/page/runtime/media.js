@@ -5,6 +5,7 @@
 // for it.
 
 import { native, nativeMethod, override } from "./natives.js";
+import { soundOf } from "./sound.js";
 import { mediaPlacement } from "./timing.js";
 import { describeElement } from "./warnings.js";
 
@@ -52,6 +53,7 @@ export function listMedia() {
       rate,
       loops: element.loop,
       muted: element.hasAttribute("muted"),
+      ...soundOf(element),
     };
   });
 }
