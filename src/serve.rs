@@ -341,7 +341,10 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
         assert!(head.contains("content-length: 10\r\n"), "{head}");
         let of = |address: &str| server.file_of(address);
-        assert_eq!(of(&format!("{url}?v=1#t=3")), Some(Ok(root.canonicalize().unwrap().join("a b.html"))));
+        assert_eq!(
+            of(&format!("{url}?v=1#t=3")),
+            Some(Ok(root.canonicalize().unwrap().join("a b.html")))
+        );
         assert_eq!(of(&format!("http://{host}/link")), Some(Err(StatusCode::FORBIDDEN)));
         assert_eq!(of("http://example.org/a%20b.html"), None);
         assert!(ask(&server, "POST", &host, "/a%20b.html", "").starts_with("HTTP/1.1 405"));

@@ -103,7 +103,7 @@ impl AudioDecoder {
         super::init();
         log::clear();
         let doing = || format!("cannot read {}", path.display());
-        let failed = |e: ffmpeg_next::Error| AvError::refused(doing(), e.to_string().to_lowercase());
+        let failed = |e: ffmpeg_next::Error| AvError::new(doing(), e.into());
         // FFmpeg takes what stands before a colon for a protocol.
         let mut url = OsString::from("file:");
         url.push(path);
@@ -179,7 +179,7 @@ impl AudioDecoder {
                     self.notice_short();
                 }
                 return match self.run.take() {
-                    Some(run) => Ok(Some(self.finish_run(run)?)),
+                    Some(run) => Ok(Some(run.finish()?)),
                     None => Ok(None),
                 };
             };
@@ -203,7 +203,7 @@ impl AudioDecoder {
         {
             let run = self.run.take().expect("there is a run");
             self.held = Some(frame);
-            return self.finish_run(run);
+            return run.finish();
         }
         if self.run.is_none() {
             let resampler = Resampler::open(&frame)?;
@@ -213,11 +213,6 @@ impl AudioDecoder {
         let samples = run.resampler.convert(&frame)?;
         run.expected += frame.samples() as f64 / f64::from(frame.rate().max(1));
         self.end = self.end.max(run.expected);
-        Ok(run.block(samples))
-    }
-
-    fn finish_run(&mut self, mut run: Run) -> Result<SoundBlock, AvError> {
-        let samples = run.resampler.drain()?;
         Ok(run.block(samples))
     }
 
@@ -268,7 +263,7 @@ impl AudioDecoder {
     /// Notes what cannot be decoded. Returns whether to go on.
     fn stumble(&mut self, error: ffmpeg_next::Error) -> bool {
         self.errors += 1;
-        let text = log::take_last().unwrap_or_else(|| error.to_string().to_lowercase());
+        let text = log::take_last().unwrap_or_else(|| AvError::new("", error.into()).text);
         self.fault.get_or_insert_with(|| format!("damaged after {:.2} s: {text}", self.end));
         self.errors < MAX_ERRORS
     }
@@ -286,6 +281,12 @@ impl AudioDecoder {
 }
 
 impl Run {
+    /// What the resampler still holds.
+    fn finish(mut self) -> Result<SoundBlock, AvError> {
+        let samples = self.resampler.drain()?;
+        Ok(self.block(samples))
+    }
+
     fn block(&mut self, samples: Vec<StereoSample>) -> SoundBlock {
         let at = self.start + self.produced;
         self.produced += i64::try_from(samples.len()).unwrap_or(i64::MAX);
@@ -317,12 +318,7 @@ fn origin(input: &format::context::Input) -> f64 {
     starts.reduce(f64::min).unwrap_or(0.0).max(0.0)
 }
 
-fn facts(
-    input: &format::context::Input,
-    stream: usize,
-    codec: &str,
-    origin: f64,
-) -> SoundFacts {
+fn facts(input: &format::context::Input, stream: usize, codec: &str, origin: f64) -> SoundFacts {
     // What is estimated from the bitrate is no promise.
     // SAFETY: a plain field of an open context.
     let method = unsafe { (*input.as_ptr()).duration_estimation_method };

@@ -1,13 +1,13 @@
 //! An encoder of sound: 48 kHz stereo in, packets out.
 
 use std::collections::VecDeque;
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 
 use ffmpeg_next::{Rational, ffi};
 
 use super::encoder::{Described, Received, describe, receive};
-use super::{AvError, SAMPLE_RATE, StereoSample, c_string, check, log};
+use super::{AV_SAMPLE_RATE, AvError, StereoSample, c_string, check, log};
 
 /// Samples per packet where the codec leaves it open.
 const OPEN_FRAME: usize = 1024;
@@ -69,8 +69,8 @@ impl AudioEncoder {
         // SAFETY: the context is ours and not open yet.
         let raw = unsafe { encoder.context.as_mut() };
         raw.sample_fmt = best_format(known.sample_fmts, format);
-        raw.sample_rate = SAMPLE_RATE as c_int;
-        raw.time_base = ffi::AVRational { num: 1, den: SAMPLE_RATE as c_int };
+        raw.sample_rate = AV_SAMPLE_RATE;
+        raw.time_base = ffi::AVRational { num: 1, den: AV_SAMPLE_RATE };
         if raw.sample_fmt == ffi::AVSampleFormat::AV_SAMPLE_FMT_S32 {
             raw.bits_per_raw_sample = 24;
         }
@@ -126,8 +126,7 @@ impl AudioEncoder {
         frame.fill(context.sample_fmt, samples)?;
         log::clear();
         // SAFETY: the encoder takes its own references to what it keeps.
-        let sent =
-            unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), frame.0.as_ptr()) };
+        let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), frame.0.as_ptr()) };
         check(sent, doing())?;
         self.sent += i64::try_from(samples.len()).unwrap_or(i64::MAX);
         Ok(())
@@ -141,7 +140,7 @@ impl AudioEncoder {
 
 impl Described for AudioEncoder {
     fn time_base(&self) -> Rational {
-        Rational(1, SAMPLE_RATE as c_int)
+        Rational(1, AV_SAMPLE_RATE)
     }
 
     fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError> {
@@ -212,7 +211,7 @@ impl Frame {
             match format {
                 F::AV_SAMPLE_FMT_FLTP => {
                     for channel in 0..2 {
-                        let plane = data[channel].cast::<f32>();
+                        let plane = data[channel].cast::<c_void>().cast::<f32>();
                         let plane = std::slice::from_raw_parts_mut(plane, count);
                         for (to, from) in plane.iter_mut().zip(from) {
                             *to = from[channel];
@@ -220,18 +219,27 @@ impl Frame {
                     }
                 }
                 F::AV_SAMPLE_FMT_FLT => {
-                    std::slice::from_raw_parts_mut(data[0].cast::<f32>(), 2 * count)
-                        .copy_from_slice(packed);
+                    std::slice::from_raw_parts_mut(
+                        data[0].cast::<c_void>().cast::<f32>(),
+                        2 * count,
+                    )
+                    .copy_from_slice(packed);
                 }
                 F::AV_SAMPLE_FMT_S32 => {
-                    let plane = std::slice::from_raw_parts_mut(data[0].cast::<i32>(), 2 * count);
+                    let plane = std::slice::from_raw_parts_mut(
+                        data[0].cast::<c_void>().cast::<i32>(),
+                        2 * count,
+                    );
                     for (to, &from) in plane.iter_mut().zip(packed) {
                         // 24 bits, in the upper part.
                         *to = whole(from, 8_388_608.0) << 8;
                     }
                 }
                 F::AV_SAMPLE_FMT_S16 => {
-                    let plane = std::slice::from_raw_parts_mut(data[0].cast::<i16>(), 2 * count);
+                    let plane = std::slice::from_raw_parts_mut(
+                        data[0].cast::<c_void>().cast::<i16>(),
+                        2 * count,
+                    );
                     for (to, &from) in plane.iter_mut().zip(packed) {
                         *to = i16::try_from(whole(from, 32_768.0)).unwrap_or_default();
                     }

@@ -194,8 +194,7 @@ pub(super) fn describe(
     // SAFETY: a valid stream of a muxer whose header is not written.
     let stream = unsafe { &mut *stream.as_ptr() };
     // SAFETY: an open encoder, and the parameters of that stream.
-    let copied =
-        unsafe { ffi::avcodec_parameters_from_context(stream.codecpar, context.as_ptr()) };
+    let copied = unsafe { ffi::avcodec_parameters_from_context(stream.codecpar, context.as_ptr()) };
     check(copied, "stream parameters")?;
     // SAFETY: as above.
     stream.time_base = unsafe { context.as_ref() }.time_base;

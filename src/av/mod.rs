@@ -28,6 +28,9 @@ pub(crate) use self::probe::{VideoFacts, probe_video};
 /// Samples per second of all sound in the engine.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;
 
+/// The same, for libav.
+const AV_SAMPLE_RATE: c_int = SAMPLE_RATE.cast_signed();
+
 /// Left and right at one moment, full scale at 1.
 pub(crate) type StereoSample = [f32; 2];
 

@@ -85,6 +85,11 @@ impl Muxer {
         // Packets wait for those of the other streams, however far apart an encoder lets them come.
         // SAFETY: a plain field of a valid context.
         unsafe { (*context.as_ptr()).max_interleave_delta = 0 };
+        if settings.format == "matroska" {
+            // It writes down by how much sound begins early; the picture must not move with that.
+            // SAFETY: as above.
+            unsafe { (*context.as_ptr()).avoid_negative_ts = 0 };
+        }
 
         // SAFETY: a valid context.
         let pb = unsafe { &raw mut (*context.as_ptr()).pb };

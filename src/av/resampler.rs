@@ -5,7 +5,7 @@ use std::ptr::{self, NonNull};
 
 use ffmpeg_next::{ffi, frame};
 
-use super::{AvError, SAMPLE_RATE, StereoSample, check};
+use super::{AV_SAMPLE_RATE, AvError, StereoSample, check};
 
 /// What decoded samples look like. When it changes, a new resampler is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,7 @@ impl SampleLayout {
         let is_native = layout.order == ffi::AVChannelOrder::AV_CHANNEL_ORDER_NATIVE;
         // SAFETY: with the native order the union holds the mask.
         let speakers = if is_native { unsafe { layout.u.mask } } else { 0 };
-        Self {
-            rate: raw.sample_rate,
-            format: raw.format,
-            channels: layout.nb_channels,
-            speakers,
-        }
+        Self { rate: raw.sample_rate, format: raw.format, channels: layout.nb_channels, speakers }
     }
 }
 
@@ -68,7 +63,7 @@ impl Resampler {
                 &raw mut context,
                 &raw mut to,
                 ffi::AVSampleFormat::AV_SAMPLE_FMT_FLT,
-                SAMPLE_RATE as c_int,
+                AV_SAMPLE_RATE,
                 &raw mut from,
                 std::mem::transmute::<c_int, ffi::AVSampleFormat>(layout.format),
                 layout.rate,

@@ -12,10 +12,10 @@ use super::{Opened, Render};
 use crate::error::Result;
 use crate::job::{AudioPlan, Plan};
 use crate::network::Verdict;
-use crate::page::Media;
+use crate::page::{GroupElement, Media};
 use crate::report::Warning;
 use crate::serve::FileServer;
-use crate::sound::{Track, VolumePoint, examine};
+use crate::sound::{Effect, Group, Track, VolumePoint, examine, read_chain};
 
 /// HyperFrames' highest volume: +12 dB.
 const MAX_VOLUME: f64 = 3.981_071_705_5;
@@ -51,18 +51,58 @@ impl Render<'_> {
             }
         }
         if heard.iter().any(|(_, each)| each.sound.tweened) {
-            self.follow_tweens(opened, plan, &heard, &mut tracks)?;
+            follow_tweens(opened, plan, &heard, &mut tracks)?;
         }
         for ((_, each), track) in heard.iter().zip(&mut tracks) {
-            if let Some(points) = self.automation(each) {
+            let clock = (each.origin.0, each.sound.clip_rate);
+            let text = each.sound.automation.as_deref();
+            if let Some(points) = self.automation(&each.label, text, clock) {
                 track.volume = points;
             }
         }
         tracks.retain(|track| track.volume.iter().any(|point| point.volume > 0.0));
+        let groups = self.groups(&opened.page.description.audio_groups, &mut tracks);
+        if tracks.is_empty() {
+            return Ok(None);
+        }
         let stream = &plan.stream;
         let range = (plan.first_frame, stream.frames);
-        let audio = || AudioPlan::new(&self.job.audio, stream.frame_rate, range, tracks.clone());
-        Ok((!tracks.is_empty()).then(audio))
+        let sources = (tracks, groups);
+        Ok(Some(AudioPlan::new(&self.job.audio, stream.frame_rate, range, sources)))
+    }
+
+    /// The groups that have tracks; hidden ones lose theirs.
+    fn groups(&mut self, elements: &[GroupElement], tracks: &mut Vec<Track>) -> Vec<Group> {
+        let mut groups = Vec::new();
+        for element in elements {
+            let is_member = |track: &Track| track.group.as_ref() == Some(&element.id);
+            if element.hidden {
+                tracks.retain(|track| !is_member(track));
+            }
+            if !tracks.iter().any(is_member) {
+                continue;
+            }
+            let label = &element.label;
+            let volume = self.volume(label, element.volume.as_deref());
+            let level = || vec![VolumePoint { at: 0.0, volume }];
+            let lane = self.automation(label, element.automation.as_deref(), (0.0, 1.0));
+            groups.push(Group {
+                id: element.id.clone(),
+                volume: lane.unwrap_or_else(level),
+                effects: self.effects(label, element.effects.as_deref()),
+            });
+        }
+        groups
+    }
+
+    /// What `data-fx-chain` names, as far as it is understood.
+    fn effects(&mut self, label: &str, text: Option<&str>) -> Vec<Effect> {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Vec::new() };
+        let (effects, troubles) = read_chain(text);
+        self.warnings.extend(troubles.into_iter().map(|trouble| {
+            Warning::new("invalid_effect", format!("data-fx-chain of {label}: {trouble}; not used"))
+        }));
+        effects
     }
 
     /// An element as a track with one volume; `None` if it cannot be heard.
@@ -97,7 +137,11 @@ impl Render<'_> {
                 return None;
             }
         }
-        let volume = self.volume(media);
+        let player = media.sound.player_volume;
+        // What a script has set counts for more than the attribute.
+        let is_set = player.to_bits() != 1.0_f64.to_bits();
+        let volume =
+            if is_set { player } else { self.volume(&media.label, media.sound.volume.as_deref()) };
         Some(Track {
             label: media.label.clone(),
             file,
@@ -108,6 +152,8 @@ impl Render<'_> {
             rate: media.rate,
             loops: media.loops,
             volume: vec![VolumePoint { at: start, volume }],
+            effects: self.effects(&media.label, media.sound.effects.as_deref()),
+            group: media.sound.group.clone(),
         })
     }
 
@@ -154,81 +200,84 @@ impl Render<'_> {
         Ok(place)
     }
 
-    /// The volume of an element that does not change.
-    fn volume(&mut self, media: &Media) -> f64 {
-        let player = media.sound.player_volume;
-        // What a script has set counts for more than the attribute.
-        let is_set = player.to_bits() != 1.0_f64.to_bits();
-        let Some(text) = media.sound.volume.as_deref().filter(|_| !is_set) else { return player };
-        match text.trim().parse::<f64>() {
-            Ok(volume) if (0.0..=MAX_VOLUME + 1e-3).contains(&volume) => volume,
-            parsed => {
-                let used = match parsed {
-                    Ok(volume) if volume > MAX_VOLUME => MAX_VOLUME,
-                    _ => 1.0,
-                };
-                let message = format!(
-                    "data-volume of {} is {text:?}, expected a number from 0 to 3.981 (+12 dB); \
-                     {used:.3} is used",
-                    media.label
-                );
-                self.warnings.push(Warning::new("invalid_volume", message));
-                used
-            }
+    /// A `data-volume`; 1 without one.
+    fn volume(&mut self, label: &str, text: Option<&str>) -> f64 {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return 1.0 };
+        let parsed = text.trim().parse::<f64>().ok();
+        if let Some(volume) = parsed.filter(|volume| is_volume(*volume)) {
+            return volume;
         }
+        let used = if parsed.is_some_and(|volume| volume > MAX_VOLUME) { MAX_VOLUME } else { 1.0 };
+        let message = format!(
+            "data-volume of {label} is {text:?}, expected a number from 0 to 3.981 (+12 dB); \
+             {used:.3} is used"
+        );
+        self.warnings.push(Warning::new("invalid_volume", message));
+        used
     }
 
-    /// Replaces the volumes that tweens change by what they are in each frame.
+    /// The points of an automation, in seconds of the composition.
     ///
-    /// The page is loaded again before and after: nothing of this is seen in the pictures.
-    fn follow_tweens(
+    /// The `clock` is where its time is 0, and its seconds per second of the composition.
+    fn automation(
         &mut self,
-        opened: &mut Opened,
-        plan: &Plan,
-        heard: &[(usize, &Media)],
-        tracks: &mut [Track],
-    ) -> Result<()> {
-        let rate = plan.stream.frame_rate;
-        // One more: a frame's volume leads to the next one's.
-        let (first, end) = (plan.first_frame, plan.first_frame + plan.stream.frames + 1);
-        let mut at = first;
-        let mut frames = Vec::new();
-        while at < end {
-            let count = (end - at).min(SAMPLED_AT_ONCE);
-            frames.extend(opened.page.volumes(&opened.options, (at, count), rate)?);
-            at += count;
-        }
-        for ((index, media), track) in heard.iter().zip(tracks) {
-            if !media.sound.tweened {
-                continue;
+        label: &str,
+        text: Option<&str>,
+        (origin, rate): (f64, f64),
+    ) -> Option<Vec<VolumePoint>> {
+        let text = text.filter(|text| !text.trim().is_empty())?;
+        match read_lane(text) {
+            Ok(lane) => {
+                let place = |(time, volume)| VolumePoint { at: origin + time / rate, volume };
+                Some(lane?.into_iter().map(place).collect())
             }
-            let volumes = (first..).zip(&frames).filter_map(|(frame, volumes)| {
-                let at = rate.seconds(crate::time::FrameIndex(frame));
-                Some(VolumePoint { at, volume: *volumes.get(*index)? })
-            });
-            let points = without_level(volumes);
-            if !points.is_empty() {
-                track.volume = points;
-            }
-        }
-        Ok(())
-    }
-
-    /// The points of an element's automation, in seconds of the composition.
-    fn automation(&mut self, media: &Media) -> Option<Vec<VolumePoint>> {
-        let text = media.sound.automation.as_deref().filter(|text| !text.trim().is_empty())?;
-        let lane = match read_lane(text) {
-            Ok(lane) => lane?,
             Err(text) => {
-                let message = format!("data-automation of {}: {text}; not used", media.label);
+                let message = format!("data-automation of {label}: {text}; not used");
                 self.warnings.push(Warning::new("invalid_automation", message));
-                return None;
+                None
             }
-        };
-        let rate = media.sound.clip_rate;
-        let place = |(time, volume)| VolumePoint { at: media.origin.0 + time / rate, volume };
-        Some(lane.into_iter().map(place).collect())
+        }
     }
+}
+
+/// Replaces the volumes that tweens change by what they are in each frame.
+///
+/// The page is loaded again before and after: nothing of this is seen in the pictures.
+fn follow_tweens(
+    opened: &mut Opened,
+    plan: &Plan,
+    heard: &[(usize, &Media)],
+    tracks: &mut [Track],
+) -> Result<()> {
+    let rate = plan.stream.frame_rate;
+    // One more: a frame's volume leads to the next one's.
+    let (first, end) = (plan.first_frame, plan.first_frame + plan.stream.frames + 1);
+    let mut at = first;
+    let mut frames = Vec::new();
+    while at < end {
+        let count = (end - at).min(SAMPLED_AT_ONCE);
+        frames.extend(opened.page.volumes(&opened.options, (at, count), rate)?);
+        at += count;
+    }
+    for ((index, media), track) in heard.iter().zip(tracks) {
+        if !media.sound.tweened {
+            continue;
+        }
+        let volumes = (first..).zip(&frames).filter_map(|(frame, volumes)| {
+            let at = rate.seconds(crate::time::FrameIndex(frame));
+            Some(VolumePoint { at, volume: *volumes.get(*index)? })
+        });
+        let points = without_level(volumes);
+        if !points.is_empty() {
+            track.volume = points;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a number can be a volume; the highest is written with few digits.
+fn is_volume(volume: f64) -> bool {
+    (0.0..=MAX_VOLUME + 1e-3).contains(&volume)
 }
 
 /// Whether an element is meant to be heard.
@@ -243,8 +292,8 @@ fn is_audible(media: &Media, all: &[Media]) -> bool {
     // A picture whose sound stands beside it as a track of its own.
     let is_double = all.iter().any(|other| {
         let is_heard = other.tag == "audio" && !other.muted && !other.sound.muted;
-        let overlaps = other.start.0 < media.end.0 - SAME_SECS
-            && media.start.0 < other.end.0 - SAME_SECS;
+        let overlaps =
+            other.start.0 < media.end.0 - SAME_SECS && media.start.0 < other.end.0 - SAME_SECS;
         is_heard && other.src == media.src && overlaps
     });
     sound.has_audio.as_deref() != Some("false") && !is_double
@@ -295,20 +344,16 @@ fn read_lane(text: &str) -> Result<Option<Vec<(f64, f64)>>, String> {
     let written = serde_json::from_str(text).map_err(|_e| EXPECTED.to_owned())?;
     let points = match written {
         Written::Points(points) => points,
-        Written::Lanes { lanes } => {
-            match lanes.into_iter().find(|lane| lane.target == "volume") {
-                Some(lane) => lane.points,
-                None => return Ok(None),
-            }
-        }
+        Written::Lanes { lanes } => match lanes.into_iter().find(|lane| lane.target == "volume") {
+            Some(lane) => lane.points,
+            None => return Ok(None),
+        },
     };
     if points.is_empty() {
         return Ok(None);
     }
     let mut lane: Vec<(f64, f64)> = points.iter().map(|point| (point.time, point.value)).collect();
-    if let Some((_, value)) =
-        lane.iter().find(|(_, value)| !(0.0..=MAX_VOLUME + 1e-3).contains(value))
-    {
+    if let Some((_, value)) = lane.iter().find(|(_, value)| !is_volume(*value)) {
         return Err(format!("a value is {value}, expected 0 to 3.981 (+12 dB)"));
     }
     lane.sort_by(|a, b| a.0.total_cmp(&b.0));

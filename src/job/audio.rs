@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Audio, AudioCodec};
 use crate::av::SAMPLE_RATE;
-use crate::sound::Track;
+use crate::sound::{Group, Track};
 use crate::time::FrameRate;
 
 /// The sound of a render, resolved.
@@ -30,6 +30,9 @@ pub struct AudioPlan {
     pub samples: u64,
     /// What is heard.
     pub tracks: Vec<Track>,
+    /// What tracks are mixed into first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
 }
 
 impl AudioPlan {
@@ -38,7 +41,7 @@ impl AudioPlan {
         audio: &Audio,
         rate: FrameRate,
         (first_frame, frames): (u64, u64),
-        tracks: Vec<Track>,
+        (tracks, groups): (Vec<Track>, Vec<Group>),
     ) -> Self {
         Self {
             codec: audio.codec,
@@ -50,6 +53,7 @@ impl AudioPlan {
             first_sample: samples_in(first_frame, rate),
             samples: samples_in(frames, rate),
             tracks,
+            groups,
         }
     }
 }

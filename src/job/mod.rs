@@ -32,6 +32,6 @@ pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, ValueError};
 pub use self::words::{
-    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
-    Sandbox, YuvFormat,
+    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize,
+    Quality, Sandbox, YuvFormat,
 };

@@ -13,8 +13,8 @@ use super::address::Address;
 use super::network::NetworkPolicy;
 use super::values::{Bitrate, FrameRange, seconds};
 use super::words::{
-    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
-    Sandbox, YuvFormat,
+    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize,
+    Quality, Sandbox, YuvFormat,
 };
 use crate::frame::Size;
 use crate::time::FrameRate;

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    AudioPlan, Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video, YuvFormat,
+    AudioPlan, Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video,
+    YuvFormat,
 };
 use crate::capture::Way;
 use crate::color::Cicp;

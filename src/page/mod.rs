@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::sound::{Sound, volumes};
+pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, begin_shoot, begin_show, connect_canvas, has_canvas, set_mark,
 };
@@ -104,6 +104,7 @@ pub(crate) struct Description {
     /// Whether going back in time restores everything.
     pub rewindable: bool,
     pub media: Vec<Media>,
+    pub audio_groups: Vec<GroupElement>,
     pub warnings: Vec<RuntimeWarning>,
 }
 

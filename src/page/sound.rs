@@ -10,7 +10,6 @@ use crate::time::FrameRate;
 /// How a media element sounds: its attributes as written, and what its player says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 pub(crate) struct Sound {
     /// `data-volume`.
     pub volume: Option<String>,
@@ -32,6 +31,24 @@ pub(crate) struct Sound {
     pub clip_rate: f64,
     /// Whether a tween changes its volume.
     pub tweened: bool,
+}
+
+/// An `<hf-audio-group>`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GroupElement {
+    /// What `data-audio-group` calls it.
+    pub id: String,
+    /// Its name for the user.
+    pub label: String,
+    /// `data-volume`.
+    pub volume: Option<String>,
+    /// `data-automation`.
+    pub automation: Option<String>,
+    /// `data-fx-chain`.
+    pub effects: Option<String>,
+    /// Whether it or anything around it has `data-hidden`.
+    pub hidden: bool,
 }
 
 /// Shows `count` frames from `first` on, and asks for the volumes of all media in each.

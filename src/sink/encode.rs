@@ -1,14 +1,15 @@
 //! Frames into a video file: convert, encode, mux, verify, rename.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::partial::PartialFile;
 use super::sound::SoundStream;
 use super::verify::verify;
 use crate::av::{
-    AvError, Described, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received, VideoFrame,
+    AvError, Described, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received,
+    VideoFrame,
 };
 use crate::error::{Error, Result};
 use crate::frame::yuv::yuv_from_rgb;
@@ -128,7 +129,8 @@ impl EncodeSink {
         let mut packets = vec![plan.stream.frames];
         packets.extend(plan.audio.iter().map(SoundStream::packets));
         let settings = MuxerSettings { format: format.into(), packets };
-        let muxer = Muxer::create(file.path(), &encoders, &settings).map_err(|e| named(e, &file))?;
+        let muxer =
+            Muxer::create(file.path(), &encoders, &settings).map_err(|e| named(e, &file))?;
         let pool = FramePool::new(video.size, video.subsampling(), video.color)?;
         Ok(Self {
             plan: Arc::clone(plan),

@@ -1,9 +1,7 @@
 //! The sound beside the picture: mixed and encoded in step with the frames.
 
 use super::encode::SinkClock;
-use crate::av::{
-    AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received, SAMPLE_RATE,
-};
+use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received, SAMPLE_RATE};
 use crate::error::{Error, Result};
 use crate::job::{AudioPlan, samples_in};
 use crate::report::Warning;
@@ -41,7 +39,7 @@ impl SoundStream {
         let settings = AudioEncoderSettings { name, bitrate: plan.bitrate, global_header };
         let encoder = AudioEncoder::open(&settings)?;
         let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
-        let mixer = Mixer::new(&plan.tracks, start, plan.gain);
+        let mixer = Mixer::new(&plan.tracks, &plan.groups, start, plan.gain);
         Ok(Self { mixer, encoder, rate, written: 0, clock })
     }
 

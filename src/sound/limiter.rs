@@ -10,9 +10,6 @@ use std::collections::VecDeque;
 
 use crate::av::StereoSample;
 
-/// The ceiling: -1 dB.
-const CEILING: f32 = 0.891_250_9;
-
 /// Samples by which the gain is ahead of a peak: 3 ms.
 const AHEAD: usize = 144;
 
@@ -32,6 +29,7 @@ const LATE: usize = TAPS / 2;
 /// The look-ahead limiter.
 #[derive(Debug)]
 pub(super) struct Limiter {
+    ceiling: f32,
     /// Interpolates at 1/4, 2/4 and 3/4 of the way between two samples.
     phases: [[f32; TAPS]; 3],
     history: VecDeque<StereoSample>,
@@ -47,11 +45,15 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
+    /// The ceiling of a mix: -1 dB.
+    pub(super) const CEILING: f32 = 0.891_250_9;
+
     /// Samples that go in before the first comes out.
     pub(super) const DELAY: usize = AHEAD + LATE;
 
-    pub(super) fn new() -> Self {
+    pub(super) fn new(ceiling: f32) -> Self {
         Self {
+            ceiling,
             phases: [1.0, 2.0, 3.0].map(|quarter| interpolator(quarter / 4.0)),
             history: VecDeque::from(vec![[0.0; 2]; TAPS]),
             waiting: VecDeque::from(vec![[0.0; 2]; Self::DELAY]),
@@ -68,7 +70,7 @@ impl Limiter {
         self.history.pop_front();
         self.history.push_back(sample);
         let peak = self.peak();
-        let needed = if peak > CEILING { f64::from(CEILING / peak) } else { 1.0 };
+        let needed = if peak > self.ceiling { f64::from(self.ceiling / peak) } else { 1.0 };
         let gain = self.gain(needed);
         self.waiting.push_back(sample);
         let out = self.waiting.pop_front().expect("it holds DELAY samples");
@@ -81,7 +83,7 @@ impl Limiter {
         let samples = self.history.iter().flatten();
         let largest = samples.fold(0.0_f32, |largest, side| largest.max(side.abs()));
         // Interpolation cannot double a band-limited peak.
-        if largest < CEILING / 2.0 {
+        if largest < self.ceiling / 2.0 {
             return largest;
         }
         let mut peak = self.history[TAPS - 1 - LATE].iter().fold(0.0_f32, |m, v| m.max(v.abs()));
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     fn limited(samples: &[StereoSample]) -> Vec<StereoSample> {
-        let mut limiter = Limiter::new();
+        let mut limiter = Limiter::new(Limiter::CEILING);
         let tail = vec![[0.0; 2]; Limiter::DELAY];
         let all = samples.iter().chain(&tail).map(|&sample| limiter.pass(sample));
         all.collect::<Vec<_>>().split_off(Limiter::DELAY)
@@ -165,7 +167,7 @@ mod tests {
         }
         let out = limited(&loud);
         let highest = out.as_flattened().iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-        assert!((0.8..=CEILING + 1e-6).contains(&highest), "{highest}");
+        assert!((0.8..=Limiter::CEILING + 1e-6).contains(&highest), "{highest}");
         assert!(out[..1000] == loud[..1000] && out[29_000..] == loud[29_000..]);
     }
 

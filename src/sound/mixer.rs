@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::Track;
+use super::curve::Curve;
+use super::effects::Chain;
 use super::limiter::Limiter;
-use super::voice::Voice;
+use super::voice::{Voice, add};
+use super::{Group, Track};
 use crate::av::StereoSample;
 
 /// Samples that are mixed at a time.
@@ -24,7 +26,9 @@ pub(crate) struct Fault {
 /// The result does not depend on how much is asked for at a time.
 #[derive(Debug)]
 pub(crate) struct Mixer {
+    /// Those in no group.
     voices: Vec<Voice>,
+    buses: Vec<Bus>,
     gain: f32,
     limiter: Limiter,
     /// The next sample to be mixed.
@@ -36,15 +40,34 @@ pub(crate) struct Mixer {
     faults: Vec<Fault>,
 }
 
+/// The tracks of a group, with what is done to all of them together.
+#[derive(Debug)]
+struct Bus {
+    voices: Vec<Voice>,
+    chain: Chain,
+    curve: Curve,
+    /// The next sample that goes into the effects.
+    next: i64,
+}
+
 impl Mixer {
     /// A mixer whose first sample is the composition's sample `start`.
-    pub(crate) fn new(tracks: &[Track], start: i64, gain_db: f64) -> Self {
+    pub(crate) fn new(tracks: &[Track], groups: &[Group], start: i64, gain_db: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "samples are in single precision")]
         let gain = 10.0_f64.powf(gain_db / 20.0) as f32;
+        let is_of = |track: &&Track, group: &Group| track.group.as_ref() == Some(&group.id);
+        let has_none = |track: &&Track| !groups.iter().any(|group| is_of(track, group));
+        let bus = |group: &Group| Bus {
+            voices: tracks.iter().filter(|track| is_of(track, group)).map(Voice::new).collect(),
+            chain: Chain::new(&group.effects),
+            curve: Curve::new(&group.volume),
+            next: start,
+        };
         Self {
-            voices: tracks.iter().map(Voice::new).collect(),
+            voices: tracks.iter().filter(has_none).map(Voice::new).collect(),
+            buses: groups.iter().map(bus).collect(),
             gain,
-            limiter: Limiter::new(),
+            limiter: Limiter::new(Limiter::CEILING),
             at: start,
             ready: VecDeque::new(),
             late: Limiter::DELAY,
@@ -62,7 +85,8 @@ impl Mixer {
 
     /// What was wrong with the tracks so far, and has not been told.
     pub(crate) fn take_faults(&mut self) -> Vec<Fault> {
-        for voice in &mut self.voices {
+        let grouped = self.buses.iter_mut().flat_map(|bus| &mut bus.voices);
+        for voice in self.voices.iter_mut().chain(grouped) {
             if let Some(text) = voice.take_fault() {
                 self.faults.push(Fault { label: voice.label().to_owned(), text });
             }
@@ -72,11 +96,9 @@ impl Mixer {
 
     fn mix_block(&mut self) {
         let mut block = vec![[0.0; 2]; BLOCK];
-        // In the order of the document: sums of floating point depend on it.
-        for voice in &mut self.voices {
-            if let Some(text) = voice.add_to(self.at, &mut block) {
-                self.faults.push(Fault { label: voice.label().to_owned(), text });
-            }
+        sum(&mut self.voices, self.at, &mut block, &mut self.faults);
+        for bus in &mut self.buses {
+            bus.add_to(self.at, &mut block, &mut self.faults);
         }
         self.at += i64::try_from(BLOCK).unwrap_or_default();
         for sample in block {
@@ -87,6 +109,29 @@ impl Mixer {
             } else {
                 self.ready.push_back(out);
             }
+        }
+    }
+}
+
+impl Bus {
+    fn add_to(&mut self, at: i64, out: &mut [StereoSample], faults: &mut Vec<Fault>) {
+        let mut own = vec![[0.0; 2]; out.len()];
+        let (voices, next) = (&mut self.voices, &mut self.next);
+        self.chain.fill(&mut own, &mut |block| {
+            block.fill([0.0; 2]);
+            sum(voices, *next, block, faults);
+            *next += i64::try_from(block.len()).unwrap_or_default();
+        });
+        self.curve.apply(at, &mut own);
+        add(out, &own);
+    }
+}
+
+/// Adds the voices in the order of the document: sums of floating point depend on it.
+fn sum(voices: &mut [Voice], at: i64, out: &mut [StereoSample], faults: &mut Vec<Fault>) {
+    for voice in voices {
+        if let Some(text) = voice.add_to(at, out) {
+            faults.push(Fault { label: voice.label().to_owned(), text });
         }
     }
 }

@@ -17,6 +17,7 @@
 //! | `effects` | what `data-fx-chain` names |
 
 mod curve;
+mod effects;
 mod examine;
 mod limiter;
 mod mixer;
@@ -25,9 +26,11 @@ mod stretch;
 mod track;
 mod voice;
 
+pub use self::effects::Effect;
+pub(crate) use self::effects::read_chain;
 pub(crate) use self::examine::examine;
 pub(crate) use self::mixer::Mixer;
-pub use self::track::{Track, VolumePoint};
+pub use self::track::{Group, Track, VolumePoint};
 
 /// The sample that is heard at a time.
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]

@@ -28,7 +28,11 @@ pub(super) struct Playhead {
     block: SoundBlock,
     last: StereoSample,
     has_ended: bool,
+    /// Whether the file could not be read on.
+    has_failed: bool,
     fault: Option<String>,
+    /// Whether a fault was handed out: each round of a loop has the same.
+    is_told: bool,
 }
 
 impl Playhead {
@@ -45,7 +49,9 @@ impl Playhead {
             block: SoundBlock::default(),
             last: [0.0; 2],
             has_ended: false,
+            has_failed: false,
             fault: None,
+            is_told: false,
         }
     }
 
@@ -54,9 +60,24 @@ impl Playhead {
         self.has_ended
     }
 
-    /// What was wrong with the file so far.
+    /// The first thing that was wrong with the file, once.
     pub(super) fn take_fault(&mut self) -> Option<String> {
-        self.fault.take().or_else(|| self.decoder.as_mut()?.take_fault())
+        self.note_fault();
+        let fault = self.fault.take().filter(|_| !self.is_told);
+        self.is_told |= fault.is_some();
+        fault
+    }
+
+    fn note_fault(&mut self) {
+        let fault = self.decoder.as_mut().and_then(AudioDecoder::take_fault);
+        self.fault = self.fault.take().or(fault);
+    }
+
+    /// Closes the file, to be opened again elsewhere.
+    fn close(&mut self) {
+        self.note_fault();
+        self.decoder = None;
+        self.block = SoundBlock::default();
     }
 
     /// The sample that [`Self::fill`] gives next.
@@ -101,8 +122,7 @@ impl Playhead {
             self.block = block;
         }
         self.learn_length();
-        self.decoder = None;
-        self.block = SoundBlock::default();
+        self.close();
     }
 
     fn learn_length(&mut self) {
@@ -129,6 +149,7 @@ impl Playhead {
             Ok(block) => block,
             Err(error) => {
                 self.fault.get_or_insert(error.to_string());
+                self.has_failed = true;
                 None
             }
         }
@@ -150,8 +171,7 @@ impl Playhead {
         let until = self.length.filter(|_| self.loops).map(|_| self.start_of(self.round + 1));
         if until.is_some_and(|until| self.at >= until) {
             self.round += 1;
-            self.decoder = None;
-            self.block = SoundBlock::default();
+            self.close();
             return 0;
         }
         let room = until.and_then(|until| usize::try_from(until - self.at).ok());
@@ -185,7 +205,7 @@ impl Playhead {
             return 0;
         }
         self.learn_length();
-        if self.length.is_none() || self.fault.is_some() {
+        if self.length.is_none() || self.has_failed {
             self.has_ended = true;
             return 0;
         }

@@ -8,14 +8,17 @@
 use super::playhead::Playhead;
 use crate::av::StereoSample;
 
-/// Samples from one window to the next: 12 ms. A window is twice as long.
-const HOP: usize = 576;
+/// Samples from one window to the next: 10 ms. A window is twice as long.
+const HOP: usize = 480;
+const HOP_PLACES: i64 = 480;
 
 /// How far a window may be moved for a better fit: 5 ms.
 const REACH: i64 = 240;
+const REACH_SAMPLES: usize = 240;
 
 /// The coarse search looks at every so many offsets, and at every so many samples.
-const COARSE: usize = 4;
+const COARSE: i64 = 4;
+const COARSE_SAMPLES: usize = 4;
 
 /// Turns the samples of a playhead into those of a track that plays at `rate`.
 #[derive(Debug)]
@@ -102,8 +105,8 @@ impl Stretch {
     /// Makes the output from the middle of one window to the middle of the next.
     fn make_hop(&mut self, playhead: &mut Playhead) {
         let tail = self.tail.unwrap_or_else(|| self.middle(self.hop));
-        let next = self.middle(self.hop + 1) - HOP as i64;
-        let (low, high) = (tail.min(next - REACH), tail.max(next + REACH) + 2 * HOP as i64);
+        let next = self.middle(self.hop + 1) - HOP_PLACES;
+        let (low, high) = (tail.min(next - REACH), tail.max(next + REACH) + 2 * HOP_PLACES);
         self.keep_input(low, high, playhead);
         let start = next + self.best_offset(tail, next);
         self.ready.clear();
@@ -112,7 +115,7 @@ impl Stretch {
             let mix = |side: usize| old[side] + (new[side] - old[side]) * rise;
             self.ready.push([mix(0), mix(1)]);
         }
-        self.tail = Some(start + HOP as i64);
+        self.tail = Some(start + HOP_PLACES);
         self.hop += 1;
         if playhead.has_ended() {
             self.end.get_or_insert(playhead.at());
@@ -127,8 +130,8 @@ impl Stretch {
         }
         let gone = usize::try_from(low - self.input_at).unwrap_or(0).min(self.input.len());
         self.input.drain(..gone);
-        self.input_at += gone as i64;
-        let end = self.input_at + self.input.len() as i64;
+        self.input_at += places(gone);
+        let end = self.input_at + places(self.input.len());
         let missing = usize::try_from(high - end).unwrap_or(0);
         let old = self.input.len();
         self.input.resize(old + missing, [0.0; 2]);
@@ -137,7 +140,7 @@ impl Stretch {
 
     /// Input sample `i` after `start`; silence before the first.
     fn sample(&self, start: i64, i: usize) -> StereoSample {
-        let index = usize::try_from(start + i as i64 - self.input_at).ok();
+        let index = usize::try_from(start + places(i) - self.input_at).ok();
         index.and_then(|index| self.input.get(index)).copied().unwrap_or_default()
     }
 
@@ -152,9 +155,10 @@ impl Stretch {
             return 0;
         }
         let around: Vec<f32> =
-            (0..HOP + 2 * REACH as usize).map(|i| mono(next - REACH, i)).collect();
+            (0..HOP + 2 * REACH_SAMPLES).map(|i| mono(next - REACH, i)).collect();
         let fit = |offset: i64, step: usize| {
-            let window = &around[(offset + REACH) as usize..][..HOP];
+            let from = usize::try_from(offset + REACH).expect("offsets lie within reach");
+            let window = &around[from..][..HOP];
             let (mut product, mut energy) = (0.0_f32, 1e-9_f32);
             for (a, b) in wanted.iter().zip(window).step_by(step) {
                 product += a * b;
@@ -173,9 +177,12 @@ impl Stretch {
             }
             best.1
         };
-        let coarse = best(&mut (-REACH..REACH).step_by(COARSE), COARSE);
-        let step = COARSE as i64;
-        let near = (coarse - step).max(-REACH)..=(coarse + step).min(REACH);
+        let coarse = best(&mut (-REACH..REACH).step_by(COARSE_SAMPLES), COARSE_SAMPLES);
+        let near = (coarse - COARSE).max(-REACH)..=(coarse + COARSE).min(REACH);
         best(&mut { near }, 1)
     }
+}
+
+fn places(samples: usize) -> i64 {
+    i64::try_from(samples).unwrap_or(i64::MAX)
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Effect;
+
 /// The volume at one moment of the composition.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct VolumePoint {
@@ -41,6 +43,26 @@ pub struct Track {
     /// Not empty; a single point holds throughout.
     #[serde(serialize_with = "few_points")]
     pub volume: Vec<VolumePoint>,
+    /// What is done to it before its volume.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
+    /// The group that it is mixed into first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// Tracks that are mixed by themselves before they join the others.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// What tracks call it.
+    pub id: String,
+    /// The volume over time, as that of a track.
+    #[serde(serialize_with = "few_points")]
+    pub volume: Vec<VolumePoint>,
+    /// What is done to its mix before its volume.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
 }
 
 /// Points beyond this number are left out of reports.

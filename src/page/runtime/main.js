@@ -26,7 +26,7 @@ import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { noticeMutations } from "./resources.js";
-import { sampleVolumes } from "./sound.js";
+import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
@@ -307,6 +307,7 @@ function describe() {
     steps,
     rewindable: !steps && gsapRewinds(),
     media,
+    audioGroups: listGroups(),
     hasVideo: media.some(({ tag }) => tag === "video"),
     hasAudio: media.some(({ tag }) => tag === "audio"),
     warnings: allWarnings(),

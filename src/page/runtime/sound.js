@@ -4,6 +4,7 @@
 // wants it starts with a fresh page, and must not render with that page afterwards.
 
 import { clipClock } from "./timing.js";
+import { describeElement } from "./warnings.js";
 
 /** Volume properties of GSAP tweens stand in one of these. */
 const VARS = ["vars", "keyframes", "startAt"];
@@ -33,6 +34,10 @@ function startVolume(element) {
   if (element.volume === 1 && volume >= 0 && volume < 1) element.volume = volume;
 }
 
+function isHidden(element) {
+  return element.closest('[data-hidden]:not([data-hidden="false"])') !== null;
+}
+
 /** Everything about an element's sound, for its entry in the list of media. */
 export function soundOf(element) {
   const tweened = tweenedElements().has(element);
@@ -43,7 +48,7 @@ export function soundOf(element) {
       playerVolume: element.volume,
       muted: element.muted,
       hasAudio: element.getAttribute("data-has-audio"),
-      hidden: element.closest('[data-hidden]:not([data-hidden="false"])') !== null,
+      hidden: isHidden(element),
       automation: element.getAttribute("data-automation"),
       effects: element.getAttribute("data-fx-chain"),
       group: element.getAttribute("data-audio-group"),
@@ -51,6 +56,18 @@ export function soundOf(element) {
       tweened,
     },
   };
+}
+
+/** What is said of the groups that elements can be mixed into. */
+export function listGroups() {
+  return Array.from(document.querySelectorAll("hf-audio-group[id]"), (element) => ({
+    id: element.id,
+    label: describeElement(element),
+    volume: element.getAttribute("data-volume"),
+    automation: element.getAttribute("data-automation"),
+    effects: element.getAttribute("data-fx-chain"),
+    hidden: isHidden(element),
+  }));
 }
 
 /** Volumes of all media in document order, in each of `count` frames from `first` on. */
