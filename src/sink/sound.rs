@@ -63,7 +63,7 @@ impl SoundStream {
         let faults = self.mixer.take_faults().into_iter();
         self.clock.warn(faults.map(|fault| Warning {
             code: "sound_damaged".into(),
-            message: format!("{}: {}", fault.label, fault.text),
+            message: format!("{}: {}: {}", fault.label, fault.file.display(), fault.text),
             hint: None,
         }));
         Ok(())

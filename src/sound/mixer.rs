@@ -1,6 +1,7 @@
 //! All tracks together.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use super::curve::Curve;
 use super::effects::Chain;
@@ -17,6 +18,8 @@ const BLOCK: usize = 1024;
 pub(crate) struct Fault {
     /// The track's name.
     pub label: String,
+    /// Its file.
+    pub file: PathBuf,
     /// What happened.
     pub text: String,
 }
@@ -88,7 +91,7 @@ impl Mixer {
         let grouped = self.buses.iter_mut().flat_map(|bus| &mut bus.voices);
         for voice in self.voices.iter_mut().chain(grouped) {
             if let Some(text) = voice.take_fault() {
-                self.faults.push(Fault { label: voice.label().to_owned(), text });
+                self.faults.push(voice.fault(text));
             }
         }
         std::mem::take(&mut self.faults)
@@ -131,7 +134,7 @@ impl Bus {
 fn sum(voices: &mut [Voice], at: i64, out: &mut [StereoSample], faults: &mut Vec<Fault>) {
     for voice in voices {
         if let Some(text) = voice.add_to(at, out) {
-            faults.push(Fault { label: voice.label().to_owned(), text });
+            faults.push(voice.fault(text));
         }
     }
 }

@@ -148,7 +148,7 @@ impl Playhead {
         match read {
             Ok(block) => block,
             Err(error) => {
-                self.fault.get_or_insert(error.to_string());
+                self.fault.get_or_insert(error.text);
                 self.has_failed = true;
                 None
             }

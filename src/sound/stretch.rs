@@ -16,6 +16,10 @@ const HOP_PLACES: i64 = 480;
 const REACH: i64 = 240;
 const REACH_SAMPLES: usize = 240;
 
+/// How much better a window at the end of the reach must fit than one in its place: of the windows
+/// that fit a tone, the nearest is taken.
+const RELUCTANCE: f32 = 0.2;
+
 /// The coarse search looks at every so many offsets, and at every so many samples.
 const COARSE: i64 = 4;
 const COARSE_SAMPLES: usize = 4;
@@ -156,6 +160,7 @@ impl Stretch {
         }
         let around: Vec<f32> =
             (0..HOP + 2 * REACH_SAMPLES).map(|i| mono(next - REACH, i)).collect();
+        let scale = wanted.iter().map(|sample| sample * sample).sum::<f32>().sqrt();
         let fit = |offset: i64, step: usize| {
             let from = usize::try_from(offset + REACH).expect("offsets lie within reach");
             let window = &around[from..][..HOP];
@@ -164,7 +169,7 @@ impl Stretch {
                 product += a * b;
                 energy += b * b;
             }
-            product / energy.sqrt()
+            product / energy.sqrt() / scale - RELUCTANCE * offset.abs() as f32 / REACH as f32
         };
         let best = |offsets: &mut dyn Iterator<Item = i64>, step: usize| {
             let mut best = (f32::NEG_INFINITY, 0_i64);

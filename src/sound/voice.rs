@@ -2,6 +2,7 @@
 
 use super::curve::Curve;
 use super::effects::Chain;
+use super::mixer::Fault;
 use super::playhead::Playhead;
 use super::stretch::Stretch;
 use super::{Track, sample_at};
@@ -57,8 +58,10 @@ impl Voice {
         }
     }
 
-    pub(super) fn label(&self) -> &str {
-        &self.input.track.label
+    /// Something that is wrong with its file.
+    pub(super) fn fault(&self, text: String) -> Fault {
+        let Track { label, file, .. } = &self.input.track;
+        Fault { label: label.clone(), file: file.clone(), text }
     }
 
     /// What was wrong with its file so far.

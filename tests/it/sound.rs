@@ -507,6 +507,9 @@ fn other_codecs_and_what_holds_them() {
         let loudest =
             (0..heard.len()).max_by(|&a, &b| heard[a][0].abs().total_cmp(&heard[b][0].abs()));
         let loudest = loudest.unwrap() as f64 / f64::from(RATE);
+        // In Matroska AAC begins before 0, and nothing says that this is to be cut off.
+        let early = if codec == AudioCodec::Aac { secs(&sound["start_time"]) } else { 0.0 };
+        let loudest = loudest + early;
         let tolerance = if codec == AudioCodec::Flac { SAMPLE } else { 0.002 };
         assert!((loudest - 0.2).abs() <= tolerance, "{name}: {loudest} s");
     }
