@@ -34,6 +34,8 @@ pub(crate) struct AudioEncoder {
     waiting: VecDeque<StereoSample>,
     /// Samples that the encoder has.
     sent: i64,
+    /// Whether what waits is the last.
+    is_ending: bool,
 }
 
 // SAFETY: libav contexts may move between threads as long as one at a time uses them.
@@ -59,6 +61,7 @@ impl AudioEncoder {
             frame: OPEN_FRAME,
             waiting: VecDeque::new(),
             sent: 0,
+            is_ending: false,
         };
         // SAFETY: the list of formats ends with -1, and an audio encoder has one.
         let Some(&format) = (unsafe { known.sample_fmts.as_ref() }) else {
@@ -98,24 +101,45 @@ impl AudioEncoder {
     }
 
     /// Gives it the next samples. Drain with [`Self::receive`] after each.
-    pub(crate) fn send(&mut self, samples: &[StereoSample]) -> Result<(), AvError> {
+    pub(crate) fn send(&mut self, samples: &[StereoSample]) {
         self.waiting.extend(samples);
-        while self.waiting.len() >= self.frame {
-            let samples: Vec<_> = self.waiting.drain(..self.frame).collect();
-            self.send_frame(&samples)?;
-        }
-        Ok(())
     }
 
-    /// Gives it what does not fill a frame, and tells it that nothing will follow.
-    pub(crate) fn send_end(&mut self) -> Result<(), AvError> {
-        if !self.waiting.is_empty() {
-            let samples: Vec<_> = self.waiting.drain(..).collect();
+    /// Tells it that no samples will follow.
+    pub(crate) fn send_end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Asks for the next packet.
+    pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
+        loop {
+            match receive(self.context, &self.name)? {
+                // It takes a frame at a time, and no more before that has been asked for.
+                Received::NeedsInput => {
+                    if !self.feed()? {
+                        return Ok(Received::NeedsInput);
+                    }
+                }
+                received => return Ok(received),
+            }
+        }
+    }
+
+    /// Passes a frame on, or the end. Returns whether there was anything to pass on.
+    fn feed(&mut self) -> Result<bool, AvError> {
+        if self.waiting.len() >= self.frame || self.is_ending && !self.waiting.is_empty() {
+            let count = self.frame.min(self.waiting.len());
+            let samples: Vec<_> = self.waiting.drain(..count).collect();
             self.send_frame(&samples)?;
+            return Ok(true);
+        }
+        if !self.is_ending {
+            return Ok(false);
         }
         // SAFETY: a null frame means the end of the stream.
         let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), ptr::null()) };
-        check(sent, format!("encoder {}, end of stream", self.name)).map(drop)
+        check(sent, format!("encoder {}, end of stream", self.name))?;
+        Ok(true)
     }
 
     fn send_frame(&mut self, samples: &[StereoSample]) -> Result<(), AvError> {
@@ -130,11 +154,6 @@ impl AudioEncoder {
         check(sent, doing())?;
         self.sent += i64::try_from(samples.len()).unwrap_or(i64::MAX);
         Ok(())
-    }
-
-    /// Asks for the next packet.
-    pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
-        receive(self.context, &self.name)
     }
 }
 

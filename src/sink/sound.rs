@@ -56,7 +56,7 @@ impl SoundStream {
         while self.written < end {
             let count = (end - self.written).min(CHUNK);
             let samples = self.mixer.read(usize::try_from(count).unwrap_or_default());
-            self.encoder.send(&samples)?;
+            self.encoder.send(&samples);
             self.written += count;
             self.drain(muxer)?;
         }
@@ -72,7 +72,7 @@ impl SoundStream {
     /// Writes what the encoder still holds.
     pub(super) fn finish(&mut self, muxer: &mut Muxer) -> Result<(), AvError> {
         let _timed = self.clock.time_sound();
-        self.encoder.send_end()?;
+        self.encoder.send_end();
         while !self.drain(muxer)? {}
         Ok(())
     }

@@ -30,9 +30,15 @@ pub(super) struct Playhead {
     has_ended: bool,
     /// Whether the file could not be read on.
     has_failed: bool,
-    fault: Option<String>,
-    /// Whether a fault was handed out: each round of a loop has the same.
-    is_told: bool,
+    fault: Fault,
+}
+
+/// What is wrong with a file. Only the first thing counts: each round of a loop has the same.
+#[derive(Debug)]
+enum Fault {
+    None,
+    Known(String),
+    Told,
 }
 
 impl Playhead {
@@ -50,8 +56,7 @@ impl Playhead {
             last: [0.0; 2],
             has_ended: false,
             has_failed: false,
-            fault: None,
-            is_told: false,
+            fault: Fault::None,
         }
     }
 
@@ -62,21 +67,29 @@ impl Playhead {
 
     /// The first thing that was wrong with the file, once.
     pub(super) fn take_fault(&mut self) -> Option<String> {
-        self.note_fault();
-        let fault = self.fault.take().filter(|_| !self.is_told);
-        self.is_told |= fault.is_some();
-        fault
+        if let Some(text) = self.decoder.as_mut().and_then(AudioDecoder::take_fault) {
+            self.note(text);
+        }
+        match std::mem::replace(&mut self.fault, Fault::Told) {
+            Fault::Known(text) => Some(text),
+            other => {
+                self.fault = other;
+                None
+            }
+        }
     }
 
-    fn note_fault(&mut self) {
-        let fault = self.decoder.as_mut().and_then(AudioDecoder::take_fault);
-        self.fault = self.fault.take().or(fault);
+    fn note(&mut self, text: String) {
+        if matches!(self.fault, Fault::None) {
+            self.fault = Fault::Known(text);
+        }
     }
 
     /// Closes the file, to be opened again elsewhere.
     fn close(&mut self) {
-        self.note_fault();
-        self.decoder = None;
+        if let Some(text) = self.decoder.take().and_then(|mut decoder| decoder.take_fault()) {
+            self.note(text);
+        }
         self.block = SoundBlock::default();
     }
 
@@ -148,7 +161,7 @@ impl Playhead {
         match read {
             Ok(block) => block,
             Err(error) => {
-                self.fault.get_or_insert(error.text);
+                self.note(error.text);
                 self.has_failed = true;
                 None
             }

@@ -273,7 +273,7 @@ fn volume_by_attribute_script_tween_and_automation() {
 
 #[test]
 fn aac_begins_and_ends_with_the_picture_at_any_rate() {
-    for (fps, frames) in [("30", 45_u32), ("30000/1001", 45), ("24", 31)] {
+    for (fps, frames) in [("30", 45_u32), ("30000/1001", 45), ("24", 31), ("5", 8)] {
         let (directory, mut job) =
             composition(5.0, "<audio src='a.wav' data-start='0.25' data-duration='3'></audio>");
         // A short hump instead of a sample, which AAC would smear.
