@@ -23,8 +23,12 @@ const EXACT_DEMUXERS: [&str; 4] = ["mov", "wav", "flac", "w64"];
 const COARSE_DEMUXER: &str = "matroska";
 const LONG_WAY_SECS: f64 = 120.0;
 
-/// Time stamps may be this far off before they count as a hole. Containers round them.
+/// Time stamps may be this far off. Containers round them.
 const JITTER_SECS: f64 = 1e-3;
+
+/// Those that are further off count as a hole at once if it is longer than this, else when they
+/// have been off for so long: around Vorbis' short blocks they leave the way and come back.
+const HOLE_SECS: f64 = 0.1;
 
 /// A file may be this much shorter than it says.
 const SHORT_SECS: f64 = 0.1;
@@ -59,6 +63,8 @@ struct Run {
     produced: i64,
     /// Where the next decoded frame should begin, in seconds.
     expected: f64,
+    /// How long time stamps have been off, in seconds.
+    off: f64,
     resampler: Resampler,
 }
 
@@ -197,21 +203,26 @@ impl AudioDecoder {
         let stamp = frame.pts().or_else(|| frame.timestamp());
         let time = stamp.map(|pts| pts as f64 * self.tick - self.origin);
         let time = time.or(expected).unwrap_or(0.0);
+        let length = frame.samples() as f64 / f64::from(frame.rate().max(1));
         let tolerance = JITTER_SECS.max(1.5 * self.tick);
-        if let Some(run) = &self.run
-            && (run.resampler.layout() != layout || (time - run.expected).abs() > tolerance)
-        {
-            let run = self.run.take().expect("there is a run");
-            self.held = Some(frame);
-            return run.finish();
+        if let Some(run) = &mut self.run {
+            let off = (time - run.expected).abs();
+            run.off = if off > tolerance { run.off + length } else { 0.0 };
+            let is_hole = off > tolerance.max(HOLE_SECS) || run.off > HOLE_SECS;
+            if is_hole || run.resampler.layout() != layout {
+                let run = self.run.take().expect("there is a run");
+                self.held = Some(frame);
+                return run.finish();
+            }
         }
         if self.run.is_none() {
             let resampler = Resampler::open(&frame)?;
-            self.run = Some(Run { start: place(time), produced: 0, expected: time, resampler });
+            let start = place(time);
+            self.run = Some(Run { start, produced: 0, expected: time, off: 0.0, resampler });
         }
         let run = self.run.as_mut().expect("there is a run");
         let samples = run.resampler.convert(&frame)?;
-        run.expected += frame.samples() as f64 / f64::from(frame.rate().max(1));
+        run.expected += length;
         self.end = self.end.max(run.expected);
         Ok(run.block(samples))
     }
