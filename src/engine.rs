@@ -5,6 +5,7 @@
 //! `check` stops after the plan, `stills` captures single frames and writes nothing.
 
 mod check;
+mod media;
 mod sound;
 mod stills;
 mod verify;
@@ -134,6 +135,8 @@ struct Render<'a> {
     is_captured: bool,
     /// Whether frames are drawn though no pictures are taken.
     is_blind: bool,
+    /// Whether the page can ask for the pictures of its videos.
+    decodes_media: bool,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -177,6 +180,7 @@ impl<'a> Render<'a> {
             environment: BTreeMap::new(),
             is_captured: true,
             is_blind: false,
+            decodes_media: false,
         }
     }
 
@@ -290,6 +294,8 @@ impl<'a> Render<'a> {
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access);
+        self.decodes_media = server.is_some();
+        options.load.media = server.as_ref().map(|server| media::serve(server, &self.access));
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
@@ -342,9 +348,10 @@ impl<'a> Render<'a> {
         self.warnings.extend(told);
         self.warnings.extend(page.page_warnings());
         self.warnings.extend(self.request_warnings());
-        let still = page.description.media.iter().filter(|media| media.tag == "video").count();
-        if still > 0 && self.job.audio.enabled {
-            let text = format!("{still} video element(s) stay still in this version");
+        // A page from elsewhere has no server of ours that it could ask for pictures.
+        let still = page.description.media.iter().filter(|m| m.tag == "video").count();
+        if still > 0 && !self.decodes_media {
+            let text = format!("{still} video(s) of a page from another server stay still");
             self.warnings.push(Warning::new("media_not_rendered", text));
         }
         let mut seen = Vec::new();
@@ -528,6 +535,7 @@ fn session_options(
             staged: None,
             seed: job.seed,
             variables: job.variables.clone(),
+            media: None,
             navigation_timeout: timeouts.navigation,
             ready_timeout: timeouts.ready,
             player_timeout: timeouts.player,

@@ -30,6 +30,7 @@ mod browser;
 mod capture;
 mod engine;
 mod error;
+mod media;
 mod network;
 mod page;
 mod pipeline;

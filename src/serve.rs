@@ -12,7 +12,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -55,6 +55,24 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'}');
 
+/// Paths below it are not files: a [`Route`] answers.
+const ROUTE_PREFIX: &str = "/__pagereel/";
+
+/// Answers requests for what is no file. May take its time: it has a thread of its own meanwhile.
+pub(crate) trait Route: Send + Sync + std::fmt::Debug {
+    /// The answer for a path, given without [`ROUTE_PREFIX`], and a query.
+    fn answer(&self, path: &str, query: &str) -> Answer;
+}
+
+/// What a [`Route`] answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
 /// Serves a directory until it is dropped.
 #[derive(Debug)]
 pub(crate) struct FileServer {
@@ -72,6 +90,22 @@ struct Site {
     root: PathBuf,
     /// Whether links may lead out of the root.
     follow: bool,
+    route: OnceLock<Arc<dyn Route>>,
+}
+
+/// Finds the files that addresses of one server stand for.
+#[derive(Clone, Debug)]
+pub(crate) struct FileFinder(Arc<Site>);
+
+impl FileFinder {
+    /// The file at an address of this server; `None` for other addresses, and without a file.
+    pub(crate) fn find(&self, url: &url::Url) -> Option<PathBuf> {
+        let host = format!("{}:{}", url.host_str()?, url.port()?);
+        if url.scheme() != "http" || host != self.0.host {
+            return None;
+        }
+        self.0.locate(url.path()).ok()
+    }
 }
 
 impl FileServer {
@@ -89,7 +123,8 @@ impl FileServer {
         for byte in random {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
-        let site = Arc::new(Site { host: format!("{token}.localhost:{port}"), root, follow });
+        let host = format!("{token}.localhost:{port}");
+        let site = Arc::new(Site { host, root, follow, route: OnceLock::new() });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("serve")
@@ -111,6 +146,18 @@ impl FileServer {
         let rest = address.strip_prefix("http://")?.strip_prefix(&*self.site.host)?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
         rest.starts_with('/').then(|| self.site.locate(path))
+    }
+
+    /// Answers with `route` what is asked for below a path of its own. Returns its address.
+    pub(crate) fn add_route(&self, route: Arc<dyn Route>) -> String {
+        let is_first = self.site.route.set(route).is_ok();
+        debug_assert!(is_first, "there is one route");
+        format!("http://{}{ROUTE_PREFIX}", self.site.host)
+    }
+
+    /// What finds the files of this server by their addresses.
+    pub(crate) fn finder(&self) -> FileFinder {
+        FileFinder(Arc::clone(&self.site))
     }
 
     /// The address of a file, given relative to the root.
@@ -150,8 +197,8 @@ async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
         let site = Arc::clone(&site);
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let answer = site.answer(&request);
-                async { Ok::<_, Infallible>(answer) }
+                let site = Arc::clone(&site);
+                async move { Ok::<_, Infallible>(site.answer(&request).await) }
             });
             let connection = hyper::server::conn::http1::Builder::new();
             // Chrome closes connections of requests that it no longer wants.
@@ -163,7 +210,10 @@ async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
 }
 
 impl Site {
-    fn answer<B>(&self, request: &Request<B>) -> Response<FileBody> {
+    async fn answer<B>(&self, request: &Request<B>) -> Response<FileBody> {
+        if let Some(answer) = self.ask_route(request).await {
+            return answer;
+        }
         let answered = self.find(request).and_then(|path| {
             send_file(request, &path).map_err(|error| {
                 tracing::debug!(path = %path.display(), %error, "file not read");
@@ -175,6 +225,21 @@ impl Site {
             *refusal.status_mut() = status;
             refusal
         })
+    }
+
+    /// What the route says, if the request is for it.
+    async fn ask_route<B>(&self, request: &Request<B>) -> Option<Response<FileBody>> {
+        let path = request.uri().path().strip_prefix(ROUTE_PREFIX)?.to_owned();
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let is_ours = header(request, HOST) == Some(&*self.host);
+        let route = Arc::clone(self.route.get().filter(|_| is_ours)?);
+        let answered = tokio::task::spawn_blocking(move || route.answer(&path, &query)).await;
+        let answered = answered.ok()?;
+        let answer = Response::builder()
+            .status(answered.status)
+            .header(CONTENT_TYPE, answered.content_type)
+            .header(CACHE_CONTROL, "no-store");
+        answer.body(FileBody::of(answered.body)).ok()
     }
 
     /// The file that a request is for, or the status that refuses it.
@@ -192,7 +257,7 @@ impl Site {
         self.locate(path)
     }
 
-    /// The file at the path of an address, or the status that refuses it.
+    /// The file at a path, or the status that refuses it.
     fn locate(&self, path: &str) -> Result<PathBuf, StatusCode> {
         let path = percent_decode_str(path).decode_utf8_lossy();
         // Before any link is followed: browsers resolve such paths themselves.
@@ -238,18 +303,25 @@ fn send_file<B>(request: &Request<B>, path: &Path) -> io::Result<Response<FileBo
         .header(ACCEPT_RANGES, "bytes")
         .header(CACHE_CONTROL, "no-store");
     // For HEAD, hyper takes the length from the body and sends none of it.
-    answer.body(FileBody { file: Some(file), left: end - start }).map_err(io::Error::other)
+    answer
+        .body(FileBody { bytes: None, file: Some(file), left: end - start })
+        .map_err(io::Error::other)
 }
 
-/// The next bytes of a file, read as they are sent.
+/// What is sent: bytes, or the next bytes of a file, read as they are sent.
 struct FileBody {
+    bytes: Option<Bytes>,
     file: Option<File>,
     left: u64,
 }
 
 impl FileBody {
     const fn empty() -> Self {
-        Self { file: None, left: 0 }
+        Self { bytes: None, file: None, left: 0 }
+    }
+
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { left: bytes.len() as u64, bytes: Some(bytes.into()), file: None }
     }
 }
 
@@ -261,6 +333,10 @@ impl Body for FileBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(bytes) = self.bytes.take() {
+            self.left = 0;
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
         let wanted = self.left.min(CHUNK);
         let Some(file) = self.file.as_mut().filter(|_| wanted > 0) else {
             return Poll::Ready(None);

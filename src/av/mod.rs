@@ -6,12 +6,14 @@
 
 mod audio_decoder;
 mod audio_encoder;
+mod converter;
 mod encoder;
 mod frame;
 mod log;
 mod muxer;
 mod probe;
 mod resampler;
+mod video_reader;
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Once;
@@ -20,10 +22,12 @@ use ffmpeg_next::ffi;
 
 pub(crate) use self::audio_decoder::{AudioDecoder, SoundBlock, SoundFacts};
 pub(crate) use self::audio_encoder::{AudioEncoder, AudioEncoderSettings};
+pub(crate) use self::converter::{Converter, RgbLayout};
 pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{Muxer, MuxerSettings};
 pub(crate) use self::probe::{VideoFacts, probe_video};
+pub(crate) use self::video_reader::{DecodedFrame, PacketPlace, SourceFacts, VideoReader};
 
 /// Samples per second of all sound in the engine.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;

@@ -58,7 +58,8 @@ const ALWAYS: &[&str] = &[
     // The omnibox's popups are pages of their own: loaded at each start, for a second of processor
     // time.
     "--disable-features=Translate,BackForwardCache,AcceptCHFrame,MediaRouter,OptimizationHints,\
-     PaintHolding,IntensiveWakeUpThrottling,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+     PaintHolding,IntensiveWakeUpThrottling,WebUIOmniboxPopup,WebUIOmniboxAimPopup,\
+     ParkableImagesToDisk",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",

@@ -199,6 +199,8 @@ pub(crate) struct LoadOptions {
     pub staged: Option<(Setting, Size)>,
     pub seed: u64,
     pub variables: serde_json::Map<String, serde_json::Value>,
+    /// Where the page asks for media; `None` if nobody decodes them.
+    pub media: Option<String>,
     /// Until the document and what it loads are there.
     pub navigation_timeout: Duration,
     /// From then until its resources are there.
@@ -237,6 +239,7 @@ struct Config<'a> {
     seed: u64,
     variables: &'a serde_json::Map<String, serde_json::Value>,
     sequential: bool,
+    media: Option<&'a str>,
 }
 
 /// Puts the runtime in front of everything that the page will run.
@@ -245,6 +248,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         seed: options.seed,
         variables: &options.variables,
         sequential: options.sequential,
+        media: options.media.as_deref(),
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");

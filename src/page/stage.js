@@ -56,7 +56,11 @@ Object.defineProperty(window, "__pagereelStage", { value: stage });
  */
 function seek(index, num, den, then) {
   const start = now();
-  const sought = stage.runtime.seek(index, num, den);
-  const done = (sought, isLate) => then(sought, sought.changed ?? sought, now() - start, isLate);
-  return typeof sought?.then === "function" ? sought.then((sought) => done(sought, true)) : done(sought, false);
+  const move = () => {
+    const sought = stage.runtime.seek(index, num, den);
+    const done = (sought, isLate) => then(sought, sought.changed ?? sought, now() - start, isLate);
+    return typeof sought?.then === "function" ? sought.then((sought) => done(sought, true)) : done(sought, false);
+  };
+  const preparing = stage.runtime.prepare(index, num, den);
+  return preparing ? preparing.then(move) : move();
 }

@@ -23,3 +23,4 @@ mod sound;
 mod still;
 mod support;
 mod tidy;
+mod video;

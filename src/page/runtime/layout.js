@@ -23,7 +23,8 @@ function stackClip(element) {
   if (computed.position !== "absolute" && computed.position !== "fixed") style.position = "absolute";
   if (!style.bottom && computed.top === "auto" && computed.bottom === "auto") setMissing(style, "top", "0");
   if (!style.right && computed.left === "auto" && computed.right === "auto") setMissing(style, "left", "0");
-  if (element.localName === "audio") return;
+  // A video has a size of its own, known or not.
+  if (element instanceof HTMLMediaElement) return;
   for (const side of ["width", "height"]) {
     if (computed[side] === "0px" || computed[side] === "auto") setMissing(style, side, pixels(element, `data-${side}`) ?? "100%");
   }

@@ -25,6 +25,7 @@ import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
+import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
@@ -69,6 +70,7 @@ function place(seconds, again = false) {
   const heard = applyPlayers(seconds, again);
   applyAnimatedImages(seconds);
   applyStyleImages(seconds);
+  applyPictures(seconds);
   findAnimations(clock.now);
   return applyAnimations(clock.now) || heard;
 }
@@ -88,7 +90,7 @@ async function calmDown(seconds) {
 function finishStep(seconds, flush, called) {
   const heard = place(seconds);
   restGsap();
-  const ran = flush ? flushFrameCallbacks() : 0;
+  const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
   return heard || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
 }
 
@@ -131,7 +133,8 @@ const agent = {
   release: releaseTimers,
   prerolling: () => preroll.running,
   mustStep,
-  step: (index, ms, flush) => step(index, ownMs(ms), flush),
+  step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
+  preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
   hidePage,
   takeChange,
   takeNewWarnings,
@@ -162,7 +165,9 @@ function walk(index, target, num, den) {
     if (index > 0 && index < target && !runtimes().some((each) => each.mustStep())) index = target;
     const ms = frameMs(index, num, den);
     const at = index;
-    const pending = inTurn(runtimes(), (each) => each.step(at, ms, true));
+    const preparing = prepare(at, num, den, at < target);
+    if (preparing) return preparing.then(() => walk(at, target, num, den));
+    const pending = inTurn(runtimes(), (each) => each.step(at, ms, true, at < target));
     shown = { index, num, den };
     if (pending) return pending.then(() => (at < target ? walk(at + 1, target, num, den) : undefined));
     if (index === target) return undefined;
@@ -184,7 +189,19 @@ function showFrame(index, num, den) {
   return pending ? pending.then(flush) : flush();
 }
 
-agent.flushOnce = (ms) => (flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
+agent.flushOnce = (ms) => (runVideoCallbacks() + flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
+
+/**
+ * Asks for what frame `index`, which may be only passed, needs from the engine. Nothing of the page
+ * moves meanwhile.
+ * @returns {Promise|undefined} a promise if something is not there yet
+ */
+function prepare(index, num, den, passes = false) {
+  const waits = runtimes()
+    .map((each) => each.preparePictures(frameMs(index, num, den), passes))
+    .filter(Boolean);
+  return waits.length > 0 ? Promise.all(waits) : undefined;
+}
 
 let seeking = null;
 
@@ -207,6 +224,9 @@ function seek(index, num, den) {
   const prerolls = all.map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
+  const preparing = prepare(index, num, den);
+  if (preparing) return preparing.then(() => seek(index, num, den));
+
   // What came before the first frame has been told by `status` and `describe`.
   if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
   all.forEach((each) => each.hold());
@@ -221,11 +241,17 @@ function seek(index, num, den) {
     release();
     throw error;
   }
+  const answer = () => {
+    const sought = answerSeek();
+    // Most often the next frame is wanted next.
+    prepare(index + 1, num, den);
+    return sought;
+  };
   if (!pending) {
     release();
-    return answerSeek();
+    return answer();
   }
-  const result = pending.then(answerSeek);
+  const result = pending.then(answer);
   seeking = result.then(release, release);
   return result;
 }
@@ -322,5 +348,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, status, giveUp, describe, inspect, volumes, conceal: concealAll, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, conceal: concealAll, runScoped, agents: runtimes, agent }));
 stage?.enter();

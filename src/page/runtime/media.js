@@ -1,40 +1,214 @@
-// Audio and video elements: silent, still, and listed.
+// Audio and video elements: silent, placed in time by the clock, and listed.
 //
 // Sound is mixed and video is decoded by the engine. The browser's player never runs, so that it
-// neither takes time nor shows a picture of its own choosing; `play()` succeeds, since scripts wait
-// for it.
+// neither takes time nor shows a picture of its own choosing. To page code an element looks as if it
+// were playing at the place that the composition gives it. One without `data-start` follows the page's
+// own `play`, `pause` and `currentTime`.
 
-import { native, nativeMethod, override } from "./natives.js";
+import { native, nativeGetter, nativeMethod, override } from "./natives.js";
+import { clock } from "./clock.js";
 import { soundOf } from "./sound.js";
 import { mediaPlacement } from "./timing.js";
-import { describeElement } from "./warnings.js";
+import { describeElement, warnOnce } from "./warnings.js";
+import { decodesMedia, mediaSourceAt, whenKnown } from "./media_sources.js";
 
-const pause = nativeMethod(window.HTMLMediaElement?.prototype, "pause");
+const HAVE_ENOUGH_DATA = 4;
+const NETWORK_IDLE = 1;
+/** Sums such as 0.1 + 0.2 must not make a loop show its last picture once more. */
+const CYCLE_SECS = 1e-6;
+
+const nativeOf = (name) => nativeGetter(window.HTMLMediaElement?.prototype, name);
+const [nativeSource, currentAddress] = [nativeOf("src"), nativeOf("currentSrc")];
+const pausePlayer = nativeMethod(window.HTMLMediaElement?.prototype, "pause");
+
+/** @typedef {{address: string|null, base: {origin: number, from: number, moves: boolean}|null, paused: boolean}} MediaState
+ *  `base` is where page code has put it: at `origin` seconds of the page it stands at `from` of its source. */
+
+/** @type {Map<HTMLMediaElement, MediaState>} */
+const mediaStates = new native.Map();
+
+export function mediaElements() {
+  return mediaStates.keys();
+}
+
+/** The address of what an element plays, null without one. */
+export function sourceOf(element) {
+  return currentAddress(element) || nativeSource(element) || element.querySelector("source")?.src || null;
+}
+
+/** What the engine knows of an element's file; null as long as it does not. */
+export function mediaInfo(element) {
+  return mediaSourceAt(sourceOf(element))?.info ?? null;
+}
+
+function announce(element, ...names) {
+  for (const name of names) native.dispatch(element, new Event(name));
+}
+
+function follow(element, state) {
+  const address = sourceOf(element);
+  if (!decodesMedia || address === null || address === state.address) return;
+  state.address = address;
+  const source = mediaSourceAt(address);
+  whenKnown(source, () => {
+    if (state.address !== address) return;
+    if (source.info && (element.localName === "audio" || source.info.ticks.length > 0)) {
+      announce(element, "durationchange", "loadedmetadata", "loadeddata", "canplay", "canplaythrough");
+      if (source.info.isInterlaced) warnOnce("video_interlaced", `${describeElement(element)} is interlaced; its pictures are shown with both fields: ${address}`);
+      return;
+    }
+    const reason = source.failure ?? `it has sound, but no pictures: ${address}`;
+    // The mix tells of sound that cannot be decoded.
+    if (element.localName === "video") warnOnce("video_failed", `the pictures of ${describeElement(element)} cannot be shown: ${reason}`);
+    announce(element, "error");
+  });
+}
+
+/** Takes an element over: it does not begin by itself, and loads nothing. */
+export function meetMedia(element) {
+  if (element.hasAttribute("autoplay")) element.removeAttribute("autoplay");
+  pausePlayer(element);
+  let state = mediaStates.get(element);
+  if (!state) {
+    state = { address: null, base: null, paused: false };
+    mediaStates.set(element, state);
+    if (decodesMedia) {
+      if (element.getAttribute("preload") !== "none") element.setAttribute("preload", "none");
+      if (element.hasAttribute("controls")) element.removeAttribute("controls");
+    }
+  }
+  follow(element, state);
+  return state;
+}
+
+const pageSeconds = () => clock.now / 1000;
+
+/** Where in its source an element stands at `now` seconds of the page. */
+export function mediaTime(element, now) {
+  const state = mediaStates.get(element);
+  const duration = mediaInfo(element)?.duration ?? Infinity;
+  let [time, from] = [0, 0];
+  if (state?.base) {
+    const { origin, moves } = state.base;
+    time = state.base.from + (moves ? (now - origin) * element.playbackRate : 0);
+  } else {
+    const placement = mediaPlacement(element);
+    from = placement.from;
+    time = from + (Math.min(Math.max(now, placement.start), placement.end) - placement.origin) * placement.rate;
+  }
+  const cycle = duration - from;
+  if (element.loop && cycle > CYCLE_SECS && Number.isFinite(cycle) && time > from) {
+    time = from + Math.max(0, ((time - from + CYCLE_SECS) % cycle) - CYCLE_SECS);
+  }
+  return Math.min(Math.max(time, 0), duration);
+}
+
+/** Whether an element is in its time at `now` seconds of the page. */
+export function playsAt(element, now) {
+  const { start, end } = mediaPlacement(element);
+  return now > start - CYCLE_SECS && now < end - CYCLE_SECS;
+}
+
+// A composition's clip goes by the composition's time, whatever page code does to its player.
+function isPlaced(element) {
+  return element.hasAttribute("data-start");
+}
+
+function rebase(element, state, from, moves) {
+  if (!isPlaced(element)) state.base = { origin: pageSeconds(), from, moves };
+}
+
+// Chrome has no constructor for time ranges.
+function ranges(element) {
+  const duration = mediaInfo(element)?.duration;
+  return { length: duration === undefined ? 0 : 1, start: () => 0, end: () => duration };
+}
 
 override(window.HTMLMediaElement?.prototype, {
   play() {
+    const state = meetMedia(this);
+    const wasPaused = state.paused;
+    state.paused = false;
+    if (state.base && !state.base.moves) rebase(this, state, state.base.from, true);
+    if (wasPaused) queueMicrotask(() => announce(this, "play", "playing"));
     return Promise.resolve();
   },
   set autoplay(value) {},
 });
 
-native.listen(window, "play", (event) => pause(event.target), true);
-
-/** Stops an element that is about to begin by itself. */
-export function silence(element) {
-  if (element.hasAttribute("autoplay")) element.removeAttribute("autoplay");
-  pause(element);
+if (decodesMedia) {
+  override(window.HTMLMediaElement?.prototype, {
+    pause() {
+      const state = meetMedia(this);
+      if (state.paused) return;
+      rebase(this, state, mediaTime(this, pageSeconds()), false);
+      state.paused = !isPlaced(this);
+      queueMicrotask(() => announce(this, "pause"));
+    },
+    load() {
+      meetMedia(this);
+    },
+    get currentTime() {
+      return mediaTime(this, pageSeconds());
+    },
+    set currentTime(time) {
+      const state = meetMedia(this);
+      rebase(this, state, Math.max(0, Number(time) || 0), state.base?.moves ?? false);
+      queueMicrotask(() => announce(this, "seeking", "seeked"));
+    },
+    get duration() {
+      return mediaInfo(this)?.duration ?? NaN;
+    },
+    get paused() {
+      return mediaStates.get(this)?.paused ?? true;
+    },
+    get ended() {
+      const duration = mediaInfo(this)?.duration ?? Infinity;
+      return !this.loop && mediaTime(this, pageSeconds()) >= duration;
+    },
+    get seeking() {
+      return false;
+    },
+    get readyState() {
+      return mediaInfo(this) ? HAVE_ENOUGH_DATA : 0;
+    },
+    get networkState() {
+      return NETWORK_IDLE;
+    },
+    get buffered() {
+      return ranges(this);
+    },
+    get seekable() {
+      return ranges(this);
+    },
+    get played() {
+      return ranges(this);
+    },
+    get error() {
+      const failure = mediaSourceAt(sourceOf(this))?.failure;
+      return failure ? { code: 4, message: failure } : null;
+    },
+    set src(address) {
+      this.setAttribute("src", address);
+      meetMedia(this);
+    },
+  });
+  override(window.HTMLVideoElement?.prototype, {
+    get videoWidth() {
+      return mediaInfo(this)?.width ?? 0;
+    },
+    get videoHeight() {
+      return mediaInfo(this)?.height ?? 0;
+    },
+  });
 }
+
+native.listen(window, "play", (event) => pausePlayer(event.target), true);
 
 /** Numbers that JSON has no word for become "NaN", "Infinity" and "-Infinity". */
 export function jsonNumber(value) {
   if (value === null || value === undefined) return null;
   return Number.isFinite(value) ? value : String(Number(value));
-}
-
-/** The address of what an element plays, null without one. */
-export function sourceOf(element) {
-  return element.currentSrc || element.src || element.querySelector("source")?.src || null;
 }
 
 /** What the engine needs to know of every audio and video element, in document order. */

@@ -103,7 +103,7 @@ export const config = takeConfig();
 function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true };
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: given.media ?? null };
 }
 
 /** The engine's stage, if this document stands on it. */

@@ -15,7 +15,7 @@ import { markPlayersDirty } from "./players.js";
 import { markSmilDirty } from "./smil.js";
 import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
-import { silence } from "./media.js";
+import { meetMedia } from "./media.js";
 import { followLoader } from "./map_readiness.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
@@ -64,7 +64,7 @@ function meet(element) {
   MARKS[name]?.();
   if (name === "img") followImage(element);
   else if (name === "script") followScript(element);
-  else if (name === "audio" || name === "video") silence(element);
+  else if (name === "audio" || name === "video") meetMedia(element);
   else if (name === "link") followLink(element);
   if (element.style?.cssText.includes("url(")) markStylesDirty();
   meetHost(element);

@@ -1,0 +1,164 @@
+//! Decoded pictures to RGB: any format, range, matrix and size, by libswscale.
+
+use std::ffi::c_int;
+use std::ptr::{self, NonNull};
+
+use ffmpeg_next::ffi;
+
+use super::{AvError, DecodedFrame, check};
+use crate::frame::Size;
+
+/// Rows of RGB or RGBA, as they are written one below the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RgbLayout {
+    pub size: Size,
+    pub has_alpha: bool,
+    /// Bytes in front of each row.
+    pub lead: usize,
+}
+
+impl RgbLayout {
+    /// Bytes of one row, with what stands in front of it.
+    pub(crate) fn stride(&self) -> usize {
+        let bytes = if self.has_alpha { 4 } else { 3 };
+        self.lead + self.size.width as usize * bytes
+    }
+}
+
+/// Bytes that libswscale may write past the end of the last row.
+const SLACK: usize = 64;
+
+/// Converts pictures of one kind to RGB. Kinds may change from picture to picture.
+#[derive(Debug, Default)]
+pub(crate) struct Converter {
+    context: Option<NonNull<ffi::SwsContext>>,
+}
+
+// SAFETY: the context is used by one thread at a time.
+unsafe impl Send for Converter {}
+
+impl Converter {
+    /// The picture as 8-bit rows. What stands in front of the rows is undefined.
+    pub(crate) fn rgb(
+        &mut self,
+        frame: &DecodedFrame,
+        layout: RgbLayout,
+    ) -> Result<Vec<u8>, AvError> {
+        let raw = frame.as_ref();
+        let doing = "converting a picture to RGB";
+        let (Ok(width), Ok(height), Ok(stride)) = (
+            c_int::try_from(layout.size.width),
+            c_int::try_from(layout.size.height),
+            c_int::try_from(layout.stride()),
+        ) else {
+            return Err(AvError::refused(doing, format!("{} is too large", layout.size)));
+        };
+        let (source, is_full) = without_j(raw.format);
+        let target = if layout.has_alpha {
+            ffi::AVPixelFormat::AV_PIX_FMT_RGBA
+        } else {
+            ffi::AVPixelFormat::AV_PIX_FMT_RGB24
+        };
+        let flags = if (width, height) == (raw.width, raw.height) {
+            ffi::SWS_BILINEAR as c_int
+        } else {
+            ffi::SWS_AREA as c_int
+        } | ffi::SWS_ACCURATE_RND as c_int
+            | ffi::SWS_FULL_CHR_H_INT as c_int;
+        let old = self.context.take().map_or(ptr::null_mut(), NonNull::as_ptr);
+        // SAFETY: an old context of ours or null, which libav frees or gives back.
+        let context = unsafe {
+            ffi::sws_getCachedContext(
+                old,
+                raw.width,
+                raw.height,
+                source,
+                width,
+                height,
+                target,
+                flags,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                ptr::null(),
+            )
+        };
+        let context = NonNull::new(context)
+            .ok_or_else(|| AvError::refused(doing, "libswscale does not know its pixel format"))?;
+        self.context = Some(context);
+        let range = c_int::from(is_full || raw.color_range == ffi::AVColorRange::AVCOL_RANGE_JPEG);
+        // SAFETY: a valid context, and tables that live as long as the program. A refusal means that
+        // the source is RGB and has no matrix.
+        unsafe {
+            let table = ffi::sws_getCoefficients(matrix(raw));
+            ffi::sws_setColorspaceDetails(
+                context.as_ptr(),
+                table,
+                range,
+                table,
+                1,
+                0,
+                1 << 16,
+                1 << 16,
+            );
+        }
+        let mut rows = vec![0; layout.stride() * layout.size.height as usize + SLACK];
+        let first = rows[layout.lead..].as_mut_ptr();
+        let planes = [first, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()];
+        let strides = [stride, 0, 0, 0];
+        // SAFETY: the source is a valid frame; the target has `height` rows of `stride` bytes from
+        // `first` on, and room for what vector code writes beyond the last.
+        let scaled = unsafe {
+            ffi::sws_scale(
+                context.as_ptr(),
+                raw.data.as_ptr().cast::<*const u8>(),
+                raw.linesize.as_ptr(),
+                0,
+                raw.height,
+                planes.as_ptr(),
+                strides.as_ptr(),
+            )
+        };
+        check(scaled, doing)?;
+        rows.truncate(layout.stride() * layout.size.height as usize);
+        Ok(rows)
+    }
+}
+
+impl Drop for Converter {
+    fn drop(&mut self) {
+        if let Some(context) = self.context {
+            // SAFETY: the context is ours.
+            unsafe { ffi::sws_freeContext(context.as_ptr()) };
+        }
+    }
+}
+
+/// The matrix of a picture in libswscale's numbers. Untagged pictures are taken as Chrome takes
+/// them: BT.709 from 720 rows on, else BT.601.
+fn matrix(frame: &ffi::AVFrame) -> c_int {
+    use ffi::AVColorSpace as Space;
+    let number = match frame.colorspace {
+        Space::AVCOL_SPC_BT709 => ffi::SWS_CS_ITU709,
+        Space::AVCOL_SPC_BT470BG | Space::AVCOL_SPC_SMPTE170M => ffi::SWS_CS_ITU601,
+        Space::AVCOL_SPC_SMPTE240M => ffi::SWS_CS_SMPTE240M,
+        Space::AVCOL_SPC_FCC => ffi::SWS_CS_FCC,
+        Space::AVCOL_SPC_BT2020_NCL | Space::AVCOL_SPC_BT2020_CL => ffi::SWS_CS_BT2020,
+        _ if frame.height >= 720 => ffi::SWS_CS_ITU709,
+        _ => ffi::SWS_CS_ITU601,
+    };
+    number as c_int
+}
+
+/// The format without the range that old names carry, and whether that is the full one.
+fn without_j(format: c_int) -> (ffi::AVPixelFormat, bool) {
+    use ffi::AVPixelFormat as Format;
+    // SAFETY: libav wrote the number of one of its formats.
+    let format = unsafe { std::mem::transmute::<c_int, Format>(format) };
+    match format {
+        Format::AV_PIX_FMT_YUVJ420P => (Format::AV_PIX_FMT_YUV420P, true),
+        Format::AV_PIX_FMT_YUVJ422P => (Format::AV_PIX_FMT_YUV422P, true),
+        Format::AV_PIX_FMT_YUVJ444P => (Format::AV_PIX_FMT_YUV444P, true),
+        Format::AV_PIX_FMT_YUVJ440P => (Format::AV_PIX_FMT_YUV440P, true),
+        format => (format, false),
+    }
+}

@@ -1,0 +1,354 @@
+//! Pictures of a video file, decoded one after the other.
+
+use std::ffi::c_int;
+use std::path::Path;
+use std::ptr::NonNull;
+
+use ffmpeg_next::codec::packet::side_data::Type as SideDataType;
+use ffmpeg_next::codec::packet::traits::Ref as _;
+use ffmpeg_next::{Packet, codec, ffi, format, media};
+
+use super::{AvError, check};
+use crate::frame::Size;
+
+/// What a video file says about its pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SourceFacts {
+    /// FFmpeg's name of the codec, such as `h264`.
+    pub codec: String,
+    /// As coded, before rotation and before pixels are made square.
+    pub coded: Size,
+    /// Width of a pixel by its height.
+    pub pixel_aspect: (u32, u32),
+    /// Quarter turns clockwise until it is upright.
+    pub quarter_turns: u8,
+    pub has_alpha: bool,
+    /// Whether the file has a sound stream.
+    pub has_sound: bool,
+    pub is_interlaced: bool,
+    /// Seconds of one tick of all time stamps.
+    pub tick: f64,
+    /// Where the file's own time begins, in ticks.
+    pub start: i64,
+    /// The length of the file in seconds, as its container gives it.
+    pub duration: Option<f64>,
+}
+
+impl SourceFacts {
+    /// The size of an upright picture with square pixels.
+    pub(crate) fn display(&self) -> Size {
+        let (num, den) = self.pixel_aspect;
+        let width = if num == den {
+            self.coded.width
+        } else {
+            let width = f64::from(self.coded.width) * f64::from(num) / f64::from(den);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a size of at most 31 bits times at most 100"
+            )]
+            let width = width.round() as u32;
+            width.max(1)
+        };
+        let upright = Size { width, height: self.coded.height };
+        if self.quarter_turns.is_multiple_of(2) {
+            upright
+        } else {
+            Size { width: upright.height, height: upright.width }
+        }
+    }
+}
+
+/// One picture's place in the file, by its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PacketPlace {
+    /// When it is shown, in ticks.
+    pub pts: i64,
+    /// When it is decoded, in ticks.
+    pub dts: i64,
+    /// Whether decoding can begin here.
+    pub is_key: bool,
+}
+
+/// A decoded picture in whatever format its codec has. Clones share its pixels.
+#[derive(Debug)]
+pub(crate) struct DecodedFrame {
+    frame: NonNull<ffi::AVFrame>,
+}
+
+// SAFETY: a decoded frame is never written to, and libav's buffer counts are atomic.
+unsafe impl Send for DecodedFrame {}
+// SAFETY: as above.
+unsafe impl Sync for DecodedFrame {}
+
+impl DecodedFrame {
+    fn empty() -> Result<Self, AvError> {
+        // SAFETY: allocates, or returns null.
+        let frame = NonNull::new(unsafe { ffi::av_frame_alloc() });
+        frame.map(|frame| Self { frame }).ok_or_else(|| AvError::out_of_memory("frame"))
+    }
+
+    /// libav's view of it.
+    pub(super) fn as_ref(&self) -> &ffi::AVFrame {
+        // SAFETY: a valid frame that nobody writes to.
+        unsafe { self.frame.as_ref() }
+    }
+
+    /// When it is shown, in ticks of its file.
+    pub(crate) fn pts(&self) -> Option<i64> {
+        let raw = self.as_ref();
+        [raw.best_effort_timestamp, raw.pts].into_iter().find(|&t| t != ffi::AV_NOPTS_VALUE)
+    }
+
+    /// Bytes that it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        let raw = self.as_ref();
+        // SAFETY: buffers are null or valid as long as the frame is.
+        let size =
+            |buffer: &*mut ffi::AVBufferRef| unsafe { buffer.as_ref() }.map_or(0, |b| b.size);
+        raw.buf.iter().map(size).sum()
+    }
+}
+
+impl Drop for DecodedFrame {
+    fn drop(&mut self) {
+        let mut frame = self.frame.as_ptr();
+        // SAFETY: the frame is ours.
+        unsafe { ffi::av_frame_free(&raw mut frame) };
+    }
+}
+
+/// An open video file that stands somewhere.
+pub(crate) struct VideoReader {
+    input: format::context::Input,
+    decoder: codec::decoder::Video,
+    stream: usize,
+    name: String,
+    is_drained: bool,
+}
+
+impl std::fmt::Debug for VideoReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VideoReader").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl VideoReader {
+    /// Opens the best video stream of the file at `path`, to be decoded by so many threads.
+    pub(crate) fn open(path: &Path, threads: usize) -> Result<Self, AvError> {
+        super::init();
+        let name = path.display().to_string();
+        let doing = || format!("cannot read the video {name}");
+        let failed = |e: ffmpeg_next::Error| AvError::refused(doing(), e.to_string());
+        // FFmpeg takes what stands before a colon for a protocol.
+        let mut url = std::ffi::OsString::from("file:");
+        url.push(path);
+        let input = format::input(&url).map_err(failed)?;
+        let stream = input
+            .streams()
+            .filter(|s| !s.disposition().contains(format::stream::Disposition::ATTACHED_PIC))
+            .filter(|s| s.parameters().medium() == media::Type::Video)
+            .max_by_key(|s| {
+                input.streams().best(media::Type::Video).is_some_and(|b| b.index() == s.index())
+            })
+            .ok_or_else(|| AvError::refused(doing(), "it has no video stream"))?;
+        let index = stream.index();
+        let mut context = codec::Context::from_parameters(stream.parameters()).map_err(failed)?;
+        let id = context.id();
+        let codec = Self::codec_of(id, stream.metadata().get("alpha_mode") == Some("1"))
+            .ok_or_else(|| {
+                AvError::refused(doing(), format!("libavcodec has no decoder for {}", id.name()))
+            })?;
+        context.set_threading(codec::threading::Config::count(threads));
+        // SAFETY: the context is ours and not open yet.
+        unsafe { (*context.as_mut_ptr()).pkt_timebase = stream.time_base().into() };
+        let decoder = context.decoder().open_as(codec).and_then(codec::decoder::Opened::video);
+        let decoder = decoder.map_err(failed)?;
+        Ok(Self { decoder, stream: index, name, is_drained: false, input })
+    }
+
+    /// FFmpeg's own VP8 and VP9 decoders leave out the alpha channel; those of libvpx do not.
+    fn codec_of(id: codec::Id, has_alpha: bool) -> Option<ffmpeg_next::Codec> {
+        let by_name = ffmpeg_next::decoder::find_by_name;
+        let preferred = match id {
+            codec::Id::VP8 if has_alpha => by_name("libvpx"),
+            codec::Id::VP9 if has_alpha => by_name("libvpx-vp9"),
+            // FFmpeg's own needs hardware.
+            codec::Id::AV1 => by_name("libdav1d").or_else(|| by_name("libaom-av1")),
+            _ => None,
+        };
+        preferred.or_else(|| ffmpeg_next::decoder::find(id))
+    }
+
+    /// What the file says about itself. May decode the beginning: not all is in the headers.
+    pub(crate) fn facts(&mut self) -> Result<SourceFacts, AvError> {
+        let first = self.next_frame()?.ok_or_else(|| self.error("it has no picture"))?;
+        let stream =
+            self.input.stream(self.stream).ok_or_else(|| self.error("its stream is gone"))?;
+        let frame = first.as_ref();
+        let (Ok(width), Ok(height)) = (u32::try_from(frame.width), u32::try_from(frame.height))
+        else {
+            return Err(self.error("its size makes no sense"));
+        };
+        let base = stream.time_base();
+        let start = match self.start() {
+            Some(start) => start,
+            None => first.pts().unwrap_or_default(),
+        };
+        let duration = self.input.duration();
+        let matrix = stream.side_data().find(|d| d.kind() == SideDataType::DisplayMatrix);
+        Ok(SourceFacts {
+            codec: self.decoder.id().name().to_owned(),
+            coded: Size { width, height },
+            pixel_aspect: self.pixel_aspect(frame, &stream),
+            quarter_turns: matrix.map_or(0, |matrix| quarter_turns(matrix.data())),
+            has_alpha: has_alpha(frame.format),
+            has_sound: self.input.streams().best(media::Type::Audio).is_some(),
+            is_interlaced: is_interlaced(frame),
+            tick: f64::from(base),
+            start,
+            duration: (duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE)),
+        })
+    }
+
+    /// Where the container's time begins, in ticks of the stream.
+    fn start(&self) -> Option<i64> {
+        // SAFETY: a plain field of a valid context.
+        let start = unsafe { (*self.input.as_ptr()).start_time };
+        let base = self.input.stream(self.stream)?.time_base();
+        // SAFETY: a computation on plain numbers.
+        let rescaled = |t| unsafe { ffi::av_rescale_q(t, ffi::AV_TIME_BASE_Q, base.into()) };
+        (start != ffi::AV_NOPTS_VALUE).then(|| rescaled(start))
+    }
+
+    fn pixel_aspect(
+        &self,
+        frame: &ffi::AVFrame,
+        stream: &format::stream::Stream<'_>,
+    ) -> (u32, u32) {
+        // SAFETY: both are valid; libav casts away constness that it does not use.
+        let ratio = unsafe {
+            ffi::av_guess_sample_aspect_ratio(
+                self.input.as_ptr().cast_mut(),
+                stream.as_ptr().cast_mut(),
+                std::ptr::from_ref(frame).cast_mut(),
+            )
+        };
+        match (u32::try_from(ratio.num), u32::try_from(ratio.den)) {
+            // What would make it thousands of times as wide is a mistake.
+            (Ok(num @ 1..), Ok(den @ 1..)) if num / den < 100 && den / num < 100 => (num, den),
+            _ => (1, 1),
+        }
+    }
+
+    /// Reads the rest of the file and lists its pictures in decoding order. Decodes nothing.
+    pub(crate) fn places(&mut self) -> Result<Vec<PacketPlace>, AvError> {
+        let mut places = Vec::new();
+        let mut packet = Packet::empty();
+        while self.read(&mut packet)? {
+            let (pts, dts) = (packet.pts(), packet.dts());
+            // Some containers, such as AVI, know the one only.
+            let Some(pts) = pts.or(dts) else { continue };
+            let discarded = ffi::AV_PKT_FLAG_DISCARD;
+            // SAFETY: a plain field of a valid packet.
+            if unsafe { (*packet.as_ptr()).flags } & discarded == 0 {
+                places.push(PacketPlace { pts, dts: dts.unwrap_or(pts), is_key: packet.is_key() });
+            }
+        }
+        Ok(places)
+    }
+
+    /// Reads the next packet of the stream. False at the end of the file.
+    fn read(&mut self, packet: &mut Packet) -> Result<bool, AvError> {
+        loop {
+            match packet.read(&mut self.input) {
+                Ok(()) if packet.stream() == self.stream => return Ok(true),
+                Ok(()) => {}
+                Err(ffmpeg_next::Error::Eof) => return Ok(false),
+                Err(e) => return Err(self.error(&e.to_string())),
+            }
+        }
+    }
+
+    /// Goes to the last place at or before `dts`, in ticks, where decoding can begin.
+    pub(crate) fn seek(&mut self, dts: i64) -> Result<(), AvError> {
+        let stream = c_int::try_from(self.stream).unwrap_or(-1);
+        let backward = ffi::AVSEEK_FLAG_BACKWARD;
+        // SAFETY: a valid context and one of its streams.
+        let sought = unsafe { ffi::av_seek_frame(self.input.as_mut_ptr(), stream, dts, backward) };
+        check(sought, format!("cannot seek in the video {}", self.name))?;
+        self.decoder.flush();
+        self.is_drained = false;
+        Ok(())
+    }
+
+    /// The next picture in the order they are shown; `None` after the last.
+    ///
+    /// Packets that cannot be decoded are passed over: the pictures around them remain.
+    pub(crate) fn next_frame(&mut self) -> Result<Option<DecodedFrame>, AvError> {
+        let frame = DecodedFrame::empty()?;
+        let mut packet = Packet::empty();
+        loop {
+            // SAFETY: an open decoder, and a frame of ours.
+            let code = unsafe {
+                ffi::avcodec_receive_frame(self.decoder.as_mut_ptr(), frame.frame.as_ptr())
+            };
+            match code {
+                0 => return Ok(Some(frame)),
+                ffi::AVERROR_EOF => return Ok(None),
+                again if again == ffi::AVERROR(ffi::EAGAIN) => {}
+                code => return Err(AvError::new(format!("cannot decode {}", self.name), code)),
+            }
+            if self.is_drained {
+                return Ok(None);
+            }
+            if self.read(&mut packet)? {
+                // SAFETY: an open decoder and a valid packet.
+                let sent =
+                    unsafe { ffi::avcodec_send_packet(self.decoder.as_mut_ptr(), packet.as_ptr()) };
+                if sent < 0 {
+                    tracing::debug!(file = self.name, code = sent, "packet not decoded");
+                }
+            } else {
+                self.is_drained = true;
+                // SAFETY: an open decoder; null means the end.
+                unsafe { ffi::avcodec_send_packet(self.decoder.as_mut_ptr(), std::ptr::null()) };
+            }
+        }
+    }
+
+    fn error(&self, text: &str) -> AvError {
+        AvError::refused(format!("cannot read the video {}", self.name), text)
+    }
+}
+
+/// Whether a pixel format has an alpha channel.
+fn has_alpha(format: c_int) -> bool {
+    // SAFETY: the answer is null for what is no pixel format, else static.
+    let descriptor = unsafe {
+        ffi::av_pix_fmt_desc_get(std::mem::transmute::<c_int, ffi::AVPixelFormat>(format))
+    };
+    // SAFETY: as above.
+    unsafe { descriptor.as_ref() }
+        .is_some_and(|d| d.flags & u64::from(ffi::AV_PIX_FMT_FLAG_ALPHA.cast_unsigned()) != 0)
+}
+
+fn is_interlaced(frame: &ffi::AVFrame) -> bool {
+    frame.interlaced_frame != 0
+}
+
+/// Quarter turns clockwise that a display matrix asks for.
+fn quarter_turns(matrix: &[u8]) -> u8 {
+    let Some(matrix) = matrix.first_chunk::<36>() else { return 0 };
+    let entries = matrix.chunks_exact(4).map(|b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+    let entries: Vec<i32> = entries.collect();
+    // SAFETY: libav reads nine numbers.
+    let angle = unsafe { ffi::av_display_rotation_get(entries.as_ptr()) };
+    if !angle.is_finite() {
+        return 0;
+    }
+    // The angle counts counterclockwise.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 4")]
+    let turns = (-angle / 90.0).round().rem_euclid(4.0) as u8;
+    turns % 4
+}

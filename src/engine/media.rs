@@ -1,0 +1,79 @@
+//! How the page gets the pictures of its videos: from a route of its own server.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use url::{Url, form_urlencoded};
+
+use crate::media::{Library, MediaError};
+use crate::network::Access;
+use crate::serve::{Answer, FileFinder, FileServer, Route};
+
+/// What the page asks about an address with.
+const INFO: &str = "media/info";
+/// What stands before a picture's source, number and divisor.
+const PICTURE: &str = "media/picture/";
+
+#[derive(Debug)]
+struct MediaRoute(Library);
+
+/// Lets the pages of one render ask for pictures. Returns the address they ask at.
+pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> String {
+    let (finder, access) = (server.finder(), Arc::clone(access));
+    let library = Library::new(Box::new(move |address| resolve(address, &finder, &access)));
+    server.add_route(Arc::new(MediaRoute(library))) + "media/"
+}
+
+/// The file that an address of the page stands for.
+fn resolve(
+    address: &str,
+    finder: &FileFinder,
+    access: &Access,
+) -> Result<std::path::PathBuf, String> {
+    let url = Url::parse(address).map_err(|e| format!("{address:?} is no address: {e}"))?;
+    if let Some(path) = finder.find(&url) {
+        return Ok(path);
+    }
+    if let Some(found) = access.map.find(&url).and_then(|hit| hit.found) {
+        return Ok(found.file);
+    }
+    Err(match url.scheme() {
+        "http" | "https" if access.is_foreign(address) => {
+            format!("{address} is on another host; map it to a file with `network.map`")
+        }
+        "http" | "https" => format!("there is no file at {}", url.path()),
+        scheme => format!("a `{scheme}:` address cannot be decoded; use a file"),
+    })
+}
+
+impl Route for MediaRoute {
+    fn answer(&self, path: &str, query: &str) -> Answer {
+        let answered = if path == INFO { self.info(query) } else { self.picture(path) };
+        answered.unwrap_or_else(|error| Answer {
+            status: 404,
+            content_type: "application/json",
+            body: json!({ "error": error.to_string() }).to_string().into_bytes(),
+        })
+    }
+}
+
+impl MediaRoute {
+    fn info(&self, query: &str) -> Result<Answer, MediaError> {
+        let address = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "src");
+        let (_, address) = address.ok_or(MediaError::Unknown)?;
+        let info = self.0.info(&address)?;
+        let body = serde_json::to_vec(&info).expect("numbers and text become JSON");
+        Ok(Answer { status: 200, content_type: "application/json", body })
+    }
+
+    /// `media/picture/<source>/<number>/<divisor>.png`.
+    fn picture(&self, path: &str) -> Result<Answer, MediaError> {
+        let rest = path.strip_prefix(PICTURE).and_then(|rest| rest.strip_suffix(".png"));
+        let mut numbers = rest.unwrap_or_default().split('/').map(str::parse::<u32>);
+        let mut number = || numbers.next().and_then(Result::ok).ok_or(MediaError::Unknown);
+        let (source, picture, divisor) = (number()?, number()?, number()?);
+        tracing::debug!(source, picture, divisor, "picture asked for");
+        let body = self.0.picture(source as usize, picture as usize, divisor)?;
+        Ok(Answer { status: 200, content_type: "image/png", body })
+    }
+}

@@ -1,0 +1,201 @@
+//! One video file, and any of its pictures.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::cache::Cache;
+use crate::av::{AvError, DecodedFrame, PacketPlace, SourceFacts, VideoReader};
+
+/// How many places of one file are decoded at the same time: sessions that render far apart frames
+/// do not send each other back.
+const CURSORS: usize = 3;
+
+/// Pictures are decoded and passed over up to this distance, even if decoding could begin nearer.
+const NEAR: usize = 24;
+
+/// Pictures with more pixels than this are decoded by two threads.
+const LARGE: u64 = 2560 * 1440;
+
+/// A video file whose pictures are numbered in the order they are shown.
+#[derive(Debug)]
+pub(super) struct Source {
+    number: usize,
+    path: PathBuf,
+    pub facts: SourceFacts,
+    /// When each picture is shown, in ticks from the file's beginning; rising.
+    pub ticks: Vec<i64>,
+    /// The pictures where decoding can begin: their numbers, and when they are decoded.
+    keys: Vec<(usize, i64)>,
+    cursors: Mutex<Vec<Cursor>>,
+}
+
+/// A reader, and the picture that it brings next.
+#[derive(Debug)]
+struct Cursor {
+    reader: VideoReader,
+    next: usize,
+    /// Pictures before it may lack what they refer to.
+    sound_from: usize,
+    /// The picture it brought last.
+    last: Option<Arc<DecodedFrame>>,
+}
+
+impl Source {
+    /// Opens a file and lists its pictures.
+    pub(super) fn open(number: usize, path: &Path) -> Result<Self, AvError> {
+        let facts = VideoReader::open(path, 1)?.facts()?;
+        // A reader of its own: the first has decoded some pictures already.
+        let places = VideoReader::open(path, 1)?.places()?;
+        let (ticks, keys) = in_order(&places, facts.start);
+        if ticks.is_empty() {
+            let doing = format!("cannot read the video {}", path.display());
+            return Err(AvError::refused(doing, "it has no picture"));
+        }
+        Ok(Self { number, path: path.to_owned(), facts, ticks, keys, cursors: Mutex::default() })
+    }
+
+    /// How long its pictures last, in seconds: as the file says, else as its pictures say.
+    pub(super) fn duration(&self) -> f64 {
+        let last = *self.ticks.last().expect("a source has pictures");
+        let step = match self.ticks.len() {
+            1 => 0,
+            n => (last - self.ticks[0]) / i64::try_from(n - 1).unwrap_or(i64::MAX),
+        };
+        let shown = (last + step) as f64 * self.facts.tick;
+        self.facts.duration.map_or(shown, |duration| duration.max(last as f64 * self.facts.tick))
+    }
+
+    /// Lets go of decoders.
+    pub(super) fn rest(&self) {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The picture of this number. What cannot be decoded is replaced by the one before.
+    pub(super) fn frame(&self, index: usize, cache: &Cache) -> Result<Arc<DecodedFrame>, AvError> {
+        if let Some(frame) = cache.get((self.number, index)) {
+            return Ok(frame);
+        }
+        let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have decoded it while we waited.
+        if let Some(frame) = cache.get((self.number, index)) {
+            return Ok(frame);
+        }
+        let (key_at, _) = self.key_before(index);
+        let behind = |cursor: &Cursor| {
+            cursor.next <= index && (index - cursor.next <= NEAR || cursor.next >= key_at)
+        };
+        let nearest = (0..cursors.len())
+            .filter(|&at| behind(&cursors[at]))
+            .min_by_key(|&at| index - cursors[at].next);
+        // The one used last stands at the end.
+        let mut cursor = match nearest {
+            Some(at) => cursors.remove(at),
+            None => self.cursor_at(index, &mut cursors)?,
+        };
+        let found = self.advance(&mut cursor, index, cache);
+        cursors.push(cursor);
+        found
+    }
+
+    /// The last picture at or before `index` where decoding can begin, by its place in `keys`.
+    fn key_before(&self, index: usize) -> (usize, usize) {
+        let at = self.keys.partition_point(|&(key, _)| key <= index).saturating_sub(1);
+        (self.keys.get(at).map_or(0, |&(key, _)| key), at)
+    }
+
+    /// A reader that brings a picture at or before `index` next.
+    fn cursor_at(&self, index: usize, cursors: &mut Vec<Cursor>) -> Result<Cursor, AvError> {
+        let old = if cursors.len() < CURSORS { None } else { Some(cursors.remove(0)) };
+        let mut reader = match old {
+            Some(old) => old.reader,
+            None => self.reader()?,
+        };
+        let (_, mut at) = self.key_before(index);
+        loop {
+            let Some(&(key, dts)) = self.keys.get(at).filter(|_| at > 0) else {
+                // From the very beginning: not every container can seek there.
+                return Ok(Cursor { reader: self.reader()?, next: 0, sound_from: 0, last: None });
+            };
+            reader.seek(dts)?;
+            // Not all containers land where they were sent: the first picture tells.
+            let first = loop {
+                let Some(frame) = reader.next_frame()? else { break None };
+                let number = self.number_of(&frame);
+                if number >= key {
+                    break Some((number, frame));
+                }
+                // Else it precedes the key, from which on pictures are whole, or the container
+                // landed before it, and the key will come.
+            };
+            match first {
+                Some((number, frame)) if number <= index => {
+                    let last = Some(Arc::new(frame));
+                    return Ok(Cursor { reader, next: number + 1, sound_from: number, last });
+                }
+                _ => at -= 1,
+            }
+        }
+    }
+
+    fn reader(&self) -> Result<VideoReader, AvError> {
+        let size = self.facts.coded;
+        let is_large = u64::from(size.width) * u64::from(size.height) > LARGE;
+        VideoReader::open(&self.path, if is_large { 2 } else { 1 })
+    }
+
+    /// Decodes up to the picture of this number.
+    fn advance(
+        &self,
+        cursor: &mut Cursor,
+        index: usize,
+        cache: &Cache,
+    ) -> Result<Arc<DecodedFrame>, AvError> {
+        if let Some(last) = cursor.last.as_ref().filter(|_| cursor.next > index) {
+            cache.put((self.number, index), Arc::clone(last));
+            return Ok(Arc::clone(last));
+        }
+        loop {
+            let Some(frame) = cursor.reader.next_frame()? else {
+                // The end came early. What was last stays.
+                cursor.next = self.ticks.len();
+                return cursor.last.clone().ok_or_else(|| {
+                    let doing = format!("cannot decode {}", self.path.display());
+                    AvError::refused(doing, format!("picture {index} of {}", self.ticks.len()))
+                });
+            };
+            let number = self.number_of(&frame);
+            if number < cursor.sound_from {
+                continue;
+            }
+            let frame = Arc::new(frame);
+            cache.put((self.number, number), Arc::clone(&frame));
+            let before = cursor.last.replace(Arc::clone(&frame));
+            cursor.next = number + 1;
+            if number == index {
+                return Ok(frame);
+            }
+            if number > index {
+                // The one that was asked for cannot be decoded.
+                let shown = before.unwrap_or(frame);
+                cache.put((self.number, index), Arc::clone(&shown));
+                return Ok(shown);
+            }
+        }
+    }
+
+    /// The number of a decoded picture: of the last that is shown no later.
+    fn number_of(&self, frame: &DecodedFrame) -> usize {
+        let tick = frame.pts().unwrap_or_default() - self.facts.start;
+        self.ticks.partition_point(|&t| t <= tick).saturating_sub(1)
+    }
+}
+
+/// When pictures are shown, and the numbers of those where decoding can begin.
+fn in_order(places: &[PacketPlace], start: i64) -> (Vec<i64>, Vec<(usize, i64)>) {
+    let mut places: Vec<_> = places.to_vec();
+    places.sort_by_key(|place| place.pts);
+    places.dedup_by_key(|place| place.pts);
+    let keys = places.iter().enumerate().filter(|(_, place)| place.is_key);
+    let keys = keys.map(|(number, place)| (number, place.dts)).collect();
+    (places.iter().map(|place| place.pts - start).collect(), keys)
+}
