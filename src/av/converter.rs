@@ -13,6 +13,8 @@ use crate::frame::Size;
 pub(crate) struct RgbLayout {
     pub size: Size,
     pub has_alpha: bool,
+    /// Whether components have two bytes instead of one.
+    pub is_deep: bool,
     /// Bytes in front of each row.
     pub lead: usize,
 }
@@ -20,10 +22,20 @@ pub(crate) struct RgbLayout {
 impl RgbLayout {
     /// Bytes of one row, with what stands in front of it.
     pub(crate) fn stride(&self) -> usize {
-        let bytes = if self.has_alpha { 4 } else { 3 };
-        self.lead + self.size.width as usize * bytes
+        let components = if self.has_alpha { 4 } else { 3 };
+        let bytes = if self.is_deep { 2 } else { 1 };
+        self.lead + self.size.width as usize * components * bytes
     }
 }
+
+#[cfg(target_endian = "little")]
+const DEEP_RGB: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGB48LE;
+#[cfg(target_endian = "big")]
+const DEEP_RGB: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGB48BE;
+#[cfg(target_endian = "little")]
+const DEEP_RGBA: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGBA64LE;
+#[cfg(target_endian = "big")]
+const DEEP_RGBA: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGBA64BE;
 
 /// Bytes that libswscale may write past the end of the last row.
 const SLACK: usize = 64;
@@ -38,7 +50,7 @@ pub(crate) struct Converter {
 unsafe impl Send for Converter {}
 
 impl Converter {
-    /// The picture as 8-bit rows. What stands in front of the rows is undefined.
+    /// The picture in rows. What stands in front of the rows is undefined.
     pub(crate) fn rgb(
         &mut self,
         frame: &DecodedFrame,
@@ -54,10 +66,11 @@ impl Converter {
             return Err(AvError::refused(doing, format!("{} is too large", layout.size)));
         };
         let (source, is_full) = without_j(raw.format);
-        let target = if layout.has_alpha {
-            ffi::AVPixelFormat::AV_PIX_FMT_RGBA
-        } else {
-            ffi::AVPixelFormat::AV_PIX_FMT_RGB24
+        let target = match (layout.has_alpha, layout.is_deep) {
+            (false, false) => ffi::AVPixelFormat::AV_PIX_FMT_RGB24,
+            (true, false) => ffi::AVPixelFormat::AV_PIX_FMT_RGBA,
+            (false, true) => DEEP_RGB,
+            (true, true) => DEEP_RGBA,
         };
         let flags = if (width, height) == (raw.width, raw.height) {
             ffi::SWS_BILINEAR as c_int

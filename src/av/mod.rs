@@ -26,8 +26,10 @@ pub(crate) use self::converter::{Converter, RgbLayout};
 pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{Muxer, MuxerSettings};
-pub(crate) use self::probe::{VideoFacts, probe_video};
-pub(crate) use self::video_reader::{DecodedFrame, PacketPlace, SourceFacts, VideoReader};
+pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
+pub(crate) use self::video_reader::{
+    DecodedFrame, PacketPlace, SourceFacts, SourceTransfer, VideoReader,
+};
 
 /// Samples per second of all sound in the engine.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;
@@ -67,6 +69,11 @@ impl AvError {
         };
         let text = text.to_string_lossy().to_lowercase();
         Self { doing: doing.into(), code, text, log: log::take_last() }
+    }
+
+    /// What the wrapper crate calls an error, in libav's own words.
+    fn of(doing: impl Into<String>, error: ffmpeg_next::Error) -> Self {
+        Self::new(doing, error.into())
     }
 
     fn out_of_memory(doing: impl Into<String>) -> Self {

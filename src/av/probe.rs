@@ -58,7 +58,7 @@ pub(crate) struct SoundStreamFacts {
 pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
     super::init();
     let doing = || format!("cannot read {} back", path.display());
-    let failed = |e: ffmpeg_next::Error| AvError::refused(doing(), e.to_string());
+    let failed = |e: ffmpeg_next::Error| AvError::of(doing(), e);
     // FFmpeg takes what stands before a colon for a protocol.
     let mut url = std::ffi::OsString::from("file:");
     url.push(path);
@@ -141,4 +141,34 @@ fn sound_facts(
         packets: 0,
     };
     Ok((stream.index(), base, facts))
+}
+
+/// What kinds of streams a file has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct MediaKinds {
+    /// Pictures that move; covers of sound files are none.
+    pub has_video: bool,
+    pub has_sound: bool,
+    /// Seconds, where the container knows it.
+    pub duration: Option<f64>,
+}
+
+/// Opens `path` and looks at its headers.
+pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
+    super::init();
+    let mut url = std::ffi::OsString::from("file:");
+    url.push(path);
+    let input = format::input(&url)
+        .map_err(|e| AvError::of(format!("cannot read {}", path.display()), e))?;
+    let is_cover = |stream: &format::stream::Stream<'_>| {
+        stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC)
+    };
+    let has = |kind| input.streams().any(|s| s.parameters().medium() == kind && !is_cover(&s));
+    let duration = input.duration();
+    Ok(MediaKinds {
+        has_video: has(media::Type::Video),
+        has_sound: has(media::Type::Audio),
+        duration: (duration > 0)
+            .then(|| duration as f64 / f64::from(ffmpeg_next::ffi::AV_TIME_BASE)),
+    })
 }

@@ -11,11 +11,20 @@ use ffmpeg_next::{Packet, codec, ffi, format, media};
 use super::{AvError, check};
 use crate::frame::Size;
 
+/// What the code values of a source mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceTransfer {
+    /// Light up to a white, as displays show it.
+    Sdr,
+    /// Light in nit (SMPTE ST 2084).
+    Pq,
+    /// Light of the scene (ITU-R BT.2100, HLG).
+    Hlg,
+}
+
 /// What a video file says about its pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SourceFacts {
-    /// FFmpeg's name of the codec, such as `h264`.
-    pub codec: String,
     /// As coded, before rotation and before pixels are made square.
     pub coded: Size,
     /// Width of a pixel by its height.
@@ -26,6 +35,9 @@ pub(crate) struct SourceFacts {
     /// Whether the file has a sound stream.
     pub has_sound: bool,
     pub is_interlaced: bool,
+    pub transfer: SourceTransfer,
+    /// The brightest light of the display it was made on, in nit, where it says so.
+    pub peak: Option<f64>,
     /// Seconds of one tick of all time stamps.
     pub tick: f64,
     /// Where the file's own time begins, in ticks.
@@ -139,7 +151,7 @@ impl VideoReader {
         super::init();
         let name = path.display().to_string();
         let doing = || format!("cannot read the video {name}");
-        let failed = |e: ffmpeg_next::Error| AvError::refused(doing(), e.to_string());
+        let failed = |e: ffmpeg_next::Error| AvError::of(doing(), e);
         // FFmpeg takes what stands before a colon for a protocol.
         let mut url = std::ffi::OsString::from("file:");
         url.push(path);
@@ -198,13 +210,14 @@ impl VideoReader {
         let duration = self.input.duration();
         let matrix = stream.side_data().find(|d| d.kind() == SideDataType::DisplayMatrix);
         Ok(SourceFacts {
-            codec: self.decoder.id().name().to_owned(),
             coded: Size { width, height },
             pixel_aspect: self.pixel_aspect(frame, &stream),
             quarter_turns: matrix.map_or(0, |matrix| quarter_turns(matrix.data())),
             has_alpha: has_alpha(frame.format),
             has_sound: self.input.streams().best(media::Type::Audio).is_some(),
             is_interlaced: is_interlaced(frame),
+            transfer: transfer(frame),
+            peak: mastering_peak(frame),
             tick: f64::from(base),
             start,
             duration: (duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE)),
@@ -265,7 +278,9 @@ impl VideoReader {
                 Ok(()) if packet.stream() == self.stream => return Ok(true),
                 Ok(()) => {}
                 Err(ffmpeg_next::Error::Eof) => return Ok(false),
-                Err(e) => return Err(self.error(&e.to_string())),
+                Err(e) => {
+                    return Err(AvError::of(format!("cannot read the video {}", self.name), e));
+                }
             }
         }
     }
@@ -335,6 +350,31 @@ fn has_alpha(format: c_int) -> bool {
 
 fn is_interlaced(frame: &ffi::AVFrame) -> bool {
     frame.interlaced_frame != 0
+}
+
+fn transfer(frame: &ffi::AVFrame) -> SourceTransfer {
+    use ffi::AVColorTransferCharacteristic as Trc;
+    match frame.color_trc {
+        Trc::AVCOL_TRC_SMPTE2084 => SourceTransfer::Pq,
+        Trc::AVCOL_TRC_ARIB_STD_B67 => SourceTransfer::Hlg,
+        _ => SourceTransfer::Sdr,
+    }
+}
+
+/// The peak of the display that the picture was made on, in nit.
+fn mastering_peak(frame: &ffi::AVFrame) -> Option<f64> {
+    let kind = ffi::AVFrameSideDataType::AV_FRAME_DATA_MASTERING_DISPLAY_METADATA;
+    // SAFETY: a valid frame; the answer is null or lives as long as it.
+    let data = unsafe { ffi::av_frame_get_side_data(frame, kind).as_ref() }?;
+    // SAFETY: the data has this many bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(data.data, data.size) };
+    // `AVMasteringDisplayMetadata`, which the bindings lack: eight ratios of chromaticities, then
+    // the least and the most luminance, then whether chromaticities and luminances are there.
+    let numbers = bytes.chunks_exact(4).map(|b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+    let numbers: Vec<i32> = numbers.collect();
+    let &[num, den, _, has_luminance] = numbers.get(18..22)? else { return None };
+    let is_there = has_luminance != 0 && num > 0 && den > 0;
+    is_there.then(|| f64::from(num) / f64::from(den))
 }
 
 /// Quarter turns clockwise that a display matrix asks for.

@@ -7,17 +7,18 @@
 mod cache;
 mod png;
 mod source;
+mod tone_map;
 mod turn;
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
 use self::cache::Cache;
 use self::source::Source;
-use crate::av::{AvError, Converter, RgbLayout};
+use crate::av::{AvError, Converter, MediaKinds, RgbLayout, probe_kinds};
 use crate::frame::Size;
 
 /// Decoded pictures that are kept, in bytes: those around the frames that sessions render.
@@ -55,7 +56,7 @@ pub(crate) enum MediaError {
 }
 
 /// What the page needs to know of a source.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Info {
     /// What pictures of it are asked for with.
@@ -66,17 +67,59 @@ pub(crate) struct Info {
     /// Seconds.
     pub duration: f64,
     pub has_sound: bool,
-    pub has_alpha: bool,
     pub is_interlaced: bool,
-    pub codec: String,
     /// Seconds of one tick.
     pub tick: f64,
-    /// When each picture is shown, in ticks from the beginning.
+    /// When each picture is shown, in ticks from the beginning; none in files of sound alone.
     pub ticks: Vec<i64>,
 }
 
-/// A source that is being opened once, whoever asks for it.
-type Opened = Arc<OnceLock<Result<Arc<Source>, MediaError>>>;
+/// A file that is being opened once, whoever asks for it.
+type Opened = Arc<OnceLock<Result<File, MediaError>>>;
+
+/// What a file turned out to be.
+#[derive(Clone, Debug)]
+enum File {
+    Video(Arc<Source>),
+    /// Nothing to be seen: its length in seconds.
+    Sound(f64),
+}
+
+impl File {
+    fn open(id: usize, path: &Path) -> Result<Self, MediaError> {
+        let MediaKinds { has_video, has_sound, duration } = probe_kinds(path)?;
+        if has_sound && !has_video {
+            return Ok(Self::Sound(duration.unwrap_or_default()));
+        }
+        let source = Source::open(id, path)?;
+        let size = source.facts.display();
+        if size.width > MAX_SIDE || size.height > MAX_SIDE {
+            return Err(MediaError::TooLarge { path: path.display().to_string(), size });
+        }
+        Ok(Self::Video(Arc::new(source)))
+    }
+
+    fn info(&self, id: usize) -> Info {
+        match self {
+            Self::Sound(duration) => {
+                Info { id, duration: *duration, has_sound: true, ..Info::default() }
+            }
+            Self::Video(source) => {
+                let size = source.facts.display();
+                Info {
+                    id,
+                    width: size.width,
+                    height: size.height,
+                    duration: source.duration(),
+                    has_sound: source.facts.has_sound,
+                    is_interlaced: source.facts.is_interlaced,
+                    tick: source.facts.tick,
+                    ticks: source.ticks.clone(),
+                }
+            }
+        }
+    }
+}
 
 /// All videos of one render.
 pub(crate) struct Library {
@@ -117,29 +160,8 @@ impl Library {
                 sources.entry(path.clone()).or_insert_with(|| (next, Opened::default()));
             (*id, Arc::clone(opened))
         };
-        let source = opened.get_or_init(|| {
-            let source = Source::open(id, &path)?;
-            let size = source.facts.display();
-            if size.width > MAX_SIDE || size.height > MAX_SIDE {
-                let path = path.display().to_string();
-                return Err(MediaError::TooLarge { path, size });
-            }
-            Ok(Arc::new(source))
-        });
-        let source = source.as_ref().map_err(MediaError::clone)?;
-        let size = source.facts.display();
-        Ok(Info {
-            id,
-            width: size.width,
-            height: size.height,
-            duration: source.duration(),
-            has_sound: source.facts.has_sound,
-            has_alpha: source.facts.has_alpha,
-            is_interlaced: source.facts.is_interlaced,
-            codec: source.facts.codec.clone(),
-            tick: source.facts.tick,
-            ticks: source.ticks.clone(),
-        })
+        let opened = opened.get_or_init(|| File::open(id, &path));
+        opened.as_ref().map(|file| file.info(id)).map_err(MediaError::clone)
     }
 
     /// One picture of a source as a PNG, whole or in a `divisor`th of its size.
@@ -161,9 +183,16 @@ impl Library {
             0 => upright,
             _ => Size { width: upright.height, height: upright.width },
         };
-        let layout = RgbLayout { size, has_alpha: facts.has_alpha, lead: 1 };
+        let layout = RgbLayout { size, has_alpha: facts.has_alpha, is_deep: false, lead: 1 };
         let mut converter = lock(&self.converters).pop().unwrap_or_default();
-        let rows = converter.rgb(&frame, layout)?;
+        let rows = match &source.tone_map {
+            Some(map) if !facts.has_alpha => {
+                let deep = RgbLayout { is_deep: true, ..layout };
+                let rows = converter.rgb(&frame, deep)?;
+                map.apply(&rows, deep.stride(), layout.stride(), layout.lead)
+            }
+            _ => converter.rgb(&frame, layout)?,
+        };
         lock(&self.converters).push(converter);
         let n = if facts.has_alpha { 4 } else { 3 };
         let rows = if turns == 0 { rows } else { turn::turned(&rows, size, n, turns).0 };
@@ -173,7 +202,10 @@ impl Library {
     fn source(&self, id: usize) -> Option<Arc<Source>> {
         let sources = lock(&self.sources);
         let (_, opened) = sources.values().find(|(number, _)| *number == id)?;
-        opened.get()?.as_ref().ok().cloned()
+        match opened.get()? {
+            Ok(File::Video(source)) => Some(Arc::clone(source)),
+            _ => None,
+        }
     }
 
     /// Keeps the decoders of the sources used last, and no others.

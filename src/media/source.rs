@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache::Cache;
+use super::tone_map::ToneMap;
 use crate::av::{AvError, DecodedFrame, PacketPlace, SourceFacts, VideoReader};
 
 /// How many places of one file are decoded at the same time: sessions that render far apart frames
@@ -22,6 +23,8 @@ pub(super) struct Source {
     number: usize,
     path: PathBuf,
     pub facts: SourceFacts,
+    /// For HDR.
+    pub tone_map: Option<ToneMap>,
     /// When each picture is shown, in ticks from the file's beginning; rising.
     pub ticks: Vec<i64>,
     /// The pictures where decoding can begin: their numbers, and when they are decoded.
@@ -51,7 +54,9 @@ impl Source {
             let doing = format!("cannot read the video {}", path.display());
             return Err(AvError::refused(doing, "it has no picture"));
         }
-        Ok(Self { number, path: path.to_owned(), facts, ticks, keys, cursors: Mutex::default() })
+        let tone_map = ToneMap::new(facts.transfer, facts.peak);
+        let (path, cursors) = (path.to_owned(), Mutex::default());
+        Ok(Self { number, path, facts, tone_map, ticks, keys, cursors })
     }
 
     /// How long its pictures last, in seconds: as the file says, else as its pictures say.

@@ -333,7 +333,7 @@ fn each_frame_shows_the_picture_that_its_time_asks_for() {
 }
 
 /// A canvas and a texture that page code fills from videos, beside a video of the page.
-const DRAWN: &str = r##"<!doctype html><body style="margin:0;background:#777">
+const DRAWN: &str = r#"<!doctype html><body style="margin:0;background:#777">
 <div data-composition-id="drawn" data-width="480" data-height="192" data-duration="1">
 <video id="shown" src="b-frames.mp4" muted data-start="0" data-duration="1" data-media-start="0.5"
   style="position:absolute;left:0;top:0"></video>
@@ -390,7 +390,7 @@ const DRAWN: &str = r##"<!doctype html><body style="margin:0;background:#777">
     requestAnimationFrame(paint);
   };
   requestAnimationFrame(paint);
-</script>"##;
+</script>"#;
 
 #[test]
 fn page_code_draws_the_same_picture() {
@@ -410,4 +410,198 @@ fn page_code_draws_the_same_picture() {
             assert_eq!(numbers, expected, "frame {frame}, {mode:?}");
         }
     }
+}
+
+/// Colors whose video is made in several ways.
+const PATCHES: [[u8; 3]; 8] = [
+    [255, 0, 0],
+    [0, 255, 0],
+    [0, 0, 255],
+    [200, 120, 40],
+    [40, 90, 160],
+    [128, 128, 128],
+    [255, 255, 255],
+    [30, 30, 30],
+];
+const PATCH: usize = 80;
+
+/// A video of the patches, in one row, with this matrix, range and these tags.
+fn patches(path: &Path, matrix: &str, range: &str, tags: &[&str]) {
+    let mut raw = Vec::new();
+    for _ in 0..PATCH * 3 {
+        for color in PATCHES {
+            raw.extend(color.repeat(PATCH));
+        }
+    }
+    let size = format!("{}x{PATCH}", PATCH * PATCHES.len());
+    let filter = format!(
+        "scale=out_color_matrix={matrix}:out_range={range}:flags=accurate_rnd+full_chroma_int,format=yuv420p"
+    );
+    let mut arguments =
+        vec!["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &size, "-r", "3", "-i", "-"];
+    arguments.extend(["-vf", &filter, "-c:v", "libx264", "-crf", "2"]);
+    arguments.extend(tags);
+    arguments.push(path.to_str().unwrap());
+    ffmpeg(&arguments, &raw);
+}
+
+#[test]
+fn colors_of_videos_are_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let bt709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"];
+    let bt601 =
+        ["-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m"];
+    let ways: [(&str, &str, &str, Vec<&str>); 4] = [
+        ("bt709.mp4", "bt709", "tv", [&bt709[..], &["-color_range", "tv"]].concat()),
+        ("bt601.mp4", "bt601", "tv", [&bt601[..], &["-color_range", "tv"]].concat()),
+        ("full.mp4", "bt709", "pc", [&bt709[..], &["-color_range", "pc"]].concat()),
+        // As Chrome takes small pictures that say nothing.
+        ("untagged.mp4", "bt601", "tv", vec![]),
+    ];
+    let mut videos = String::new();
+    for (at, (file, matrix, range, tags)) in ways.iter().enumerate() {
+        patches(&directory.path().join(file), matrix, range, tags);
+        let top = at * PATCH;
+        write!(
+            videos,
+            r#"<video src="{file}" muted style="position:absolute;left:0;top:{top}px"></video>"#
+        )
+        .unwrap();
+    }
+    let html = format!(
+        r#"<!doctype html><body style="margin:0"><div data-composition-id="c" data-width="640"
+        data-height="320" data-duration="0.1">{videos}</div></body>"#
+    );
+    fs::write(directory.path().join("index.html"), html).unwrap();
+    for mode in [CaptureMode::BeginFrame, CaptureMode::Display] {
+        let (pictures, _) = pictures(&barcode_job(directory.path(), 30, 1, mode));
+        let picture = &pictures[0];
+        for (row, (file, ..)) in ways.iter().enumerate() {
+            for (column, expected) in PATCHES.iter().enumerate() {
+                let (x, y) = (column * PATCH + PATCH / 2, row * PATCH + PATCH / 2);
+                let at = y * picture.stride() + x * picture.format.bytes_per_pixel();
+                let shown = picture.format.rgb(&picture.data[at..]);
+                let off = shown.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(off <= Some(4), "{file}: {shown:?}, expected {expected:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn hdr_videos_are_tone_mapped() {
+    let directory = tempfile::tempdir().unwrap();
+    // Grays of 0, 20, 100, 203 and 1000 nit, as codes of PQ with 10 bits and limited range.
+    let codes = [0.0, 0.3610, 0.5081, 0.5807, 0.7518].map(|code: f64| 64.0 + code * 876.0);
+    let mut raw = Vec::new();
+    for _ in 0..PATCH * 3 {
+        for code in codes {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "10 bits")]
+            let code = (code.round() as u16).to_le_bytes();
+            raw.extend(code.repeat(PATCH));
+        }
+    }
+    let size = format!("{}x{PATCH}", PATCH * codes.len());
+    let path = directory.path().join("pq.mp4");
+    let tags = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:range=limited:crf=4:log-level=error";
+    // Chroma is neutral, so a gray format that leaves it out says all.
+    ffmpeg(
+        &[
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray10le",
+            "-color_range",
+            "tv",
+            "-s",
+            &size,
+            "-r",
+            "3",
+            "-i",
+            "-",
+            "-vf",
+            "scale=in_range=tv:out_range=tv,format=yuv420p10le",
+            "-c:v",
+            "libx265",
+            "-x265-params",
+            tags,
+            "-color_primaries",
+            "bt2020",
+            "-color_trc",
+            "smpte2084",
+            "-colorspace",
+            "bt2020nc",
+            "-color_range",
+            "tv",
+            path.to_str().unwrap(),
+        ],
+        &raw,
+    );
+    let html = r#"<!doctype html><body style="margin:0"><div data-composition-id="c" data-width="400"
+        data-height="80" data-duration="0.1"><video src="pq.mp4" muted></video></div></body>"#;
+    fs::write(directory.path().join("index.html"), html).unwrap();
+    let (pictures, _) = pictures(&barcode_job(directory.path(), 30, 1, CaptureMode::BeginFrame));
+    let grays: Vec<u8> = (0..codes.len())
+        .map(|column| {
+            let at = 40 * pictures[0].stride()
+                + (column * PATCH + 40) * pictures[0].format.bytes_per_pixel();
+            let [red, green, blue] = pictures[0].format.rgb(&pictures[0].data[at..]);
+            assert!(red.abs_diff(green) <= 2 && green.abs_diff(blue) <= 2, "{red} {green} {blue}");
+            green
+        })
+        .collect();
+    // 20 nit of 203 are not compressed: 0.0985 is 88 in sRGB. Without a map it would be the code, 92;
+    // 203 nit would be 148, and 1000 nit 192.
+    assert_eq!(grays[0], 0);
+    assert!(grays[1].abs_diff(88) <= 3, "{grays:?}");
+    assert!(grays[2] > 150 && grays[3] > grays[2] && grays[4] >= 253, "{grays:?}");
+}
+
+#[test]
+fn what_cannot_be_decoded_is_named_and_the_rest_remains() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = &sources()[0];
+    source.make(directory.path());
+    let whole = fs::read(directory.path().join(source.file)).unwrap();
+    fs::write(directory.path().join("half.mp4"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(directory.path().join("page.mp4"), "<!doctype html><p>not found</p>").unwrap();
+    fs::write(directory.path().join("empty.mp4"), "").unwrap();
+    let tone = directory.path().join("tone.mp4");
+    ffmpeg(&["-f", "lavfi", "-i", "sine", "-t", "1", tone.to_str().unwrap()], &[]);
+    let files = ["half.mp4", "page.mp4", "empty.mp4", "tone.mp4", "none.mp4", "b-frames.mp4"];
+    let mut videos = String::new();
+    for (at, file) in files.iter().enumerate() {
+        write!(
+            videos,
+            r#"<video id="v{at}" src="{file}" muted data-start="0" data-duration="1"
+            style="position:absolute;left:{}px;top:0;width:160px;height:96px"></video>"#,
+            at * WIDTH
+        )
+        .unwrap();
+    }
+    let html = format!(
+        r#"<!doctype html><body style="margin:0;background:#777"><div data-composition-id="c" data-width="960"
+        data-height="96" data-duration="0.2">{videos}</div></body>"#
+    );
+    fs::write(directory.path().join("index.html"), html).unwrap();
+    let mut job = barcode_job(directory.path(), 30, 1, CaptureMode::BeginFrame);
+    let (pictures, report) = pictures(&job);
+    for (frame, picture) in pictures.iter().enumerate() {
+        assert_eq!(number_at(picture, 5 * WIDTH, 0, false), Some(frame.try_into().unwrap()));
+    }
+    for (at, reason) in
+        ["moov atom not found", "Invalid data", "Invalid data", "no pictures", "no file"]
+            .iter()
+            .enumerate()
+    {
+        let about = format!("#v{at} ");
+        let told =
+            report.warnings.iter().find(|w| w.code == "video_failed" && w.message.contains(&about));
+        let told = told.unwrap_or_else(|| panic!("nothing about {about}: {:?}", report.warnings));
+        assert!(told.message.to_lowercase().contains(&reason.to_lowercase()), "{}", told.message);
+    }
+    job.strict = true;
+    let sink = Box::new(Collect::default());
+    let refused = Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new());
+    assert!(refused.unwrap_err().to_string().contains("#v0"));
 }
