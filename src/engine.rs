@@ -98,6 +98,20 @@ impl Engine {
         render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
     }
 
+    /// Renders a page that seeks Chrome's own player, with nothing decoded here. For the benches.
+    #[doc(hidden)]
+    pub fn render_with_player(
+        &self,
+        job: &Job,
+        sink: Box<dyn FrameSink + '_>,
+        cancel: &CancelToken,
+    ) -> Result<Report> {
+        let mut silent = |_: &crate::progress::Event| {};
+        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        render.decodes_media = false;
+        render.run(false, Box::new(|_| Ok(sink)))
+    }
+
     /// A sink that writes the file of `plan`, for frames from elsewhere.
     pub fn file_sink(&self, plan: Plan) -> Result<Box<dyn FrameSink>> {
         let sink = EncodeSink::open(&Arc::new(plan), SinkClock::default())?;
@@ -180,7 +194,7 @@ impl<'a> Render<'a> {
             environment: BTreeMap::new(),
             is_captured: true,
             is_blind: false,
-            decodes_media: false,
+            decodes_media: true,
         }
     }
 
@@ -294,8 +308,9 @@ impl<'a> Render<'a> {
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access);
-        self.decodes_media = server.is_some();
-        options.load.media = server.as_ref().map(|server| media::serve(server, &self.access));
+        self.decodes_media &= server.is_some();
+        let server_of_media = server.as_ref().filter(|_| self.decodes_media);
+        options.load.media = server_of_media.map(|server| media::serve(server, &self.access));
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());

@@ -63,10 +63,33 @@ pub use crate::time::{FrameIndex, FrameRate};
 /// Parts for the benches. Not part of the interface.
 #[doc(hidden)]
 pub mod parts {
+    use std::path::Path;
+
     use image::ImageFormat;
 
+    use crate::av::VideoReader;
     use crate::frame::Picture;
     use crate::frame::yuv::{PlaneMut, Subsampling, yuv_from_rgb};
+    use crate::media::Library;
+
+    /// Decodes all pictures of a video. Returns how many there are.
+    pub fn decode_video(path: &Path) -> Option<usize> {
+        let mut reader = VideoReader::open(path, 1).ok()?;
+        let mut count = 0;
+        while reader.next_frame().ok()?.is_some() {
+            count += 1;
+        }
+        Some(count)
+    }
+
+    /// Makes of all pictures of a video what a page is sent. Returns how many bytes that are.
+    pub fn video_pictures(path: &Path) -> Option<usize> {
+        let path = path.to_owned();
+        let library = Library::new(Box::new(move |_| Ok(path.clone())));
+        let info = library.info("").ok()?;
+        let picture = |number| library.picture(info.id, number, 1).ok();
+        (0..info.ticks.len()).map(|number| picture(number).map(|png| png.len())).sum()
+    }
 
     /// Decodes a PNG.
     pub fn decode_png(bytes: &[u8]) -> Option<Picture> {

@@ -32,6 +32,9 @@ use crate::network::{Range, content_type, parse_range};
 /// Threads that answer. Files come from the page cache, so two are plenty.
 const THREADS: usize = 2;
 
+/// Threads for what a [`Route`] answers: pictures are large, and so is what each thread holds on to.
+const ROUTE_THREADS: usize = 3;
+
 /// Bytes read from a file at a time.
 const CHUNK: u64 = 256 * 1024;
 
@@ -127,6 +130,7 @@ impl FileServer {
         let site = Arc::new(Site { host, root, follow, route: OnceLock::new() });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
+            .max_blocking_threads(ROUTE_THREADS)
             .thread_name("serve")
             .enable_io()
             .build()

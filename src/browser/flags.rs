@@ -60,6 +60,8 @@ const ALWAYS: &[&str] = &[
     "--disable-features=Translate,BackForwardCache,AcceptCHFrame,MediaRouter,OptimizationHints,\
      PaintHolding,IntensiveWakeUpThrottling,WebUIOmniboxPopup,WebUIOmniboxAimPopup,\
      ParkableImagesToDisk",
+    // The page runtime drops many large pictures, which Chrome would keep until it likes.
+    "--js-flags=--expose-gc-as=__pagereelCollect",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",

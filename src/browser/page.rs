@@ -314,6 +314,13 @@ impl Page {
         }
     }
 
+    /// Has the browser give back memory that it only keeps because it may be of use again.
+    pub(crate) fn release_memory(&mut self, timeout: Duration) -> Result<(), BrowserError> {
+        let level = super::cdp::Memory::PressureLevel::Moderate;
+        let notify = super::cdp::Memory::SimulatePressureNotification { level };
+        self.call(notify, timeout).map(drop)
+    }
+
     /// Runs `expression` in the page, waits for its promise if it is one, and reads the value.
     pub(crate) fn evaluate<T: DeserializeOwned>(
         &mut self,

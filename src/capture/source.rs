@@ -22,6 +22,10 @@ const OPEN_ATTEMPTS: u32 = 3;
 /// How often memory and processor time are looked at.
 const METER_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How often the browser of a page with videos gives back memory: it would keep half a gigabyte of
+/// decoded pictures that are never shown again.
+const RELEASE_INTERVAL: Duration = Duration::from_secs(2);
+
 /// Where the frames of a render stand in the composition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
@@ -74,6 +78,8 @@ impl OpenSource for PageSources {
             meter: Arc::clone(&self.meter),
             session,
             metered: Instant::now(),
+            has_videos: open.description.media.iter().any(|media| media.tag == "video"),
+            released: Instant::now(),
         }))
     }
 
@@ -132,6 +138,9 @@ struct PageSource {
     meter: Arc<Meter>,
     session: usize,
     metered: Instant,
+    has_videos: bool,
+    /// When the browser gave back memory.
+    released: Instant,
 }
 
 impl FrameSource for PageSource {
@@ -167,6 +176,11 @@ impl FrameSource for PageSource {
         if self.metered.elapsed() > METER_INTERVAL {
             self.metered = Instant::now();
             self.meter.sample(self.page.group(), self.page.usage());
+        }
+        if self.has_videos && self.released.elapsed() > RELEASE_INTERVAL {
+            self.released = Instant::now();
+            let released = self.page.release_memory(self.options.frame_timeout);
+            released.map_err(|e| self.frame_error(index, e))?;
         }
         Ok(Frame { index, picture })
     }

@@ -22,10 +22,10 @@ use crate::av::{AvError, Converter, MediaKinds, RgbLayout, probe_kinds};
 use crate::frame::Size;
 
 /// Decoded pictures that are kept, in bytes: those around the frames that sessions render.
-const CACHE_BYTES: usize = 192 << 20;
+const CACHE_BYTES: usize = 96 << 20;
 
 /// Files whose decoders stay open: each holds a dozen pictures.
-const OPEN_SOURCES: usize = 6;
+const OPEN_SOURCES: usize = 4;
 
 /// Largest width or height of a source.
 const MAX_SIDE: u32 = 16_384;

@@ -87,6 +87,9 @@ export const native = {
   loadFace: nativeMethod(window.FontFace?.prototype, "load"),
 };
 
+/** Collects garbage now, where the browser was started so. */
+export const collectGarbage = typeof window.__pagereelCollect === "function" ? window.__pagereelCollect : () => {};
+
 /** Runs page code; its error is reported like any uncaught one and goes no further. */
 export function guarded(call) {
   try {

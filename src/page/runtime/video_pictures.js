@@ -5,7 +5,7 @@
 // without compression, and the next one is asked for while a frame is being captured. A frame begins
 // only when its pictures are there, before anything of the page has moved.
 
-import { config, native, nativeMethod, override } from "./natives.js";
+import { collectGarbage, config, native, nativeMethod, override } from "./natives.js";
 import { clock } from "./clock.js";
 import { decodesMedia, pictureNumber } from "./media_sources.js";
 import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media.js";
@@ -14,6 +14,8 @@ import { describeElement, warnOnce } from "./warnings.js";
 
 /** Preparations after which a picture that nobody shows is forgotten. */
 const KEPT_PREPARATIONS = 3;
+/** Bytes of forgotten pictures after which they are collected. */
+const GARBAGE_BYTES = 128 * 2 ** 20;
 
 /** @typedef {{image: HTMLImageElement, loaded: boolean, failed: boolean, promise: Promise<void>, used: number}} VideoPicture */
 /** @typedef {{address: string, picture: VideoPicture, authored: string|null, fresh: boolean, presented: number}} ShownVideo */
@@ -23,6 +25,7 @@ const heldPictures = new native.Map();
 /** @type {Map<HTMLVideoElement, ShownVideo>} */
 const shownVideos = new native.Map();
 let preparations = 0;
+let garbageBytes = 0;
 let skipping = false;
 let drawsVideos = false;
 
@@ -71,7 +74,14 @@ function* wantedPictures(seconds) {
 function forgetPictures() {
   const shown = new Set([...shownVideos.values()].map(({ picture }) => picture));
   for (const [address, picture] of heldPictures) {
-    if (preparations - picture.used > KEPT_PREPARATIONS && !shown.has(picture)) heldPictures.delete(address);
+    if (preparations - picture.used > KEPT_PREPARATIONS && !shown.has(picture)) {
+      heldPictures.delete(address);
+      garbageBytes += 4 * picture.image.naturalWidth * picture.image.naturalHeight;
+    }
+  }
+  if (garbageBytes > GARBAGE_BYTES) {
+    garbageBytes = 0;
+    collectGarbage();
   }
 }
 

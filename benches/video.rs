@@ -1,0 +1,168 @@
+//! A video of 1920×1080 under a moving title, with sound: what a frame costs, and where.
+//!
+//! `cargo bench --bench video -- [--runs N] [--seconds N]`
+//!
+//! *Whole* is a render with default settings into a file; *pictures* the same into the null sink, once
+//! with the engine's decoder and once with Chrome's own player, which the page seeks frame by frame.
+//! *Decode* and *hand-over* run in this process alone: decoding the source, and making of it what the
+//! page is sent. Medians of the runs, in turn after a warm-up; processor time is that of all processes,
+//! without the browsers' start.
+
+#![expect(clippy::print_stdout, reason = "it prints tables")]
+
+#[expect(dead_code, reason = "only the clock is needed here")]
+mod shared;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use pagereel::{CancelToken, Engine, Event, Job, NullSink, Report, parts};
+
+const PAGE: &str = r#"<!doctype html><body style="margin:0">
+<style>@keyframes move{to{transform:translateX(900px)}}</style>
+<div data-composition-id="video" data-width="1920" data-height="1080" data-duration="SECONDS">
+<video src="source.mp4" data-start="0" data-duration="SECONDS" data-has-audio="true"
+  style="position:absolute;left:0;top:0;width:1920px;height:1080px"></video>
+<h1 style="position:absolute;left:120px;top:420px;margin:0;color:#fff;font:700 160px sans-serif;
+  text-shadow:0 6px 24px #000a;animation:move SECONDSs linear">Moving title</h1></div>"#;
+
+/// The page that seeks Chrome's player.
+const PLAYER: &str = r#"<script>
+const video = document.querySelector("video");
+video.removeAttribute("data-start");
+window.__hf = { duration: SECONDS, seek: (time) => new Promise((resolve) => {
+  video.onseeked = () => resolve();
+  video.currentTime = time + 0.001;
+}) };
+</script>"#;
+
+fn main() -> Result<()> {
+    let (mut runs, mut seconds) = (3, 4_u32);
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    while let Some(word) = words.next() {
+        let mut value = || words.next().with_context(|| format!("{word} needs a value"));
+        match word.as_str() {
+            "--runs" => runs = value()?.parse()?,
+            "--seconds" => seconds = value()?.parse()?,
+            other => bail!("unknown option {other}"),
+        }
+    }
+    let directory = tempfile::tempdir()?;
+    let source = directory.path().join("source.mp4");
+    make_source(&source, seconds)?;
+    let text = PAGE.replace("SECONDS", &seconds.to_string());
+    fs::write(directory.path().join("index.html"), &text)?;
+    let player = text + &PLAYER.replace("SECONDS", &seconds.to_string());
+    fs::write(directory.path().join("player.html"), player)?;
+
+    let cancel = CancelToken::new();
+    let job = |page: &str| {
+        let mut job = Job::new(directory.path().join(page), directory.path().join("out.mp4"));
+        job.capture.workers = Some(1);
+        job
+    };
+    let (ours, seeking) = (job("index.html"), job("player.html"));
+    let mut silent = |_: &Event| {};
+    let mut whole = || Engine::new().render(&ours, &mut silent, &cancel);
+    let mut silent = |_: &Event| {};
+    let null = || Box::new(NullSink::default());
+    let mut pictures = || Engine::new().render_into(&ours, null(), &mut silent, &cancel);
+    let mut by_player = || Engine::new().render_with_player(&seeking, null(), &cancel);
+    let mut kinds: [(&str, &mut dyn FnMut() -> pagereel::Result<Report>); 3] = [
+        ("whole", &mut whole),
+        ("pictures, our decoder", &mut pictures),
+        ("pictures, Chrome's player", &mut by_player),
+    ];
+    let mut all = vec![Vec::new(); kinds.len()];
+    let mut parts_ms = [Vec::new(), Vec::new()];
+    let frames = f64::from(seconds * 30);
+    for run in 0..=runs {
+        for (at, (_, render)) in kinds.iter_mut().enumerate() {
+            let report = render()?;
+            if run > 0 {
+                all[at].push(Figures::of(&report, frames));
+            }
+        }
+        let before = shared::cpu_time();
+        ensure!(parts::decode_video(&source).is_some(), "the source cannot be decoded");
+        let decoded = shared::cpu_time();
+        ensure!(parts::video_pictures(&source).is_some(), "the source cannot be handed over");
+        let handed = shared::cpu_time();
+        if run > 0 {
+            let decode = decoded.saturating_sub(before).as_secs_f64() * 1e3 / frames;
+            parts_ms[0].push(decode);
+            parts_ms[1].push(handed.saturating_sub(decoded).as_secs_f64() * 1e3 / frames - decode);
+        }
+    }
+    println!("1920x1080, {frames} frames, medians of {runs} runs, one session, ms per frame\n");
+    println!(
+        "| what | frames/s | Chrome | engine | both | wall | convert | engine MiB | Chrome MiB |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for ((name, _), figures) in kinds.iter().zip(&all) {
+        let of = |get: fn(&Figures) -> f64| median(figures.iter().map(get).collect());
+        println!(
+            "| {name} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} |",
+            1e3 / of(|f| f.wall),
+            of(|f| f.chrome),
+            of(|f| f.engine),
+            of(|f| f.chrome + f.engine),
+            of(|f| f.wall),
+            of(|f| f.convert),
+            of(|f| f.engine_mib),
+            of(|f| f.chrome_mib),
+        );
+    }
+    let [decode, hand_over] = parts_ms.map(median);
+    println!("\nin this process: decode {decode:.1}, hand-over {hand_over:.1} ms per frame");
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Figures {
+    chrome: f64,
+    engine: f64,
+    wall: f64,
+    convert: f64,
+    engine_mib: f64,
+    chrome_mib: f64,
+}
+
+impl Figures {
+    fn of(report: &Report, frames: f64) -> Self {
+        let resources = &report.resources;
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let chrome = resources.chrome_cpu_ms.saturating_sub(resources.chrome_start_cpu_ms);
+        Self {
+            chrome: chrome as f64 / frames,
+            engine: resources.engine_cpu_ms as f64 / frames,
+            wall: report.stages.total_ms / frames,
+            convert: report.stages.convert_ms / frames,
+            engine_mib: mib(resources.engine_peak_bytes),
+            chrome_mib: mib(resources.chrome_peak_bytes),
+        }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Detail everywhere that moves: a zoom into the Mandelbrot set, and a tone.
+fn make_source(path: &Path, seconds: u32) -> Result<()> {
+    let started = Instant::now();
+    let status = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "mandelbrot=size=1920x1080:rate=30"])
+        .args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"])
+        .args(["-t", &seconds.to_string(), "-c:v", "libx264", "-preset", "veryfast", "-crf", "20"])
+        .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .arg(path)
+        .status()?;
+    ensure!(status.success(), "ffmpeg made no source");
+    println!("source made in {:.0} s\n", started.elapsed().as_secs_f64());
+    Ok(())
+}
