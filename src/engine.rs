@@ -6,6 +6,7 @@
 
 mod check;
 mod media;
+mod sound;
 mod stills;
 mod verify;
 mod ways;
@@ -141,6 +142,8 @@ struct Render<'a> {
     missing: Vec<String>,
     /// What the pages may reach, and what they asked for.
     access: Arc<Access>,
+    /// Sources that stand in the page itself.
+    temporary: Vec<tempfile::TempPath>,
     environment: BTreeMap<String, String>,
     /// Whether pictures will be taken.
     is_captured: bool,
@@ -187,6 +190,7 @@ impl<'a> Render<'a> {
             warnings: Vec::new(),
             missing: Vec::new(),
             access: Arc::default(),
+            temporary: Vec::new(),
             environment: BTreeMap::new(),
             is_captured: true,
             is_blind: false,
@@ -232,6 +236,7 @@ impl<'a> Render<'a> {
         self.stages.finish_ms = ms(finish.saturating_sub(verify));
         self.stages.encode_ms = ms(encode) + self.stages.finish_ms;
         self.stages.convert_ms = ms(self.clock.convert());
+        self.stages.sound_ms = ms(self.clock.sound());
         self.stages.total_ms = ms(self.started.elapsed());
         Ok(self.report(&plan, output, &traffic, &meter))
     }
@@ -247,6 +252,9 @@ impl<'a> Render<'a> {
         if opened.options.way() == Way::Canvas {
             opened = self.verified(opened, &plan)?;
             plan = opened.plan(self.job, size, destination)?;
+        }
+        if encoded {
+            plan.audio = self.audio_plan(&mut opened, &plan)?;
         }
         self.collect_warnings(&opened.page);
         if self.job.strict && !self.warnings.is_empty() {
@@ -387,6 +395,7 @@ impl<'a> Render<'a> {
     /// them; an error if the job is strict.
     fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
         let mut late = self.request_warnings();
+        late.extend(self.clock.take_warnings());
         late.extend(self.without_listed(meter.notes()));
         late.retain(|warning| !self.warnings.contains(warning));
         self.warnings.extend(late.iter().cloned());

@@ -38,6 +38,7 @@ mod progress;
 mod report;
 mod serve;
 mod sink;
+mod sound;
 mod sys;
 
 pub use crate::av::AvError;
@@ -56,6 +57,7 @@ pub use crate::pipeline::{
 pub use crate::progress::{Event, Progress, Status};
 pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 pub use crate::sink::{ChecksumSink, NullSink, PictureFormat};
+pub use crate::sound::{Effect, Group, Track, VolumePoint};
 pub use crate::time::{FrameIndex, FrameRate};
 
 /// Parts for the benches. Not part of the interface.

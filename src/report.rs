@@ -72,6 +72,8 @@ pub struct Stages {
     pub encode_ms: f64,
     /// Of that, color conversion.
     pub convert_ms: f64,
+    /// Of that, mixing and encoding sound.
+    pub sound_ms: f64,
     /// Draining the encoder and completing the file.
     pub finish_ms: f64,
     /// Reading the file back.

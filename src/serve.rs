@@ -143,6 +143,15 @@ impl FileServer {
         Ok(Self { site, port, runtime: Some(runtime) })
     }
 
+    /// The file that one of its addresses stands for, by the rules for requests.
+    ///
+    /// `None` for addresses of others; an error with the HTTP status if it would be refused.
+    pub(crate) fn file_of(&self, address: &str) -> Option<Result<PathBuf, StatusCode>> {
+        let rest = address.strip_prefix("http://")?.strip_prefix(&*self.site.host)?;
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        rest.starts_with('/').then(|| self.site.locate(path))
+    }
+
     /// Answers with `route` what is asked for below a path of its own. Returns its address.
     pub(crate) fn add_route(&self, route: Arc<dyn Route>) -> String {
         let is_first = self.site.route.set(route).is_ok();
@@ -411,6 +420,13 @@ mod tests {
         let head = ask(&server, "HEAD", &host, "/a%20b.html", "");
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
         assert!(head.contains("content-length: 10\r\n"), "{head}");
+        let of = |address: &str| server.file_of(address);
+        assert_eq!(
+            of(&format!("{url}?v=1#t=3")),
+            Some(Ok(root.canonicalize().unwrap().join("a b.html")))
+        );
+        assert_eq!(of(&format!("http://{host}/link")), Some(Err(StatusCode::FORBIDDEN)));
+        assert_eq!(of("http://example.org/a%20b.html"), None);
         assert!(ask(&server, "POST", &host, "/a%20b.html", "").starts_with("HTTP/1.1 405"));
         for (path, status) in [
             ("/../secret", "403"),

@@ -132,12 +132,6 @@ impl Encoder {
         Ok(())
     }
 
-    /// The unit of its time stamps.
-    pub(crate) fn time_base(&self) -> Rational {
-        // SAFETY: reads a plain field of a valid context.
-        unsafe { self.context.as_ref() }.time_base.into()
-    }
-
     /// Gives it the next frame, to be shown at `pts`. Drain with [`Self::receive`] after each.
     pub(crate) fn send(&mut self, frame: &mut VideoFrame, pts: i64) -> Result<(), AvError> {
         log::clear();
@@ -155,40 +149,74 @@ impl Encoder {
 
     /// Asks for the next packet.
     pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
-        use ffmpeg_next::codec::packet::traits::Mut as _;
-        let mut packet = Packet::empty();
-        // SAFETY: both are valid; on success the packet owns its data.
-        let code =
-            unsafe { ffi::avcodec_receive_packet(self.context.as_ptr(), packet.as_mut_ptr()) };
-        match code {
-            ffi::AVERROR_EOF => Ok(Received::Drained),
-            again if again == ffi::AVERROR(ffi::EAGAIN) => Ok(Received::NeedsInput),
-            code => {
-                check(code, format!("encoder {}", self.name))?;
-                // Without it the last frame would have no length in the container.
-                packet.set_duration(1);
-                Ok(Received::Packet(packet))
-            }
+        let mut received = receive(self.context, &self.name)?;
+        if let Received::Packet(packet) = &mut received {
+            // Without it the last frame would have no length in the container.
+            packet.set_duration(1);
         }
+        Ok(received)
+    }
+}
+
+/// What the muxer asks of an encoder.
+pub(crate) trait Described {
+    /// The unit of its time stamps.
+    fn time_base(&self) -> Rational;
+
+    /// Describes the stream to the muxer, whose header is not written yet.
+    fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError>;
+}
+
+impl Described for Encoder {
+    fn time_base(&self) -> Rational {
+        // SAFETY: reads a plain field of a valid context.
+        unsafe { self.context.as_ref() }.time_base.into()
     }
 
-    /// Describes the stream to the muxer.
-    pub(super) fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError> {
-        let (context, stream) = (self.context.as_ptr(), stream.as_ptr());
+    fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError> {
+        describe(self.context, stream)?;
         // SAFETY: a valid stream of a muxer whose header is not written.
-        let parameters = unsafe { (*stream).codecpar };
-        // SAFETY: an open encoder, and the parameters of that stream.
-        let copied = unsafe { ffi::avcodec_parameters_from_context(parameters, context) };
-        check(copied, "stream parameters")?;
-        // SAFETY: as above; plain fields.
-        let stream = unsafe { &mut *stream };
-        // SAFETY: as above.
+        let stream = unsafe { &mut *stream.as_ptr() };
+        // SAFETY: an open encoder.
         let context = unsafe { self.context.as_ref() };
-        stream.time_base = context.time_base;
         stream.avg_frame_rate = context.framerate;
         stream.r_frame_rate = context.framerate;
         stream.sample_aspect_ratio = context.sample_aspect_ratio;
         Ok(())
+    }
+}
+
+/// Copies what every kind of stream has.
+pub(super) fn describe(
+    context: NonNull<ffi::AVCodecContext>,
+    stream: NonNull<ffi::AVStream>,
+) -> Result<(), AvError> {
+    // SAFETY: a valid stream of a muxer whose header is not written.
+    let stream = unsafe { &mut *stream.as_ptr() };
+    // SAFETY: an open encoder, and the parameters of that stream.
+    let copied = unsafe { ffi::avcodec_parameters_from_context(stream.codecpar, context.as_ptr()) };
+    check(copied, "stream parameters")?;
+    // SAFETY: as above.
+    stream.time_base = unsafe { context.as_ref() }.time_base;
+    Ok(())
+}
+
+/// Asks an open encoder for its next packet.
+pub(super) fn receive(
+    context: NonNull<ffi::AVCodecContext>,
+    name: &str,
+) -> Result<Received, AvError> {
+    use ffmpeg_next::codec::packet::traits::Mut as _;
+    let mut packet = Packet::empty();
+    // SAFETY: both are valid; on success the packet owns its data.
+    let code = unsafe { ffi::avcodec_receive_packet(context.as_ptr(), packet.as_mut_ptr()) };
+    match code {
+        ffi::AVERROR_EOF => Ok(Received::Drained),
+        again if again == ffi::AVERROR(ffi::EAGAIN) => Ok(Received::NeedsInput),
+        code => {
+            check(code, format!("encoder {name}"))?;
+            Ok(Received::Packet(packet))
+        }
     }
 }
 

@@ -4,12 +4,15 @@
 //! this folder. EAGAIN and EOF are values here ([`Received`]), not errors.
 #![allow(unsafe_code, clippy::allow_attributes, reason = "libav is a C library")]
 
+mod audio_decoder;
+mod audio_encoder;
 mod converter;
 mod encoder;
 mod frame;
 mod log;
 mod muxer;
 mod probe;
+mod resampler;
 mod video_reader;
 
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -17,14 +20,25 @@ use std::sync::Once;
 
 use ffmpeg_next::ffi;
 
+pub(crate) use self::audio_decoder::{AudioDecoder, SoundBlock, SoundFacts};
+pub(crate) use self::audio_encoder::{AudioEncoder, AudioEncoderSettings};
 pub(crate) use self::converter::{Converter, RgbLayout};
-pub(crate) use self::encoder::{Encoder, EncoderSettings, Received};
+pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{Muxer, MuxerSettings};
 pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
 pub(crate) use self::video_reader::{
     DecodedFrame, PacketPlace, SourceFacts, SourceTransfer, VideoReader,
 };
+
+/// Samples per second of all sound in the engine.
+pub(crate) const SAMPLE_RATE: u32 = 48_000;
+
+/// The same, for libav.
+const AV_SAMPLE_RATE: c_int = SAMPLE_RATE.cast_signed();
+
+/// Left and right at one moment, full scale at 1.
+pub(crate) type StereoSample = [f32; 2];
 
 /// What libav said, and about what.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -101,6 +115,7 @@ pub(crate) fn versions() -> Vec<(&'static str, String)> {
             ("libavcodec", ffi::avcodec_version()),
             ("libavformat", ffi::avformat_version()),
             ("libavutil", ffi::avutil_version()),
+            ("libswresample", ffi::swresample_version()),
         ]
     };
     all.map(|(name, v)| (name, format!("{}.{}.{}", v >> 16, (v >> 8) & 255, v & 255))).into()

@@ -5,16 +5,17 @@ use std::ptr::{self, NonNull};
 
 use ffmpeg_next::{Packet, Rational, ffi};
 
-use super::encoder::Options;
-use super::{AvError, Encoder, c_string, check, log};
+use super::encoder::{Described, Options};
+use super::{AvError, c_string, check, log};
 
 /// How to write the container.
 #[derive(Clone, Debug)]
 pub(crate) struct MuxerSettings {
     /// FFmpeg's name, such as `mp4`.
     pub format: String,
-    /// Frames that will come, so that room for their index can be left at the front.
-    pub frames: u64,
+    /// Packets that will come in each stream, so that room for their index can be left at the
+    /// front.
+    pub packets: Vec<u64>,
 }
 
 /// An output file whose header is written.
@@ -22,8 +23,8 @@ pub(crate) struct MuxerSettings {
 pub(crate) struct Muxer {
     context: NonNull<ffi::AVFormatContext>,
     path: PathBuf,
-    encoder_time_base: Rational,
-    stream_time_base: Rational,
+    /// The encoder's time base and the container's, per stream.
+    time_bases: Vec<(Rational, Rational)>,
     finished: bool,
 }
 
@@ -46,10 +47,10 @@ impl Muxer {
         Ok(found.flags & ffi::AVFMT_GLOBALHEADER != 0)
     }
 
-    /// Opens `path`, which is emptied, and writes the header.
+    /// Opens `path`, which is emptied, and writes the header for one stream per encoder.
     pub(crate) fn create(
         path: &Path,
-        encoder: &Encoder,
+        encoders: &[&dyn Described],
         settings: &MuxerSettings,
     ) -> Result<Self, AvError> {
         super::init();
@@ -71,18 +72,24 @@ impl Muxer {
         };
         check(allocated, doing())?;
         let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
-        let encoder_time_base = encoder.time_base();
-        let mut muxer = Self {
-            context,
-            path: path.to_owned(),
-            encoder_time_base,
-            stream_time_base: encoder_time_base,
-            finished: false,
-        };
-        // SAFETY: a valid context without a header.
-        let stream = unsafe { ffi::avformat_new_stream(context.as_ptr(), ptr::null()) };
-        let stream = NonNull::new(stream).ok_or_else(|| AvError::out_of_memory(doing()))?;
-        encoder.describe(stream)?;
+        let mut muxer =
+            Self { context, path: path.to_owned(), time_bases: Vec::new(), finished: false };
+        let mut streams = Vec::new();
+        for encoder in encoders {
+            // SAFETY: a valid context without a header.
+            let stream = unsafe { ffi::avformat_new_stream(context.as_ptr(), ptr::null()) };
+            let stream = NonNull::new(stream).ok_or_else(|| AvError::out_of_memory(doing()))?;
+            encoder.describe(stream)?;
+            streams.push(stream);
+        }
+        // Packets wait for those of the other streams, however far apart an encoder lets them come.
+        // SAFETY: a plain field of a valid context.
+        unsafe { (*context.as_ptr()).max_interleave_delta = 0 };
+        if settings.format == "matroska" {
+            // It writes down by how much sound begins early; the picture must not move with that.
+            // SAFETY: as above.
+            unsafe { (*context.as_ptr()).avoid_negative_ts = 0 };
+        }
 
         // SAFETY: a valid context.
         let pb = unsafe { &raw mut (*context.as_ptr()).pb };
@@ -93,9 +100,9 @@ impl Muxer {
         let mut options = Options::default();
         if ["mp4", "mov"].contains(&settings.format.as_str()) {
             // The index before the media ("faststart") without writing the file twice.
-            options.set("moov_size", &index_bytes(settings.frames).to_string())?;
+            options.set("moov_size", &index_bytes(&settings.packets).to_string())?;
         }
-        // SAFETY: a valid context with one stream and an open file.
+        // SAFETY: a valid context with its streams and an open file.
         let header = unsafe { ffi::avformat_write_header(context.as_ptr(), &raw mut options.0) };
         check(header, doing())?;
         if let Some(key) = options.first_left() {
@@ -104,16 +111,20 @@ impl Muxer {
                 format!("option `{key}` is unknown to the muxer"),
             ));
         }
-        // SAFETY: the stream lives as long as the context; the muxer may have changed its base.
-        muxer.stream_time_base = unsafe { stream.as_ref() }.time_base.into();
+        for (encoder, stream) in encoders.iter().zip(&streams) {
+            // SAFETY: streams live as long as the context; the muxer may have changed their base.
+            let base = unsafe { stream.as_ref() }.time_base.into();
+            muxer.time_bases.push((encoder.time_base(), base));
+        }
         Ok(muxer)
     }
 
-    /// Writes one packet of the encoder.
-    pub(crate) fn write(&mut self, mut packet: Packet) -> Result<(), AvError> {
+    /// Writes one packet of the encoder with this number.
+    pub(crate) fn write(&mut self, stream: usize, mut packet: Packet) -> Result<(), AvError> {
         use ffmpeg_next::codec::packet::traits::Mut as _;
-        packet.rescale_ts(self.encoder_time_base, self.stream_time_base);
-        packet.set_stream(0);
+        let (encoder, container) = self.time_bases[stream];
+        packet.rescale_ts(encoder, container);
+        packet.set_stream(stream);
         log::clear();
         // SAFETY: both are valid, and the header is written; libav takes the packet's reference.
         let written =
@@ -161,11 +172,11 @@ impl Drop for Muxer {
     }
 }
 
-/// An upper bound for the size of an MP4 index over `frames` frames of one video stream.
+/// An upper bound for the size of an MP4 index over streams with so many packets.
 ///
-/// Per frame: 4 bytes of size (`stsz`), 8 of composition offset (`ctts`), 4 when it is a keyframe
-/// (`stss`), 1 of dependency (`sdtp`), 8 of place (`co64`) and 12 of chunk (`stsc`) if every frame
+/// Per packet: 4 bytes of size (`stsz`), 8 of composition offset (`ctts`), 4 when it is a keyframe
+/// (`stss`), 1 of dependency (`sdtp`), 8 of place (`co64`) and 12 of chunk (`stsc`) if every packet
 /// were a chunk of its own. What is left over becomes a `free` box.
-const fn index_bytes(frames: u64) -> u64 {
-    4096 + 37 * frames
+fn index_bytes(packets: &[u64]) -> u64 {
+    packets.iter().map(|packets| 4096 + 37 * packets).sum()
 }

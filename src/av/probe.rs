@@ -32,6 +32,26 @@ pub(crate) struct VideoFacts {
     pub duration: f64,
     /// Bits per second, container included.
     pub bitrate: i64,
+    /// The sound beside the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundStreamFacts>,
+}
+
+/// What a video file says about its sound.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SoundStreamFacts {
+    /// FFmpeg's name of the codec, such as `aac`.
+    pub codec: String,
+    /// Samples per second.
+    pub sample_rate: u32,
+    pub channels: u16,
+    /// When it begins, in seconds.
+    pub start: f64,
+    /// When it ends, by the container or by the last packet, in seconds.
+    pub end: f64,
+    /// Packets in the stream.
+    pub packets: u64,
 }
 
 /// Opens `path` and reads every packet of its first video stream.
@@ -53,6 +73,9 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
         .and_then(|context| context.decoder().video())
         .map_err(failed)?;
 
+    let mut sound = input.streams().best(media::Type::Audio).map(|s| sound_facts(&s)).transpose();
+    let sound = sound.as_mut().map_err(|e| failed(*e))?;
+
     let (mut pts, mut keyframes) = (Vec::new(), 0);
     let mut packet = Packet::empty();
     loop {
@@ -61,7 +84,15 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
                 keyframes += u64::from(packet.is_key());
                 pts.push(packet.pts().unwrap_or(i64::MIN));
             }
-            Ok(()) => {}
+            Ok(()) => {
+                if let Some((index, base, facts)) = sound
+                    && packet.stream() == *index
+                {
+                    facts.packets += 1;
+                    let end = packet.pts().unwrap_or_default() + packet.duration();
+                    facts.end = facts.end.max(end as f64 * *base);
+                }
+            }
             Err(ffmpeg_next::Error::Eof) => break,
             Err(e) => return Err(failed(e)),
         }
@@ -89,7 +120,27 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
         time_base: (base.numerator(), base.denominator()),
         duration: duration as f64 * f64::from(base),
         bitrate,
+        sound: sound.take().map(|(_, _, facts)| facts),
     })
+}
+
+/// What stands in the header, with the stream's number and the seconds of its tick.
+fn sound_facts(
+    stream: &format::stream::Stream<'_>,
+) -> Result<(usize, f64, SoundStreamFacts), ffmpeg_next::Error> {
+    let base = f64::from(stream.time_base());
+    let decoder = codec::Context::from_parameters(stream.parameters())?.decoder().audio()?;
+    // Where priming is cut off, the stream begins at 0.
+    let start = stream.start_time().max(0) as f64 * base;
+    let facts = SoundStreamFacts {
+        codec: decoder.id().name().to_owned(),
+        sample_rate: decoder.rate(),
+        channels: decoder.channels(),
+        start,
+        end: 0.0,
+        packets: 0,
+    };
+    Ok((stream.index(), base, facts))
 }
 
 /// What kinds of streams a file has.

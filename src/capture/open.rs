@@ -129,6 +129,27 @@ impl OpenPage {
         picture.map_err(|e| browser_error(e, self.console()))
     }
 
+    /// Volumes of all media in frames from `first` on. The page is loaded again if it has passed
+    /// them, and has to be before it is rendered.
+    pub(crate) fn volumes(
+        &mut self,
+        options: &SessionOptions,
+        (first, count): (u64, u64),
+        rate: FrameRate,
+    ) -> Result<Vec<Vec<f64>>> {
+        let call = options.load.call_timeout;
+        if self.sought.is_some_and(|sought| sought.0 >= first) {
+            page::forget(&mut self.page, &options.load.url, call)
+                .map_err(|e| browser_error(e, self.console()))?;
+            let loaded = load(&mut self.page, self.grab.as_mut(), options)?;
+            loaded.refusal.map_or(Ok(()), Err)?;
+        }
+        self.sought = Some(FrameIndex(first + count - 1));
+        let timeout = options.frame_timeout * u32::try_from(count).unwrap_or(u32::MAX);
+        page::volumes(&mut self.page, first, count, rate, timeout)
+            .map_err(|e| browser_error(e, self.console()))
+    }
+
     /// Errors and failures that the page has shown so far, as warnings.
     pub(crate) fn page_warnings(&self) -> Vec<Warning> {
         let errors = self.page.log.errors().iter();

@@ -9,6 +9,7 @@
 
 mod address;
 mod aliases;
+mod audio;
 mod error;
 mod model;
 mod network;
@@ -21,6 +22,8 @@ mod values;
 mod words;
 
 pub use self::address::{Address, Entry};
+pub use self::audio::AudioPlan;
+pub(crate) use self::audio::samples_in;
 pub use self::error::JobError;
 pub use self::model::{Audio, Browser, Capture, Color, Job, Network, OptionValue, Timeouts, Video};
 pub use self::network::NetworkPolicy;
@@ -29,6 +32,6 @@ pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, ValueError};
 pub use self::words::{
-    CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
-    Sandbox, YuvFormat,
+    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize,
+    Quality, Sandbox, YuvFormat,
 };

@@ -13,8 +13,8 @@ use super::address::Address;
 use super::network::NetworkPolicy;
 use super::values::{Bitrate, FrameRange, seconds};
 use super::words::{
-    CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize, Quality,
-    Sandbox, YuvFormat,
+    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize,
+    Quality, Sandbox, YuvFormat,
 };
 use crate::frame::Size;
 use crate::time::FrameRate;
@@ -128,11 +128,20 @@ pub enum OptionValue {
 }
 
 /// How the sound is made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Audio {
     /// Whether the file gets the composition's sound. Default: true.
     pub enabled: bool,
+    /// The codec. Default: `aac`.
+    pub codec: AudioCodec,
+    /// Average bits per second, 8k to 512k: a number, or text such as `"192k"`.
+    ///
+    /// Default: 192k for `aac`, 128k for `opus`. Not for `flac` and `pcm`, which lose nothing.
+    pub bitrate: Option<Bitrate>,
+    /// Gain of the whole mix in decibels, -60 to 24. Default: 0.
+    #[schemars(range(min = -60, max = 24))]
+    pub gain: f64,
 }
 
 /// Which colors the file holds.
@@ -289,7 +298,7 @@ impl fmt::Display for OptionValue {
 
 impl Default for Audio {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, codec: AudioCodec::Aac, bitrate: None, gain: 0.0 }
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video, YuvFormat,
+    AudioPlan, Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video,
+    YuvFormat,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -129,6 +130,9 @@ pub struct Plan {
     pub duration_source: String,
     /// How the picture is encoded.
     pub video: VideoPlan,
+    /// The sound; `None` where nothing is heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioPlan>,
     /// How pictures are taken.
     pub capture: CapturePlan,
 }
@@ -232,6 +236,7 @@ impl Plan {
             duration,
             duration_source,
             video,
+            audio: None,
             capture: CapturePlan { way, lanes, reasons },
         })
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{ColorMode, Job, JobError, Quality};
+use super::{Audio, AudioCodec, ColorMode, Job, JobError, Quality};
 use crate::time::FrameRate;
 
 /// A day, in seconds.
@@ -16,6 +16,7 @@ impl Job {
         self.validate_time()?;
         self.validate_picture()?;
         self.validate_video()?;
+        self.validate_audio()?;
         self.validate_network()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
         if let Some(workers) = self.capture.workers {
@@ -69,6 +70,31 @@ impl Job {
             ColorMode::Hlg => return unavailable("color.mode", "\"hlg\""),
         }
         if self.alpha { unavailable("alpha", "true") } else { Ok(()) }
+    }
+
+    fn validate_audio(&self) -> Result<(), JobError> {
+        let Audio { codec, bitrate, gain, .. } = self.audio;
+        within("audio.gain", gain, -60.0..=24.0)?;
+        if let Some(bitrate) = bitrate {
+            if codec.default_bitrate().is_none() {
+                return Err(JobError::Conflict {
+                    first: format!("audio.codec: {}", codec.codec_name()),
+                    second: "audio.bitrate".into(),
+                });
+            }
+            let is_possible = (8_000..=512_000).contains(&bitrate.0);
+            check(is_possible, "audio.bitrate", bitrate.0, "from 8k to 512k bits per second")?;
+        }
+        if self.output.is_some() {
+            let (output, container) = self.destination()?;
+            let found = output.display();
+            let expected = match codec {
+                AudioCodec::Pcm => "a name that ends in .mov or .mkv for PCM sound",
+                _ => "a name that ends in .mkv for sound of this `audio.codec`",
+            };
+            check(container.holds(codec), "output", found, expected)?;
+        }
+        Ok(())
     }
 
     fn validate_video(&self) -> Result<(), JobError> {

@@ -124,6 +124,51 @@ pub enum Sandbox {
     Off,
 }
 
+/// The way sound is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum AudioCodec {
+    /// AAC, which every player knows.
+    #[default]
+    Aac,
+    /// Opus, better at low bitrates; in `.mkv`.
+    Opus,
+    /// Lossless, 24 bits; in `.mkv`.
+    Flac,
+    /// Uncompressed, 24 bits; in `.mov` and `.mkv`.
+    Pcm,
+}
+
+impl AudioCodec {
+    /// The encoder's name in FFmpeg.
+    pub const fn encoder(self) -> &'static str {
+        match self {
+            Self::Aac => "aac",
+            Self::Opus => "libopus",
+            Self::Flac => "flac",
+            Self::Pcm => "pcm_s24le",
+        }
+    }
+
+    /// The codec's own name in FFmpeg.
+    pub(crate) const fn codec_name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            other => other.encoder(),
+        }
+    }
+
+    /// The usual bitrate; `None` where nothing is lost.
+    pub const fn default_bitrate(self) -> Option<u64> {
+        match self {
+            Self::Aac => Some(192_000),
+            Self::Opus => Some(128_000),
+            Self::Flac | Self::Pcm => None,
+        }
+    }
+}
+
 /// The kind of file that holds the streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -149,6 +194,15 @@ impl Container {
             "mov" => Some(Self::Mov),
             "mkv" => Some(Self::Mkv),
             _ => None,
+        }
+    }
+
+    /// Whether sound of this codec can stand in it.
+    pub const fn holds(self, codec: AudioCodec) -> bool {
+        match codec {
+            AudioCodec::Aac => true,
+            AudioCodec::Pcm => matches!(self, Self::Mov | Self::Mkv),
+            AudioCodec::Opus | AudioCodec::Flac => matches!(self, Self::Mkv),
         }
     }
 

@@ -5,6 +5,7 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod sound;
 mod stage;
 mod tree;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, begin_shoot, begin_show, connect_canvas, has_canvas, set_mark,
 };
@@ -102,6 +104,7 @@ pub(crate) struct Description {
     /// Whether going back in time restores everything.
     pub rewindable: bool,
     pub media: Vec<Media>,
+    pub audio_groups: Vec<GroupElement>,
     pub warnings: Vec<RuntimeWarning>,
 }
 
@@ -111,7 +114,7 @@ pub(crate) struct Description {
 /// `from + (t - origin) * rate` seconds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "sound and pictures of media come with the next change")]
+#[expect(dead_code, reason = "pictures of media come with the next change")]
 pub(crate) struct Media {
     pub tag: String,
     pub id: Option<String>,
@@ -128,6 +131,7 @@ pub(crate) struct Media {
     pub loops: bool,
     /// Whether it has the attribute `muted`.
     pub muted: bool,
+    pub sound: Sound,
 }
 
 /// Something the runtime noticed.

@@ -1,34 +1,71 @@
 //! Frames into a video file: convert, encode, mux, verify, rename.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::partial::PartialFile;
+use super::sound::SoundStream;
 use super::verify::verify;
 use crate::av::{
-    AvError, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received, VideoFrame,
+    AvError, Described, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received,
+    VideoFrame,
 };
 use crate::error::{Error, Result};
 use crate::frame::yuv::yuv_from_rgb;
 use crate::frame::{Frame, Picture};
 use crate::job::Plan;
 use crate::pipeline::{Artifact, FrameSink};
+use crate::report::Warning;
 
-/// Times that a sink measures inside of itself, for the report.
+/// What a sink finds out inside of itself, for the report: times, and what is not right.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SinkClock(Arc<SinkTimes>);
 
 #[derive(Debug, Default)]
 struct SinkTimes {
     convert_ns: AtomicU64,
+    sound_ns: AtomicU64,
     verify_ns: AtomicU64,
+    warnings: Mutex<Vec<Warning>>,
+}
+
+/// Counts time as that of the sound until it is dropped.
+#[must_use]
+pub(super) struct SoundTimer {
+    clock: SinkClock,
+    start: Instant,
+}
+
+impl Drop for SoundTimer {
+    fn drop(&mut self) {
+        SinkClock::add(&self.clock.0.sound_ns, self.start);
+    }
 }
 
 impl SinkClock {
     /// Time spent on color conversion.
     pub(crate) fn convert(&self) -> Duration {
         Duration::from_nanos(self.0.convert_ns.load(Ordering::Relaxed))
+    }
+
+    /// Time spent on mixing and encoding sound.
+    pub(crate) fn sound(&self) -> Duration {
+        Duration::from_nanos(self.0.sound_ns.load(Ordering::Relaxed))
+    }
+
+    /// What was not right with the sound so far, and has not been told.
+    pub(crate) fn take_warnings(&self) -> Vec<Warning> {
+        std::mem::take(&mut self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn warn(&self, warnings: impl Iterator<Item = Warning>) {
+        let mut list = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        list.extend(warnings);
+    }
+
+    pub(super) fn time_sound(&self) -> SoundTimer {
+        SoundTimer { clock: self.clone(), start: Instant::now() }
     }
 
     /// Time spent on reading the file back.
@@ -42,12 +79,16 @@ impl SinkClock {
     }
 }
 
+/// The number of the picture's stream in the file.
+const PICTURE: usize = 0;
+
 /// Writes a video file.
 #[derive(Debug)]
 pub(crate) struct EncodeSink {
     plan: Arc<Plan>,
     // Before the file: what writes into it is closed first.
     encoder: Encoder,
+    sound: Option<SoundStream>,
     muxer: Option<Muxer>,
     file: PartialFile,
     pool: FramePool,
@@ -66,6 +107,7 @@ impl EncodeSink {
             return Err(Error::NoEncoder { name });
         }
         let format = plan.container.muxer();
+        let global_header = Muxer::wants_global_header(format)?;
         let encoder = Encoder::open(&EncoderSettings {
             name,
             size: video.size,
@@ -76,15 +118,24 @@ impl EncodeSink {
             gop: video.gop,
             threads: video.threads,
             options: video.options.clone(),
-            global_header: Muxer::wants_global_header(format)?,
+            global_header,
         })?;
+        let rate = plan.stream.frame_rate;
+        let open = |audio| SoundStream::open(audio, rate, global_header, clock.clone());
+        let sound = plan.audio.as_ref().map(open).transpose()?;
         let file = PartialFile::create(&plan.output)?;
-        let settings = MuxerSettings { format: format.into(), frames: plan.stream.frames };
-        let muxer = Muxer::create(file.path(), &encoder, &settings).map_err(|e| named(e, &file))?;
+        let mut encoders: Vec<&dyn Described> = vec![&encoder];
+        encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
+        let mut packets = vec![plan.stream.frames];
+        packets.extend(plan.audio.iter().map(SoundStream::packets));
+        let settings = MuxerSettings { format: format.into(), packets };
+        let muxer =
+            Muxer::create(file.path(), &encoders, &settings).map_err(|e| named(e, &file))?;
         let pool = FramePool::new(video.size, video.subsampling(), video.color)?;
         Ok(Self {
             plan: Arc::clone(plan),
             encoder,
+            sound,
             muxer: Some(muxer),
             file,
             pool,
@@ -116,7 +167,7 @@ impl EncodeSink {
         loop {
             match self.encoder.receive()? {
                 Received::Packet(packet) => {
-                    muxer.write(packet).map_err(|e| named(e, &self.file))?;
+                    muxer.write(PICTURE, packet).map_err(|e| named(e, &self.file))?;
                 }
                 Received::NeedsInput => return Ok(false),
                 Received::Drained => return Ok(true),
@@ -131,13 +182,21 @@ impl FrameSink for EncodeSink {
         let pts = i64::try_from(self.frames).expect("a render has fewer frames");
         self.encoder.send(&mut picture, pts)?;
         self.frames += 1;
-        self.drain().map(drop)
+        self.drain()?;
+        // In step with the picture: neither waits long for the other in the muxer.
+        if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
+            sound.advance(self.frames, muxer).map_err(|e| named(e, &self.file))?;
+        }
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<Artifact> {
         self.last = None;
         self.encoder.send_end()?;
         while !self.drain()? {}
+        if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
+            sound.finish(muxer).map_err(|e| named(e, &self.file))?;
+        }
         let muxer = self.muxer.take().expect("the file is open until `finish`");
         let bytes = muxer.finish().map_err(|e| named(e, &self.file))?;
         let start = Instant::now();

@@ -12,6 +12,7 @@ mod encode;
 mod null;
 mod partial;
 mod picture;
+mod sound;
 mod verify;
 
 pub use self::checksum::ChecksumSink;

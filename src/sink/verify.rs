@@ -38,6 +38,7 @@ fn difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
         .or_else(|| expected("the frame count", &facts.frames.to_string(), &frames.to_string()))
         .or_else(|| expected("the color", &facts.color.join("/"), "bt709/bt709/bt709/tv"))
         .or_else(|| misplaced(facts, plan))
+        .or_else(|| sound_difference(facts, plan))
         .or_else(|| {
             let known = facts.duration > 0.0 || plan.container != Container::Mkv;
             let off = (facts.duration - duration).abs() > tolerance;
@@ -46,6 +47,36 @@ fn difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
             })
         })
 }
+
+/// What is wrong with the sound.
+fn sound_difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
+    let (sound, audio) = match (&facts.sound, &plan.audio) {
+        (None, None) => return None,
+        (Some(sound), Some(audio)) => (sound, audio),
+        (Some(_), None) => return Some("there is sound, expected none".into()),
+        (None, Some(_)) => return Some("there is no sound, expected some".into()),
+    };
+    let name = audio.codec.codec_name();
+    if sound.codec != name {
+        return Some(format!("the sound's codec is {}, expected {name}", sound.codec));
+    }
+    if sound.sample_rate != audio.sample_rate {
+        let expected = audio.sample_rate;
+        return Some(format!("the sound has {} Hz, expected {expected} Hz", sound.sample_rate));
+    }
+    let length = audio.samples as f64 / f64::from(audio.sample_rate);
+    let frame = 1.0 / plan.stream.frame_rate.as_f64();
+    // A last packet may reach beyond the end, by less than one of AAC's or Opus'.
+    let slack = frame.max(1024.0 / f64::from(audio.sample_rate)) + SOUND_TICK_SECS;
+    let is_off = sound.start > SOUND_TICK_SECS || (sound.end - length).abs() > slack;
+    is_off.then(|| {
+        let (start, end) = (sound.start, sound.end);
+        format!("the sound lasts from {start:.4} s to {end:.4} s, expected 0 s to {length:.4} s")
+    })
+}
+
+/// Matroska counts in milliseconds.
+const SOUND_TICK_SECS: f64 = 2e-3;
 
 /// The first frame that is not shown when it should be.
 fn misplaced(facts: &VideoFacts, plan: &Plan) -> Option<String> {

@@ -180,8 +180,8 @@ moved by
   timers       1 timer
 
 media
-  video  #film  1 to 4 s  film.mp4
-  audio                   sound.mp3
+  video  #film  1 to 4 s      film.mp4
+  audio         0 to endless  sound.mp3
 
 fonts
   Round  700  normal  error  no-such.woff2

@@ -19,6 +19,7 @@ mod network;
 mod pipeline;
 mod players;
 mod render;
+mod sound;
 mod still;
 mod support;
 mod tidy;

@@ -68,7 +68,7 @@ pub(crate) fn page(html: &str) -> (TempDir, PathBuf) {
 }
 
 /// Runs a judge and returns what it prints.
-fn judge(program: &str, arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn judge(program: &str, arguments: &[&str]) -> Vec<u8> {
     let Output { status, stdout, stderr } = Command::new(program)
         .args(["-hide_banner", "-loglevel", "error"])
         .args(arguments)

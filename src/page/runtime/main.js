@@ -27,6 +27,7 @@ import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
+import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
@@ -332,6 +333,7 @@ function describe() {
     steps,
     rewindable: !steps && gsapRewinds(),
     media,
+    audioGroups: listGroups(),
     hasVideo: media.some(({ tag }) => tag === "video"),
     hasAudio: media.some(({ tag }) => tag === "audio"),
     warnings: allWarnings(),
@@ -342,7 +344,9 @@ function concealAll(hidden) {
   for (const each of runtimes()) each.hidePage(hidden);
 }
 
+const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index, num, den), first, count);
+
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, conceal: concealAll, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, conceal: concealAll, runScoped, agents: runtimes, agent }));
 stage?.enter();

@@ -7,6 +7,7 @@
 
 import { native, nativeGetter, nativeMethod, override } from "./natives.js";
 import { clock } from "./clock.js";
+import { soundOf } from "./sound.js";
 import { mediaPlacement } from "./timing.js";
 import { describeElement, warnOnce } from "./warnings.js";
 import { decodesMedia, mediaSourceAt, whenKnown } from "./media_sources.js";
@@ -226,6 +227,7 @@ export function listMedia() {
       rate,
       loops: element.loop,
       muted: element.hasAttribute("muted"),
+      ...soundOf(element),
     };
   });
 }

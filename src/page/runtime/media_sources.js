@@ -38,9 +38,11 @@ export function mediaSourceAt(address) {
   if (!address || !decodesMedia) return null;
   let source = mediaSources.get(address);
   if (!source) {
-    source = { address, info: null, failure: null, waiting: [] };
+    // What stands in the page itself is no file: the mix can read it, and there are no pictures.
+    const failure = /^(data|blob):/i.test(address) ? `a ${address.slice(0, 5)} address is no file` : null;
+    source = { address, info: null, failure, waiting: [] };
     mediaSources.set(address, source);
-    askAbout(source);
+    if (failure === null) askAbout(source);
   }
   return source;
 }

@@ -353,6 +353,9 @@ export function mediaPlacement(element) {
   const around = clip ? clip.parent : timing.clips.get(element.closest("[data-start]"));
   const clock = clipClock(element);
   const placement = { origin: clock.origin, start: clock.origin, end: Infinity, from: playbackStart(element), rate: clock.rate * playbackRate(element) };
+  // Without a start it is no clip, and begins with what it stands in.
+  const length = clip ? null : declaredLength(element, 0);
+  if (length !== null) placement.end = clock.origin + length / clock.rate;
   for (let each = clip ?? around; each; each = each.parent) {
     placement.start = Math.max(placement.start, rootTime(each.composition, each.start));
     placement.end = Math.min(placement.end, rootTime(each.composition, each.end));

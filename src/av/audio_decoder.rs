@@ -1,0 +1,353 @@
+//! The sound of a file, decoded to 48 kHz stereo with the place of every sample.
+//!
+//! Places come from the file's own time stamps, counted from its start: what an encoder put in front
+//! (priming) is gone, and a hole in the stream stays a hole. Reading goes forward; to go elsewhere,
+//! open the file again at that place.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ffmpeg_next::{Packet, codec, format, frame, media};
+
+use super::resampler::{Resampler, SampleLayout};
+use super::{AvError, SAMPLE_RATE, StereoSample, log};
+
+/// Where reading begins ahead of the place that is wanted: decoders need a few packets to settle.
+const PREROLL_SECS: f64 = 0.3;
+
+/// Demuxers whose time stamps can be trusted after a seek. Others guess them from the bitrate.
+const EXACT_DEMUXERS: [&str; 4] = ["mov", "wav", "flac", "w64"];
+
+/// Matroska's stamps are exact only to the millisecond; a seek pays only for a long way.
+const COARSE_DEMUXER: &str = "matroska";
+const LONG_WAY_SECS: f64 = 120.0;
+
+/// Time stamps may be this far off. Containers round them.
+const JITTER_SECS: f64 = 1e-3;
+
+/// Those that are further off count as a hole at once if it is longer than this, else when they
+/// have been off for so long: around Vorbis' short blocks they leave the way and come back.
+const HOLE_SECS: f64 = 0.1;
+
+/// A file may be this much shorter than it says.
+const SHORT_SECS: f64 = 0.1;
+
+/// Errors in a row after which a file is given up.
+const MAX_ERRORS: u32 = 200;
+
+/// What is known of a file's sound before it is decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SoundFacts {
+    /// FFmpeg's name of the codec.
+    pub codec: String,
+    /// Length of the sound by the file's header, in seconds from the file's start.
+    pub duration: Option<f64>,
+    /// Length of the moving picture beside it, in seconds.
+    pub picture: Option<f64>,
+}
+
+/// Samples that follow each other without a hole.
+#[derive(Debug, Default)]
+pub(crate) struct SoundBlock {
+    /// Place of the first, in samples from the file's start. May be negative.
+    pub at: i64,
+    pub samples: Vec<StereoSample>,
+}
+
+/// A stretch of sound without holes, on its way through the resampler.
+struct Run {
+    /// Where it begins.
+    start: i64,
+    /// Samples that have come out.
+    produced: i64,
+    /// Where the next decoded frame should begin, in seconds.
+    expected: f64,
+    /// How long time stamps have been off, in seconds.
+    off: f64,
+    resampler: Resampler,
+}
+
+/// An open file.
+pub(crate) struct AudioDecoder {
+    path: PathBuf,
+    input: format::context::Input,
+    decoder: codec::decoder::Audio,
+    stream: usize,
+    /// Seconds per tick.
+    tick: f64,
+    /// Where the file begins on its own clock, in seconds.
+    origin: f64,
+    facts: SoundFacts,
+    run: Option<Run>,
+    /// A decoded frame that begins a new run.
+    held: Option<frame::Audio>,
+    drained: bool,
+    /// Where the sound ends, in seconds, as far as it is decoded.
+    end: f64,
+    errors: u32,
+    fault: Option<String>,
+}
+
+impl fmt::Debug for AudioDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AudioDecoder").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What the demuxer and the decoder have next.
+enum Decoded {
+    Frame(frame::Audio),
+    End,
+}
+
+impl AudioDecoder {
+    /// Opens `path`; `None` if there is no sound in it.
+    ///
+    /// Reading may begin before the sample `at`, never after it.
+    pub(crate) fn open(path: &Path, at: i64) -> Result<Option<Self>, AvError> {
+        super::init();
+        log::clear();
+        let doing = || format!("cannot read {}", path.display());
+        let failed = |e: ffmpeg_next::Error| AvError::new(doing(), e.into());
+        // FFmpeg takes what stands before a colon for a protocol.
+        let mut url = OsString::from("file:");
+        url.push(path);
+        let mut input = format::input(&url).map_err(failed)?;
+        let Some(stream) = input.streams().best(media::Type::Audio) else { return Ok(None) };
+        let (index, tick) = (stream.index(), f64::from(stream.time_base()));
+        let mut context = codec::Context::from_parameters(stream.parameters()).map_err(failed)?;
+        // Without it the time stamps of cut frames would not move with their first sample.
+        // SAFETY: a plain field of a context that is not open yet.
+        unsafe { (*context.as_mut_ptr()).pkt_timebase = stream.time_base().into() };
+        // Frame threads would only add delay.
+        context.set_threading(codec::threading::Config::count(1));
+        let decoder = context.decoder().audio().map_err(failed)?;
+        let origin = origin(&input);
+        let facts = facts(&input, index, decoder.id().name(), origin);
+
+        let demuxer = input.format().name().to_owned();
+        let secs = at as f64 / f64::from(SAMPLE_RATE);
+        let is_exact = demuxer.split(',').any(|name| EXACT_DEMUXERS.contains(&name));
+        let is_coarse = demuxer.contains(COARSE_DEMUXER) && secs > LONG_WAY_SECS;
+        let target = secs - PREROLL_SECS;
+        if target > 0.0 && (is_exact || is_coarse) {
+            #[expect(clippy::cast_possible_truncation, reason = "a place within a file")]
+            let micros = ((origin + target) * 1e6) as i64;
+            // Where it fails, all is read from the start.
+            if let Err(error) = input.seek(micros, ..micros) {
+                tracing::debug!(path = %path.display(), %error, "not sought");
+            }
+        }
+        Ok(Some(Self {
+            path: path.to_owned(),
+            input,
+            decoder,
+            stream: index,
+            tick,
+            origin,
+            facts,
+            run: None,
+            held: None,
+            drained: false,
+            end: 0.0,
+            errors: 0,
+            fault: None,
+        }))
+    }
+
+    /// What the file says of its sound.
+    pub(crate) const fn facts(&self) -> &SoundFacts {
+        &self.facts
+    }
+
+    /// Where the sound ends, in seconds from the file's start; meaningful once all is read.
+    pub(crate) const fn end(&self) -> f64 {
+        self.end
+    }
+
+    /// What was wrong with the file so far.
+    pub(crate) fn take_fault(&mut self) -> Option<String> {
+        self.fault.take()
+    }
+
+    /// The next samples; `None` at the end.
+    pub(crate) fn read(&mut self) -> Result<Option<SoundBlock>, AvError> {
+        loop {
+            let next = match self.held.take() {
+                Some(frame) => Decoded::Frame(frame),
+                None if self.drained => Decoded::End,
+                None => self.decode(),
+            };
+            let Decoded::Frame(frame) = next else {
+                if !self.drained {
+                    self.drained = true;
+                    self.notice_short();
+                }
+                return match self.run.take() {
+                    Some(run) => Ok(Some(run.finish()?)),
+                    None => Ok(None),
+                };
+            };
+            let block = self.resample(frame)?;
+            if !block.samples.is_empty() {
+                return Ok(Some(block));
+            }
+        }
+    }
+
+    /// Passes a frame on, or holds it back and ends the run that it does not belong to.
+    fn resample(&mut self, frame: frame::Audio) -> Result<SoundBlock, AvError> {
+        let layout = SampleLayout::of(&frame);
+        let expected = self.run.as_ref().map(|run| run.expected);
+        let stamp = frame.pts().or_else(|| frame.timestamp());
+        let time = stamp.map(|pts| pts as f64 * self.tick - self.origin);
+        let time = time.or(expected).unwrap_or(0.0);
+        let length = frame.samples() as f64 / f64::from(frame.rate().max(1));
+        let tolerance = JITTER_SECS.max(1.5 * self.tick);
+        if let Some(run) = &mut self.run {
+            let off = (time - run.expected).abs();
+            run.off = if off > tolerance { run.off + length } else { 0.0 };
+            let is_hole = off > tolerance.max(HOLE_SECS) || run.off > HOLE_SECS;
+            if is_hole || run.resampler.layout() != layout {
+                let run = self.run.take().expect("there is a run");
+                self.held = Some(frame);
+                return run.finish();
+            }
+        }
+        if self.run.is_none() {
+            let resampler = Resampler::open(&frame)?;
+            let start = place(time);
+            self.run = Some(Run { start, produced: 0, expected: time, off: 0.0, resampler });
+        }
+        let run = self.run.as_mut().expect("there is a run");
+        let samples = run.resampler.convert(&frame)?;
+        run.expected += length;
+        self.end = self.end.max(run.expected);
+        Ok(run.block(samples))
+    }
+
+    /// The next decoded frame. What cannot be decoded is left out, and noted.
+    fn decode(&mut self) -> Decoded {
+        loop {
+            let mut frame = frame::Audio::empty();
+            match self.decoder.receive_frame(&mut frame) {
+                Ok(()) if frame.samples() > 0 => {
+                    self.errors = 0;
+                    return Decoded::Frame(frame);
+                }
+                Ok(()) => {}
+                Err(ffmpeg_next::Error::Eof) => return Decoded::End,
+                Err(ffmpeg_next::Error::Other { .. }) => {
+                    if !self.feed() {
+                        return Decoded::End;
+                    }
+                }
+                Err(error) => {
+                    if !self.stumble(error) {
+                        return Decoded::End;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands the decoder one packet, or the end. Returns whether it is worth going on.
+    fn feed(&mut self) -> bool {
+        let mut packet = Packet::empty();
+        let sent = match packet.read(&mut self.input) {
+            Ok(()) if packet.stream() != self.stream => return true,
+            Ok(()) => self.decoder.send_packet(&packet),
+            Err(ffmpeg_next::Error::Eof) => self.decoder.send_eof(),
+            Err(error) => {
+                let goes_on = self.stumble(error);
+                // Only damage in the data can be stepped over.
+                return match error {
+                    ffmpeg_next::Error::InvalidData => goes_on,
+                    _ => self.decoder.send_eof().is_ok(),
+                };
+            }
+        };
+        sent.or_else(|error| if self.stumble(error) { Ok(()) } else { Err(error) }).is_ok()
+    }
+
+    /// Notes what cannot be decoded. Returns whether to go on.
+    fn stumble(&mut self, error: ffmpeg_next::Error) -> bool {
+        self.errors += 1;
+        let text = log::take_last().unwrap_or_else(|| AvError::new("", error.into()).text);
+        self.fault.get_or_insert_with(|| format!("damaged after {:.2} s: {text}", self.end));
+        self.errors < MAX_ERRORS
+    }
+
+    /// Notes a sound that ends before its file says it does.
+    fn notice_short(&mut self) {
+        let Some(duration) = self.facts.duration else { return };
+        if self.end < duration - SHORT_SECS {
+            let end = self.end;
+            self.fault.get_or_insert_with(|| {
+                format!("its sound ends after {end:.2} s, but its header says {duration:.2} s")
+            });
+        }
+    }
+}
+
+impl Run {
+    /// What the resampler still holds.
+    fn finish(mut self) -> Result<SoundBlock, AvError> {
+        let samples = self.resampler.drain()?;
+        Ok(self.block(samples))
+    }
+
+    fn block(&mut self, samples: Vec<StereoSample>) -> SoundBlock {
+        let at = self.start + self.produced;
+        self.produced += i64::try_from(samples.len()).unwrap_or(i64::MAX);
+        SoundBlock { at, samples }
+    }
+}
+
+/// The sample at a time in seconds.
+#[expect(clippy::cast_possible_truncation, reason = "saturates")]
+fn place(secs: f64) -> i64 {
+    (secs * f64::from(SAMPLE_RATE)).round() as i64
+}
+
+fn is_picture(stream: &format::stream::Stream<'_>) -> bool {
+    let is_cover = stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC);
+    stream.parameters().medium() == media::Type::Video && !is_cover
+}
+
+/// Where the file begins on its own clock, in seconds.
+///
+/// A start below 0 is priming that decoding takes away, not a beginning.
+fn origin(input: &format::context::Input) -> f64 {
+    let starts = input.streams().filter_map(|stream| {
+        let counts = stream.parameters().medium() == media::Type::Audio || is_picture(&stream);
+        let start = stream.start_time();
+        (counts && start != ffmpeg_next::ffi::AV_NOPTS_VALUE)
+            .then(|| start as f64 * f64::from(stream.time_base()))
+    });
+    starts.reduce(f64::min).unwrap_or(0.0).max(0.0)
+}
+
+fn facts(input: &format::context::Input, stream: usize, codec: &str, origin: f64) -> SoundFacts {
+    // What is estimated from the bitrate is no promise.
+    // SAFETY: a plain field of an open context.
+    let method = unsafe { (*input.as_ptr()).duration_estimation_method };
+    let is_known =
+        method != ffmpeg_next::ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE;
+    let end = |stream: &format::stream::Stream<'_>| {
+        let start = match stream.start_time() {
+            ffmpeg_next::ffi::AV_NOPTS_VALUE => 0,
+            start => start,
+        };
+        let secs = (start + stream.duration()) as f64 * f64::from(stream.time_base()) - origin;
+        (stream.duration() > 0).then_some(secs)
+    };
+    let whole = (input.duration() > 0).then(|| input.duration() as f64 / 1e6);
+    let picture = input.streams().find(is_picture);
+    SoundFacts {
+        codec: codec.to_owned(),
+        duration: input.stream(stream).as_ref().and_then(end).filter(|_| is_known),
+        picture: picture.and_then(|stream| end(&stream).or(whole)),
+    }
+}

@@ -1,0 +1,288 @@
+//! An encoder of sound: 48 kHz stereo in, packets out.
+
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_void};
+use std::ptr::{self, NonNull};
+
+use ffmpeg_next::{Rational, ffi};
+
+use super::encoder::{Described, Received, describe, receive};
+use super::{AV_SAMPLE_RATE, AvError, StereoSample, c_string, check, log};
+
+/// Samples per packet where the codec leaves it open.
+const OPEN_FRAME: usize = 1024;
+
+/// All that an audio encoder is told before it opens.
+#[derive(Clone, Debug)]
+pub(crate) struct AudioEncoderSettings {
+    /// FFmpeg's name, such as `aac`.
+    pub name: String,
+    /// Target bits per second, where the codec loses anything.
+    pub bitrate: Option<u64>,
+    /// Whether the container keeps the parameter sets apart from the packets.
+    pub global_header: bool,
+}
+
+/// An open encoder. Sample `n` has pts `n`.
+#[derive(Debug)]
+pub(crate) struct AudioEncoder {
+    context: NonNull<ffi::AVCodecContext>,
+    name: String,
+    /// Samples per frame.
+    frame: usize,
+    /// Not yet enough for a frame.
+    waiting: VecDeque<StereoSample>,
+    /// Samples that the encoder has.
+    sent: i64,
+    /// Whether what waits is the last.
+    is_ending: bool,
+}
+
+// SAFETY: libav contexts may move between threads as long as one at a time uses them.
+unsafe impl Send for AudioEncoder {}
+
+impl AudioEncoder {
+    pub(crate) fn open(settings: &AudioEncoderSettings) -> Result<Self, AvError> {
+        super::init();
+        let doing = || format!("encoder {}", settings.name);
+        let name = c_string(&settings.name)?;
+        // SAFETY: `name` is a C string; the answer is null or static.
+        let codec = unsafe { ffi::avcodec_find_encoder_by_name(name.as_ptr()) };
+        // SAFETY: null or static.
+        let Some(known) = (unsafe { codec.as_ref() }) else {
+            return Err(AvError::refused(doing(), "not in the linked libavcodec"));
+        };
+        // SAFETY: `codec` is a valid encoder.
+        let context = unsafe { ffi::avcodec_alloc_context3(codec) };
+        let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
+        let mut encoder = Self {
+            context,
+            name: settings.name.clone(),
+            frame: OPEN_FRAME,
+            waiting: VecDeque::new(),
+            sent: 0,
+            is_ending: false,
+        };
+        // SAFETY: the list of formats ends with -1, and an audio encoder has one.
+        let Some(&format) = (unsafe { known.sample_fmts.as_ref() }) else {
+            return Err(AvError::refused(doing(), "it is no encoder of sound"));
+        };
+        let bitrate = settings.bitrate.map(i64::try_from).transpose();
+        let bitrate = bitrate.map_err(|e| AvError::refused(doing(), e.to_string()))?;
+        // SAFETY: the context is ours and not open yet.
+        let raw = unsafe { encoder.context.as_mut() };
+        raw.sample_fmt = best_format(known.sample_fmts, format);
+        raw.sample_rate = AV_SAMPLE_RATE;
+        raw.time_base = ffi::AVRational { num: 1, den: AV_SAMPLE_RATE };
+        if raw.sample_fmt == ffi::AVSampleFormat::AV_SAMPLE_FMT_S32 {
+            raw.bits_per_raw_sample = 24;
+        }
+        if let Some(bitrate) = bitrate {
+            raw.bit_rate = bitrate;
+        }
+        if settings.global_header {
+            raw.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER.cast_signed();
+        }
+        // One thread: the same bytes on any machine.
+        raw.thread_count = 1;
+        log::clear();
+        // SAFETY: context and codec belong together; the layout is the context's own.
+        let opened = unsafe {
+            ffi::av_channel_layout_default(&raw mut raw.ch_layout, 2);
+            ffi::avcodec_open2(encoder.context.as_ptr(), codec, ptr::null_mut())
+        };
+        check(opened, doing())?;
+        // SAFETY: an open context.
+        let frame = unsafe { encoder.context.as_ref() }.frame_size;
+        if let Some(frame) = usize::try_from(frame).ok().filter(|&frame| frame > 0) {
+            encoder.frame = frame;
+        }
+        Ok(encoder)
+    }
+
+    /// Gives it the next samples. Drain with [`Self::receive`] after each.
+    pub(crate) fn send(&mut self, samples: &[StereoSample]) {
+        self.waiting.extend(samples);
+    }
+
+    /// Tells it that no samples will follow.
+    pub(crate) fn send_end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Asks for the next packet.
+    pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
+        loop {
+            match receive(self.context, &self.name)? {
+                // It takes a frame at a time, and no more before that has been asked for.
+                Received::NeedsInput => {
+                    if !self.feed()? {
+                        return Ok(Received::NeedsInput);
+                    }
+                }
+                received => return Ok(received),
+            }
+        }
+    }
+
+    /// Passes a frame on, or the end. Returns whether there was anything to pass on.
+    fn feed(&mut self) -> Result<bool, AvError> {
+        if self.waiting.len() >= self.frame || self.is_ending && !self.waiting.is_empty() {
+            let count = self.frame.min(self.waiting.len());
+            let samples: Vec<_> = self.waiting.drain(..count).collect();
+            self.send_frame(&samples)?;
+            return Ok(true);
+        }
+        if !self.is_ending {
+            return Ok(false);
+        }
+        // SAFETY: a null frame means the end of the stream.
+        let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), ptr::null()) };
+        check(sent, format!("encoder {}, end of stream", self.name))?;
+        Ok(true)
+    }
+
+    fn send_frame(&mut self, samples: &[StereoSample]) -> Result<(), AvError> {
+        let doing = || format!("encoder {}, sample {}", self.name, self.sent);
+        // SAFETY: an open context.
+        let context = unsafe { self.context.as_ref() };
+        let mut frame = Frame::new(context, samples.len(), self.sent)?;
+        frame.fill(context.sample_fmt, samples)?;
+        log::clear();
+        // SAFETY: the encoder takes its own references to what it keeps.
+        let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), frame.0.as_ptr()) };
+        check(sent, doing())?;
+        self.sent += i64::try_from(samples.len()).unwrap_or(i64::MAX);
+        Ok(())
+    }
+}
+
+impl Described for AudioEncoder {
+    fn time_base(&self) -> Rational {
+        Rational(1, AV_SAMPLE_RATE)
+    }
+
+    fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError> {
+        describe(self.context, stream)
+    }
+}
+
+impl Drop for AudioEncoder {
+    fn drop(&mut self) {
+        let mut context = self.context.as_ptr();
+        // SAFETY: the context is ours.
+        unsafe { ffi::avcodec_free_context(&raw mut context) };
+    }
+}
+
+/// Of the encoder's formats the one that keeps most.
+fn best_format(
+    mut formats: *const ffi::AVSampleFormat,
+    first: ffi::AVSampleFormat,
+) -> ffi::AVSampleFormat {
+    use ffi::AVSampleFormat as F;
+    let wanted =
+        [F::AV_SAMPLE_FMT_FLTP, F::AV_SAMPLE_FMT_FLT, F::AV_SAMPLE_FMT_S32, F::AV_SAMPLE_FMT_S16];
+    let mut offered = Vec::new();
+    // SAFETY: the list ends with -1.
+    unsafe {
+        while *formats != F::AV_SAMPLE_FMT_NONE {
+            offered.push(*formats);
+            formats = formats.add(1);
+        }
+    }
+    wanted.into_iter().find(|format| offered.contains(format)).unwrap_or(first)
+}
+
+/// A frame of samples for an encoder.
+struct Frame(NonNull<ffi::AVFrame>);
+
+impl Frame {
+    fn new(context: &ffi::AVCodecContext, samples: usize, pts: i64) -> Result<Self, AvError> {
+        let out_of_memory = || AvError::out_of_memory("frame of sound");
+        // SAFETY: allocates, or returns null.
+        let frame = NonNull::new(unsafe { ffi::av_frame_alloc() }).ok_or_else(out_of_memory)?;
+        let mut frame = Self(frame);
+        // SAFETY: the frame is ours.
+        let raw = unsafe { frame.0.as_mut() };
+        raw.format = context.sample_fmt as c_int;
+        raw.sample_rate = context.sample_rate;
+        raw.nb_samples = c_int::try_from(samples).unwrap_or_default();
+        raw.pts = pts;
+        // SAFETY: a layout of the context goes into a frame that has none.
+        let copied = unsafe {
+            ffi::av_channel_layout_copy(&raw mut raw.ch_layout, &raw const context.ch_layout)
+        };
+        check(copied, "frame of sound")?;
+        // SAFETY: format, layout and length are set.
+        check(unsafe { ffi::av_frame_get_buffer(frame.0.as_ptr(), 0) }, "frame of sound")?;
+        Ok(frame)
+    }
+
+    fn fill(&mut self, format: ffi::AVSampleFormat, from: &[StereoSample]) -> Result<(), AvError> {
+        use ffi::AVSampleFormat as F;
+        // SAFETY: the frame is ours.
+        let data = unsafe { self.0.as_ref() }.data;
+        let (count, packed) = (from.len(), from.as_flattened());
+        // SAFETY: `av_frame_get_buffer` made room for `count` samples of two channels in this
+        // format: two planes where it is planar, else one.
+        unsafe {
+            match format {
+                F::AV_SAMPLE_FMT_FLTP => {
+                    for channel in 0..2 {
+                        let plane = data[channel].cast::<c_void>().cast::<f32>();
+                        let plane = std::slice::from_raw_parts_mut(plane, count);
+                        for (to, from) in plane.iter_mut().zip(from) {
+                            *to = from[channel];
+                        }
+                    }
+                }
+                F::AV_SAMPLE_FMT_FLT => {
+                    std::slice::from_raw_parts_mut(
+                        data[0].cast::<c_void>().cast::<f32>(),
+                        2 * count,
+                    )
+                    .copy_from_slice(packed);
+                }
+                F::AV_SAMPLE_FMT_S32 => {
+                    let plane = std::slice::from_raw_parts_mut(
+                        data[0].cast::<c_void>().cast::<i32>(),
+                        2 * count,
+                    );
+                    for (to, &from) in plane.iter_mut().zip(packed) {
+                        // 24 bits, in the upper part.
+                        *to = whole(from, 8_388_608.0) << 8;
+                    }
+                }
+                F::AV_SAMPLE_FMT_S16 => {
+                    let plane = std::slice::from_raw_parts_mut(
+                        data[0].cast::<c_void>().cast::<i16>(),
+                        2 * count,
+                    );
+                    for (to, &from) in plane.iter_mut().zip(packed) {
+                        *to = i16::try_from(whole(from, 32_768.0)).unwrap_or_default();
+                    }
+                }
+                other => {
+                    let text = format!("its sample format {other:?} is not written");
+                    return Err(AvError::refused("encoder of sound", text));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The nearest whole number of steps, `scale` of them to full scale.
+#[expect(clippy::cast_possible_truncation, reason = "clamped")]
+fn whole(sample: f32, scale: f32) -> i32 {
+    (sample * scale).round().clamp(-scale, scale - 1.0) as i32
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let mut frame = self.0.as_ptr();
+        // SAFETY: the frame is ours.
+        unsafe { ffi::av_frame_free(&raw mut frame) };
+    }
+}

@@ -1,0 +1,80 @@
+//! The sound part of a plan.
+
+use serde::Serialize;
+
+use super::{Audio, AudioCodec};
+use crate::av::SAMPLE_RATE;
+use crate::sound::{Group, Track};
+use crate::time::FrameRate;
+
+/// The sound of a render, resolved.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AudioPlan {
+    /// The codec.
+    pub codec: AudioCodec,
+    /// FFmpeg's name of the encoder.
+    pub encoder: String,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Always two.
+    pub channels: u16,
+    /// Target bits per second, where the codec loses anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate: Option<u64>,
+    /// Gain of the whole, in decibels.
+    pub gain: f64,
+    /// The composition's sample that is output sample 0.
+    pub first_sample: u64,
+    /// How many samples there are: as long as the picture.
+    pub samples: u64,
+    /// What is heard.
+    pub tracks: Vec<Track>,
+    /// What tracks are mixed into first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+}
+
+impl AudioPlan {
+    /// The sound of `frames` frames from `first_frame` on.
+    pub(crate) fn new(
+        audio: &Audio,
+        rate: FrameRate,
+        (first_frame, frames): (u64, u64),
+        (tracks, groups): (Vec<Track>, Vec<Group>),
+    ) -> Self {
+        Self {
+            codec: audio.codec,
+            encoder: audio.codec.encoder().into(),
+            sample_rate: SAMPLE_RATE,
+            channels: 2,
+            bitrate: audio.bitrate.map(|b| b.0).or(audio.codec.default_bitrate()),
+            gain: audio.gain,
+            first_sample: samples_in(first_frame, rate),
+            samples: samples_in(frames, rate),
+            tracks,
+            groups,
+        }
+    }
+}
+
+/// The length of so many frames in samples, to the nearest one.
+pub(crate) fn samples_in(frames: u64, rate: FrameRate) -> u64 {
+    let num = u128::from(rate.num.get());
+    let samples = u128::from(frames) * u128::from(rate.den.get()) * u128::from(SAMPLE_RATE);
+    u64::try_from((samples + num / 2) / num).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_counted_in_samples() {
+        let rate = |text: &str| text.parse::<FrameRate>().unwrap();
+        assert_eq!(samples_in(30, rate("30")), 48_000);
+        assert_eq!(samples_in(30, rate("30000/1001")), 48_048);
+        assert_eq!(samples_in(1, rate("30000/1001")), 1602);
+        assert_eq!(samples_in(7, rate("60")), 5600);
+    }
+}

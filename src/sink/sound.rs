@@ -1,0 +1,90 @@
+//! The sound beside the picture: mixed and encoded in step with the frames.
+
+use super::encode::SinkClock;
+use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received, SAMPLE_RATE};
+use crate::error::{Error, Result};
+use crate::job::{AudioPlan, samples_in};
+use crate::report::Warning;
+use crate::sound::Mixer;
+use crate::time::FrameRate;
+
+/// The number of the sound's stream in the file.
+const STREAM: usize = 1;
+
+/// Samples that are mixed at a time: memory does not grow when frames are long.
+const CHUNK: u64 = 48_000;
+
+/// Mixes and encodes the sound of a plan.
+#[derive(Debug)]
+pub(super) struct SoundStream {
+    mixer: Mixer,
+    pub(super) encoder: AudioEncoder,
+    rate: FrameRate,
+    /// Samples that the encoder has.
+    written: u64,
+    clock: SinkClock,
+}
+
+impl SoundStream {
+    pub(super) fn open(
+        plan: &AudioPlan,
+        rate: FrameRate,
+        global_header: bool,
+        clock: SinkClock,
+    ) -> Result<Self> {
+        let name = plan.encoder.clone();
+        if !crate::av::has_encoder(&name) {
+            return Err(Error::NoEncoder { name });
+        }
+        let settings = AudioEncoderSettings { name, bitrate: plan.bitrate, global_header };
+        let encoder = AudioEncoder::open(&settings)?;
+        let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
+        let mixer = Mixer::new(&plan.tracks, &plan.groups, start, plan.gain);
+        Ok(Self { mixer, encoder, rate, written: 0, clock })
+    }
+
+    /// Packets that so much sound will make at most.
+    pub(super) fn packets(plan: &AudioPlan) -> u64 {
+        // The shortest frames are those of Opus: 20 ms.
+        plan.samples / (u64::from(SAMPLE_RATE) / 50) + 8
+    }
+
+    /// Writes the sound up to the end of the first `frames` frames.
+    pub(super) fn advance(&mut self, frames: u64, muxer: &mut Muxer) -> Result<(), AvError> {
+        let _timed = self.clock.time_sound();
+        let end = samples_in(frames, self.rate);
+        while self.written < end {
+            let count = (end - self.written).min(CHUNK);
+            let samples = self.mixer.read(usize::try_from(count).unwrap_or_default());
+            self.encoder.send(&samples);
+            self.written += count;
+            self.drain(muxer)?;
+        }
+        let faults = self.mixer.take_faults().into_iter();
+        self.clock.warn(faults.map(|fault| Warning {
+            code: "sound_damaged".into(),
+            message: format!("{}: {}: {}", fault.label, fault.file.display(), fault.text),
+            hint: None,
+        }));
+        Ok(())
+    }
+
+    /// Writes what the encoder still holds.
+    pub(super) fn finish(&mut self, muxer: &mut Muxer) -> Result<(), AvError> {
+        let _timed = self.clock.time_sound();
+        self.encoder.send_end();
+        while !self.drain(muxer)? {}
+        Ok(())
+    }
+
+    /// Moves finished packets into the file. Returns whether the encoder is empty for good.
+    fn drain(&mut self, muxer: &mut Muxer) -> Result<bool, AvError> {
+        loop {
+            match self.encoder.receive()? {
+                Received::Packet(packet) => muxer.write(STREAM, packet)?,
+                Received::NeedsInput => return Ok(false),
+                Received::Drained => return Ok(true),
+            }
+        }
+    }
+}

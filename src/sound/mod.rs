@@ -1,0 +1,39 @@
+//! The composition's sound: tracks placed to the sample, mixed, and handed over in blocks.
+//!
+//! Time is counted in samples of the composition at 48 kHz; an output sample `n` has everything
+//! that plays at `n / 48000` seconds. A [`Track`] says what plays when, and holds all that is needed:
+//! a [`Mixer`] opens its file when its time has come and closes it when it is over, so that memory
+//! does not grow with length or with the number of tracks.
+//!
+//! | module | for |
+//! |---|---|
+//! | `examine` | what is in a file, before it is needed |
+//! | `playhead` | one file's samples in order, with loops, holes as silence |
+//! | `stretch` | another speed at the same pitch |
+//! | `curve` | volume over time |
+//! | `voice` | one track: its file, speed, effects and volume |
+//! | `mixer` | all tracks, groups, the gain of the whole |
+//! | `limiter` | peaks that would be cut off |
+//! | `effects` | what `data-fx-chain` names |
+
+mod curve;
+mod effects;
+mod examine;
+mod limiter;
+mod mixer;
+mod playhead;
+mod stretch;
+mod track;
+mod voice;
+
+pub use self::effects::Effect;
+pub(crate) use self::effects::read_chain;
+pub(crate) use self::examine::examine;
+pub(crate) use self::mixer::Mixer;
+pub use self::track::{Group, Track, VolumePoint};
+
+/// The sample that is heard at a time.
+#[expect(clippy::cast_possible_truncation, reason = "saturates")]
+pub(crate) fn sample_at(secs: f64) -> i64 {
+    (secs * f64::from(crate::av::SAMPLE_RATE)).round() as i64
+}
