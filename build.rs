@@ -6,8 +6,13 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// Libraries that the engine links, with the oldest version that is known to work (FFmpeg 5.1).
-const LIBRARIES: [(&str, &str); 3] =
-    [("libavcodec", "59.37"), ("libavformat", "59.27"), ("libavutil", "57.28")];
+const LIBRARIES: [(&str, &str); 5] = [
+    ("libavcodec", "59.37"),
+    ("libavformat", "59.27"),
+    ("libavutil", "57.28"),
+    ("libswresample", "4.7"),
+    ("libswscale", "6.7"),
+];
 
 /// The files of the page runtime, each after those it imports from.
 const RUNTIME: &str = "src/page/runtime";

@@ -17,7 +17,7 @@ run_packages=(xvfb fonts-dejavu-core fonts-liberation)
 browser_packages=(chromium-headless-shell chromium) # Ubuntu has neither as a package
 test_packages=(ffmpeg)                              # an independent judge of our files
 
-libraries=(libavcodec libavformat libavutil libswscale)
+libraries=(libavcodec libavformat libavutil libswresample libswscale)
 
 # What fixtures load from npm packages: file in node_modules, fixtures that use it.
 vendor_files=(
