@@ -101,13 +101,13 @@ struct Site {
 pub(crate) struct FileFinder(Arc<Site>);
 
 impl FileFinder {
-    /// The file at an address of this server; `None` for other addresses, and without a file.
-    pub(crate) fn find(&self, url: &url::Url) -> Option<PathBuf> {
-        let host = format!("{}:{}", url.host_str()?, url.port()?);
-        if url.scheme() != "http" || host != self.0.host {
-            return None;
-        }
-        self.0.locate(url.path()).ok()
+    /// The file at an address of this server, by the rules for requests.
+    ///
+    /// `None` for addresses of others; an error with the HTTP status if it would be refused.
+    pub(crate) fn find(&self, address: &str) -> Option<Result<PathBuf, StatusCode>> {
+        let rest = address.strip_prefix("http://")?.strip_prefix(&*self.0.host)?;
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        rest.starts_with('/').then(|| self.0.locate(path))
     }
 }
 
@@ -141,15 +141,6 @@ impl FileServer {
         };
         runtime.spawn(accept(listener, Arc::clone(&site)));
         Ok(Self { site, port, runtime: Some(runtime) })
-    }
-
-    /// The file that one of its addresses stands for, by the rules for requests.
-    ///
-    /// `None` for addresses of others; an error with the HTTP status if it would be refused.
-    pub(crate) fn file_of(&self, address: &str) -> Option<Result<PathBuf, StatusCode>> {
-        let rest = address.strip_prefix("http://")?.strip_prefix(&*self.site.host)?;
-        let path = rest.split(['?', '#']).next().unwrap_or_default();
-        rest.starts_with('/').then(|| self.site.locate(path))
     }
 
     /// Answers with `route` what is asked for below a path of its own. Returns its address.
@@ -420,7 +411,7 @@ mod tests {
         let head = ask(&server, "HEAD", &host, "/a%20b.html", "");
         assert!(head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
         assert!(head.contains("content-length: 10\r\n"), "{head}");
-        let of = |address: &str| server.file_of(address);
+        let of = |address: &str| server.finder().find(address);
         assert_eq!(
             of(&format!("{url}?v=1#t=3")),
             Some(Ok(root.canonicalize().unwrap().join("a b.html")))

@@ -1,12 +1,13 @@
 //! How the page gets the pictures of its videos: from a route of its own server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 use crate::media::{Library, MediaError};
-use crate::network::Access;
+use crate::network::{Access, Verdict};
 use crate::serve::{Answer, FileFinder, FileServer, Route};
 
 /// What the page asks about an address with.
@@ -20,30 +21,34 @@ struct MediaRoute(Library);
 /// Lets the pages of one render ask for pictures. Returns the address they ask at.
 pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> String {
     let (finder, access) = (server.finder(), Arc::clone(access));
-    let library = Library::new(Box::new(move |address| resolve(address, &finder, &access)));
+    let library = Library::new(Box::new(move |address| resolve(address, Some(&finder), &access)));
     server.add_route(Arc::new(MediaRoute(library))) + "media/"
 }
 
-/// The file that an address of the page stands for.
-fn resolve(
+/// The local file behind an address of the page, or why there is none.
+pub(super) fn resolve(
     address: &str,
-    finder: &FileFinder,
+    finder: Option<&FileFinder>,
     access: &Access,
-) -> Result<std::path::PathBuf, String> {
-    let url = Url::parse(address).map_err(|e| format!("{address:?} is no address: {e}"))?;
-    if let Some(path) = finder.find(&url) {
-        return Ok(path);
+) -> Result<PathBuf, String> {
+    if let Some(found) = finder.and_then(|finder| finder.find(address)) {
+        let path = address.splitn(4, '/').nth(3).unwrap_or_default();
+        return found.map_err(|status| match status.as_u16() {
+            403 => format!("{path} leads out of the composition's directory"),
+            _ => format!("there is no file {path}"),
+        });
     }
-    if let Some(found) = access.map.find(&url).and_then(|hit| hit.found) {
-        return Ok(found.file);
+    match access.judge("GET", address) {
+        Verdict::Mapped(hit) => match hit.found {
+            Some(found) => Ok(found.file),
+            None => Err(format!("there is no file for {address} in {}", hit.target.display())),
+        },
+        Verdict::Refused => Err(format!("{address}: the job's network.policy does not allow it")),
+        Verdict::Pass => Err(format!(
+            "{address}: media are read from local files; put it beside the page, or name a local \
+             directory for its address in the job's network.map"
+        )),
     }
-    Err(match url.scheme() {
-        "http" | "https" if access.is_foreign(address) => {
-            format!("{address} is on another host; map it to a file with `network.map`")
-        }
-        "http" | "https" => format!("there is no file at {}", url.path()),
-        scheme => format!("a `{scheme}:` address cannot be decoded; use a file"),
-    })
 }
 
 impl Route for MediaRoute {

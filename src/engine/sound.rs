@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use super::media::resolve;
 use super::{Opened, Render};
 use crate::error::Result;
 use crate::job::{AudioPlan, Plan};
-use crate::network::Verdict;
 use crate::page::{GroupElement, Media};
 use crate::report::Warning;
 use crate::serve::FileServer;
@@ -159,26 +159,9 @@ impl Render<'_> {
 
     /// The local file behind an address, or why there is none.
     fn file_of(&mut self, src: &str, server: Option<&FileServer>) -> Result<PathBuf, String> {
-        if let Some(found) = server.and_then(|server| server.file_of(src)) {
-            let path = src.splitn(4, '/').nth(3).unwrap_or_default();
-            return found.map_err(|status| match status.as_u16() {
-                403 => format!("{path} leads out of the composition's directory"),
-                _ => format!("there is no file {path}"),
-            });
-        }
-        if let Some(data) = src.strip_prefix("data:") {
-            return self.keep_data(data);
-        }
-        match self.access.judge("GET", src) {
-            Verdict::Mapped(hit) => match hit.found {
-                Some(found) => Ok(found.file),
-                None => Err(format!("there is no file for {src} in {}", hit.target.display())),
-            },
-            Verdict::Refused => Err(format!("{src}: the job's network.policy does not allow it")),
-            Verdict::Pass => Err(format!(
-                "{src}: sound is read from local files; put it beside the page, or name a local \
-                 directory for its address in the job's network.map"
-            )),
+        match src.strip_prefix("data:") {
+            Some(data) => self.keep_data(data),
+            None => resolve(src, server.map(FileServer::finder).as_ref(), &self.access),
         }
     }
 
