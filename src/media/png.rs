@@ -1,7 +1,7 @@
-//! Pictures for the page, in the form that costs least to make and to read: PNG without
-//! compression.
+//! Pictures for the page, cheap to make and to read: PNG without compression.
 //!
-//! Measured in Chrome: an uncompressed PNG is decoded in less than half the time of a BMP.
+//! Loaded and drawn in Chrome, on a busy machine, at 1920×1080: 83 and 107 ms, against 139 to 283 ms
+//! for kinds of BMP. Other formats were not measured.
 
 use crate::frame::Size;
 
