@@ -365,7 +365,7 @@ fn encoder_alone(job: &Job, pictures: &[Arc<Picture>], cancel: &CancelToken) -> 
     let mut job = job.clone();
     job.frames = Some(format!("0..{}", pictures.len()).parse()?);
     let (plan, _) = engine.plan(&job, cancel)?;
-    let mut sink = engine.file_sink(plan)?;
+    let mut sink = engine.file_sink(plan, &CancelToken::new())?;
     let (start, cpu) = (Instant::now(), shared::cpu_time());
     for (index, picture) in (0..).zip(pictures) {
         sink.write(Frame { index: FrameIndex(index), picture: Arc::clone(picture) })?;

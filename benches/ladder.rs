@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use pagereel::job::{CaptureFormat, CaptureMode, Codec, FrameRange, Quality, YuvFormat};
+use pagereel::job::{CaptureFormat, CaptureMode, Codec, CodedFormat, FrameRange, Quality};
 use pagereel::{CancelToken, Engine, Event, Job};
 use serde::Serialize;
 
@@ -280,7 +280,7 @@ impl Bench {
         job.output = Some(file.clone());
         job.frames = Some(FrameRange { start: 0, end: self.frames });
         job.video.quality = Quality::Lossless;
-        job.video.pixel_format = Some(YuvFormat::Yuv420p);
+        job.video.pixel_format = Some(CodedFormat::Yuv420p);
         job.video.preset = Some("ultrafast".into());
         if let Some(quality) = jpeg {
             job.capture.format = CaptureFormat::Jpeg;
@@ -399,10 +399,11 @@ fn job(scene: &str) -> Job {
 fn planned(scene: &str, rung: &Rung) -> Result<Settings> {
     let mut job = job(scene);
     job.output = Some("out.mkv".into());
-    job.video.codec = rung.codec;
+    job.video.codec = Some(rung.codec);
     job.video.quality = rung.quality;
     let (plan, _) = Engine::new().plan(&job, &CancelToken::new())?;
-    Ok(Settings { encoder: plan.video.encoder, options: plan.video.options })
+    let video = plan.outputs.into_iter().next().context("the job has an output")?.video;
+    Ok(Settings { encoder: video.encoder, options: video.options })
 }
 
 /// How a job writes it.

@@ -138,7 +138,7 @@ impl Clocks {
 
 fn linked(plan: &Plan, pictures: &[Arc<Picture>]) -> Result<Figures> {
     let clocks = Clocks::start();
-    let mut sink = Engine::new().file_sink(plan.clone())?;
+    let mut sink = Engine::new().file_sink(plan.clone(), &CancelToken::new())?;
     for (index, picture) in (0..).zip(pictures) {
         sink.write(Frame { index: FrameIndex(index), picture: Arc::clone(picture) })?;
     }
@@ -156,7 +156,7 @@ fn piped(
         pictures.iter().map(|picture| message(transport, picture)).collect::<Result<_>>()?;
     let rate = plan.stream.frame_rate;
     let rate = format!("{}/{}", rate.num, rate.den);
-    let size = plan.video.size.to_string().replace('×', "x");
+    let size = plan.outputs[0].video.size.to_string().replace('×', "x");
     let input: Vec<&str> = match transport {
         Transport::Raw => vec!["-f", "rawvideo", "-pix_fmt", "rgba", "-video_size", &size],
         Transport::Png => vec!["-f", "image2pipe", "-c:v", "png"],
@@ -168,8 +168,8 @@ fn piped(
     command.args(["-hide_banner", "-loglevel", "error", "-y"]).args(input);
     command.args(["-framerate", &rate, "-i", "pipe:0"]);
     command.args(["-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"]);
-    command.args(["-c:v", &plan.video.encoder, "-threads", &plan.video.threads.to_string()]);
-    for (key, value) in &plan.video.options {
+    command.args(["-c:v", &plan.outputs[0].video.encoder, "-threads", &plan.outputs[0].video.threads.to_string()]);
+    for (key, value) in &plan.outputs[0].video.options {
         command.args([&format!("-{key}"), value]);
     }
     command.args(["-movflags", "+faststart"]).arg(output);

@@ -10,7 +10,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use pagereel::{
     frame::Size,
-    job::{Address, Bitrate, CaptureMode, Codec, FrameRange, Job, NetworkPolicy, Quality, Sandbox},
+    job::{
+        Address, Bitrate, CaptureMode, Codec, Container, FrameRange, Job, NetworkPolicy, Quality,
+        Sandbox,
+    },
     time::FrameRate,
 };
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -52,9 +55,12 @@ pub(crate) enum Command {
 pub(crate) struct RenderArgs {
     /// What to render: job.json, page.html, a directory with an index.html, or an http(s) URL
     pub(crate) input: String,
-    /// The file to write: .mp4, .mov or .mkv
+    /// What to write: a file, a directory such as frames/, or - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// mp4, mov, mkv, webm, gif, apng, webp, y4m, raw, hls, png, jpeg, tiff or exr
+    #[arg(long, value_parser = word::<Container>)]
+    pub(crate) format: Option<Container>,
     /// The frames to render; B is excluded
     #[arg(long, value_name = "A..B")]
     pub(crate) frames: Option<FrameRange>,
@@ -64,13 +70,13 @@ pub(crate) struct RenderArgs {
     /// draft, standard, high or lossless; sets aside the job's crf and bitrate
     #[arg(long, value_parser = word::<Quality>)]
     pub(crate) quality: Option<Quality>,
-    /// Constant quality, 0 (best) to 51
+    /// Constant quality, 0 (best) to 51; to 63 for av1, vp9 and vp8
     #[arg(long, conflicts_with = "bitrate")]
     pub(crate) crf: Option<f64>,
     /// Average bits per second, such as 10M
     #[arg(long, value_name = "BITS")]
     pub(crate) bitrate: Option<Bitrate>,
-    /// h264
+    /// h264, hevc, av1, vp9, vp8, prores, dnxhr, ffv1, png, animation
     #[arg(long, value_parser = word::<Codec>)]
     pub(crate) codec: Option<Codec>,
     /// Write the report as JSON; - is standard output
@@ -153,17 +159,22 @@ impl RenderArgs {
     pub(crate) fn job(&self) -> Result<Job> {
         let mut job = self.page.job(&self.input)?;
         self.replace_fields(&mut job);
-        if job.output.is_none() {
+        if job.output.is_none() && job.outputs.is_empty() {
             bail!("no file to write: pass -o FILE, such as -o out.mp4: {}", self.input);
+        }
+        let is_stdout = job.output.as_deref() == Some(Path::new("-"));
+        if is_stdout && (self.json || self.report == Some(ReportTo::Stdout)) {
+            bail!("standard output is taken by the video: leave out --json and --report -");
         }
         Ok(job)
     }
 
     fn replace_fields(&self, job: &mut Job) {
         replace(&mut job.output, self.output.as_ref());
+        replace(&mut job.format, self.format.as_ref());
         replace(&mut job.frames, self.frames.as_ref());
         replace(&mut job.capture.workers, self.workers.as_ref());
-        job.video.codec = self.codec.unwrap_or(job.video.codec);
+        replace(&mut job.video.codec, self.codec.as_ref());
         job.video.quality = self.quality.unwrap_or(job.video.quality);
         // Each of the three says how good the picture is; the command line has the last word.
         if self.quality.is_some() || self.crf.is_some() || self.bitrate.is_some() {

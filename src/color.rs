@@ -26,6 +26,10 @@ pub enum Transfer {
     Bt709,
     /// sRGB, IEC 61966-2-1. Code point 13.
     Srgb,
+    /// SMPTE ST 2084, as in HDR10. Code point 16.
+    Pq,
+    /// Hybrid log-gamma, BT.2100. Code point 18.
+    Hlg,
 }
 
 /// Matrix coefficients, H.273 table 4.
@@ -36,6 +40,10 @@ pub enum Matrix {
     Identity,
     /// BT.709. Code point 1.
     Bt709,
+    /// BT.601, as in VP8, which knows no other. Code point 5.
+    Bt601,
+    /// BT.2020, non-constant luminance. Code point 9.
+    Bt2020,
 }
 
 /// Whether code values use the whole range of the integer or leave room at the ends.
@@ -78,4 +86,41 @@ impl Cicp {
         matrix: Matrix::Bt709,
         range: Range::Limited,
     };
+
+    /// What HDR10 video carries: BT.2020, PQ, limited range.
+    pub const HDR10: Self = Self {
+        primaries: Primaries::Bt2020,
+        transfer: Transfer::Pq,
+        matrix: Matrix::Bt2020,
+        range: Range::Limited,
+    };
+
+    /// What HLG video carries: BT.2020, hybrid log-gamma, limited range.
+    pub const HLG: Self = Self { transfer: Transfer::Hlg, ..Self::HDR10 };
+
+    /// FFmpeg's names of primaries, transfer, matrix and range.
+    pub(crate) const fn names(self) -> [&'static str; 4] {
+        [
+            match self.primaries {
+                Primaries::Bt709 => "bt709",
+                Primaries::Bt2020 => "bt2020",
+            },
+            match self.transfer {
+                Transfer::Bt709 => "bt709",
+                Transfer::Srgb => "iec61966-2-1",
+                Transfer::Pq => "smpte2084",
+                Transfer::Hlg => "arib-std-b67",
+            },
+            match self.matrix {
+                Matrix::Identity => "gbr",
+                Matrix::Bt709 => "bt709",
+                Matrix::Bt601 => "bt470bg",
+                Matrix::Bt2020 => "bt2020nc",
+            },
+            match self.range {
+                Range::Full => "pc",
+                Range::Limited => "tv",
+            },
+        ]
+    }
 }

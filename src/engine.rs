@@ -24,14 +24,14 @@ use crate::capture::{
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, Circumstances, Container, Entry, Job, Plan};
+use crate::job::{self, CaptureFormat, Circumstances, Entry, Job, Plan};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 use crate::serve::FileServer;
-use crate::sink::{EncodeSink, NullSink, SinkClock};
+use crate::sink::{self, NullSink, SinkClock};
 use crate::sys;
 
 /// The viewport of a page whose size is not known before it is opened.
@@ -67,8 +67,7 @@ impl Engine {
     ) -> Result<Report> {
         let clock = SinkClock::default();
         let sink_clock = clock.clone();
-        let open: OpenSink<'_> =
-            Box::new(move |plan| Ok(Box::new(EncodeSink::open(plan, sink_clock)?)));
+        let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
         Render::new(job, progress, cancel, clock).run(true, open)
     }
 
@@ -112,10 +111,11 @@ impl Engine {
         render.run(false, Box::new(|_| Ok(sink)))
     }
 
-    /// A sink that writes the file of `plan`, for frames from elsewhere.
-    pub fn file_sink(&self, plan: Plan) -> Result<Box<dyn FrameSink>> {
-        let sink = EncodeSink::open(&Arc::new(plan), SinkClock::default())?;
-        Ok(Box::new(sink))
+    /// A sink that writes the outputs of `plan`, for frames from elsewhere.
+    ///
+    /// `cancel` ends what the sink does after the last frame, where frames are encoded twice.
+    pub fn file_sink(&self, plan: Plan, cancel: &CancelToken) -> Result<Box<dyn FrameSink>> {
+        sink::open(&Arc::new(plan), &SinkClock::default(), cancel)
     }
 
     /// Opens the page and resolves the job against it, without rendering.
@@ -123,7 +123,7 @@ impl Engine {
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
-        let (plan, _) = render.prepare(job.output.is_some())?;
+        let (plan, _) = render.prepare(job.output.is_some() || !job.outputs.is_empty())?;
         Ok((plan, render.warnings))
     }
 }
@@ -233,8 +233,9 @@ impl<'a> Render<'a> {
         let output = sink.finish()?;
         let (finish, verify) = (finishing.elapsed(), self.clock.verify());
         self.stages.verify_ms = ms(verify);
-        self.stages.finish_ms = ms(finish.saturating_sub(verify));
-        self.stages.encode_ms = ms(encode) + self.stages.finish_ms;
+        self.stages.replay_ms = ms(self.clock.replay());
+        self.stages.finish_ms = ms(finish.saturating_sub(verify + self.clock.replay()));
+        self.stages.encode_ms = ms(encode) + self.stages.replay_ms + self.stages.finish_ms;
         self.stages.convert_ms = ms(self.clock.convert());
         self.stages.sound_ms = ms(self.clock.sound());
         self.stages.total_ms = ms(self.started.elapsed());
@@ -243,18 +244,20 @@ impl<'a> Render<'a> {
 
     /// Opens the page and makes the plan. The page goes on as the first session.
     fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
-        let destination = encoded.then(|| self.job.destination()).transpose()?;
+        if encoded {
+            self.job.encodings()?;
+        }
         let opened = self.open();
         let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
         let (mut opened, size) = (opened, size.map_err(|e| self.name_missing(e))?);
-        let plan = opened.plan(self.job, size, destination);
+        let plan = opened.plan(self.job, size, encoded);
         let mut plan = plan.map_err(|e| self.name_missing(e))?;
         if opened.options.way() == Way::Canvas {
             opened = self.verified(opened, &plan)?;
-            plan = opened.plan(self.job, size, destination)?;
+            plan = opened.plan(self.job, size, encoded)?;
         }
         if encoded {
-            plan.audio = self.audio_plan(&mut opened, &plan)?;
+            self.plan_sound(&mut opened, &mut plan)?;
         }
         self.collect_warnings(&opened.page);
         if self.job.strict && !self.warnings.is_empty() {
@@ -458,6 +461,7 @@ impl<'a> Render<'a> {
                 engine_cpu_ms: sys::cpu_ms().saturating_sub(self.cpu_at_start),
                 chrome_cpu_ms,
                 chrome_start_cpu_ms: meter.start_cpu_ms(),
+                stored_bytes: self.clock.stored_bytes(),
             },
             warnings: std::mem::take(&mut self.warnings),
             network: self.access.ledger.requests(),
@@ -468,8 +472,7 @@ impl<'a> Render<'a> {
 
 impl Opened {
     /// Resolves `job` against the page. An error for a page that cannot be rendered.
-    fn plan(&self, job: &Job, size: Size, destination: Option<(&Path, Container)>) -> Result<Plan> {
-        let destination = destination.map(|(path, container)| (path.to_owned(), container));
+    fn plan(&self, job: &Job, size: Size, encoded: bool) -> Result<Plan> {
         let circumstances = Circumstances {
             description: &self.page.description,
             troubles: &self.page.troubles(),
@@ -478,7 +481,7 @@ impl Opened {
             reasons: self.reasons.clone(),
             cores: sys::cores(),
         };
-        Plan::new(job, &self.entry, destination, size, circumstances)
+        Plan::new(job, &self.entry, encoded, size, circumstances)
     }
 }
 

@@ -112,6 +112,10 @@ pub enum Error {
     #[error("the frame sink failed: {0}")]
     Sink(Box<dyn std::error::Error + Send + Sync>),
 
+    /// Something would grow beyond its bound.
+    #[error("too much: {0}")]
+    Limit(String),
+
     /// A session lost a frame; its own error says why.
     #[error("frame {} was never rendered", .0.0)]
     MissingFrame(FrameIndex),

@@ -58,6 +58,8 @@ pub use crate::progress::{Event, Progress, Status};
 pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 pub use crate::sink::{ChecksumSink, NullSink, PictureFormat};
 pub use crate::sound::{Effect, Group, Track, VolumePoint};
+#[doc(hidden)]
+pub use crate::sys::quiet_encoders;
 pub use crate::time::{FrameIndex, FrameRate};
 
 /// Parts for the benches. Not part of the interface.
@@ -102,6 +104,6 @@ pub mod parts {
         let [y, cb, cr] = planes;
         let plane = |data, stride| PlaneMut { data, stride };
         let planes = [plane(y, luma), plane(cb, chroma), plane(cr, chroma)];
-        yuv_from_rgb(picture, picture.size, Subsampling::Yuv420, planes);
+        yuv_from_rgb(picture, picture.size, (Subsampling::Yuv420, 8), false, planes);
     }
 }

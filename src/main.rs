@@ -19,6 +19,7 @@ use crate::cli::{CheckArgs, Cli, Command, RenderArgs, ReportTo, StillArgs};
 use crate::terminal::{Style, Terminal};
 
 fn main() -> ExitCode {
+    pagereel::quiet_encoders();
     let filter = EnvFilter::try_from_env("PAGEREEL_LOG").unwrap_or_else(|_| "error".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 

@@ -74,6 +74,8 @@ pub struct Stages {
     pub convert_ms: f64,
     /// Of that, mixing and encoding sound.
     pub sound_ms: f64,
+    /// Encoding frames that were kept, after the last was captured.
+    pub replay_ms: f64,
     /// Draining the encoder and completing the file.
     pub finish_ms: f64,
     /// Reading the file back.
@@ -112,6 +114,8 @@ pub struct Resources {
     pub chrome_cpu_ms: u64,
     /// Of that, until their pages were ready for their first frames.
     pub chrome_start_cpu_ms: u64,
+    /// Bytes on disk of frames that were kept to be encoded after the last was captured.
+    pub stored_bytes: u64,
 }
 
 /// Everything about a finished render.

@@ -8,8 +8,7 @@ use ffmpeg_next::{Packet, Rational, ffi};
 use super::frame::{ColorTags, av_pixel_format};
 use super::{AvError, VideoFrame, c_string, check, log};
 use crate::color::Cicp;
-use crate::frame::Size;
-use crate::frame::yuv::Subsampling;
+use crate::frame::{CodedFormat, Size};
 use crate::time::FrameRate;
 
 /// All that an encoder is told before it opens.
@@ -19,18 +18,41 @@ pub(crate) struct EncoderSettings {
     pub name: String,
     pub size: Size,
     pub frame_rate: FrameRate,
-    pub subsampling: Subsampling,
+    pub format: CodedFormat,
     pub color: Cicp,
-    /// Target bits per second, where the encoder is not steered by quality.
-    pub bitrate: Option<u64>,
+    pub rate: RateControl,
     /// Most frames from one keyframe to the next.
     pub gop: Option<u32>,
+    /// Whether frames may refer to those of the group before.
+    pub open_gop: bool,
+    /// Which of two passes this is, where there are two.
+    pub pass: Option<Pass>,
     /// Threads; more than one frame may then be in the works.
     pub threads: u32,
     /// The encoder's own options. One that it does not know is an error.
     pub options: Vec<(String, String)>,
     /// Whether the container keeps the parameter sets apart from the packets.
     pub global_header: bool,
+}
+
+/// How many bits are spent, where the encoder is not steered by quality alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RateControl {
+    /// Target bits per second.
+    pub bitrate: Option<u64>,
+    /// Most bits per second over the time that `buffer` holds.
+    pub max_rate: Option<u64>,
+    /// The decoder's buffer, in bits.
+    pub buffer: Option<u64>,
+}
+
+/// One of two passes.
+#[derive(Clone, Debug)]
+pub(crate) enum Pass {
+    /// Only measures. What it learns is asked for with [`Encoder::take_statistics`].
+    First,
+    /// Spends bits by what the first learned.
+    Second(String),
 }
 
 /// What an encoder answers when asked for a packet.
@@ -48,6 +70,8 @@ pub(crate) enum Received {
 pub(crate) struct Encoder {
     context: NonNull<ffi::AVCodecContext>,
     name: String,
+    /// Learned in a first pass so far.
+    statistics: String,
 }
 
 // SAFETY: libav contexts may move between threads as long as one at a time uses them.
@@ -67,7 +91,8 @@ impl Encoder {
         // SAFETY: `codec` is a valid encoder.
         let context = unsafe { ffi::avcodec_alloc_context3(codec) };
         let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
-        let mut encoder = Self { context, name: settings.name.clone() };
+        let mut encoder =
+            Self { context, name: settings.name.clone(), statistics: String::new() };
         encoder.configure(settings)?;
 
         let mut options = Options::default();
@@ -109,7 +134,7 @@ impl Encoder {
             c_int::try_from(settings.size.width).ok().ok_or_else(|| too_large("the width"))?;
         raw.height =
             c_int::try_from(settings.size.height).ok().ok_or_else(|| too_large("the height"))?;
-        raw.pix_fmt = av_pixel_format(settings.subsampling);
+        raw.pix_fmt = av_pixel_format(settings.format);
         raw.time_base = ffi::AVRational { num: den, den: num };
         raw.framerate = ffi::AVRational { num, den };
         raw.sample_aspect_ratio = ffi::AVRational { num: 1, den: 1 };
@@ -117,14 +142,37 @@ impl Encoder {
         raw.color_trc = tags.transfer;
         raw.colorspace = tags.matrix;
         raw.color_range = tags.range;
-        raw.chroma_sample_location = ffi::AVChromaLocation::AVCHROMA_LOC_LEFT;
+        if settings.format.is_yuv() {
+            raw.chroma_sample_location = ffi::AVChromaLocation::AVCHROMA_LOC_LEFT;
+        }
+        raw.bits_per_raw_sample = c_int::try_from(settings.format.bits()).unwrap_or_default();
         raw.thread_count =
             c_int::try_from(settings.threads).ok().ok_or_else(|| too_large("threads"))?;
         if let Some(gop) = settings.gop {
             raw.gop_size = c_int::try_from(gop).ok().ok_or_else(|| too_large("gop"))?;
         }
-        if let Some(bitrate) = settings.bitrate {
+        let RateControl { bitrate, max_rate, buffer } = settings.rate;
+        if let Some(bitrate) = bitrate {
             raw.bit_rate = i64::try_from(bitrate).ok().ok_or_else(|| too_large("the bitrate"))?;
+        }
+        if let Some(rate) = max_rate {
+            raw.rc_max_rate = i64::try_from(rate).ok().ok_or_else(|| too_large("maxRate"))?;
+        }
+        if let Some(bits) = buffer {
+            raw.rc_buffer_size = c_int::try_from(bits).ok().ok_or_else(|| too_large("buffer"))?;
+        }
+        if !settings.open_gop {
+            raw.flags |= ffi::AV_CODEC_FLAG_CLOSED_GOP.cast_signed();
+        }
+        match &settings.pass {
+            None => {}
+            Some(Pass::First) => raw.flags |= ffi::AV_CODEC_FLAG_PASS1.cast_signed(),
+            Some(Pass::Second(statistics)) => {
+                raw.flags |= ffi::AV_CODEC_FLAG_PASS2.cast_signed();
+                let text = c_string(statistics)?;
+                // SAFETY: a C string, which libav copies; the context frees the copy.
+                raw.stats_in = unsafe { ffi::av_strdup(text.as_ptr()) };
+            }
         }
         if settings.global_header {
             raw.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER.cast_signed();
@@ -150,11 +198,24 @@ impl Encoder {
     /// Asks for the next packet.
     pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
         let mut received = receive(self.context, &self.name)?;
+        // SAFETY: null, or a C string that lives until the next call.
+        let told = unsafe { self.context.as_mut() }.stats_out;
+        if !told.is_null() && !matches!(received, Received::NeedsInput) {
+            // SAFETY: as above.
+            self.statistics += &unsafe { std::ffi::CStr::from_ptr(told) }.to_string_lossy();
+        }
         if let Received::Packet(packet) = &mut received {
             // Without it the last frame would have no length in the container.
             packet.set_duration(1);
         }
         Ok(received)
+    }
+}
+
+impl Encoder {
+    /// What a first pass has learned, once everything has come out.
+    pub(crate) fn take_statistics(&mut self) -> String {
+        std::mem::take(&mut self.statistics)
     }
 }
 

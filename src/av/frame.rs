@@ -7,18 +7,35 @@ use ffmpeg_next::ffi;
 
 use super::AvError;
 use crate::color::{Cicp, Matrix, Primaries, Range, Transfer};
-use crate::frame::Size;
-use crate::frame::yuv::{PlaneMut, PlanesMut, Subsampling};
+use crate::frame::yuv::PlaneMut;
+use crate::frame::{CodedFormat, Layout, Size};
 
 /// Row alignment in bytes, enough for AVX-512.
 const ALIGN: c_int = 64;
 
-/// libav's name for 8-bit planar YUV with this much chroma.
-pub(super) const fn av_pixel_format(subsampling: Subsampling) -> ffi::AVPixelFormat {
-    match subsampling {
-        Subsampling::Yuv420 => ffi::AVPixelFormat::AV_PIX_FMT_YUV420P,
-        Subsampling::Yuv422 => ffi::AVPixelFormat::AV_PIX_FMT_YUV422P,
-        Subsampling::Yuv444 => ffi::AVPixelFormat::AV_PIX_FMT_YUV444P,
+/// libav's name for a format.
+pub(super) const fn av_pixel_format(format: CodedFormat) -> ffi::AVPixelFormat {
+    use ffi::AVPixelFormat as Av;
+    match format {
+        CodedFormat::Yuv420p => Av::AV_PIX_FMT_YUV420P,
+        CodedFormat::Yuv422p => Av::AV_PIX_FMT_YUV422P,
+        CodedFormat::Yuv444p => Av::AV_PIX_FMT_YUV444P,
+        CodedFormat::Yuv420p10 => Av::AV_PIX_FMT_YUV420P10LE,
+        CodedFormat::Yuv422p10 => Av::AV_PIX_FMT_YUV422P10LE,
+        CodedFormat::Yuv444p10 => Av::AV_PIX_FMT_YUV444P10LE,
+        CodedFormat::Yuva420p => Av::AV_PIX_FMT_YUVA420P,
+        CodedFormat::Yuva444p => Av::AV_PIX_FMT_YUVA444P,
+        CodedFormat::Yuva444p10 => Av::AV_PIX_FMT_YUVA444P10LE,
+        CodedFormat::Rgb24 => Av::AV_PIX_FMT_RGB24,
+        CodedFormat::Rgba => Av::AV_PIX_FMT_RGBA,
+        CodedFormat::Rgb48 => Av::AV_PIX_FMT_RGB48BE,
+        CodedFormat::Rgba64 => Av::AV_PIX_FMT_RGBA64BE,
+        CodedFormat::Bgr0 => Av::AV_PIX_FMT_BGR0,
+        CodedFormat::Bgra => Av::AV_PIX_FMT_BGRA,
+        CodedFormat::Argb => Av::AV_PIX_FMT_ARGB,
+        CodedFormat::Gbrp16 => Av::AV_PIX_FMT_GBRP16LE,
+        CodedFormat::Gbrap16 => Av::AV_PIX_FMT_GBRAP16LE,
+        CodedFormat::Pal8 => Av::AV_PIX_FMT_PAL8,
     }
 }
 
@@ -41,10 +58,14 @@ impl From<Cicp> for ColorTags {
             transfer: match color.transfer {
                 Transfer::Bt709 => Trc::AVCOL_TRC_BT709,
                 Transfer::Srgb => Trc::AVCOL_TRC_IEC61966_2_1,
+                Transfer::Pq => Trc::AVCOL_TRC_SMPTE2084,
+                Transfer::Hlg => Trc::AVCOL_TRC_ARIB_STD_B67,
             },
             matrix: match color.matrix {
                 Matrix::Identity => ffi::AVColorSpace::AVCOL_SPC_RGB,
                 Matrix::Bt709 => ffi::AVColorSpace::AVCOL_SPC_BT709,
+                Matrix::Bt601 => ffi::AVColorSpace::AVCOL_SPC_BT470BG,
+                Matrix::Bt2020 => ffi::AVColorSpace::AVCOL_SPC_BT2020_NCL,
             },
             range: match color.range {
                 Range::Full => ffi::AVColorRange::AVCOL_RANGE_JPEG,
@@ -59,7 +80,7 @@ impl From<Cicp> for ColorTags {
 pub(crate) struct FramePool {
     pool: NonNull<ffi::AVBufferPool>,
     size: Size,
-    subsampling: Subsampling,
+    format: CodedFormat,
     color: Cicp,
 }
 
@@ -67,12 +88,12 @@ pub(crate) struct FramePool {
 unsafe impl Send for FramePool {}
 
 impl FramePool {
-    /// A pool for 8-bit YUV frames of `size`.
-    pub(crate) fn new(size: Size, subsampling: Subsampling, color: Cicp) -> Result<Self, AvError> {
+    /// A pool for frames of `size`.
+    pub(crate) fn new(size: Size, format: CodedFormat, color: Cicp) -> Result<Self, AvError> {
         let (width, height) = dimensions(size)?;
         // SAFETY: a computation on plain integers.
         let bytes = unsafe {
-            ffi::av_image_get_buffer_size(av_pixel_format(subsampling), width, height, ALIGN)
+            ffi::av_image_get_buffer_size(av_pixel_format(format), width, height, ALIGN)
         };
         let bytes = super::check(bytes, "frame size")?;
         // Some kernels read past the last row.
@@ -80,7 +101,7 @@ impl FramePool {
         // SAFETY: a null allocator means libav's own.
         let pool = unsafe { ffi::av_buffer_pool_init(bytes as _, None) };
         let pool = NonNull::new(pool).ok_or_else(|| AvError::out_of_memory("frame pool"))?;
-        Ok(Self { pool, size, subsampling, color })
+        Ok(Self { pool, size, format, color })
     }
 
     /// A frame with undefined pixels.
@@ -88,7 +109,7 @@ impl FramePool {
         let out_of_memory = || AvError::out_of_memory("frame");
         // SAFETY: allocates, or returns null.
         let frame = NonNull::new(unsafe { ffi::av_frame_alloc() }).ok_or_else(out_of_memory)?;
-        let mut frame = VideoFrame { frame, size: self.size, subsampling: self.subsampling };
+        let mut frame = VideoFrame { frame, size: self.size, format: self.format };
         // SAFETY: the pool is alive for as long as `self`.
         let buffer = unsafe { ffi::av_buffer_pool_get(self.pool.as_ptr()) };
         let buffer = NonNull::new(buffer).ok_or_else(out_of_memory)?;
@@ -97,14 +118,16 @@ impl FramePool {
         // SAFETY: we are the only owner of this frame.
         let raw = unsafe { frame.frame.as_mut() };
         raw.buf[0] = buffer.as_ptr();
-        raw.format = av_pixel_format(self.subsampling) as c_int;
+        raw.format = av_pixel_format(self.format) as c_int;
         raw.width = width;
         raw.height = height;
         raw.color_primaries = tags.primaries;
         raw.color_trc = tags.transfer;
         raw.colorspace = tags.matrix;
         raw.color_range = tags.range;
-        raw.chroma_location = ffi::AVChromaLocation::AVCHROMA_LOC_LEFT;
+        if self.format.is_yuv() {
+            raw.chroma_location = ffi::AVChromaLocation::AVCHROMA_LOC_LEFT;
+        }
         // SAFETY: the buffer has just been allocated.
         let data = unsafe { buffer.as_ref() }.data;
         // SAFETY: the buffer has the size that `av_image_get_buffer_size` gave for the same
@@ -114,7 +137,7 @@ impl FramePool {
                 raw.data.as_mut_ptr(),
                 raw.linesize.as_mut_ptr(),
                 data,
-                av_pixel_format(self.subsampling),
+                av_pixel_format(self.format),
                 width,
                 height,
                 ALIGN,
@@ -140,31 +163,51 @@ fn dimensions(size: Size) -> Result<(c_int, c_int), AvError> {
     }
 }
 
-/// One frame of 8-bit planar YUV.
+/// One frame for an encoder.
 #[derive(Debug)]
 pub(crate) struct VideoFrame {
     frame: NonNull<ffi::AVFrame>,
     size: Size,
-    subsampling: Subsampling,
+    format: CodedFormat,
 }
 
 // SAFETY: the frame has one owner, and libav's buffer counts are atomic.
 unsafe impl Send for VideoFrame {}
 
 impl VideoFrame {
-    /// The components, to be written. The frame must not have been sent to an encoder yet.
-    pub(crate) fn planes_mut(&mut self) -> PlanesMut<'_> {
+    /// The planes, to be written. The frame must not have been sent to an encoder yet.
+    pub(crate) fn planes_mut(&mut self) -> Vec<PlaneMut<'_>> {
         // SAFETY: the frame is ours alone.
         let raw = unsafe { self.frame.as_mut() };
-        std::array::from_fn(|i| {
-            let shift = if i == 0 { 0 } else { self.subsampling.shift_y() };
-            let rows = self.size.height.div_ceil(1 << shift) as usize;
+        let plane = |i: usize| {
+            let rows = self.size.height.div_ceil(1 << self.format.shift_y(i)) as usize;
             let stride = usize::try_from(raw.linesize[i]).unwrap_or_default();
             // SAFETY: `av_image_fill_arrays` laid the planes out apart from each other, each with
             // this many rows of this stride; the exclusive borrow of `self` covers them.
             let data = unsafe { std::slice::from_raw_parts_mut(raw.data[i], rows * stride) };
             PlaneMut { data, stride }
-        })
+        };
+        (0..self.format.planes()).map(plane).collect()
+    }
+
+    /// The colors of a palette, to be written: blue, green, red, alpha. None in other formats.
+    pub(crate) fn palette_mut(&mut self) -> Option<&mut [[u8; 4]; 256]> {
+        if self.format.layout() != Layout::Palette {
+            return None;
+        }
+        // SAFETY: the frame is ours alone.
+        let raw = unsafe { self.frame.as_mut() };
+        // SAFETY: frames with a palette have 256 colors of four bytes there; the exclusive borrow
+        // of `self` covers them.
+        Some(unsafe { &mut *raw.data[1].cast() })
+    }
+
+    /// Whether the encoder is to make a keyframe of it, wherever else it would make one.
+    pub(crate) fn set_keyframe(&mut self, is_forced: bool) {
+        use ffi::AVPictureType::{AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE};
+        // SAFETY: the frame is ours; this field is not shared with other handles.
+        unsafe { self.frame.as_mut() }.pict_type =
+            if is_forced { AV_PICTURE_TYPE_I } else { AV_PICTURE_TYPE_NONE };
     }
 
     /// Another handle to the same pixels, for showing them once more.
@@ -172,7 +215,7 @@ impl VideoFrame {
         // SAFETY: clones the reference counts of a valid frame, or returns null.
         let frame = unsafe { ffi::av_frame_clone(self.frame.as_ptr()) };
         let frame = NonNull::new(frame).ok_or_else(|| AvError::out_of_memory("frame"))?;
-        Ok(Self { frame, size: self.size, subsampling: self.subsampling })
+        Ok(Self { frame, size: self.size, format: self.format })
     }
 
     /// The frame for libav, to be shown at `pts`.

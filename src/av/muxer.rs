@@ -9,13 +9,59 @@ use super::encoder::{Described, Options};
 use super::{AvError, c_string, check, log};
 
 /// How to write the container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MuxerSettings {
     /// FFmpeg's name, such as `mp4`.
     pub format: String,
     /// Packets that will come in each stream, so that room for their index can be left at the
     /// front.
     pub packets: Vec<u64>,
+    /// Whether the file is made of fragments, each with an index of its own.
+    pub fragmented: bool,
+    /// The muxer's own options. One that it does not know is an error.
+    pub options: Vec<(String, String)>,
+    /// Title and the like of the whole.
+    pub metadata: Vec<(String, String)>,
+    /// Language and the like of each stream.
+    pub stream_metadata: Vec<Vec<(String, String)>>,
+    /// The four characters that name the first stream's codec, where the usual ones will not do.
+    pub codec_tag: Option<[u8; 4]>,
+    pub chapters: Vec<MuxedChapter>,
+}
+
+/// A part of the whole with a name.
+#[derive(Clone, Debug)]
+pub(crate) struct MuxedChapter {
+    /// Milliseconds.
+    pub start: i64,
+    /// Milliseconds.
+    pub end: i64,
+    pub title: String,
+}
+
+/// Where a container is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MuxTarget<'a> {
+    File(&'a Path),
+    /// Standard output, which cannot be gone back in.
+    Stdout,
+}
+
+impl MuxTarget<'_> {
+    /// libav's address, and what errors call it.
+    fn address(self) -> Result<(String, PathBuf), AvError> {
+        match self {
+            // Without the scheme, a colon in the name would be taken for one.
+            Self::File(path) => match path.to_str() {
+                Some(text) => Ok((format!("file:{text}"), path.to_owned())),
+                None => {
+                    let doing = format!("cannot write {}", path.display());
+                    Err(AvError::refused(doing, "not valid UTF-8"))
+                }
+            },
+            Self::Stdout => Ok(("pipe:1".into(), "standard output".into())),
+        }
+    }
 }
 
 /// An output file whose header is written.
@@ -47,18 +93,17 @@ impl Muxer {
         Ok(found.flags & ffi::AVFMT_GLOBALHEADER != 0)
     }
 
-    /// Opens `path`, which is emptied, and writes the header for one stream per encoder.
+    /// Opens `target`, a file is emptied, and writes the header for one stream per encoder.
     pub(crate) fn create(
-        path: &Path,
+        target: MuxTarget<'_>,
         encoders: &[&dyn Described],
         settings: &MuxerSettings,
     ) -> Result<Self, AvError> {
         super::init();
         log::clear();
+        let (url, path) = target.address()?;
         let doing = || format!("cannot write {}", path.display());
-        let text = path.to_str().ok_or_else(|| AvError::refused(doing(), "not valid UTF-8"))?;
-        // Without the scheme, a colon in the name would be taken for one.
-        let url = c_string(&format!("file:{text}"))?;
+        let url = c_string(&url)?;
         let format = c_string(&settings.format)?;
         let mut context = ptr::null_mut();
         // SAFETY: C strings, and a null format means "by name".
@@ -73,34 +118,61 @@ impl Muxer {
         check(allocated, doing())?;
         let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
         let mut muxer =
-            Self { context, path: path.to_owned(), time_bases: Vec::new(), finished: false };
+            Self { context, path: path.clone(), time_bases: Vec::new(), finished: false };
         let mut streams = Vec::new();
-        for encoder in encoders {
+        for (i, encoder) in encoders.iter().enumerate() {
             // SAFETY: a valid context without a header.
             let stream = unsafe { ffi::avformat_new_stream(context.as_ptr(), ptr::null()) };
             let stream = NonNull::new(stream).ok_or_else(|| AvError::out_of_memory(doing()))?;
             encoder.describe(stream)?;
+            let metadata = settings.stream_metadata.get(i).map_or(&[][..], Vec::as_slice);
+            // SAFETY: a valid stream, whose dictionary the context frees.
+            set_all(unsafe { &raw mut (*stream.as_ptr()).metadata }, metadata)?;
             streams.push(stream);
         }
+        if let (Some(tag), Some(stream)) = (settings.codec_tag, streams.first()) {
+            // SAFETY: the parameters of a valid stream.
+            unsafe { (*(*stream.as_ptr()).codecpar).codec_tag = u32::from_le_bytes(tag) };
+        }
+        // SAFETY: a valid context, whose dictionary it frees.
+        set_all(unsafe { &raw mut (*context.as_ptr()).metadata }, &settings.metadata)?;
+        for chapter in &settings.chapters {
+            muxer.add_chapter(chapter)?;
+        }
+        // SAFETY: plain fields of a valid context.
+        let raw = unsafe { &mut *context.as_ptr() };
         // Packets wait for those of the other streams, however far apart an encoder lets them come.
-        // SAFETY: a plain field of a valid context.
-        unsafe { (*context.as_ptr()).max_interleave_delta = 0 };
-        if settings.format == "matroska" {
+        raw.max_interleave_delta = 0;
+        // Same job, same bytes: no random identifiers and no dates.
+        raw.flags |= ffi::AVFMT_FLAG_BITEXACT;
+        // Such as FLAC in MP4, which older versions call an experiment.
+        raw.strict_std_compliance = ffi::FF_COMPLIANCE_EXPERIMENTAL;
+        if ["matroska", "webm"].contains(&settings.format.as_str()) {
             // It writes down by how much sound begins early; the picture must not move with that.
-            // SAFETY: as above.
-            unsafe { (*context.as_ptr()).avoid_negative_ts = 0 };
+            raw.avoid_negative_ts = 0;
         }
 
-        // SAFETY: a valid context.
-        let pb = unsafe { &raw mut (*context.as_ptr()).pb };
-        // SAFETY: a C string, and the field that libav wants filled.
-        let opened = unsafe { ffi::avio_open(pb, url.as_ptr(), ffi::AVIO_FLAG_WRITE) };
-        check(opened, doing())?;
+        // SAFETY: a muxer that is in use has a format.
+        let writes_itself = unsafe { (*raw.oformat).flags } & ffi::AVFMT_NOFILE != 0;
+        if !writes_itself {
+            // SAFETY: a C string, and the field that libav wants filled.
+            let opened =
+                unsafe { ffi::avio_open(&raw mut raw.pb, url.as_ptr(), ffi::AVIO_FLAG_WRITE) };
+            check(opened, doing())?;
+        }
 
         let mut options = Options::default();
         if ["mp4", "mov"].contains(&settings.format.as_str()) {
-            // The index before the media ("faststart") without writing the file twice.
-            options.set("moov_size", &index_bytes(&settings.packets).to_string())?;
+            if settings.fragmented {
+                let flags = "frag_keyframe+empty_moov+default_base_moof+delay_moov";
+                options.set("movflags", flags)?;
+            } else {
+                // The index before the media ("faststart") without writing the file twice.
+                options.set("moov_size", &index_bytes(&settings.packets).to_string())?;
+            }
+        }
+        for (key, value) in &settings.options {
+            options.set(key, value)?;
         }
         // SAFETY: a valid context with its streams and an open file.
         let header = unsafe { ffi::avformat_write_header(context.as_ptr(), &raw mut options.0) };
@@ -117,6 +189,29 @@ impl Muxer {
             muxer.time_bases.push((encoder.time_base(), base));
         }
         Ok(muxer)
+    }
+
+    fn add_chapter(&mut self, chapter: &MuxedChapter) -> Result<(), AvError> {
+        let out_of_memory = || AvError::out_of_memory("chapter");
+        // SAFETY: allocates zeroed memory of that size, or returns null.
+        let new = unsafe { ffi::av_mallocz(size_of::<ffi::AVChapter>()) }.cast::<ffi::AVChapter>();
+        // SAFETY: null, or a zeroed structure that nobody else knows; zero is valid in all fields.
+        let raw = unsafe { new.as_mut() }.ok_or_else(out_of_memory)?;
+        // SAFETY: a valid context.
+        let context = unsafe { self.context.as_mut() };
+        raw.id = (i64::from(context.nb_chapters) + 1) as _;
+        raw.time_base = ffi::AVRational { num: 1, den: 1000 };
+        (raw.start, raw.end) = (chapter.start, chapter.end);
+        let title = [("title".to_owned(), chapter.title.clone())];
+        let set = set_all(&raw mut raw.metadata, &title);
+        let mut count = context.nb_chapters.cast_signed();
+        // SAFETY: the array and the count of a valid context, which frees what it holds.
+        let added = unsafe {
+            ffi::av_dynarray_add_nofree((&raw mut context.chapters).cast(), &raw mut count, new.cast())
+        };
+        check(added, "chapter")?;
+        context.nb_chapters = count.cast_unsigned();
+        set
     }
 
     /// Writes one packet of the encoder with this number.
@@ -143,8 +238,16 @@ impl Muxer {
         self.check_file()?;
         // SAFETY: a valid context.
         let pb = unsafe { &raw mut (*self.context.as_ptr()).pb };
-        // SAFETY: the file is open; size and close are its last uses.
-        let bytes = unsafe { ffi::avio_size(*pb) };
+        // SAFETY: as above.
+        if unsafe { (*pb).is_null() } {
+            return Ok(0);
+        }
+        // SAFETY: the file is open; where there is no size, there is a place.
+        let bytes = match unsafe { ffi::avio_size(*pb) } {
+            // SAFETY: as above.
+            ..0 => unsafe { ffi::avio_seek(*pb, 0, 1) },
+            bytes => bytes,
+        };
         // SAFETY: as above; closing flushes and reports what could not be written.
         let closed = unsafe { ffi::avio_closep(pb) };
         check(closed, self.doing())?;
@@ -153,8 +256,8 @@ impl Muxer {
 
     /// Reports a failed write as soon as it is known.
     fn check_file(&self) -> Result<(), AvError> {
-        // SAFETY: the context and its open file are valid.
-        let error = unsafe { (*(*self.context.as_ptr()).pb).error };
+        // SAFETY: the context is valid, and its file null or open.
+        let error = unsafe { (*self.context.as_ptr()).pb.as_ref() }.map_or(0, |file| file.error);
         check(error, self.doing()).map(drop)
     }
 
@@ -170,6 +273,19 @@ impl Drop for Muxer {
         // SAFETY: the context is ours.
         unsafe { ffi::avformat_free_context(self.context.as_ptr()) };
     }
+}
+
+fn set_all(
+    dictionary: *mut *mut ffi::AVDictionary,
+    entries: &[(String, String)],
+) -> Result<(), AvError> {
+    for (key, value) in entries {
+        let (key, value) = (c_string(key)?, c_string(value)?);
+        // SAFETY: the place of a dictionary, and two C strings, which libav copies.
+        let set = unsafe { ffi::av_dict_set(dictionary, key.as_ptr(), value.as_ptr(), 0) };
+        check(set, "metadata")?;
+    }
+    Ok(())
 }
 
 /// An upper bound for the size of an MP4 index over streams with so many packets.

@@ -22,6 +22,15 @@ pub(crate) struct VideoFacts {
     pub frames: u64,
     /// Of those, keyframes.
     pub keyframes: u64,
+    /// When keyframes are shown, in order, in units of `time_base`.
+    #[serde(skip)]
+    pub key_pts: Vec<i64>,
+    /// Whether the first picture could be decoded.
+    #[serde(skip)]
+    pub is_decodable: bool,
+    /// Whether the stream is marked as having transparency beside it.
+    #[serde(skip)]
+    pub has_alpha_mode: bool,
     /// Presentation time stamps, in order, in units of `time_base`.
     #[serde(skip)]
     pub pts: Vec<i64>,
@@ -54,6 +63,9 @@ pub(crate) struct SoundStreamFacts {
     pub packets: u64,
 }
 
+/// Packets in which the first picture must come.
+const DECODED_PACKETS: usize = 128;
+
 /// Opens `path` and reads every packet of its first video stream.
 pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
     super::init();
@@ -69,20 +81,33 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
         .best(media::Type::Video)
         .ok_or_else(|| AvError::refused(doing(), "it has no video stream"))?;
     let (index, base, duration) = (stream.index(), stream.time_base(), stream.duration());
-    let decoder = codec::Context::from_parameters(stream.parameters())
+    let has_alpha_mode = stream.metadata().iter().any(|(key, value)| {
+        key.eq_ignore_ascii_case("alpha_mode") && value == "1"
+    });
+    let mut decoder = codec::Context::from_parameters(stream.parameters())
         .and_then(|context| context.decoder().video())
         .map_err(failed)?;
+    let mut picture = ffmpeg_next::frame::Video::empty();
+    let mut is_decodable = false;
 
     let mut sound = input.streams().best(media::Type::Audio).map(|s| sound_facts(&s)).transpose();
     let sound = sound.as_mut().map_err(|e| failed(*e))?;
 
-    let (mut pts, mut keyframes) = (Vec::new(), 0);
+    let (mut pts, mut key_pts) = (Vec::new(), Vec::new());
     let mut packet = Packet::empty();
     loop {
         match packet.read(&mut input) {
             Ok(()) if packet.stream() == index => {
-                keyframes += u64::from(packet.is_key());
-                pts.push(packet.pts().unwrap_or(i64::MIN));
+                let shown = packet.pts().unwrap_or(i64::MIN);
+                pts.push(shown);
+                if packet.is_key() {
+                    key_pts.push(shown);
+                }
+                if !is_decodable && pts.len() <= DECODED_PACKETS {
+                    // What is wrong shows when no picture comes.
+                    _ = decoder.send_packet(&packet);
+                    is_decodable = decoder.receive_frame(&mut picture).is_ok();
+                }
             }
             Ok(()) => {
                 if let Some((index, base, facts)) = sound
@@ -97,7 +122,12 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
             Err(e) => return Err(failed(e)),
         }
     }
+    if !is_decodable {
+        _ = decoder.send_eof();
+        is_decodable = decoder.receive_frame(&mut picture).is_ok();
+    }
     pts.sort_unstable();
+    key_pts.sort_unstable();
     let name = |name: Option<&str>| name.unwrap_or("unknown").to_owned();
     Ok(VideoFacts {
         codec: decoder.id().name().to_owned(),
@@ -115,7 +145,10 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
             },
         ],
         frames: pts.len() as u64,
-        keyframes,
+        keyframes: key_pts.len() as u64,
+        key_pts,
+        is_decodable,
+        has_alpha_mode,
         pts,
         time_base: (base.numerator(), base.denominator()),
         duration: duration as f64 * f64::from(base),

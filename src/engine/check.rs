@@ -16,12 +16,12 @@ impl Engine {
     /// are the warnings of a strict job.
     pub fn check(&self, job: &Job, cancel: &CancelToken) -> Result<Check> {
         job.validate()?;
-        let destination = job.output.is_some().then(|| job.destination()).transpose()?;
+        let encoded = job.output.is_some() || !job.outputs.is_empty();
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
         render.is_captured = false;
         let (mut opened, size) = render.open()?;
-        let planned = size.and_then(|size| opened.plan(job, size, destination));
+        let planned = size.and_then(|size| opened.plan(job, size, encoded));
         render.collect_warnings(&opened.page);
         let mut tree = opened.page.inspect(opened.options.load.call_timeout)?;
 

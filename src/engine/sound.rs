@@ -27,17 +27,42 @@ const SAME_SECS: f64 = 0.1;
 const SAMPLED_AT_ONCE: u64 = 30;
 
 impl Render<'_> {
-    /// The sound of the plan; `None` where nothing is heard.
+    /// Gives the outputs of the plan their sound, where something is heard.
     ///
     /// Whatever cannot be heard becomes a warning, and the rest is heard without it.
-    pub(super) fn audio_plan(
+    pub(super) fn plan_sound(&mut self, opened: &mut Opened, plan: &mut Plan) -> Result<()> {
+        let encodings = self.job.encodings()?;
+        if encodings.iter().all(|(.., audio)| !audio.enabled) {
+            return Ok(());
+        }
+        let Some(sources) = self.sound_sources(opened, plan)? else { return Ok(()) };
+        let range = (plan.first_frame, plan.stream.frames);
+        for (output, (.., audio)) in plan.outputs.iter_mut().zip(encodings) {
+            if !audio.enabled {
+                continue;
+            }
+            let usual = output.container.sound_codecs().first().copied();
+            match audio.codec.or(usual) {
+                Some(codec) => {
+                    let (rate, sources) = (plan.stream.frame_rate, sources.clone());
+                    output.audio = Some(AudioPlan::new(audio, codec, rate, range, sources));
+                }
+                None => {
+                    let word = output.container.word();
+                    let text = format!("the composition's sound is left out: .{word} has none");
+                    self.warnings.push(Warning::new("sound_left_out", text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is heard; `None` where nothing is.
+    fn sound_sources(
         &mut self,
         opened: &mut Opened,
         plan: &Plan,
-    ) -> Result<Option<AudioPlan>> {
-        if !self.job.audio.enabled {
-            return Ok(None);
-        }
+    ) -> Result<Option<(Vec<Track>, Vec<Group>)>> {
         let media = opened.page.description.media.clone();
         let mut tracks = Vec::new();
         let mut heard: Vec<(usize, &Media)> = Vec::new();
@@ -62,13 +87,7 @@ impl Render<'_> {
         }
         tracks.retain(|track| track.volume.iter().any(|point| point.volume > 0.0));
         let groups = self.groups(&opened.page.description.audio_groups, &mut tracks);
-        if tracks.is_empty() {
-            return Ok(None);
-        }
-        let stream = &plan.stream;
-        let range = (plan.first_frame, stream.frames);
-        let sources = (tracks, groups);
-        Ok(Some(AudioPlan::new(&self.job.audio, stream.frame_rate, range, sources)))
+        Ok((!tracks.is_empty()).then_some((tracks, groups)))
     }
 
     /// The groups that have tracks; hidden ones lose theirs.

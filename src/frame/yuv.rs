@@ -1,8 +1,8 @@
-//! RGB to `Y'CbCr` (YUV): BT.709 matrix, limited range, 8 bit.
+//! RGB to `Y'CbCr` (YUV): BT.709 matrix, limited range, from 8 bits to 8 or 10.
 //!
 //! A video frame stores brightness (Y') for every pixel and color difference (Cb, Cr) for every
 //! pixel (4:4:4), every second column (4:2:2), or every second column and row (4:2:0). With limited
-//! range, black is Y' 16 and white 235; gray is Cb = Cr = 128.
+//! range, black is Y' 16 and white 235; gray is Cb = Cr = 128; four times that with 10 bits.
 //!
 //! | what | here |
 //! |---|---|
@@ -11,7 +11,9 @@
 //! | chroma siting | left: in line with even columns, midway between two rows (H.273 type 0) |
 //! | chroma filter | 1-2-1 horizontally, 1-1 vertically, on R'G'B' code values |
 //! | edges | the outermost column is repeated |
-//! | alpha | ignored |
+//! | alpha | a plane of its own, full range; colors stay straight, and chroma is averaged by it |
+//!
+//! Where the frame has no alpha, [`super::convert()`] lays pictures that have some over white first.
 //!
 //! Rows are converted in parallel on rayon's global pool. The kernels run over separate rows of R,
 //! G and B, which compilers turn into wide SIMD; `multiversion` picks the widest at run time.
@@ -47,7 +49,7 @@ impl Subsampling {
     }
 }
 
-/// One component of a video frame, to be written.
+/// One plane of a video frame, to be written.
 #[derive(Debug)]
 pub(crate) struct PlaneMut<'a> {
     /// At least `stride` bytes for every row.
@@ -58,6 +60,45 @@ pub(crate) struct PlaneMut<'a> {
 
 /// The three components of a video frame: Y', Cb, Cr.
 pub(crate) type PlanesMut<'a> = [PlaneMut<'a>; 3];
+
+/// A code value as it lies in memory.
+trait Sample: Copy + Send {
+    /// Its bits.
+    const BITS: u32;
+
+    fn of(value: i32) -> Self;
+
+    fn row(bytes: &mut [u8]) -> &mut [Self];
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "legal code values")]
+impl Sample for u8 {
+    const BITS: u32 = 8;
+
+    #[inline(always)]
+    fn of(value: i32) -> Self {
+        value as Self
+    }
+
+    fn row(bytes: &mut [u8]) -> &mut [Self] {
+        bytes
+    }
+}
+
+/// 10 bits in two bytes, little-endian.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "legal code values")]
+impl Sample for [u8; 2] {
+    const BITS: u32 = 10;
+
+    #[inline(always)]
+    fn of(value: i32) -> Self {
+        (value as u16).to_le_bytes()
+    }
+
+    fn row(bytes: &mut [u8]) -> &mut [Self] {
+        bytes.as_chunks_mut().0
+    }
+}
 
 /// Row pairs that one task converts: enough to be worth the hand-over.
 const ROWS_PER_TASK: usize = 32;
@@ -87,13 +128,29 @@ const CR_FROM_B: i32 = fixed(-KB / (2.0 * (1.0 - KR)) * CHROMA);
 const CR_FROM_R: i32 = fixed(0.5 * CHROMA);
 const CR_FROM_G: i32 = -(CR_FROM_B + CR_FROM_R);
 
-/// Converts `picture` into the planes of a frame of `size`.
+/// Converts `picture` into the planes of a frame of `size`, with `bits` of 8 or 10.
 ///
 /// `size` may exceed the picture's by one column or row (padding to even): the last is repeated.
+/// Where the frame keeps the picture's alpha, it `weighs` chroma.
 pub(crate) fn yuv_from_rgb(
     picture: &Picture,
     size: Size,
+    (subsampling, bits): (Subsampling, u32),
+    weighs: bool,
+    planes: PlanesMut<'_>,
+) {
+    let weighs = weighs && picture.format == PixelFormat::Rgba8;
+    match bits {
+        8 => convert_rows::<u8>(picture, size, subsampling, weighs, planes),
+        _ => convert_rows::<[u8; 2]>(picture, size, subsampling, weighs, planes),
+    }
+}
+
+fn convert_rows<S: Sample>(
+    picture: &Picture,
+    size: Size,
     subsampling: Subsampling,
+    weighs: bool,
     planes: PlanesMut<'_>,
 ) {
     let [y, cb, cr] = planes;
@@ -119,8 +176,11 @@ pub(crate) fn yuv_from_rgb(
                     break;
                 }
                 scratch.load(picture, row);
-                scratch.store_luma(y, strides.0);
-                scratch.store_chroma(cb, cr);
+                scratch.store_luma::<S>(y, strides.0);
+                if weighs && scratch.halve {
+                    scratch.weigh(picture, row);
+                }
+                scratch.store_chroma::<S>(cb, cr, weighs);
             }
         },
     );
@@ -166,6 +226,7 @@ impl Scratch {
                 PixelFormat::Rgb8 => split::<3>(source, r, g, b),
                 PixelFormat::Rgba8 => split::<4>(source, r, g, b),
                 PixelFormat::Bgrx8 => split::<4>(source, b, g, r),
+                PixelFormat::Rgb16 => unreachable!("16 bits have a conversion of their own"),
             }
             let width = picture.size.width as usize;
             for component in planes {
@@ -175,23 +236,52 @@ impl Scratch {
         }
     }
 
-    fn store_luma(&self, y: &mut [u8], stride: usize) {
+    fn store_luma<S: Sample>(&self, y: &mut [u8], stride: usize) {
         for ([r, g, b], y) in self.rgb.iter().take(self.rows).zip(y.chunks_mut(stride)) {
-            luma(r, g, b, &mut y[..self.width]);
+            luma(r, g, b, &mut S::row(y)[..self.width]);
         }
     }
 
-    fn store_chroma(&mut self, cb: &mut [u8], cr: &mut [u8]) {
+    /// Sums of colors by how much of them shows: what is transparent has no color to give.
+    fn weigh(&mut self, picture: &Picture, row: usize) {
+        let stride = picture.stride();
+        let last = (picture.size.width as usize - 1, picture.size.height as usize - 1);
+        let mut pixel = [[0_i32; 4]; 6];
+        for column in 0..self.chroma_width {
+            let mut shown = 0;
+            for (i, pixel) in pixel.iter_mut().enumerate() {
+                let x = (2 * column + i % 3).saturating_sub(1).min(last.0);
+                let y = (row + (i / 3).min(self.rows - 1)).min(last.1);
+                let weight = 1 + i32::from(i % 3 == 1);
+                let bytes = &picture.data[y * stride + 4 * x..][..4];
+                let alpha = weight * i32::from(bytes[3]);
+                *pixel = [bytes[0].into(), bytes[1].into(), bytes[2].into(), alpha];
+                shown += alpha;
+            }
+            for (component, sums) in self.sums.iter_mut().enumerate() {
+                let weighed = if shown == 0 {
+                    8 * pixel[1][component]
+                } else {
+                    let sum: i32 = pixel.iter().map(|p| p[component] * p[3]).sum();
+                    (8 * sum + shown / 2) / shown
+                };
+                sums[column] = i16::try_from(weighed).unwrap_or(i16::MAX);
+            }
+        }
+    }
+
+    fn store_chroma<S: Sample>(&mut self, cb: &mut [u8], cr: &mut [u8], is_weighed: bool) {
         let second = &self.rgb[self.rows - 1];
         for ((sums, a), b) in self.sums.iter_mut().zip(&self.rgb[0]).zip(second) {
-            if self.halve {
-                sum_121(a, b, &mut self.vertical, sums);
-            } else {
-                sum_8(a, sums);
+            match self.halve {
+                true if is_weighed => {}
+                true => sum_121(a, b, &mut self.vertical, sums),
+                false => sum_8(a, sums),
             }
         }
         let [r, g, b] = &self.sums;
-        chroma(r, g, b, &mut cb[..self.chroma_width], &mut cr[..self.chroma_width]);
+        let width = self.chroma_width;
+        chroma(r, g, b, &mut S::row(cb)[..width], &mut S::row(cr)[..width]);
     }
 }
 
@@ -207,12 +297,12 @@ fn split<const N: usize>(source: &[u8], c0: &mut [u8], c1: &mut [u8], c2: &mut [
 }
 
 #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "16 to 235")]
-fn luma(r: &[u8], g: &[u8], b: &[u8], y: &mut [u8]) {
-    const OFFSET: i32 = (16 << BITS) + (1 << (BITS - 1));
+fn luma<S: Sample>(r: &[u8], g: &[u8], b: &[u8], y: &mut [S]) {
+    let shift = BITS + 8 - S::BITS;
+    let offset = (16 << BITS) + (1 << (shift - 1));
     for (((y, &r), &g), &b) in y.iter_mut().zip(r).zip(g).zip(b) {
         let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
-        *y = ((r * Y_FROM_R + g * Y_FROM_G + b * Y_FROM_B + OFFSET) >> BITS) as u8;
+        *y = S::of((r * Y_FROM_R + g * Y_FROM_G + b * Y_FROM_B + offset) >> shift);
     }
 }
 
@@ -240,14 +330,13 @@ fn sum_8(row: &[u8], sums: &mut [i16]) {
 }
 
 #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "16 to 240")]
-fn chroma(r: &[i16], g: &[i16], b: &[i16], cb: &mut [u8], cr: &mut [u8]) {
-    const SHIFT: u32 = BITS + 3; // The sums are eight times the average.
-    const OFFSET: i32 = (128 << SHIFT) + (1 << (SHIFT - 1));
+fn chroma<S: Sample>(r: &[i16], g: &[i16], b: &[i16], cb: &mut [S], cr: &mut [S]) {
+    let shift = BITS + 3 + 8 - S::BITS; // The sums are eight times the average.
+    let offset = (128 << (BITS + 3)) + (1 << (shift - 1));
     for ((((cb, cr), &r), &g), &b) in cb.iter_mut().zip(cr).zip(r).zip(g).zip(b) {
         let (r, g, b) = (i32::from(r), i32::from(g), i32::from(b));
-        *cb = ((r * CB_FROM_R + g * CB_FROM_G + b * CB_FROM_B + OFFSET) >> SHIFT) as u8;
-        *cr = ((r * CR_FROM_R + g * CR_FROM_G + b * CR_FROM_B + OFFSET) >> SHIFT) as u8;
+        *cb = S::of((r * CB_FROM_R + g * CB_FROM_G + b * CB_FROM_B + offset) >> shift);
+        *cr = S::of((r * CR_FROM_R + g * CR_FROM_G + b * CR_FROM_B + offset) >> shift);
     }
 }
 
@@ -303,22 +392,29 @@ mod tests {
         out
     }
 
-    fn convert(picture: &Picture, size: Size, subsampling: Subsampling) -> [Vec<u8>; 3] {
-        let (w, h) = (size.width as usize, size.height as usize);
-        let (cw, ch) = (w.div_ceil(1 << subsampling.shift_x()), h >> subsampling.shift_y());
+    /// Code values of all components, without padding.
+    fn convert(picture: &Picture, size: Size, subsampling: Subsampling, bits: u32) -> [Vec<u16>; 3] {
+        let bytes = bits.div_ceil(8) as usize;
+        let (w, h) = (size.width as usize * bytes, size.height as usize);
+        let cw = size.width.div_ceil(1 << subsampling.shift_x()) as usize * bytes;
+        let ch = h >> subsampling.shift_y();
         let mut planes = [vec![0; w * h], vec![0; cw * ch], vec![0; cw * ch]];
         let [y, cb, cr] = planes.each_mut();
         yuv_from_rgb(
             picture,
             size,
-            subsampling,
+            (subsampling, bits),
+            false,
             [
                 PlaneMut { data: y, stride: w },
                 PlaneMut { data: cb, stride: cw },
                 PlaneMut { data: cr, stride: cw },
             ],
         );
-        planes
+        planes.map(|plane| match bytes {
+            1 => plane.into_iter().map(u16::from).collect(),
+            _ => plane.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect(),
+        })
     }
 
     proptest! {
@@ -346,12 +442,16 @@ mod tests {
                 Subsampling::Yuv444 => picture.size,
                 _ => Size { width: width.next_multiple_of(2), height: height.next_multiple_of(2) },
             };
-            let fast = convert(&picture, size, subsampling);
-            let slow = reference(&picture, size, subsampling);
-            for (fast, slow) in fast.iter().zip(&slow) {
-                prop_assert_eq!(fast.len(), slow.len());
-                for (&fast, &slow) in fast.iter().zip(slow) {
-                    prop_assert!((f64::from(fast) - slow).abs() <= 0.51, "{} is not {}", fast, slow);
+            for bits in [8, 10] {
+                let fast = convert(&picture, size, subsampling, bits);
+                let slow = reference(&picture, size, subsampling);
+                let unit = f64::from(1 << (bits - 8));
+                for (fast, slow) in fast.iter().zip(&slow) {
+                    prop_assert_eq!(fast.len(), slow.len());
+                    for (&fast, &slow) in fast.iter().zip(slow) {
+                        let off = (f64::from(fast) - slow * unit).abs();
+                        prop_assert!(off <= 0.52, "{} is not {} with {} bits", fast, slow, bits);
+                    }
                 }
             }
         }
@@ -370,8 +470,23 @@ mod tests {
         ] {
             let size = Size { width: 2, height: 2 };
             let picture = Picture { size, format: PixelFormat::Rgb8, data: rgb.repeat(4) };
-            let planes = convert(&picture, size, Subsampling::Yuv420);
+            let planes = convert(&picture, size, Subsampling::Yuv420, 8);
             assert_eq!(planes.map(|p| p[0]), yuv, "{rgb:?}");
         }
+    }
+
+    #[test]
+    fn what_is_transparent_gives_no_color() {
+        let size = Size { width: 4, height: 2 };
+        // Red at the left, nothing at the right, whose color is black.
+        let row = [[255, 0, 0, 255], [255, 0, 0, 128], [0; 4], [0; 4]].concat();
+        let picture = Picture { size, format: PixelFormat::Rgba8, data: row.repeat(2) };
+        let mut planes = [vec![0; 8], vec![0; 2], vec![0; 2]];
+        let [y, cb, cr] = planes.each_mut();
+        let plane = |data, stride| PlaneMut { data, stride };
+        let planes_mut = [plane(y, 4), plane(cb, 2), plane(cr, 2)];
+        yuv_from_rgb(&picture, size, (Subsampling::Yuv420, 8), true, planes_mut);
+        assert_eq!((planes[1][0], planes[2][0]), (102, 240), "all that shows is red");
+        assert_eq!((planes[1][1], planes[2][1]), (102, 240), "the last red pixel shows by half");
     }
 }

@@ -41,7 +41,7 @@ impl Moved {
 
 /// All names that this module understands.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    ALIASES.into_iter().map(|(alias, _)| alias).chain(["entryFile", "format"])
+    ALIASES.into_iter().map(|(alias, _)| alias).chain(["entryFile"])
 }
 
 /// Gives every field of `job` our name and place.
@@ -56,7 +56,6 @@ pub(super) fn apply(job: &mut Map<String, Value>) -> Result<Moved, JobError> {
         moved.0.push((alias, target));
     }
     join_entry_file(job)?;
-    check_format(job)?;
     Ok(moved)
 }
 
@@ -116,21 +115,4 @@ fn join_entry_file(job: &mut Map<String, Value>) -> Result<(), JobError> {
     *composition = format!("{}/{inside}", root.trim_end_matches('/'));
     job.entry("root").or_insert(root.into());
     Ok(())
-}
-
-/// `format` says again what the extension of `output` says.
-fn check_format(job: &mut Map<String, Value>) -> Result<(), JobError> {
-    let Some(format) = job.remove("format") else { return Ok(()) };
-    let refused = |expected: String| {
-        Err(JobError::BadValue { path: "format".into(), found: excerpt(&format), expected })
-    };
-    let Some(word @ ("mp4" | "mov" | "mkv")) = format.as_str() else {
-        return refused("mp4, mov or mkv".into());
-    };
-    match job.get("output").and_then(Value::as_str) {
-        Some(output) if !output.to_ascii_lowercase().ends_with(&format!(".{word}")) => {
-            refused(format!("what the extension of `output` says ({output})"))
-        }
-        _ => Ok(()),
-    }
 }

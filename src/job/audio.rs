@@ -39,16 +39,17 @@ impl AudioPlan {
     /// The sound of `frames` frames from `first_frame` on.
     pub(crate) fn new(
         audio: &Audio,
+        codec: AudioCodec,
         rate: FrameRate,
         (first_frame, frames): (u64, u64),
         (tracks, groups): (Vec<Track>, Vec<Group>),
     ) -> Self {
         Self {
-            codec: audio.codec,
-            encoder: audio.codec.encoder().into(),
+            codec,
+            encoder: codec.encoder().into(),
             sample_rate: SAMPLE_RATE,
             channels: 2,
-            bitrate: audio.bitrate.map(|b| b.0).or(audio.codec.default_bitrate()),
+            bitrate: audio.bitrate.map(|b| b.0).or(codec.default_bitrate()),
             gain: audio.gain,
             first_sample: samples_in(first_frame, rate),
             samples: samples_in(frames, rate),

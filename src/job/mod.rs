@@ -10,7 +10,12 @@
 mod address;
 mod aliases;
 mod audio;
+mod codec;
+mod container;
+mod destination;
+mod encoding;
 mod error;
+mod metadata;
 mod model;
 mod network;
 mod plan;
@@ -24,14 +29,21 @@ mod words;
 pub use self::address::{Address, Entry};
 pub use self::audio::AudioPlan;
 pub(crate) use self::audio::samples_in;
+pub use self::codec::Codec;
+pub use self::container::{AudioCodec, Container};
+pub use self::destination::{Destination, FileNames};
+pub use self::encoding::VideoPlan;
 pub use self::error::JobError;
-pub use self::model::{Audio, Browser, Capture, Color, Job, Network, OptionValue, Timeouts, Video};
+pub use self::metadata::{Chapter, Metadata};
+pub use self::model::{
+    Audio, Browser, Capture, Color, Job, Network, OptionValue, Output, Timeouts, Video,
+};
 pub use self::network::NetworkPolicy;
-pub use self::plan::{CapturePlan, Plan, Route, VideoPlan};
+pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::schema::schema;
-pub use self::values::{Bitrate, FrameRange, ValueError};
+pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
+pub use crate::frame::{CodedFormat, Fit};
 pub use self::words::{
-    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize,
-    Quality, Sandbox, YuvFormat,
+    CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality, Sandbox,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::JobError;
 use super::address::Address;
 use super::network::NetworkPolicy;
-use super::values::{Bitrate, FrameRange, seconds};
+use super::values::{Bitrate, FrameRange, OutputSize, seconds};
 use super::words::{
-    AudioCodec, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container, OddSize,
-    Quality, Sandbox, YuvFormat,
+    CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality, Sandbox,
 };
-use crate::frame::Size;
+use super::{AudioCodec, Codec, Container, Destination, Metadata};
+use crate::frame::{CodedFormat, Fit, Size};
 use crate::time::FrameRate;
 
 /// One video to render.
@@ -30,11 +30,20 @@ pub struct Job {
     /// The directory from which the page may load files. Default: the one that holds the page.
     #[serde(default)]
     pub root: Option<PathBuf>,
-    /// The file to write. Its extension chooses the container: `.mp4`, `.mov` or `.mkv`.
+    /// What to write. The extension says which kind: `.mp4`, `.mov`, `.mkv`, `.webm`, `.gif`,
+    /// `.apng`, `.webp`, `.y4m`, `.raw` or `.m3u8`.
     ///
-    /// Required, here or on the command line, unless the frames go to the caller's own sink.
+    /// A directory such as `frames/`, or names such as `frames/%06d.png` (also `.jpg`, `.tif`,
+    /// `.exr`), get a file per frame. `-` is standard output. Required, here or on the command line,
+    /// unless the frames go to the caller's own sink.
     #[serde(default)]
     pub output: Option<PathBuf>,
+    /// The kind of output, where its name does not say so.
+    #[serde(default)]
+    pub format: Option<Container>,
+    /// Further outputs of the same frames, each with settings of its own.
+    #[serde(default)]
+    pub outputs: Vec<Output>,
     /// Frames per second, 1 to 240: a whole number, or a ratio such as `"30000/1001"`.
     ///
     /// Default: the page's `data-fps`, else 30.
@@ -62,6 +71,9 @@ pub struct Job {
     /// How the sound is made.
     #[serde(default)]
     pub audio: Audio,
+    /// Title, language, chapters and the like.
+    #[serde(default)]
+    pub metadata: Metadata,
     /// Which colors the file holds.
     #[serde(default)]
     pub color: Color,
@@ -85,30 +97,85 @@ pub struct Job {
     pub strict: bool,
 }
 
+/// One more output of a render.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
+pub struct Output {
+    /// What to write, as the job's `output`; with `at`, a `.png`, `.jpg` or `.webp` file.
+    pub output: PathBuf,
+    /// The kind of output, where its name does not say so.
+    #[serde(default)]
+    pub format: Option<Container>,
+    /// Write only the picture of this moment, in seconds of the composition: a poster.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub at: Option<f64>,
+    /// How the picture is encoded.
+    #[serde(default)]
+    pub video: Video,
+    /// How the sound is made.
+    #[serde(default)]
+    pub audio: Audio,
+}
+
 /// How the picture is encoded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Video {
-    /// The codec. Default: `h264`.
-    pub codec: Codec,
+    /// The codec. Default: the usual one of the output, such as `h264` in `.mp4`, `vp9` in `.webm`.
+    pub codec: Option<Codec>,
     /// Speed against size, where `crf`, `bitrate` and `preset` do not say otherwise.
     ///
     /// Default: `standard`.
     pub quality: Quality,
-    /// Constant quality, 0 (best) to 51. Excludes `bitrate`. Default: set by `quality`.
-    #[schemars(range(min = 0, max = 51))]
+    /// Constant quality, 0 (best) to 51, or 63 for AV1, VP9 and VP8. Excludes `bitrate`. Default:
+    /// set by `quality`.
+    #[schemars(range(min = 0, max = 63))]
     pub crf: Option<f64>,
     /// Average bits per second: a number, or text such as `"10M"`. Excludes `crf`.
     pub bitrate: Option<Bitrate>,
-    /// The encoder's preset, such as `"medium"`. Default: set by `quality`.
+    /// Most bits per second over the time that `bufferSize` holds.
+    pub max_rate: Option<Bitrate>,
+    /// The decoder's buffer in bits. Default: two seconds of `maxRate`.
+    pub buffer_size: Option<Bitrate>,
+    /// Whether frames are kept, and encoded twice, so that `bitrate` is met well. Default: false.
+    pub two_pass: bool,
+    /// The encoder's preset, such as `"medium"`, or `"8"`. Default: set by `quality`.
     pub preset: Option<String>,
+    /// The profile: of `prores` `proxy`, `lt`, `standard`, `hq`, `4444` or `4444xq`; of `dnxhr`
+    /// `lb`, `sq`, `hq`, `hqx` or `444`; of others by the encoder's names.
+    pub profile: Option<String>,
     /// The longest distance between key frames, in frames. Default: the encoder's.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub gop: Option<u32>,
-    /// How chroma is stored. Default: `yuv420p`, or `yuv444p` when `quality` is `lossless`.
-    pub pixel_format: Option<YuvFormat>,
+    /// Whether frames may refer to those before a key frame. Default: false.
+    pub open_gop: bool,
+    /// Moments that become key frames, in seconds of the output.
+    pub keyframes: Vec<f64>,
+    /// How pixels are stored. Default: the codec's usual, such as `yuv420p`; with transparency where
+    /// the job has `alpha`; `yuv444p` when `quality` is `lossless`.
+    pub pixel_format: Option<CodedFormat>,
+    /// The size of the output, such as `"1280x720"`; or `720p`, `1080p`, `1440p`, `2160p` or `4k`
+    /// (that many pixels on the shorter side), `square`, `portrait` or `landscape`. Default: that of
+    /// the frames.
+    pub size: Option<OutputSize>,
+    /// How frames come into a `size` of another shape. Default: `pad`.
+    pub fit: Fit,
     /// What to do with an odd width or height that the pixel format cannot hold. Default: `error`.
     pub odd_size: OddSize,
+    /// How often `.gif`, `.apng` and `.webp` are played; 0 is for ever. Default: 0.
+    #[serde(rename = "loop")]
+    #[schemars(range(max = 65_535))]
+    pub plays: u32,
+    /// How colors that a GIF does not have are made of others. Default: `diffusion`.
+    pub dither: Dither,
+    /// An encoder of the graphics card: `auto`, `off`, or one of `nvenc`, `qsv`, `videotoolbox`,
+    /// `amf`, `v4l2m2m`. Where it does not work, the processor encodes, with a warning. Default:
+    /// `off`.
+    pub hardware: Hardware,
+    /// Whether MP4 and MOV files are made of fragments (CMAF). Default: false; always on standard
+    /// output.
+    pub fragmented: bool,
     /// Options for the encoder, by its own names. One that it does not know is an error.
     pub options: BTreeMap<String, OptionValue>,
 }
@@ -133,11 +200,12 @@ pub enum OptionValue {
 pub struct Audio {
     /// Whether the file gets the composition's sound. Default: true.
     pub enabled: bool,
-    /// The codec. Default: `aac`.
-    pub codec: AudioCodec,
+    /// The codec. Default: `aac`; `opus` in `.webm`; `pcm` (WAV) beside sequences.
+    pub codec: Option<AudioCodec>,
     /// Average bits per second, 8k to 512k: a number, or text such as `"192k"`.
     ///
-    /// Default: 192k for `aac`, 128k for `opus`. Not for `flac` and `pcm`, which lose nothing.
+    /// Default: 192k for `aac`, 128k for `opus`. Not for `flac`, `alac` and `pcm`, which lose
+    /// nothing.
     pub bitrate: Option<Bitrate>,
     /// Gain of the whole mix in decibels, -60 to 24. Default: 0.
     #[schemars(range(min = -60, max = 24))]
@@ -244,6 +312,8 @@ impl Job {
             composition: composition.into(),
             root: None,
             output: None,
+            format: None,
+            outputs: Vec::new(),
             fps: None,
             size: None,
             duration: None,
@@ -252,6 +322,7 @@ impl Job {
             seed: 0,
             video: Video::default(),
             audio: Audio::default(),
+            metadata: Metadata::default(),
             color: Color::default(),
             alpha: false,
             capture: Capture::default(),
@@ -262,25 +333,10 @@ impl Job {
         }
     }
 
-    /// The file to write and its container; an error when the job names none that can be written.
-    pub fn destination(&self) -> Result<(&Path, Container), JobError> {
+    /// Where the main output goes; an error when the job names none that can be written.
+    pub fn destination(&self) -> Result<Destination, JobError> {
         let output = self.output.as_deref().ok_or(JobError::Absent { path: "output".into() })?;
-        let container = Container::of(output).ok_or_else(|| JobError::BadValue {
-            path: "output".into(),
-            found: format!("{:?}", output.display().to_string()),
-            expected: format!("a file name that ends in {}", Container::EXTENSIONS),
-        })?;
-        Ok((output, container))
-    }
-}
-
-impl Video {
-    /// How chroma is stored, the default resolved.
-    pub fn yuv_format(&self) -> YuvFormat {
-        self.pixel_format.unwrap_or(match self.quality {
-            Quality::Lossless => YuvFormat::Yuv444p,
-            _ => YuvFormat::Yuv420p,
-        })
+        Destination::resolve(output, self.format, "output")
     }
 }
 
@@ -298,7 +354,7 @@ impl fmt::Display for OptionValue {
 
 impl Default for Audio {
     fn default() -> Self {
-        Self { enabled: true, codec: AudioCodec::Aac, bitrate: None, gain: 0.0 }
+        Self { enabled: true, codec: None, bitrate: None, gain: 0.0 }
     }
 }
 

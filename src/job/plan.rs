@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::encoding::Setting;
 use super::{
-    AudioPlan, Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video,
-    YuvFormat,
+    AudioPlan, Container, Destination, Entry, FileNames, Job, JobError, Metadata, VideoPlan,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
-use crate::frame::yuv::Subsampling;
 use crate::frame::{Alpha, Size, StreamInfo};
+use crate::time::FrameIndex;
 use crate::page::{Description, Number};
 use crate::pipeline::{Batches, Lanes};
 use crate::report::Warning;
@@ -39,60 +39,46 @@ pub enum Route {
     Stream,
 }
 
-/// The picture part of a plan.
+/// One output of a render, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct VideoPlan {
-    /// The codec.
-    pub codec: Codec,
-    /// FFmpeg's name of the encoder.
-    pub encoder: String,
-    /// The coded size.
-    pub size: Size,
-    /// How chroma is stored.
-    pub pixel_format: YuvFormat,
-    /// Color tags, and what the conversion does.
-    pub color: Cicp,
-    /// Target bits per second, where quality does not steer.
+pub struct OutputPlan {
+    /// The file to write, the directory of a sequence, or `-` for standard output.
+    pub path: PathBuf,
+    /// Its kind.
+    pub container: Container,
+    /// The names of a sequence's files.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bitrate: Option<u64>,
-    /// Most frames from one keyframe to the next.
+    pub names: Option<FileNames>,
+    /// How the picture is encoded.
+    pub video: VideoPlan,
+    /// The sound; `None` where nothing is heard.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gop: Option<u32>,
-    /// Encoder threads.
-    pub threads: u32,
-    /// The encoder's options, ours and the job's.
-    pub options: Vec<(String, String)>,
+    pub audio: Option<AudioPlan>,
+    /// What the output says about itself.
+    pub metadata: Metadata,
 }
 
-impl VideoPlan {
-    /// FFmpeg's name of the codec.
-    pub(crate) const fn codec_name(&self) -> &'static str {
-        match self.codec {
-            Codec::H264 => "h264",
-        }
+impl OutputPlan {
+    /// Whether it goes to standard output.
+    pub fn is_stdout(&self) -> bool {
+        self.destination().is_stdout()
     }
 
-    /// FFmpeg's name of the pixel format.
-    pub(crate) const fn pixel_format_name(&self) -> &'static str {
-        match self.pixel_format {
-            YuvFormat::Yuv420p => "yuv420p",
-            YuvFormat::Yuv422p => "yuv422p",
-            YuvFormat::Yuv444p => "yuv444p",
-        }
-    }
-
-    pub(crate) const fn subsampling(&self) -> Subsampling {
-        subsampling(self.pixel_format)
+    fn destination(&self) -> Destination {
+        let (path, names) = (self.path.clone(), self.names.clone());
+        Destination { path, container: self.container, names }
     }
 }
 
-const fn subsampling(format: YuvFormat) -> Subsampling {
-    match format {
-        YuvFormat::Yuv420p => Subsampling::Yuv420,
-        YuvFormat::Yuv422p => Subsampling::Yuv422,
-        YuvFormat::Yuv444p => Subsampling::Yuv444,
-    }
+/// A picture of one frame, beside the outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PosterPlan {
+    /// The file to write.
+    pub path: PathBuf,
+    /// The output frame that it shows.
+    pub frame: FrameIndex,
 }
 
 /// How pictures are taken, and why so.
@@ -114,10 +100,11 @@ pub struct CapturePlan {
 pub struct Plan {
     /// The page's address: a file relative to its root, or a URL.
     pub composition: String,
-    /// The file to write. Empty for callers' own sinks.
-    pub output: PathBuf,
-    /// The container.
-    pub container: Container,
+    /// What is written. Empty for callers' own sinks.
+    pub outputs: Vec<OutputPlan>,
+    /// Pictures of single frames that are written beside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub posters: Vec<PosterPlan>,
     /// How frames travel.
     pub route: Route,
     /// What all frames have in common.
@@ -128,11 +115,6 @@ pub struct Plan {
     pub duration: f64,
     /// Where the duration was found: `job`, or what the page offers.
     pub duration_source: String,
-    /// How the picture is encoded.
-    pub video: VideoPlan,
-    /// The sound; `None` where nothing is heard.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audio: Option<AudioPlan>,
     /// How pictures are taken.
     pub capture: CapturePlan,
 }
@@ -192,7 +174,7 @@ impl Plan {
     pub(crate) fn new(
         job: &Job,
         entry: &Entry,
-        destination: Option<(PathBuf, Container)>,
+        encoded: bool,
         size: Size,
         circumstances: Circumstances<'_>,
     ) -> Result<Self> {
@@ -217,26 +199,25 @@ impl Plan {
                 }));
             }
         };
-        let (output, container) = destination.unwrap_or_else(|| (PathBuf::new(), Container::Mp4));
-        let video = video_plan(job, size, cores, !output.as_os_str().is_empty())?;
+        let stream = StreamInfo {
+            size,
+            frame_rate,
+            frames,
+            alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
+            color: Cicp::SRGB,
+        };
+        let outputs = if encoded { outputs(job, &stream, cores)? } else { Vec::new() };
+        let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
         let lanes = lanes(job, size, (first_frame, frames), cores, &mut reasons);
         Ok(Self {
             composition: entry.to_string(),
-            output,
-            container,
+            outputs,
+            posters,
             route: Route::Stream,
-            stream: StreamInfo {
-                size,
-                frame_rate,
-                frames,
-                alpha: Alpha::Opaque,
-                color: Cicp::SRGB,
-            },
+            stream,
             first_frame,
             duration,
             duration_source,
-            video,
-            audio: None,
             capture: CapturePlan { way, lanes, reasons },
         })
     }
@@ -293,99 +274,41 @@ pub(crate) fn duration(
     }
 }
 
-/// One step from fast to faithful: what an encoder is told where the job does not say otherwise.
-struct Rung {
-    preset: &'static str,
-    crf: f64,
-    /// What is changed about the preset.
-    options: &'static [(&'static str, &'static str)],
-}
-
-/// The rungs for libx264, chosen from the measurements in `docs/quality.md`.
-const fn ladder(quality: Quality) -> Rung {
-    // `aq-mode` 3 spends more on dark areas, where banding shows; `subq` 3 finds nearly what 4 finds.
-    match quality {
-        Quality::Draft => {
-            Rung { preset: "ultrafast", crf: 28.0, options: &[("bf", "0"), ("aq-mode", "3")] }
-        }
-        Quality::Standard => {
-            Rung { preset: "faster", crf: 18.0, options: &[("subq", "3"), ("aq-mode", "3")] }
-        }
-        Quality::High => Rung {
-            preset: "faster",
-            crf: 15.2,
-            options: &[("subq", "3"), ("aq-mode", "3"), ("aq-strength", "1.15")],
-        },
-        Quality::Lossless => Rung { preset: "medium", crf: 0.0, options: &[] },
-    }
-}
-
-/// The encoder's options: the rung's, the job's own crf and preset, then the job's options.
-fn encoder_options(video: &Video) -> Vec<(String, String)> {
-    let rung = ladder(video.quality);
-    let mut options = Vec::new();
-    if let Some(preset) = &video.preset {
-        // A preset that the job names is used as it is.
-        options.push(("preset".into(), preset.clone()));
-    } else {
-        options.push(("preset".into(), rung.preset.into()));
-        options.extend(rung.options.iter().map(|&(key, value)| (key.into(), value.into())));
-    }
-    if video.bitrate.is_none() {
-        options.push(("crf".into(), video.crf.unwrap_or(rung.crf).to_string()));
-    }
-    for (key, value) in &video.options {
-        let value = match value {
-            OptionValue::Bool(value) => u8::from(*value).to_string(),
-            OptionValue::Integer(value) => value.to_string(),
-            OptionValue::Number(value) => value.to_string(),
-            OptionValue::Text(value) => value.clone(),
+/// All outputs but posters, the main one first.
+fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>> {
+    let encodings = job.encodings()?.into_iter();
+    let plans = encodings.map(|(field, destination, video, _)| {
+        let is_stdout = destination.is_stdout();
+        let Destination { path, container, names } = destination;
+        let setting = Setting {
+            size: stream.size,
+            rate: stream.frame_rate,
+            frames: stream.frames,
+            alpha: job.alpha,
+            cores,
+            is_stdout,
         };
-        // It replaces ours of that name; there must not be two in the plan.
-        options.retain(|(ours, _)| ours != key);
-        options.push((key.clone(), value));
-    }
-    options
+        let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
+        let metadata = job.metadata.clone();
+        Ok(OutputPlan { path, container, names, video, audio: None, metadata })
+    });
+    plans.collect()
 }
 
-fn video_plan(job: &Job, size: Size, cores: u32, encoded: bool) -> Result<VideoPlan> {
-    let video = &job.video;
-    let pixel_format = video.yuv_format();
-    let step_x = 1 << subsampling(pixel_format).shift_x();
-    let step_y = 1 << subsampling(pixel_format).shift_y();
-    let padded = Size {
-        width: size.width.next_multiple_of(step_x),
-        height: size.height.next_multiple_of(step_y),
-    };
-    if encoded && padded != size && video.odd_size == OddSize::Error {
-        return Err(Error::Job(JobError::BadValue {
-            path: "size".into(),
-            found: size.to_string(),
-            expected: format!(
-                "even for {}; use {padded}, or `video.oddSize: \"pad\"`, or \
-                 `video.pixelFormat: \"yuv444p\"`",
-                match pixel_format {
-                    YuvFormat::Yuv420p => "yuv420p",
-                    YuvFormat::Yuv422p => "yuv422p (width)",
-                    YuvFormat::Yuv444p => "yuv444p",
-                }
-            ),
-        }));
-    }
-    Ok(VideoPlan {
-        codec: video.codec,
-        encoder: match video.codec {
-            Codec::H264 => "libx264".into(),
-        },
-        size: padded,
-        pixel_format,
-        color: Cicp::BT709,
-        bitrate: video.bitrate.map(|b| b.0),
-        gop: video.gop,
-        // Never from the number of sessions: the bytes depend on it.
-        threads: cores.clamp(1, 16),
-        options: encoder_options(video),
-    })
+fn posters(job: &Job, stream: &StreamInfo, first_frame: u64) -> Result<Vec<PosterPlan>> {
+    let posters = job.outputs.iter().enumerate().filter_map(|(i, o)| Some((i, o, o.at?)));
+    let plans = posters.map(|(i, output, at)| {
+        let frame = stream.frame_rate.frame_at(at).and_then(|frame| frame.0.checked_sub(first_frame));
+        let Some(frame) = frame.filter(|&frame| frame < stream.frames) else {
+            return Err(Error::Job(JobError::BadValue {
+                path: format!("outputs[{i}].at"),
+                found: at.to_string(),
+                expected: "a moment of the frames that are rendered".into(),
+            }));
+        };
+        Ok(PosterPlan { path: output.output.clone(), frame: FrameIndex(frame) })
+    });
+    plans.collect()
 }
 
 /// Pictures of one batch may take this much.
@@ -439,7 +362,6 @@ fn batches(size: Size, first_frame: u64) -> Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Bitrate;
 
     fn described(duration: f64) -> Description {
         Description {
@@ -482,28 +404,6 @@ mod tests {
                 assert!(batch == 1 || batch * u64::from(side).pow(2) * 4 <= BATCH_BYTES);
             }
         }
-    }
-
-    #[test]
-    fn what_the_job_says_of_the_encoder_is_obeyed_as_it_is() {
-        let text = |video: &Video| {
-            let options = encoder_options(video);
-            let pairs = options.iter().map(|(key, value)| format!("{key}={value}"));
-            pairs.collect::<Vec<_>>().join(" ")
-        };
-        let standard = Video::default();
-        assert_eq!(text(&standard), "preset=faster subq=3 aq-mode=3 crf=18");
-        let crf = Video { crf: Some(21.5), ..Video::default() };
-        assert_eq!(text(&crf), "preset=faster subq=3 aq-mode=3 crf=21.5");
-        let preset = Video { preset: Some("slow".into()), ..Video::default() };
-        assert_eq!(text(&preset), "preset=slow crf=18");
-        let bitrate = Video { bitrate: Some(Bitrate(1)), ..Video::default() };
-        assert_eq!(text(&bitrate), "preset=faster subq=3 aq-mode=3");
-        let mut own = Video::default();
-        own.options.insert("aq-mode".into(), OptionValue::Integer(1));
-        assert_eq!(text(&own), "preset=faster subq=3 crf=18 aq-mode=1");
-        let lossless = Video { quality: Quality::Lossless, ..Video::default() };
-        assert_eq!(text(&lossless), "preset=medium crf=0");
     }
 
     #[test]

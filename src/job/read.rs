@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::tree::{self, closest, excerpt};
-use super::{Job, JobError, aliases};
+use super::{Destination, Job, JobError, aliases};
 
 impl Job {
     /// Reads a job file; its relative paths are taken from its directory.
@@ -45,7 +45,13 @@ impl Job {
             }
         };
         resolve(&mut self.root);
-        resolve(&mut self.output);
+        let stdout = Path::new(Destination::STDOUT);
+        if self.output.as_deref() != Some(stdout) {
+            resolve(&mut self.output);
+        }
+        for output in &mut self.outputs {
+            output.output = base.join(&output.output);
+        }
         resolve(&mut self.browser.path);
         for target in self.network.map.values_mut() {
             *target = base.join(&*target);

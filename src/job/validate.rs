@@ -4,7 +4,11 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Audio, AudioCodec, ColorMode, Job, JobError, Quality};
+use super::encoding::bad_format;
+use super::{
+    Audio, AudioCodec, Codec, ColorMode, Container, Destination, Job, JobError, Output, Quality, Video,
+};
+use crate::sink::PictureFormat;
 use crate::time::FrameRate;
 
 /// A day, in seconds.
@@ -15,15 +19,86 @@ impl Job {
     pub fn validate(&self) -> Result<(), JobError> {
         self.validate_time()?;
         self.validate_picture()?;
-        self.validate_video()?;
-        self.validate_audio()?;
+        self.metadata.validate()?;
+        self.validate_outputs()?;
         self.validate_network()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
         if let Some(workers) = self.capture.workers {
             within("capture.workers", workers, 1..=64)?;
         }
-        if self.output.is_some() {
-            self.destination()?;
+        Ok(())
+    }
+
+    /// Every output but posters, with the prefix of its fields' names; the main one first.
+    pub(crate) fn encodings(&self) -> Result<Vec<Encoding<'_>>, JobError> {
+        let mut encodings = Vec::new();
+        if self.output.is_some() || self.outputs.is_empty() {
+            encodings.push((String::new(), self.destination()?, &self.video, &self.audio));
+        }
+        for (i, output) in self.outputs.iter().enumerate() {
+            if output.at.is_none() {
+                let Output { output, format, video, audio, .. } = output;
+                let prefix = format!("outputs[{i}].");
+                let destination =
+                    Destination::resolve(output, *format, &format!("{prefix}output"))?;
+                encodings.push((prefix, destination, video, audio));
+            }
+        }
+        Ok(encodings)
+    }
+
+    fn validate_outputs(&self) -> Result<(), JobError> {
+        if self.output.is_none() && self.outputs.is_empty() {
+            // Frames for a caller's own sink.
+            validate_video(&self.video, self.video.codec.unwrap_or(Codec::H264), "")?;
+            return validate_audio(&self.audio, None, "");
+        }
+        let encodings = self.encodings()?;
+        let mut paths = Vec::new();
+        for (prefix, destination, video, audio) in &encodings {
+            let container = destination.container;
+            let codec = video.codec_in(container);
+            validate_codec(video, codec, container, prefix)?;
+            validate_video(video, codec, prefix)?;
+            validate_audio(audio, Some(container), prefix)?;
+            self.metadata.validate_for(container)?;
+            let path = format!("{}/{:?}", destination.path.display(), destination.names);
+            let found = destination.path.display();
+            let expected = "another file than those of the other outputs";
+            check(!paths.contains(&path), &format!("{prefix}output"), found, expected)?;
+            paths.push(path);
+        }
+        for (i, output) in self.outputs.iter().enumerate() {
+            let Some(at) = output.at else { continue };
+            let expected = "a number of seconds from 0";
+            check(at.is_finite() && at >= 0.0, &format!("outputs[{i}].at"), at, expected)?;
+            let is_picture = PictureFormat::of(&output.output).is_some();
+            let expected = format!("a name that ends in {}", PictureFormat::EXTENSIONS);
+            let field = format!("outputs[{i}].output");
+            check(is_picture, &field, output.output.display(), &expected)?;
+        }
+        if self.alpha {
+            let holds = |(_, _, video, codec): &(_, _, &Video, Codec)| {
+                codec.holds_alpha()
+                    && video.pixel_format_of(*codec, true).is_some_and(|format| {
+                        format.has_alpha() || *codec == Codec::Gif
+                    })
+            };
+            let outputs = encodings.iter().map(|(prefix, destination, video, _)| {
+                (prefix, destination, *video, video.codec_in(destination.container))
+            });
+            let outputs: Vec<_> = outputs.collect();
+            if !outputs.iter().any(holds) {
+                let names = outputs.first().map_or_else(String::new, |(_, _, video, codec)| {
+                    let format = video.pixel_format_of(*codec, true);
+                    format.map_or(codec.to_string(), |format| format!("{codec} as {format}"))
+                });
+                let expected = format!(
+                    "false for {names}; .webm (vp9), .mov (prores), .mkv (ffv1), .apng, .webp, .gif \
+                     and directories of PNG, TIFF or EXR files hold transparency"
+                );
+                return check(false, "alpha", true, &expected);
+            }
         }
         Ok(())
     }
@@ -69,67 +144,151 @@ impl Job {
             ColorMode::Hdr10 => return unavailable("color.mode", "\"hdr10\""),
             ColorMode::Hlg => return unavailable("color.mode", "\"hlg\""),
         }
-        if self.alpha { unavailable("alpha", "true") } else { Ok(()) }
-    }
-
-    fn validate_audio(&self) -> Result<(), JobError> {
-        let Audio { codec, bitrate, gain, .. } = self.audio;
-        within("audio.gain", gain, -60.0..=24.0)?;
-        if let Some(bitrate) = bitrate {
-            if codec.default_bitrate().is_none() {
-                return Err(JobError::Conflict {
-                    first: format!("audio.codec: {}", codec.codec_name()),
-                    second: "audio.bitrate".into(),
-                });
-            }
-            let is_possible = (8_000..=512_000).contains(&bitrate.0);
-            check(is_possible, "audio.bitrate", bitrate.0, "from 8k to 512k bits per second")?;
-        }
-        if self.output.is_some() {
-            let (output, container) = self.destination()?;
-            let found = output.display();
-            let expected = match codec {
-                AudioCodec::Pcm => "a name that ends in .mov or .mkv for PCM sound",
-                _ => "a name that ends in .mkv for sound of this `audio.codec`",
-            };
-            check(container.holds(codec), "output", found, expected)?;
-        }
         Ok(())
     }
+}
 
-    fn validate_video(&self) -> Result<(), JobError> {
-        let video = &self.video;
-        let conflict = |first: &str, second: &str| JobError::Conflict {
-            first: first.into(),
-            second: second.into(),
+/// The prefix of an output's fields, where it goes, and its settings.
+pub(crate) type Encoding<'a> = (String, Destination, &'a Video, &'a Audio);
+
+fn validate_codec(
+    video: &Video,
+    codec: Codec,
+    container: Container,
+    prefix: &str,
+) -> Result<(), JobError> {
+    let field = format!("{prefix}video");
+    if !container.codecs().contains(&codec) {
+        let usual: Vec<_> = container.codecs().iter().map(|codec| codec.word()).collect();
+        let holders = Container::ALL.into_iter().filter(|other| other.codecs().contains(&codec));
+        let holders: Vec<_> = holders.map(|c| format!(".{}", c.word())).collect();
+        let expected = format!(
+            "one of {} in .{} ({codec}: {})",
+            usual.join(", "),
+            container.word(),
+            holders.join(", ")
+        );
+        return check(false, &format!("{field}.codec"), codec, &expected);
+    }
+    if video.pixel_format_of(codec, false).is_none() {
+        return Err(bad_format(video, codec, &field));
+    }
+    if let (Some(profile), profiles) = (video.profile.as_deref(), codec.profiles())
+        && !profiles.is_empty()
+    {
+        let expected = format!("one of {} for {codec}", profiles.join(", "));
+        check(profiles.contains(&profile), &format!("{field}.profile"), profile, &expected)?;
+        let plain = Video { pixel_format: None, ..video.clone() };
+        let needed = [false, true].map(|alpha| plain.pixel_format_of(codec, alpha));
+        if let Some(format) = video.pixel_format
+            && !needed.contains(&Some(format))
+        {
+            let names: Vec<_> = needed.iter().flatten().map(|format| format.name()).collect();
+            let expected = format!("{} for profile {profile}", names.join(" or "));
+            return check(false, &format!("{field}.pixelFormat"), format, &expected);
+        }
+    }
+    if video.quality == Quality::Lossless && !codec.can_be_lossless() {
+        let expected = format!(
+            "draft, standard or high for {codec}; ffv1 in .mkv, png in .mov, h264 and hevc lose nothing"
+        );
+        return check(false, &format!("{field}.quality"), "lossless", &expected);
+    }
+    Ok(())
+}
+
+fn validate_audio(
+    audio: &Audio,
+    container: Option<Container>,
+    prefix: &str,
+) -> Result<(), JobError> {
+    let Audio { codec, bitrate, gain, .. } = *audio;
+    within(&format!("{prefix}audio.gain"), gain, -60.0..=24.0)?;
+    let codec = codec.or_else(|| container?.sound_codecs().first().copied());
+    let codec = codec.unwrap_or(AudioCodec::Aac);
+    if let Some(bitrate) = bitrate {
+        if codec.default_bitrate().is_none() {
+            return Err(JobError::Conflict {
+                first: format!("{prefix}audio.codec: {}", codec.word()),
+                second: format!("{prefix}audio.bitrate"),
+            });
+        }
+        let is_possible = (8_000..=512_000).contains(&bitrate.0);
+        let field = format!("{prefix}audio.bitrate");
+        check(is_possible, &field, bitrate.0, "from 8k to 512k bits per second")?;
+    }
+    let (Some(container), Some(asked)) = (container, audio.codec) else { return Ok(()) };
+    if !audio.enabled || container.holds(asked) {
+        return Ok(());
+    }
+    let words: Vec<_> = container.sound_codecs().iter().map(|codec| codec.word()).collect();
+    let holders = Container::ALL.into_iter().filter(|other| other.holds(asked));
+    let holders: Vec<_> = holders.map(|c| format!(".{}", c.word())).collect();
+    let expected = if words.is_empty() {
+        format!("left out: .{} has no sound", container.word())
+    } else {
+        let (words, holders) = (words.join(", "), holders.join(", "));
+        format!("one of {words} in .{} ({}: {holders})", container.word(), asked.word())
+    };
+    check(false, &format!("{prefix}audio.codec"), asked.word(), &expected)
+}
+
+fn validate_video(video: &Video, codec: Codec, prefix: &str) -> Result<(), JobError> {
+    let field = |name: &str| format!("{prefix}video.{name}");
+    let conflict =
+        |first: &str, second: &str| JobError::Conflict { first: field(first), second: field(second) };
+    if video.crf.is_some() && video.bitrate.is_some() {
+        return Err(conflict("crf", "bitrate"));
+    }
+    if video.quality == Quality::Lossless {
+        if video.crf.is_some() {
+            return Err(conflict("quality: lossless", "crf"));
+        }
+        if video.bitrate.is_some() {
+            return Err(conflict("quality: lossless", "bitrate"));
+        }
+    }
+    if let Some(crf) = video.crf {
+        let Some(most) = codec.largest_crf() else {
+            let expected = format!("left out: {codec} has no constant quality");
+            return check(false, &field("crf"), crf, &expected);
         };
-        if video.crf.is_some() && video.bitrate.is_some() {
-            return Err(conflict("video.crf", "video.bitrate"));
-        }
-        if video.quality == Quality::Lossless {
-            if video.crf.is_some() {
-                return Err(conflict("video.quality: lossless", "video.crf"));
-            }
-            if video.bitrate.is_some() {
-                return Err(conflict("video.quality: lossless", "video.bitrate"));
-            }
-        }
-        if let Some(crf) = video.crf {
-            within("video.crf", crf, 0.0..=51.0)?;
-        }
-        if let Some(bitrate) = video.bitrate {
-            let expected = "from 1k to 1000M bits per second";
-            let is_possible = (1_000..=1_000_000_000).contains(&bitrate.0);
-            check(is_possible, "video.bitrate", bitrate.0, expected)?;
-        }
-        if let Some(gop) = video.gop {
-            within("video.gop", gop, 1..=1_000_000)?;
-        }
-        if let Some(preset) = &video.preset {
-            check(!preset.is_empty(), "video.preset", "\"\"", "the name of an encoder preset")?;
-        }
-        Ok(())
+        within(&field("crf"), crf, 0.0..=most)?;
     }
+    for (name, rate) in
+        [("bitrate", video.bitrate), ("maxRate", video.max_rate), ("bufferSize", video.buffer_size)]
+    {
+        let Some(rate) = rate else { continue };
+        let expected = format!("left out: {codec} takes no bitrate");
+        check(codec.has_bitrate(), &field(name), rate.0, &expected)?;
+        let expected = "from 1k to 1000M bits per second";
+        let is_possible = (1_000..=1_000_000_000).contains(&rate.0);
+        check(is_possible, &field(name), rate.0, expected)?;
+    }
+    if video.buffer_size.is_some() && video.max_rate.is_none() {
+        return Err(JobError::Absent { path: field("maxRate") });
+    }
+    if let (Some(rate), Some(most)) = (video.bitrate, video.max_rate) {
+        let expected = "at least `video.bitrate`";
+        check(most >= rate, &field("maxRate"), most.0, expected)?;
+    }
+    if video.two_pass && video.bitrate.is_none() {
+        let expected = "false, or `video.bitrate` given: two passes are for a bitrate";
+        return check(false, &field("twoPass"), true, expected);
+    }
+    if let Some(gop) = video.gop {
+        within(&field("gop"), gop, 1..=1_000_000)?;
+    }
+    within(&field("loop"), video.plays, 0..=65_535)?;
+    for (i, at) in video.keyframes.iter().enumerate() {
+        let is_time = at.is_finite() && *at >= 0.0;
+        check(is_time, &field(&format!("keyframes[{i}]")), at, "a number of seconds from 0")?;
+    }
+    for (name, text) in [("preset", &video.preset), ("profile", &video.profile)] {
+        let is_given = text.as_ref().is_none_or(|text| !text.is_empty());
+        check(is_given, &field(name), "\"\"", &format!("the name of an encoder {name}"))?;
+    }
+    Ok(())
 }
 
 fn within<T: Display + PartialOrd + Copy>(

@@ -29,6 +29,46 @@ pub struct FrameRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Bitrate(pub u64);
 
+/// The size of an output: pixels, or a name for them. In text such as `1280x720` or `720p`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputSize {
+    /// So many pixels.
+    Pixels(Size),
+    /// So many on the shorter side, in the shape of the frames.
+    Shorter(u32),
+}
+
+/// Names of sizes.
+const SIZE_NAMES: [(&str, OutputSize); 8] = [
+    ("720p", OutputSize::Shorter(720)),
+    ("1080p", OutputSize::Shorter(1080)),
+    ("1440p", OutputSize::Shorter(1440)),
+    ("2160p", OutputSize::Shorter(2160)),
+    ("4k", OutputSize::Shorter(2160)),
+    ("square", OutputSize::Pixels(Size { width: 1080, height: 1080 })),
+    ("portrait", OutputSize::Pixels(Size { width: 1080, height: 1920 })),
+    ("landscape", OutputSize::Pixels(Size { width: 1920, height: 1080 })),
+];
+
+impl OutputSize {
+    /// The pixels for frames of `size`, the longer side to the nearest even number.
+    pub fn pixels(self, size: Size) -> Size {
+        let Self::Shorter(shorter) = self else {
+            let Self::Pixels(pixels) = self else { unreachable!() };
+            return pixels;
+        };
+        let (long, short) = (size.width.max(size.height), size.width.min(size.height));
+        let longer = f64::from(shorter) * f64::from(long) / f64::from(short.max(1));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+        let longer = (longer / 2.0).round() as u32 * 2;
+        if size.width >= size.height {
+            Size { width: longer, height: shorter }
+        } else {
+            Size { width: shorter, height: longer }
+        }
+    }
+}
+
 impl FrameRange {
     /// How many frames the range holds.
     pub const fn len(self) -> u64 {
@@ -43,6 +83,10 @@ impl FrameRange {
 
 const SIZE: &str = "WIDTHxHEIGHT in pixels, such as 1920x1080";
 const SIZE_JSON: &str = "an object with width and height, or text such as \"1920x1080\"";
+const OUTPUT_SIZE: &str = "WIDTHxHEIGHT in pixels, 720p, 1080p, 1440p, 2160p, 4k, square, portrait \
+                           or landscape";
+const OUTPUT_SIZE_JSON: &str = "an object with width and height, or text such as \"1280x720\", \
+                                \"720p\", \"4k\" or \"square\"";
 const FRAME_RANGE: &str = "START..END, such as 0..90";
 const FRAME_RANGE_JSON: &str = "text such as \"0..90\", or an object with start and end";
 const BITRATE: &str = "bits per second, such as 10M or 800k";
@@ -58,6 +102,17 @@ impl FromStr for Size {
                 Some(Self { width: width.try_into().ok()?, height: height.try_into().ok()? })
             })
             .ok_or(ValueError(SIZE))
+    }
+}
+
+impl FromStr for OutputSize {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some((_, size)) = SIZE_NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(text)) {
+            return Ok(*size);
+        }
+        text.parse().map(Self::Pixels).map_err(|_: ValueError| ValueError(OUTPUT_SIZE))
     }
 }
 
@@ -156,6 +211,24 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+impl<'de> Deserialize<'de> for OutputSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOr {
+            expected: OUTPUT_SIZE_JSON,
+            from_fields: |SizeFields { width, height }| Self::Pixels(Size { width, height }),
+        })
+    }
+}
+
+impl Serialize for OutputSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Pixels(size) => serializer.collect_str(size),
+            Self::Shorter(lines) => serializer.collect_str(&format_args!("{lines}p")),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for FrameRange {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextOr {
@@ -208,6 +281,25 @@ impl JsonSchema for Size {
             "anyOf": [
                 fields,
                 { "type": "string", "pattern": "^[0-9]+[xX][0-9]+$", "examples": ["1920x1080"] },
+            ],
+        })
+    }
+}
+
+impl JsonSchema for OutputSize {
+    fn schema_name() -> Cow<'static, str> {
+        "OutputSize".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<SizeFields>();
+        let names: Vec<_> = SIZE_NAMES.iter().map(|(name, _)| *name).collect();
+        json_schema!({
+            "description": "Width and height in pixels, or a name for them.",
+            "anyOf": [
+                fields,
+                { "type": "string", "pattern": "^[0-9]+[xX][0-9]+$", "examples": ["1280x720"] },
+                { "enum": names },
             ],
         })
     }
@@ -282,6 +374,18 @@ mod tests {
         {
             assert_eq!(text.parse::<Size>(), Err(ValueError(SIZE)), "{text}");
         }
+    }
+
+    #[test]
+    fn named_sizes_keep_the_shape_of_the_frames() {
+        let size = |width, height| Size { width, height };
+        let of = |name: &str, frames| name.parse::<OutputSize>().unwrap().pixels(frames);
+        assert_eq!(of("720p", size(1920, 1080)), size(1280, 720));
+        assert_eq!(of("720P", size(1080, 1920)), size(720, 1280));
+        assert_eq!(of("4k", size(1000, 1000)), size(2160, 2160));
+        assert_eq!(of("square", size(1920, 1080)), size(1080, 1080));
+        assert_eq!(of("641x361", size(1920, 1080)), size(641, 361));
+        assert_eq!("8k".parse::<OutputSize>(), Err(ValueError(OUTPUT_SIZE)));
     }
 
     #[test]

@@ -1,19 +1,7 @@
 //! Values that are one of a few words.
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The way a picture is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Codec {
-    /// H.264, which every player knows.
-    #[default]
-    H264,
-}
 
 /// Speed against size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,22 +14,43 @@ pub enum Quality {
     Standard,
     /// For masters, slower.
     High,
-    /// Nothing is lost after the conversion to YUV.
+    /// Nothing is lost after the conversion to the pixel format.
     Lossless,
 }
 
-/// How chroma is stored, in FFmpeg's words.
+/// How colors that a palette does not have are made of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Dither {
+    /// Each pixel passes its error on to its neighbors: smooth, and larger.
+    #[default]
+    Diffusion,
+    /// A fixed pattern: still where the picture is still, and smaller.
+    Bayer,
+    /// Not at all: flat, with bands.
+    None,
+}
+
+/// Which encoders of a graphics card may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum YuvFormat {
-    /// Half the width and half the height.
+pub enum Hardware {
+    /// None.
     #[default]
-    Yuv420p,
-    /// Half the width.
-    Yuv422p,
-    /// Full size.
-    Yuv444p,
+    Off,
+    /// The first that works.
+    Auto,
+    /// NVIDIA's.
+    Nvenc,
+    /// Intel's Quick Sync Video.
+    Qsv,
+    /// Apple's.
+    Videotoolbox,
+    /// AMD's.
+    Amf,
+    /// Those of Linux' video devices.
+    V4l2m2m,
 }
 
 /// What to do with an odd width or height that the pixel format cannot hold.
@@ -122,114 +131,4 @@ pub enum Sandbox {
     On,
     /// Never: for compositions that you trust.
     Off,
-}
-
-/// The way sound is compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum AudioCodec {
-    /// AAC, which every player knows.
-    #[default]
-    Aac,
-    /// Opus, better at low bitrates; in `.mkv`.
-    Opus,
-    /// Lossless, 24 bits; in `.mkv`.
-    Flac,
-    /// Uncompressed, 24 bits; in `.mov` and `.mkv`.
-    Pcm,
-}
-
-impl AudioCodec {
-    /// The encoder's name in FFmpeg.
-    pub const fn encoder(self) -> &'static str {
-        match self {
-            Self::Aac => "aac",
-            Self::Opus => "libopus",
-            Self::Flac => "flac",
-            Self::Pcm => "pcm_s24le",
-        }
-    }
-
-    /// The codec's own name in FFmpeg.
-    pub(crate) const fn codec_name(self) -> &'static str {
-        match self {
-            Self::Opus => "opus",
-            other => other.encoder(),
-        }
-    }
-
-    /// The usual bitrate; `None` where nothing is lost.
-    pub const fn default_bitrate(self) -> Option<u64> {
-        match self {
-            Self::Aac => Some(192_000),
-            Self::Opus => Some(128_000),
-            Self::Flac | Self::Pcm => None,
-        }
-    }
-}
-
-/// The kind of file that holds the streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Container {
-    /// MPEG-4 part 14.
-    Mp4,
-    /// `QuickTime`.
-    Mov,
-    /// Matroska.
-    Mkv,
-}
-
-impl Container {
-    /// Those that can be written, for messages.
-    pub(super) const EXTENSIONS: &str = ".mp4, .mov or .mkv";
-
-    /// The container that the extension of `path` stands for.
-    pub fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        match extension.as_str() {
-            "mp4" => Some(Self::Mp4),
-            "mov" => Some(Self::Mov),
-            "mkv" => Some(Self::Mkv),
-            _ => None,
-        }
-    }
-
-    /// Whether sound of this codec can stand in it.
-    pub const fn holds(self, codec: AudioCodec) -> bool {
-        match codec {
-            AudioCodec::Aac => true,
-            AudioCodec::Pcm => matches!(self, Self::Mov | Self::Mkv),
-            AudioCodec::Opus | AudioCodec::Flac => matches!(self, Self::Mkv),
-        }
-    }
-
-    /// The muxer's name in FFmpeg.
-    pub const fn muxer(self) -> &'static str {
-        match self {
-            Self::Mp4 => "mp4",
-            Self::Mov => "mov",
-            Self::Mkv => "matroska",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn containers_follow_the_extension() {
-        let cases = [
-            ("a.mp4", Some(Container::Mp4)),
-            ("a.b.MKV", Some(Container::Mkv)),
-            ("mp4", None),
-            ("a.webm", None),
-        ];
-        for (path, container) in cases {
-            assert_eq!(Container::of(Path::new(path)), container, "{path}");
-        }
-    }
 }

@@ -106,6 +106,9 @@ pub struct Artifact {
     /// What the file says when it is read back, from sinks that do so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<serde_json::Value>,
+    /// Further outputs of the same frames.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Artifact>,
 }
 
 /// How frames are dealt to sessions.

@@ -1,164 +1,85 @@
-//! Frames into a video file: convert, encode, mux, verify, rename.
+//! Frames into an encoded output: convert, encode, mux, verify, rename.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use super::partial::PartialFile;
+use super::clock::{Part, SinkClock};
+use super::converter::Converter;
+use super::palette::Scenes;
+use super::passes::PassFile;
+use super::settings::{encoder_settings, muxer_settings};
 use super::sound::SoundStream;
-use super::verify::verify;
-use crate::av::{
-    AvError, Described, Encoder, EncoderSettings, FramePool, Muxer, MuxerSettings, Received,
-    VideoFrame,
-};
+use super::target::Target;
+use super::{hardware, verify};
+use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame};
 use crate::error::{Error, Result};
-use crate::frame::yuv::yuv_from_rgb;
-use crate::frame::{Frame, Picture};
-use crate::job::Plan;
+use crate::frame::Frame;
+use crate::job::{OutputPlan, Plan};
 use crate::pipeline::{Artifact, FrameSink};
-use crate::report::Warning;
-
-/// What a sink finds out inside of itself, for the report: times, and what is not right.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SinkClock(Arc<SinkTimes>);
-
-#[derive(Debug, Default)]
-struct SinkTimes {
-    convert_ns: AtomicU64,
-    sound_ns: AtomicU64,
-    verify_ns: AtomicU64,
-    warnings: Mutex<Vec<Warning>>,
-}
-
-/// Counts time as that of the sound until it is dropped.
-#[must_use]
-pub(super) struct SoundTimer {
-    clock: SinkClock,
-    start: Instant,
-}
-
-impl Drop for SoundTimer {
-    fn drop(&mut self) {
-        SinkClock::add(&self.clock.0.sound_ns, self.start);
-    }
-}
-
-impl SinkClock {
-    /// Time spent on color conversion.
-    pub(crate) fn convert(&self) -> Duration {
-        Duration::from_nanos(self.0.convert_ns.load(Ordering::Relaxed))
-    }
-
-    /// Time spent on mixing and encoding sound.
-    pub(crate) fn sound(&self) -> Duration {
-        Duration::from_nanos(self.0.sound_ns.load(Ordering::Relaxed))
-    }
-
-    /// What was not right with the sound so far, and has not been told.
-    pub(crate) fn take_warnings(&self) -> Vec<Warning> {
-        std::mem::take(&mut self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn warn(&self, warnings: impl Iterator<Item = Warning>) {
-        let mut list = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        list.extend(warnings);
-    }
-
-    pub(super) fn time_sound(&self) -> SoundTimer {
-        SoundTimer { clock: self.clone(), start: Instant::now() }
-    }
-
-    /// Time spent on reading the file back.
-    pub(crate) fn verify(&self) -> Duration {
-        Duration::from_nanos(self.0.verify_ns.load(Ordering::Relaxed))
-    }
-
-    fn add(to: &AtomicU64, since: Instant) {
-        let ns = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        to.fetch_add(ns, Ordering::Relaxed);
-    }
-}
 
 /// The number of the picture's stream in the file.
 const PICTURE: usize = 0;
 
-/// Writes a video file.
+/// Writes one output of a plan.
 #[derive(Debug)]
 pub(crate) struct EncodeSink {
     plan: Arc<Plan>,
-    // Before the file: what writes into it is closed first.
+    index: usize,
+    // Before the target: what writes into it is closed first.
+    converter: Converter,
     encoder: Encoder,
     sound: Option<SoundStream>,
     muxer: Option<Muxer>,
-    file: PartialFile,
-    pool: FramePool,
-    /// The last picture and what it became.
-    last: Option<(Arc<Picture>, VideoFrame)>,
+    target: Target,
     frames: u64,
     clock: SinkClock,
 }
 
+/// What an output needs besides its plan.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// What a first pass has left.
+    pub pass: Option<PassFile>,
+    /// The colors of each scene, for palettes.
+    pub scenes: Option<Scenes>,
+}
+
 impl EncodeSink {
     /// Opens the encoder, then the file.
-    pub(crate) fn open(plan: &Arc<Plan>, clock: SinkClock) -> Result<Self> {
-        let video = &plan.video;
-        let name = video.encoder.clone();
-        if !crate::av::has_encoder(&name) {
-            return Err(Error::NoEncoder { name });
-        }
-        let format = plan.container.muxer();
+    pub(super) fn open(
+        plan: &Arc<Plan>,
+        index: usize,
+        learned: Learned,
+        clock: SinkClock,
+    ) -> Result<Self> {
+        let output = &plan.outputs[index];
+        let format = output.container.muxer();
         let global_header = Muxer::wants_global_header(format)?;
-        let encoder = Encoder::open(&EncoderSettings {
-            name,
-            size: video.size,
-            frame_rate: plan.stream.frame_rate,
-            subsampling: video.subsampling(),
-            color: video.color,
-            bitrate: video.bitrate,
-            gop: video.gop,
-            threads: video.threads,
-            options: video.options.clone(),
-            global_header,
-        })?;
         let rate = plan.stream.frame_rate;
+        let mut settings = encoder_settings(output, rate, global_header);
+        if let Some(pass) = &learned.pass {
+            pass.apply(&mut settings, true)?;
+        }
+        let encoder = open_encoder(output, settings, &clock)?;
         let open = |audio| SoundStream::open(audio, rate, global_header, clock.clone());
-        let sound = plan.audio.as_ref().map(open).transpose()?;
-        let file = PartialFile::create(&plan.output)?;
+        let sound = output.audio.as_ref().map(open).transpose()?;
+        let target = Target::create(output)?;
         let mut encoders: Vec<&dyn Described> = vec![&encoder];
         encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
-        let mut packets = vec![plan.stream.frames];
-        packets.extend(plan.audio.iter().map(SoundStream::packets));
-        let settings = MuxerSettings { format: format.into(), packets };
-        let muxer =
-            Muxer::create(file.path(), &encoders, &settings).map_err(|e| named(e, &file))?;
-        let pool = FramePool::new(video.size, video.subsampling(), video.color)?;
+        let settings = muxer_settings(output, &plan.stream, &target);
+        let muxer = Muxer::create(target.for_muxer(), &encoders, &settings)
+            .map_err(|e| target.named(e))?;
+        let converter = Converter::new(plan, index, learned.scenes, clock.clone())?;
         Ok(Self {
             plan: Arc::clone(plan),
+            index,
+            converter,
             encoder,
             sound,
             muxer: Some(muxer),
-            file,
-            pool,
-            last: None,
+            target,
             frames: 0,
             clock,
         })
-    }
-
-    /// The picture in the encoder's format; the last one again if it is the same.
-    fn convert(&mut self, picture: &Arc<Picture>) -> Result<VideoFrame> {
-        if let Some((last, converted)) = &self.last
-            && Arc::ptr_eq(last, picture)
-        {
-            return Ok(converted.share()?);
-        }
-        let start = Instant::now();
-        let mut converted = self.pool.get()?;
-        let video = &self.plan.video;
-        yuv_from_rgb(picture, video.size, video.subsampling(), converted.planes_mut());
-        SinkClock::add(&self.clock.0.convert_ns, start);
-        self.last = Some((Arc::clone(picture), converted.share()?));
-        Ok(converted)
     }
 
     /// Moves finished packets into the file. Returns whether the encoder is empty for good.
@@ -167,7 +88,7 @@ impl EncodeSink {
         loop {
             match self.encoder.receive()? {
                 Received::Packet(packet) => {
-                    muxer.write(PICTURE, packet).map_err(|e| named(e, &self.file))?;
+                    muxer.write(PICTURE, packet).map_err(|e| self.target.named(e))?;
                 }
                 Received::NeedsInput => return Ok(false),
                 Received::Drained => return Ok(true),
@@ -176,47 +97,63 @@ impl EncodeSink {
     }
 }
 
+/// Gives `frame` to the encoder as number `number`, as a keyframe where the output wants one.
+pub(super) fn send(
+    encoder: &mut Encoder,
+    mut frame: VideoFrame,
+    number: u64,
+    output: &OutputPlan,
+) -> Result<(), AvError> {
+    frame.set_keyframe(output.video.keyframes.binary_search(&number).is_ok());
+    encoder.send(&mut frame, i64::try_from(number).expect("a render has fewer frames"))
+}
+
+/// The encoder of an output: of the graphics card if it works and is wanted, else the usual one.
+fn open_encoder(
+    output: &OutputPlan,
+    settings: crate::av::EncoderSettings,
+    clock: &SinkClock,
+) -> Result<Encoder> {
+    if let Some(encoder) = hardware::open(output, &settings, clock) {
+        return Ok(encoder);
+    }
+    if !crate::av::has_encoder(&settings.name) {
+        return Err(Error::NoEncoder { name: settings.name });
+    }
+    Ok(Encoder::open(&settings)?)
+}
+
 impl FrameSink for EncodeSink {
     fn write(&mut self, frame: Frame) -> Result<()> {
-        let mut picture = self.convert(&frame.picture)?;
-        let pts = i64::try_from(self.frames).expect("a render has fewer frames");
-        self.encoder.send(&mut picture, pts)?;
+        let picture = self.converter.convert(&frame.picture, self.frames)?;
+        let output = &self.plan.outputs[self.index];
+        send(&mut self.encoder, picture, self.frames, output)?;
         self.frames += 1;
         self.drain()?;
         // In step with the picture: neither waits long for the other in the muxer.
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
-            sound.advance(self.frames, muxer).map_err(|e| named(e, &self.file))?;
+            sound.advance(self.frames, muxer).map_err(|e| self.target.named(e))?;
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<Artifact> {
-        self.last = None;
+        self.converter.forget();
         self.encoder.send_end()?;
         while !self.drain()? {}
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
-            sound.finish(muxer).map_err(|e| named(e, &self.file))?;
+            sound.finish(muxer).map_err(|e| self.target.named(e))?;
         }
         let muxer = self.muxer.take().expect("the file is open until `finish`");
-        let bytes = muxer.finish().map_err(|e| named(e, &self.file))?;
-        let start = Instant::now();
-        let facts = verify(self.file.path(), self.file.target(), &self.plan)?;
-        SinkClock::add(&self.clock.0.verify_ns, start);
-        let facts = serde_json::to_value(facts).ok();
-        let path = self.file.keep()?;
-        Ok(Artifact {
-            path: Some(path),
-            frames: self.frames,
-            bytes: Some(bytes),
-            digest: None,
-            verified: facts,
-        })
+        let bytes = muxer.finish().map_err(|e| self.target.named(e))?;
+        let output = &self.plan.outputs[self.index];
+        let mut verified = None;
+        if let Some(path) = self.target.path() {
+            let _timed = self.clock.time(Part::Verify);
+            verified = Some(verify::verify(path, output, &self.plan.stream)?);
+        }
+        let path = self.target.keep()?;
+        let bytes = (bytes > 0).then_some(bytes);
+        Ok(Artifact { path, frames: self.frames, bytes, verified, ..Artifact::default() })
     }
-}
-
-/// An error about the partial file, told about the file that the user asked for.
-fn named(error: AvError, file: &PartialFile) -> AvError {
-    let partial = file.path().display().to_string();
-    let target = file.target().display().to_string();
-    AvError { doing: error.doing.replace(&partial, &target), ..error }
 }

@@ -1,21 +1,79 @@
-//! Where frames go: into a file, a digest, or nowhere.
+//! Where frames go: into files, a digest, or nowhere.
 //!
 //! | sink | for |
 //! |---|---|
-//! | [`EncodeSink`] | video files |
+//! | [`EncodeSink`] | encoded outputs: a file, a playlist with segments, standard output |
+//! | `TwoPassSink`, `GifSink` | encoders that must see all frames first: they are kept meanwhile |
+//! | `SequenceSink` | a file per frame |
+//! | `TeeSink` | several outputs at once, and posters |
 //! | [`ChecksumSink`] | proving that two renders are the same |
 //! | [`PictureFormat`] | single pictures, which need no sink |
 //! | [`NullSink`] | measuring everything but the sink |
 
 mod checksum;
+mod clock;
+mod converter;
 mod encode;
+mod gif;
+pub(crate) mod hardware;
 mod null;
+mod palette;
 mod partial;
+mod passes;
 mod picture;
+mod sequence;
+mod settings;
 mod sound;
+mod store;
+mod target;
+mod tee;
 mod verify;
 
+use std::sync::Arc;
+
 pub use self::checksum::ChecksumSink;
-pub(crate) use self::encode::{EncodeSink, SinkClock};
+pub(crate) use self::clock::SinkClock;
+pub(crate) use self::encode::EncodeSink;
+use self::encode::Learned;
+use self::gif::GifSink;
 pub use self::null::NullSink;
+use self::passes::TwoPassSink;
 pub use self::picture::PictureFormat;
+use self::sequence::SequenceSink;
+use self::tee::{Poster, TeeSink};
+use crate::error::Result;
+use crate::job::{Codec, Plan};
+use crate::pipeline::{CancelToken, FrameSink};
+
+/// Opens what writes all outputs of a plan.
+pub(crate) fn open(
+    plan: &Arc<Plan>,
+    clock: &SinkClock,
+    cancel: &CancelToken,
+) -> Result<Box<dyn FrameSink>> {
+    let sinks = (0..plan.outputs.len()).map(|index| open_one(plan, index, clock, cancel));
+    let mut sinks: Vec<_> = sinks.collect::<Result<_>>()?;
+    match (sinks.len(), plan.posters.is_empty()) {
+        (1, true) => Ok(sinks.remove(0)),
+        _ => {
+            let posters = plan.posters.iter().map(Poster::create).collect::<Result<_>>()?;
+            Ok(Box::new(TeeSink { sinks, posters, frames: 0 }))
+        }
+    }
+}
+
+fn open_one(
+    plan: &Arc<Plan>,
+    index: usize,
+    clock: &SinkClock,
+    cancel: &CancelToken,
+) -> Result<Box<dyn FrameSink>> {
+    let output = &plan.outputs[index];
+    let (clock, cancel) = (clock.clone(), cancel.clone());
+    Ok(match output.video.codec {
+        _ if output.container.is_sequence() => Box::new(SequenceSink::open(plan, index, clock)?),
+        Codec::Gif => Box::new(GifSink::open(plan, index, clock, cancel)?),
+        _ if output.video.two_pass => Box::new(TwoPassSink::open(plan, index, clock, cancel)?),
+        _ => Box::new(EncodeSink::open(plan, index, Learned::default(), clock)?),
+    })
+}

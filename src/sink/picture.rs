@@ -2,16 +2,24 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
+
+use exr::image::write::WritableImage as _;
+use exr::image::{Encoding, SpecificChannels};
+use exr::math::Vec2;
+use half::f16;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
+use image::codecs::tiff::TiffEncoder;
 use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
+use image::{ExtendedColorType, ImageEncoder as _, ImageError, ImageResult};
 
 use super::partial::PartialFile;
 use crate::error::{Error, Result};
-use crate::frame::{Picture, PixelFormat};
+use crate::frame::convert::deep;
+use crate::frame::{Picture, PixelFormat, Size};
 
 /// How a picture is stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +30,19 @@ pub enum PictureFormat {
     Jpeg(u8),
     /// WebP: lossless, as PNG.
     WebP,
+    /// PNG of 16 bits.
+    Png16,
+    /// TIFF: lossless, as PNG.
+    Tiff,
+    /// TIFF of 16 bits.
+    Tiff16,
+    /// `OpenEXR`: half floats in linear light, colors multiplied by alpha.
+    Exr,
 }
 
 impl PictureFormat {
     /// What a file name may end in, for messages.
-    pub const EXTENSIONS: &str = ".png, .jpg, .jpeg or .webp";
+    pub const EXTENSIONS: &str = ".png, .jpg, .jpeg, .webp, .tif, .tiff or .exr";
 
     /// The quality of JPEG where none is asked for.
     pub const JPEG_QUALITY: u8 = 95;
@@ -38,6 +54,8 @@ impl PictureFormat {
             "png" => Some(Self::Png),
             "jpg" | "jpeg" => Some(Self::Jpeg(Self::JPEG_QUALITY)),
             "webp" => Some(Self::WebP),
+            "tif" | "tiff" => Some(Self::Tiff),
+            "exr" => Some(Self::Exr),
             _ => None,
         }
     }
@@ -52,7 +70,12 @@ impl PictureFormat {
         Ok(encoded.len() as u64)
     }
 
-    fn encode(self, picture: &Picture) -> ImageResult<Vec<u8>> {
+    pub(super) fn encode(self, picture: &Picture) -> ImageResult<Vec<u8>> {
+        match self {
+            Self::Exr => return encode_exr(picture),
+            Self::Png16 | Self::Tiff16 => return self.encode_deep(picture),
+            _ => {}
+        }
         let has_alpha = !matches!(self, Self::Jpeg(_)) && !picture.is_opaque();
         let (data, color) = if has_alpha {
             (Cow::Borrowed(picture.data.as_slice()), ExtendedColorType::Rgba8)
@@ -68,9 +91,69 @@ impl PictureFormat {
             Self::WebP => {
                 WebPEncoder::new_lossless(&mut bytes).write_image(&data, width, height, color)
             }
+            _ => return tiff(&data, picture.size, color),
         }?;
         Ok(bytes)
     }
+
+    /// With 16 bits for each component.
+    fn encode_deep(self, picture: &Picture) -> ImageResult<Vec<u8>> {
+        let has_alpha = !picture.is_opaque();
+        let pixels = picture.data.chunks_exact(picture.format.bytes_per_pixel());
+        let components = pixels.flat_map(|pixel| {
+            deep(picture.format, pixel).into_iter().take(if has_alpha { 4 } else { 3 })
+        });
+        let data: Vec<u8> = components.flat_map(u16::to_ne_bytes).collect();
+        let color = if has_alpha { ExtendedColorType::Rgba16 } else { ExtendedColorType::Rgb16 };
+        if self == Self::Tiff16 {
+            return tiff(&data, picture.size, color);
+        }
+        let mut bytes = Vec::new();
+        let (width, height) = (picture.size.width, picture.size.height);
+        PngEncoder::new(&mut bytes).write_image(&data, width, height, color)?;
+        Ok(bytes)
+    }
+}
+
+fn tiff(data: &[u8], size: Size, color: ExtendedColorType) -> ImageResult<Vec<u8>> {
+    let mut file = Cursor::new(Vec::new());
+    TiffEncoder::new(&mut file).write_image(data, size.width, size.height, color)?;
+    Ok(file.into_inner())
+}
+
+/// Half floats in linear light (IEC 61966-2-1), white at 1, colors multiplied by alpha as the format
+/// wants it.
+fn encode_exr(picture: &Picture) -> ImageResult<Vec<u8>> {
+    let linear: Vec<f32> = (0..=u16::MAX).map(|code| linear_of_srgb(f32::from(code) / 65535.0)).collect();
+    let (stride, bytes) = (picture.stride(), picture.format.bytes_per_pixel());
+    let components = |place: Vec2<usize>| {
+        let pixel = &picture.data[place.y() * stride + place.x() * bytes..][..bytes];
+        let [r, g, b, a] = deep(picture.format, pixel);
+        let alpha = f32::from(a) / 65535.0;
+        let [r, g, b] = [r, g, b].map(|code| f16::from_f32(linear[usize::from(code)] * alpha));
+        (r, g, b, f16::from_f32(alpha))
+    };
+    let size = (picture.size.width as usize, picture.size.height as usize);
+    let mut file = Cursor::new(Vec::new());
+    let written = if picture.is_opaque() {
+        let channels = SpecificChannels::rgb(|place| {
+            let (r, g, b, _) = components(place);
+            (r, g, b)
+        });
+        let image = exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
+        image.write().non_parallel().to_buffered(&mut file)
+    } else {
+        let channels = SpecificChannels::rgba(components);
+        let image = exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
+        image.write().non_parallel().to_buffered(&mut file)
+    };
+    written.map_err(|e| ImageError::IoError(std::io::Error::other(e)))?;
+    Ok(file.into_inner())
+}
+
+/// Light from 0 to 1 of a code of sRGB.
+fn linear_of_srgb(code: f32) -> f32 {
+    if code <= 0.040_45 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
 }
 
 /// Red, green and blue of every pixel.

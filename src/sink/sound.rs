@@ -1,15 +1,12 @@
 //! The sound beside the picture: mixed and encoded in step with the frames.
 
-use super::encode::SinkClock;
+use super::clock::{Part, SinkClock};
 use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received, SAMPLE_RATE};
 use crate::error::{Error, Result};
 use crate::job::{AudioPlan, samples_in};
 use crate::report::Warning;
 use crate::sound::Mixer;
 use crate::time::FrameRate;
-
-/// The number of the sound's stream in the file.
-const STREAM: usize = 1;
 
 /// Samples that are mixed at a time: memory does not grow when frames are long.
 const CHUNK: u64 = 48_000;
@@ -19,6 +16,8 @@ const CHUNK: u64 = 48_000;
 pub(super) struct SoundStream {
     mixer: Mixer,
     pub(super) encoder: AudioEncoder,
+    /// The number of its stream in the file.
+    stream: usize,
     rate: FrameRate,
     /// Samples that the encoder has.
     written: u64,
@@ -40,7 +39,13 @@ impl SoundStream {
         let encoder = AudioEncoder::open(&settings)?;
         let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
         let mixer = Mixer::new(&plan.tracks, &plan.groups, start, plan.gain);
-        Ok(Self { mixer, encoder, rate, written: 0, clock })
+        Ok(Self { mixer, encoder, stream: 1, rate, written: 0, clock })
+    }
+
+    /// In a file without pictures.
+    pub(super) fn alone(mut self) -> Self {
+        self.stream = 0;
+        self
     }
 
     /// Packets that so much sound will make at most.
@@ -51,7 +56,8 @@ impl SoundStream {
 
     /// Writes the sound up to the end of the first `frames` frames.
     pub(super) fn advance(&mut self, frames: u64, muxer: &mut Muxer) -> Result<(), AvError> {
-        let _timed = self.clock.time_sound();
+        let clock = self.clock.clone();
+        let _timed = clock.time(Part::Sound);
         let end = samples_in(frames, self.rate);
         while self.written < end {
             let count = (end - self.written).min(CHUNK);
@@ -71,7 +77,8 @@ impl SoundStream {
 
     /// Writes what the encoder still holds.
     pub(super) fn finish(&mut self, muxer: &mut Muxer) -> Result<(), AvError> {
-        let _timed = self.clock.time_sound();
+        let clock = self.clock.clone();
+        let _timed = clock.time(Part::Sound);
         self.encoder.send_end();
         while !self.drain(muxer)? {}
         Ok(())
@@ -81,7 +88,7 @@ impl SoundStream {
     fn drain(&mut self, muxer: &mut Muxer) -> Result<bool, AvError> {
         loop {
             match self.encoder.receive()? {
-                Received::Packet(packet) => muxer.write(STREAM, packet)?,
+                Received::Packet(packet) => muxer.write(self.stream, packet)?,
                 Received::NeedsInput => return Ok(false),
                 Received::Drained => return Ok(true),
             }

@@ -4,43 +4,111 @@ use std::path::Path;
 
 use crate::av::{VideoFacts, probe_video};
 use crate::error::{Error, Result};
-use crate::job::{Container, Plan};
+use crate::frame::{CodedFormat, StreamInfo};
+use crate::job::{Codec, Container, OutputPlan};
 
 /// Reads the file back and compares it with the plan. Returns what was read.
 ///
-/// `path` is where the file is now, `target` what errors call it.
-pub(super) fn verify(path: &Path, target: &Path, plan: &Plan) -> Result<VideoFacts> {
-    let facts = probe_video(path)?;
-    match difference(&facts, plan) {
-        None => Ok(facts),
-        Some(message) => Err(Error::Verify { path: target.to_owned(), message }),
+/// `path` is where the file is now; errors name the output.
+pub(super) fn verify(
+    path: &Path,
+    output: &OutputPlan,
+    stream: &StreamInfo,
+) -> Result<serde_json::Value> {
+    let failed = |message| Error::Verify { path: output.path.clone(), message };
+    match output.container {
+        Container::Webp => {
+            let animation = Animation::read(path).map_err(failed)?;
+            animation.difference(output, stream).map_or(Ok(()), |message| Err(failed(message)))?;
+            Ok(serde_json::json!({ "frames": animation.frames, "duration": animation.secs() }))
+        }
+        Container::Raw => {
+            let bytes = std::fs::metadata(path).map_err(Error::io("cannot read", path))?.len();
+            let expected = frame_bytes(output) * stream.frames;
+            if bytes != expected {
+                return Err(failed(format!("it has {bytes} bytes, expected {expected}")));
+            }
+            Ok(serde_json::json!({ "frames": stream.frames }))
+        }
+        _ => {
+            let facts = probe_video(path)?;
+            difference(&facts, output, stream).map_or(Ok(()), |message| Err(failed(message)))?;
+            Ok(serde_json::to_value(facts).unwrap_or_default())
+        }
     }
 }
 
-fn difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
+/// Bytes of one frame without padding.
+fn frame_bytes(output: &OutputPlan) -> u64 {
+    let (format, size) = (output.video.pixel_format, output.video.size);
+    let pixels = u64::from(size.width) * u64::from(size.height);
+    let sample = u64::from(format.bits().div_ceil(8));
+    if format.is_yuv() {
+        let (step_x, step_y) = format.steps();
+        let chroma = u64::from(size.width.div_ceil(step_x)) * u64::from(size.height.div_ceil(step_y));
+        let alpha = if format.has_alpha() { pixels } else { 0 };
+        return (pixels + 2 * chroma + alpha) * sample;
+    }
+    let components = match format {
+        CodedFormat::Rgb24 | CodedFormat::Rgb48 | CodedFormat::Gbrp16 => 3,
+        _ => 4,
+    };
+    pixels * components * sample
+}
+
+/// FFmpeg's name of what a decoder makes of the coded pictures.
+fn decoded_format(output: &OutputPlan) -> &'static str {
+    let video = &output.video;
+    match (video.codec, video.pixel_format) {
+        (Codec::H264, CodedFormat::Bgr0) => "gbrp",
+        (Codec::Gif, _) => "bgra",
+        // Its decoder takes 4444 for 12 bits.
+        (Codec::Prores, CodedFormat::Yuv444p10) => "yuv444p12le",
+        (Codec::Prores, CodedFormat::Yuva444p10) => "yuva444p12le",
+        // Transparency is a stream of its own, which FFmpeg's decoder leaves alone.
+        (Codec::Vp9 | Codec::Vp8, CodedFormat::Yuva420p) => "yuv420p",
+        (_, format) => format.name(),
+    }
+}
+
+fn difference(facts: &VideoFacts, output: &OutputPlan, stream: &StreamInfo) -> Option<String> {
     let expected = |what: &str, found: &str, expected: &str| {
         (found != expected).then(|| format!("{what} is {found}, expected {expected}"))
     };
-    let frames = plan.stream.frames;
-    let rate = plan.stream.frame_rate;
+    let video = &output.video;
+    let (frames, rate) = (stream.frames, stream.frame_rate);
     let duration = frames as f64 / rate.as_f64();
     // Matroska counts in milliseconds and leaves out the last frame's length.
-    let tolerance = match plan.container {
+    let tolerance = match output.container {
         Container::Mp4 | Container::Mov => 0.5 / rate.as_f64(),
+        // Hundredths of a second per frame.
+        Container::Gif | Container::Apng => 1.5 / rate.as_f64() + 0.02,
         _ => 1.5 / rate.as_f64(),
     };
     let size = format!("{}x{}", facts.width, facts.height);
-    expected("the codec", &facts.codec, plan.video.codec_name())
-        .or_else(|| expected("the size", &size, &plan.video.size.to_string()))
+    let has_tags = video.pixel_format.is_yuv() && video.codec != Codec::Y4m;
+    let is_alpha_apart = decoded_format(output) == "yuv420p" && video.pixel_format.has_alpha();
+    let timed = !matches!(output.container, Container::Gif | Container::Apng | Container::Hls);
+    expected("the codec", &facts.codec, video.codec_name())
+        .or_else(|| expected("the size", &size, &video.size.to_string()))
         .or_else(|| {
-            expected("the pixel format", &facts.pixel_format, plan.video.pixel_format_name())
+            (!facts.is_decodable).then(|| "the first picture cannot be decoded".to_owned())
         })
+        .or_else(|| expected("the pixel format", &facts.pixel_format, decoded_format(output)))
         .or_else(|| expected("the frame count", &facts.frames.to_string(), &frames.to_string()))
-        .or_else(|| expected("the color", &facts.color.join("/"), "bt709/bt709/bt709/tv"))
-        .or_else(|| misplaced(facts, plan))
-        .or_else(|| sound_difference(facts, plan))
         .or_else(|| {
-            let known = facts.duration > 0.0 || plan.container != Container::Mkv;
+            let tags = video.color.names().join("/");
+            has_tags.then(|| expected("the color", &facts.color.join("/"), &tags)).flatten()
+        })
+        .or_else(|| {
+            let is_marked = facts.has_alpha_mode || !is_alpha_apart;
+            (!is_marked).then(|| "it is not marked as transparent".to_owned())
+        })
+        .or_else(|| timed.then(|| misplaced(facts, stream)).flatten())
+        .or_else(|| keyframes_difference(facts, output, stream))
+        .or_else(|| sound_difference(facts, output, stream))
+        .or_else(|| {
+            let known = facts.duration > 0.0 || output.container == Container::Mp4;
             let off = (facts.duration - duration).abs() > tolerance;
             (known && off).then(|| {
                 format!("the duration is {:.4} s, expected {duration:.4} s", facts.duration)
@@ -48,9 +116,38 @@ fn difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
         })
 }
 
+/// What is wrong with the keyframes.
+fn keyframes_difference(
+    facts: &VideoFacts,
+    output: &OutputPlan,
+    stream: &StreamInfo,
+) -> Option<String> {
+    let video = &output.video;
+    if matches!(output.container, Container::Gif | Container::Apng) {
+        return None;
+    }
+    // By their order: time stamps may have been rounded.
+    let place = |pts: &i64| facts.pts.binary_search(pts).ok().map(|at| at as u64);
+    let keys: Vec<u64> = facts.key_pts.iter().filter_map(place).collect();
+    if keys.first() != Some(&0) {
+        return Some("the first frame is no keyframe".into());
+    }
+    if let Some(frame) = video.keyframes.iter().find(|frame| !keys.contains(frame)) {
+        return Some(format!("frame {frame} is no keyframe"));
+    }
+    let gop = u64::from(video.gop?);
+    let ends = keys.iter().skip(1).copied().chain([stream.frames]);
+    let longest = keys.iter().zip(ends).map(|(key, end)| end - key).max()?;
+    (longest > gop).then(|| format!("{longest} frames follow upon a keyframe, expected {gop}"))
+}
+
 /// What is wrong with the sound.
-fn sound_difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
-    let (sound, audio) = match (&facts.sound, &plan.audio) {
+fn sound_difference(
+    facts: &VideoFacts,
+    output: &OutputPlan,
+    stream: &StreamInfo,
+) -> Option<String> {
+    let (sound, audio) = match (&facts.sound, &output.audio) {
         (None, None) => return None,
         (Some(sound), Some(audio)) => (sound, audio),
         (Some(_), None) => return Some("there is sound, expected none".into()),
@@ -65,9 +162,9 @@ fn sound_difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
         return Some(format!("the sound has {} Hz, expected {expected} Hz", sound.sample_rate));
     }
     let length = audio.samples as f64 / f64::from(audio.sample_rate);
-    let frame = 1.0 / plan.stream.frame_rate.as_f64();
-    // A last packet may reach beyond the end, by less than one of AAC's or Opus'.
-    let slack = frame.max(1024.0 / f64::from(audio.sample_rate)) + SOUND_TICK_SECS;
+    let frame = 1.0 / stream.frame_rate.as_f64();
+    // A last packet may reach beyond the end, by less than one of ALAC's.
+    let slack = frame.max(4096.0 / f64::from(audio.sample_rate)) + SOUND_TICK_SECS;
     let is_off = sound.start > SOUND_TICK_SECS || (sound.end - length).abs() > slack;
     is_off.then(|| {
         let (start, end) = (sound.start, sound.end);
@@ -79,8 +176,8 @@ fn sound_difference(facts: &VideoFacts, plan: &Plan) -> Option<String> {
 const SOUND_TICK_SECS: f64 = 2e-3;
 
 /// The first frame that is not shown when it should be.
-fn misplaced(facts: &VideoFacts, plan: &Plan) -> Option<String> {
-    let rate = plan.stream.frame_rate;
+fn misplaced(facts: &VideoFacts, stream: &StreamInfo) -> Option<String> {
+    let rate = stream.frame_rate;
     let (num, den) = (i128::from(facts.time_base.0), i128::from(facts.time_base.1));
     (0_i128..).zip(&facts.pts).find_map(|(frame, &pts)| {
         // pts·num/den seconds against frame·rate.den/rate.num seconds, over one denominator.
@@ -92,4 +189,78 @@ fn misplaced(facts: &VideoFacts, plan: &Plan) -> Option<String> {
         ((shown - wanted).abs() > tolerance)
             .then(|| format!("frame {frame} has time stamp {pts} in units of {num}/{den} s"))
     })
+}
+
+/// What an animated WebP says about itself.
+///
+/// libav does not read them, so its chunks are looked at: a RIFF file with an `ANMF` per frame.
+#[derive(Debug, PartialEq, Eq)]
+struct Animation {
+    width: u32,
+    height: u32,
+    frames: u64,
+    ms: u64,
+}
+
+impl Animation {
+    fn read(path: &Path) -> std::result::Result<Self, String> {
+        let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+        Self::parse(&bytes).ok_or_else(|| "it is no animated WebP".to_owned())
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let u24 = |at: &[u8]| Some(u32::from_le_bytes([*at.first()?, *at.get(1)?, *at.get(2)?, 0]));
+        let mut rest = bytes.strip_prefix(b"RIFF")?.get(4..)?.strip_prefix(b"WEBP")?;
+        let mut animation = Self { width: 0, height: 0, frames: 0, ms: 0 };
+        let mut is_still = false;
+        while rest.len() >= 8 {
+            let length = u32::from_le_bytes(rest[4..8].try_into().ok()?) as usize;
+            let data = rest.get(8..8 + length)?;
+            match &rest[..4] {
+                b"VP8X" => {
+                    animation.width = u24(data.get(4..)?)? + 1;
+                    animation.height = u24(data.get(7..)?)? + 1;
+                }
+                b"VP8L" => {
+                    // One bit for a signature in the first byte's place, then twice 14 bits.
+                    let bits = u32::from_le_bytes(data.get(1..5)?.try_into().ok()?);
+                    (animation.width, animation.height) = (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff));
+                    is_still = true;
+                }
+                b"VP8 " => {
+                    let side = |at: usize| Some(u32::from(u16::from_le_bytes(data.get(at..at + 2)?.try_into().ok()?) & 0x3fff));
+                    (animation.width, animation.height) = (side(6)?, side(8)?);
+                    is_still = true;
+                }
+                b"ANMF" => {
+                    animation.frames += 1;
+                    animation.ms += u64::from(u24(data.get(12..)?)?);
+                }
+                _ => {}
+            }
+            rest = rest.get(8 + length.next_multiple_of(2)..).unwrap_or_default();
+        }
+        animation.frames += u64::from(is_still);
+        (animation.frames > 0).then_some(animation)
+    }
+
+    fn secs(&self) -> f64 {
+        self.ms as f64 / 1000.0
+    }
+
+    fn difference(&self, output: &OutputPlan, stream: &StreamInfo) -> Option<String> {
+        let size = output.video.size;
+        if (self.width, self.height) != (size.width, size.height) {
+            return Some(format!("the size is {}x{}, expected {size}", self.width, self.height));
+        }
+        // Frames that show the same picture become one.
+        if self.frames > stream.frames {
+            return Some(format!("there are {} frames, expected {}", self.frames, stream.frames));
+        }
+        let duration = stream.frames as f64 / stream.frame_rate.as_f64();
+        let tolerance = 1.5 / stream.frame_rate.as_f64() + 0.02;
+        // Where all frames show one picture it is no animation.
+        let off = self.ms > 0 && (self.secs() - duration).abs() > tolerance;
+        off.then(|| format!("the duration is {:.3} s, expected {duration:.3} s", self.secs()))
+    }
 }

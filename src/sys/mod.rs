@@ -1,4 +1,5 @@
 //! The operating system, where std is not enough.
+#![allow(unsafe_code, clippy::allow_attributes, reason = "the environment has no lock")]
 
 mod shared_memory;
 
@@ -7,6 +8,16 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 pub(crate) use self::shared_memory::SharedMemory;
+
+/// Keeps encoders that write to standard error by themselves from doing so.
+///
+/// For the beginning of a program: no other thread may be running yet.
+pub fn quiet_encoders() {
+    if std::env::var_os("SVT_LOG").is_none() {
+        // SAFETY: the caller has not started a thread, so nobody reads the environment meanwhile.
+        unsafe { std::env::set_var("SVT_LOG", "1") };
+    }
+}
 
 /// Processors that this process may use: affinity and cgroup quota are respected.
 pub(crate) fn cores() -> u32 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pagereel::frame::Size;
 use pagereel::job::{
     Address, Bitrate, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container,
-    FrameRange, Job, JobError, NetworkPolicy, OddSize, OptionValue, Quality, Sandbox, YuvFormat,
+    FrameRange, Job, JobError, NetworkPolicy, OddSize, OptionValue, Quality, Sandbox, CodedFormat,
     schema,
 };
 use serde_json::{Value, json};
@@ -42,13 +42,16 @@ fn two_fields_are_a_whole_job() {
     let job = read(&with(&json!({}))).unwrap();
     assert_eq!(job, Job::new("/jobs/index.html", "/jobs/out.mp4"));
     assert_eq!(job.composition, Address::Path("/jobs/index.html".into()));
-    assert_eq!(job.destination().unwrap(), (Path::new("/jobs/out.mp4"), Container::Mp4));
+    let destination = job.destination().unwrap();
+    assert_eq!(destination.path, Path::new("/jobs/out.mp4"));
+    assert_eq!(destination.container, Container::Mp4);
     job.validate().unwrap();
 
     assert_eq!((job.fps, job.size, job.duration, job.frames), (None, None, None, None));
     assert_eq!((job.seed, job.strict, job.alpha), (0, false, false));
-    assert_eq!((job.video.codec, job.video.quality), (Codec::H264, Quality::Standard));
-    assert_eq!(job.video.yuv_format(), YuvFormat::Yuv420p);
+    assert_eq!((job.video.codec, job.video.quality), (None, Quality::Standard));
+    assert_eq!(job.video.codec_in(Container::Mp4), Codec::H264);
+    assert_eq!(job.video.pixel_format_of(Codec::H264, false), Some(CodedFormat::Yuv420p));
     assert!(job.audio.enabled);
     assert_eq!((&job.network.policy, job.network.follow_symlinks), (&NetworkPolicy::Allow, false));
     assert!(job.network.map.is_empty());
@@ -103,7 +106,9 @@ fn every_field_is_read() {
     job.validate().unwrap();
     assert_eq!(job.composition, Address::Path("/jobs/scenes/one.html".into()));
     assert_eq!(job.root.as_deref(), Some(Path::new("/jobs/.")));
-    assert_eq!(job.destination().unwrap(), (Path::new("/films/one.mkv"), Container::Mkv));
+    let destination = job.destination().unwrap();
+    assert_eq!(destination.path, Path::new("/films/one.mkv"));
+    assert_eq!(destination.container, Container::Mkv);
     assert_eq!(job.fps.map(|fps| fps.to_string()).as_deref(), Some("30000/1001"));
     assert_eq!(job.size, Some(Size { width: 1920, height: 1080 }));
     assert_eq!(job.duration, Some(2.5));
@@ -112,7 +117,7 @@ fn every_field_is_read() {
     assert_eq!(job.seed, 7);
     assert_eq!((job.video.crf, job.video.gop), (Some(12.5), Some(60)));
     assert_eq!(job.video.preset.as_deref(), Some("slow"));
-    assert_eq!(job.video.yuv_format(), YuvFormat::Yuv422p);
+    assert_eq!(job.video.pixel_format_of(Codec::H264, false), Some(CodedFormat::Yuv422p));
     assert_eq!(job.video.odd_size, OddSize::Pad);
     let options: Vec<_> =
         job.video.options.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -459,7 +464,7 @@ fn contradictions_are_refused() {
         "fields `video.quality: lossless` and `video.crf` exclude each other",
     );
     let lossless = read(&with(&json!({ "quality": "lossless" }))).unwrap();
-    assert_eq!(lossless.video.yuv_format(), YuvFormat::Yuv444p);
+    assert_eq!(lossless.video.pixel_format_of(Codec::H264, false), Some(CodedFormat::Yuv444p));
     lossless.validate().unwrap();
 }
 

@@ -7,6 +7,7 @@
 mod adapters;
 mod canvas;
 mod check;
+mod deliverables;
 mod display;
 mod faults;
 mod fixtures;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use pagereel::frame::Size;
-use pagereel::job::{FrameRange, OddSize, Quality, YuvFormat};
+use pagereel::job::{CodedFormat, FrameRange, OddSize, Quality};
 use pagereel::{Error, FrameRate, Job};
 use serde_json::{Value, json};
 
@@ -180,7 +180,7 @@ fn odd_sizes_are_refused_or_padded_never_cut() {
     }
 
     job.video.odd_size = OddSize::Error;
-    job.video.pixel_format = Some(YuvFormat::Yuv444p);
+    job.video.pixel_format = Some(CodedFormat::Yuv444p);
     check_barcodes(&job, 3, size);
 }
 

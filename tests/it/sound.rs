@@ -65,7 +65,7 @@ fn composition(secs: f64, elements: &str) -> (TempDir, Job) {
     job.capture.mode = CaptureMode::BeginFrame;
     job.capture.workers = Some(1);
     // Only this shows single samples as they are.
-    job.audio.codec = AudioCodec::Pcm;
+    job.audio.codec = Some(AudioCodec::Pcm);
     (directory, job)
 }
 
@@ -283,7 +283,7 @@ fn aac_begins_and_ends_with_the_picture_at_any_rate() {
             samples[place] = 0.4 * (1.0 - turn.cos());
         }
         wav(&directory.path().join("a.wav"), RATE, 1, &samples);
-        job.audio.codec = AudioCodec::Aac;
+        job.audio.codec = Some(AudioCodec::Aac);
         job.output = Some(directory.path().join("out.mp4"));
         job.fps = Some(fps.parse().unwrap());
         job.duration = Some(f64::from(frames) / job.fps.unwrap().as_f64());
@@ -327,7 +327,7 @@ fn lively() -> (TempDir, Job) {
 #[test]
 fn the_same_bytes_for_any_number_of_sessions() {
     let (directory, mut job) = lively();
-    job.audio.codec = AudioCodec::Aac;
+    job.audio.codec = Some(AudioCodec::Aac);
     let mut files = Vec::new();
     for workers in [1, 2] {
         job.capture.workers = Some(workers);
@@ -438,10 +438,10 @@ fn no_stream_where_nothing_is_heard() {
     let (directory, mut job) = composition(0.5, "<audio src='a.wav'></audio>");
     wav(&directory.path().join("a.wav"), RATE, 1, &sine(0.5, RATE, 440.0, 0.5));
     job.audio.enabled = false;
-    assert!(rendered(&job).plan.audio.is_none());
+    assert!(rendered(&job).plan.outputs[0].audio.is_none());
     assert!(stream(output(&job), "a").is_null());
     job.audio.enabled = true;
-    assert!(rendered(&job).plan.audio.is_some());
+    assert!(rendered(&job).plan.outputs[0].audio.is_some());
     fs::write(directory.path().join("index.html"), "<div data-composition-id='m' data-width='64' data-height='36' data-duration='0.2'><audio src='a.wav' data-volume='0'></audio></div>").unwrap();
     rendered(&job);
     assert!(stream(output(&job), "a").is_null());
@@ -497,7 +497,7 @@ fn other_codecs_and_what_holds_them() {
     for (codec, name) in
         [(AudioCodec::Flac, "flac"), (AudioCodec::Opus, "opus"), (AudioCodec::Aac, "aac")]
     {
-        job.audio.codec = codec;
+        job.audio.codec = Some(codec);
         job.output = Some(directory.path().join(format!("{name}.mkv")));
         rendered(&job);
         let sound = stream(output(&job), "a:0");
@@ -514,7 +514,7 @@ fn other_codecs_and_what_holds_them() {
         assert!((loudest - 0.2).abs() <= tolerance, "{name}: {loudest} s");
     }
     job.output = Some(directory.path().join("a.mp4"));
-    job.audio.codec = AudioCodec::Opus;
+    job.audio.codec = Some(AudioCodec::Opus);
     let text = job.validate().unwrap_err().to_string();
     assert!(text.contains("output") && text.contains(".mkv"), "{text}");
 }

@@ -1,0 +1,253 @@
+//! Kinds of output, and the sound that they hold.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Codec;
+
+/// The kind of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Container {
+    /// MPEG-4 part 14: `.mp4`, `.m4v`.
+    Mp4,
+    /// `QuickTime`: `.mov`.
+    Mov,
+    /// Matroska: `.mkv`.
+    Mkv,
+    /// `WebM`: `.webm`.
+    Webm,
+    /// `.gif`, without sound.
+    Gif,
+    /// Animated PNG: `.apng`, without sound.
+    Apng,
+    /// Animated WebP: `.webp`, without sound.
+    Webp,
+    /// Uncompressed YUV with a header for each frame: `.y4m`, without sound.
+    Y4m,
+    /// Pixels and nothing else: `.raw`, without sound.
+    Raw,
+    /// A playlist with segments beside it: `.m3u8`.
+    Hls,
+    /// A directory of PNG files, the sound beside them as WAV.
+    #[serde(alias = "png-sequence")]
+    Png,
+    /// A directory of JPEG files, the sound beside them as WAV.
+    #[serde(alias = "jpg")]
+    Jpeg,
+    /// A directory of TIFF files, the sound beside them as WAV.
+    #[serde(alias = "tif")]
+    Tiff,
+    /// A directory of `OpenEXR` files in linear light, the sound beside them as WAV.
+    Exr,
+}
+
+impl Container {
+    /// How names of outputs may end, for messages.
+    pub(super) const EXTENSIONS: &str = ".mp4, .mov, .mkv, .webm, .gif, .apng, .webp, .y4m, .raw or \
+                                         .m3u8, or a directory such as frames/ or frames/%06d.png";
+
+    /// All kinds.
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Mp4,
+        Self::Mov,
+        Self::Mkv,
+        Self::Webm,
+        Self::Gif,
+        Self::Apng,
+        Self::Webp,
+        Self::Y4m,
+        Self::Raw,
+        Self::Hls,
+        Self::Png,
+        Self::Jpeg,
+        Self::Tiff,
+        Self::Exr,
+    ];
+
+    /// The container that the extension of `path` stands for.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "m4v" => Some(Self::Mp4),
+            "m3u8" => Some(Self::Hls),
+            "jpg" => Some(Self::Jpeg),
+            "tif" => Some(Self::Tiff),
+            "hls" => None,
+            word => Self::ALL.into_iter().find(|container| container.word() == word),
+        }
+    }
+
+    /// Its name in jobs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mp4",
+            Self::Mov => "mov",
+            Self::Mkv => "mkv",
+            Self::Webm => "webm",
+            Self::Gif => "gif",
+            Self::Apng => "apng",
+            Self::Webp => "webp",
+            Self::Y4m => "y4m",
+            Self::Raw => "raw",
+            Self::Hls => "hls",
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Tiff => "tiff",
+            Self::Exr => "exr",
+        }
+    }
+
+    /// Whether it is a directory with a file per frame.
+    pub const fn is_sequence(self) -> bool {
+        matches!(self, Self::Png | Self::Jpeg | Self::Tiff | Self::Exr)
+    }
+
+    /// The muxer's name in FFmpeg. Sequences have none for their pictures.
+    pub const fn muxer(self) -> &'static str {
+        match self {
+            Self::Mp4 => "mp4",
+            Self::Mov => "mov",
+            Self::Mkv => "matroska",
+            Self::Webm => "webm",
+            Self::Gif => "gif",
+            Self::Apng => "apng",
+            Self::Webp => "webp",
+            Self::Y4m => "yuv4mpegpipe",
+            Self::Raw => "rawvideo",
+            Self::Hls => "hls",
+            Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => "image2",
+        }
+    }
+
+    /// Codecs of its pictures, the usual one first.
+    pub const fn codecs(self) -> &'static [Codec] {
+        use Codec::{
+            Animation, Apng, Av1, Dnxhr, Exr, Ffv1, Gif, H264, Hevc, Jpeg, Png, Prores, Raw, Tiff,
+            Vp8, Vp9, Webp, Y4m,
+        };
+        match self {
+            Self::Mp4 => &[H264, Hevc, Av1, Vp9],
+            Self::Mov => &[H264, Hevc, Prores, Dnxhr, Png, Animation],
+            Self::Mkv => &[H264, Hevc, Av1, Vp9, Vp8, Ffv1, Prores, Png],
+            Self::Webm => &[Vp9, Av1, Vp8],
+            Self::Gif => &[Gif],
+            Self::Apng => &[Apng],
+            Self::Webp => &[Webp],
+            Self::Y4m => &[Y4m],
+            Self::Raw => &[Raw],
+            Self::Hls => &[H264, Hevc],
+            Self::Png => &[Png],
+            Self::Jpeg => &[Jpeg],
+            Self::Tiff => &[Tiff],
+            Self::Exr => &[Exr],
+        }
+    }
+
+    /// Codecs of its sound, the usual one first.
+    pub const fn sound_codecs(self) -> &'static [AudioCodec] {
+        use AudioCodec::{Aac, Alac, Flac, Opus, Pcm};
+        match self {
+            Self::Mp4 => &[Aac, Opus, Flac, Alac],
+            Self::Mov => &[Aac, Pcm, Alac],
+            Self::Mkv => &[Aac, Opus, Flac, Pcm, Alac],
+            Self::Webm => &[Opus],
+            Self::Hls => &[Aac],
+            Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => &[Pcm],
+            Self::Gif | Self::Apng | Self::Webp | Self::Y4m | Self::Raw => &[],
+        }
+    }
+
+    /// Whether sound of this codec can stand in it.
+    pub fn holds(self, codec: AudioCodec) -> bool {
+        self.sound_codecs().contains(&codec)
+    }
+}
+
+/// The way sound is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum AudioCodec {
+    /// AAC, which every player knows.
+    Aac,
+    /// Opus, better at low bitrates.
+    Opus,
+    /// Lossless, 24 bits.
+    Flac,
+    /// Lossless, 24 bits; Apple's.
+    Alac,
+    /// Uncompressed, 24 bits.
+    Pcm,
+}
+
+impl AudioCodec {
+    /// The encoder's name in FFmpeg.
+    pub const fn encoder(self) -> &'static str {
+        match self {
+            Self::Aac => "aac",
+            Self::Opus => "libopus",
+            Self::Flac => "flac",
+            Self::Alac => "alac",
+            Self::Pcm => "pcm_s24le",
+        }
+    }
+
+    /// The codec's own name in FFmpeg.
+    pub(crate) const fn codec_name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            other => other.encoder(),
+        }
+    }
+
+    /// Its name in jobs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pcm => "pcm",
+            other => other.codec_name(),
+        }
+    }
+
+    /// The usual bitrate; `None` where nothing is lost.
+    pub const fn default_bitrate(self) -> Option<u64> {
+        match self {
+            Self::Aac => Some(192_000),
+            Self::Opus => Some(128_000),
+            Self::Flac | Self::Alac | Self::Pcm => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_follow_the_extension() {
+        let cases = [
+            ("a.mp4", Some(Container::Mp4)),
+            ("a.b.MKV", Some(Container::Mkv)),
+            ("mp4", None),
+            ("a.webm", Some(Container::Webm)),
+            ("a/b.m3u8", Some(Container::Hls)),
+            ("a.jpg", Some(Container::Jpeg)),
+            ("a.hls", None),
+            ("a.avi", None),
+        ];
+        for (path, container) in cases {
+            assert_eq!(Container::of(Path::new(path)), container, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_in_jobs_are_those_of_serde() {
+        for container in Container::ALL {
+            let json = serde_json::to_value(container).unwrap();
+            assert_eq!(json, container.word());
+        }
+    }
+}

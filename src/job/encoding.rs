@@ -1,0 +1,475 @@
+//! From what a job says about the picture to what an encoder is told.
+
+use serde::Serialize;
+
+use super::words::{Dither, Hardware};
+use super::{Codec, Container, JobError, OddSize, OutputSize, Quality, Video};
+use crate::av::has_encoder;
+use crate::color::{Cicp, Matrix};
+use crate::error::{Error, Result};
+use crate::frame::{CodedFormat, Fit, Size};
+use crate::time::FrameRate;
+
+/// How the picture of one output is encoded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VideoPlan {
+    /// The codec.
+    pub codec: Codec,
+    /// FFmpeg's name of the encoder.
+    pub encoder: String,
+    /// Encoders of a graphics card to be tried before it, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hardware: Vec<String>,
+    /// The coded size.
+    pub size: Size,
+    /// The size that frames are brought to before odd sides are padded.
+    pub picture: Size,
+    /// How frames of another shape come into it.
+    pub fit: Fit,
+    /// How pixels are stored.
+    pub pixel_format: CodedFormat,
+    /// Color tags, and what the conversion does.
+    pub color: Cicp,
+    /// Target bits per second, where quality does not steer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate: Option<u64>,
+    /// Most bits per second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rate: Option<u64>,
+    /// The decoder's buffer in bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buffer_size: Option<u64>,
+    /// Whether frames are kept and encoded twice.
+    pub two_pass: bool,
+    /// Most frames from one keyframe to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gop: Option<u32>,
+    /// Whether frames may refer to those before a keyframe.
+    pub open_gop: bool,
+    /// Frames that become keyframes, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keyframes: Vec<u64>,
+    /// How often the output is played, 0 for ever, where it says so.
+    pub plays: u32,
+    /// How a palette is made do.
+    pub dither: Dither,
+    /// Whether the container is made of fragments.
+    pub fragmented: bool,
+    /// Encoder threads.
+    pub threads: u32,
+    /// The encoder's options, ours and the job's.
+    pub options: Vec<(String, String)>,
+}
+
+/// What an encoding is resolved against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// Of frames.
+    pub size: Size,
+    pub rate: FrameRate,
+    pub frames: u64,
+    pub alpha: bool,
+    pub cores: u32,
+    pub is_stdout: bool,
+}
+
+impl Video {
+    /// The codec in an output of this kind.
+    pub fn codec_in(&self, container: Container) -> Codec {
+        self.codec.unwrap_or_else(|| container.codecs()[0])
+    }
+
+    /// How `codec` stores pixels, the defaults resolved. `None` if it cannot be as the job says.
+    pub fn pixel_format_of(&self, codec: Codec, alpha: bool) -> Option<CodedFormat> {
+        let formats = codec.formats();
+        let find = |has: &dyn Fn(CodedFormat) -> bool| formats.iter().copied().find(|&f| has(f));
+        if let Some(format) = self.pixel_format {
+            return find(&|f| f == format);
+        }
+        if let Some(format) = self.profile.as_deref().and_then(|p| profile_format(codec, p, alpha)) {
+            return find(&|f| f == format);
+        }
+        match (alpha, self.quality) {
+            (true, _) if codec.holds_alpha() => {
+                find(&CodedFormat::has_alpha).or(Some(CodedFormat::Pal8))
+            }
+            (_, Quality::Lossless) => {
+                find(&|f| f == CodedFormat::Yuv444p && !codec.is_lossless()).or(Some(formats[0]))
+            }
+            _ => Some(formats[0]),
+        }
+    }
+}
+
+/// What a profile of the editing codecs stores.
+fn profile_format(codec: Codec, profile: &str, alpha: bool) -> Option<CodedFormat> {
+    Some(match (codec, profile) {
+        (Codec::Prores, "4444" | "4444xq") if alpha => CodedFormat::Yuva444p10,
+        (Codec::Prores, "4444" | "4444xq") | (Codec::Dnxhr, "444") => CodedFormat::Yuv444p10,
+        (Codec::Prores, _) | (Codec::Dnxhr, "hqx") => CodedFormat::Yuv422p10,
+        (Codec::Dnxhr, _) => CodedFormat::Yuv422p,
+        _ => return None,
+    })
+}
+
+impl VideoPlan {
+    /// Resolves `video` for an output. `field` is its name in messages.
+    pub(super) fn new(
+        video: &Video,
+        container: Container,
+        setting: Setting,
+        field: &str,
+    ) -> Result<Self> {
+        let Setting { size, rate, frames, alpha, cores, is_stdout } = setting;
+        let codec = video.codec_in(container);
+        let Some(pixel_format) = video.pixel_format_of(codec, alpha) else {
+            return Err(Error::Job(bad_format(video, codec, field)));
+        };
+        let picture = video.size.map_or(size, |wanted: OutputSize| wanted.pixels(size));
+        let padded = padded(video, picture, pixel_format, field)?;
+        let keyframes = video.keyframes.iter().filter_map(|&secs| rate.frame_at(secs));
+        let mut keyframes: Vec<_> = keyframes.map(|f| f.0).filter(|&f| f < frames).collect();
+        keyframes.sort_unstable();
+        keyframes.dedup();
+        let encoder = encoder(codec, pixel_format, video);
+        Ok(Self {
+            codec,
+            hardware: hardware_encoders(video.hardware, codec),
+            size: padded,
+            picture,
+            fit: video.fit,
+            pixel_format,
+            color: color_of(codec, pixel_format),
+            bitrate: video.bitrate.map(|b| b.0),
+            max_rate: video.max_rate.map(|b| b.0),
+            buffer_size: video.buffer_size.or(video.max_rate.map(|b| super::Bitrate(2 * b.0))).map(|b| b.0),
+            two_pass: video.two_pass,
+            gop: video.gop.or((codec == Codec::Ffv1).then_some(1)),
+            open_gop: video.open_gop,
+            keyframes,
+            plays: video.plays,
+            dither: video.dither,
+            fragmented: video.fragmented || is_stdout,
+            // Never from the number of sessions: the bytes depend on it.
+            threads: cores.clamp(1, 16),
+            options: options(video, encoder, pixel_format, cores.clamp(1, 16)),
+            encoder: encoder.into(),
+        })
+    }
+
+    /// FFmpeg's name of the codec.
+    pub(crate) const fn codec_name(&self) -> &'static str {
+        self.codec.codec_name()
+    }
+}
+
+/// What code values mean.
+const fn color_of(codec: Codec, format: CodedFormat) -> Cicp {
+    match codec {
+        // Its decoders take every stream for BT.601, whatever the container says.
+        Codec::Vp8 => Cicp { matrix: Matrix::Bt601, ..Cicp::BT709 },
+        _ if format.is_yuv() => Cicp::BT709,
+        _ => Cicp::SRGB,
+    }
+}
+
+/// What is wrong with the pixel format or the profile.
+pub(super) fn bad_format(video: &Video, codec: Codec, field: &str) -> JobError {
+    let names: Vec<_> = codec.formats().iter().map(|format| format.name()).collect();
+    JobError::BadValue {
+        path: format!("{field}.pixelFormat"),
+        found: video.pixel_format.map_or("nothing".into(), |format| format!("\"{format}\"")),
+        expected: format!("one of {} for {codec}", names.join(", ")),
+    }
+}
+
+/// The picture's size with what the pixel format cannot hold made up for.
+fn padded(video: &Video, picture: Size, format: CodedFormat, field: &str) -> Result<Size> {
+    let (step_x, step_y) = format.steps();
+    let padded = Size {
+        width: picture.width.next_multiple_of(step_x),
+        height: picture.height.next_multiple_of(step_y),
+    };
+    if padded == picture || video.odd_size == OddSize::Pad {
+        return Ok(padded);
+    }
+    let path = if video.size.is_some() { format!("{field}.size") } else { "size".into() };
+    let what = if step_y == 1 { format!("{format} (width)") } else { format.to_string() };
+    Err(Error::Job(JobError::BadValue {
+        path,
+        found: picture.to_string(),
+        expected: format!(
+            "even for {what}; use {padded}, or `video.oddSize: \"pad\"`, or \
+             `video.pixelFormat: \"yuv444p\"`"
+        ),
+    }))
+}
+
+/// FFmpeg's name of the encoder.
+fn encoder(codec: Codec, format: CodedFormat, video: &Video) -> &'static str {
+    match codec {
+        Codec::H264 if !format.is_yuv() => "libx264rgb",
+        Codec::H264 => "libx264",
+        Codec::Hevc => "libx265",
+        Codec::Av1 => {
+            let is_plain = matches!(format, CodedFormat::Yuv420p | CodedFormat::Yuv420p10);
+            // SVT-AV1 is the fastest, and does the common things only.
+            let suits = is_plain && !video.two_pass && video.quality != Quality::Lossless;
+            if suits && has_encoder("libsvtav1") { "libsvtav1" } else { "libaom-av1" }
+        }
+        Codec::Vp9 => "libvpx-vp9",
+        Codec::Vp8 => "libvpx",
+        Codec::Prores => "prores_ks",
+        Codec::Dnxhr => "dnxhd",
+        Codec::Ffv1 => "ffv1",
+        Codec::Png => "png",
+        Codec::Animation => "qtrle",
+        Codec::Gif => "gif",
+        Codec::Apng => "apng",
+        Codec::Webp => "libwebp_anim",
+        Codec::Jpeg => "mjpeg",
+        Codec::Tiff => "tiff",
+        Codec::Exr => "exr",
+        Codec::Raw => "rawvideo",
+        // What its muxer takes.
+        Codec::Y4m => "wrapped_avframe",
+    }
+}
+
+fn hardware_encoders(hardware: Hardware, codec: Codec) -> Vec<String> {
+    let prefix = match codec {
+        Codec::H264 => "h264",
+        Codec::Hevc => "hevc",
+        Codec::Av1 => "av1",
+        _ => return Vec::new(),
+    };
+    let suffixes: &[&str] = match hardware {
+        Hardware::Off => &[],
+        Hardware::Auto => &["nvenc", "videotoolbox", "qsv", "amf", "v4l2m2m"],
+        Hardware::Nvenc => &["nvenc"],
+        Hardware::Qsv => &["qsv"],
+        Hardware::Videotoolbox => &["videotoolbox"],
+        Hardware::Amf => &["amf"],
+        Hardware::V4l2m2m => &["v4l2m2m"],
+    };
+    suffixes.iter().map(|suffix| format!("{prefix}_{suffix}")).collect()
+}
+
+/// One step of the ladder from fast to faithful: what an encoder is told where the job does not say
+/// otherwise.
+struct Rung {
+    /// Options that a `preset` of the job replaces: the preset, and what is changed about it.
+    preset: &'static [(&'static str, &'static str)],
+    /// The option that steers quality, and its value.
+    quality: Option<(&'static str, &'static str)>,
+}
+
+/// The rungs, chosen from the measurements in `docs/quality.md`.
+fn ladder(encoder: &str, quality: Quality) -> Rung {
+    const fn rung(
+        preset: &'static [(&'static str, &'static str)],
+        quality: Option<(&'static str, &'static str)>,
+    ) -> Rung {
+        Rung { preset, quality }
+    }
+    use Quality::{Draft, High, Lossless, Standard};
+    match (encoder, quality) {
+        // `aq-mode` 3 spends more on dark areas, where banding shows; `subq` 3 finds nearly what 4
+        // finds.
+        ("libx264" | "libx264rgb", Draft) => {
+            let preset = &[("preset", "ultrafast"), ("bf", "0"), ("aq-mode", "3")];
+            rung(preset, Some(("crf", "28")))
+        }
+        ("libx264" | "libx264rgb", Standard) => {
+            let preset = &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3")];
+            rung(preset, Some(("crf", "18")))
+        }
+        ("libx264" | "libx264rgb", High) => {
+            const HIGH: &[(&str, &str)] =
+                &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3"), ("aq-strength", "1.15")];
+            rung(HIGH, Some(("crf", "15.2")))
+        }
+        ("libx264" | "libx264rgb", Lossless) => rung(&[("preset", "medium")], Some(("crf", "0"))),
+        ("libx265", Draft) => rung(&[("preset", "ultrafast")], Some(("crf", "28"))),
+        ("libx265", Standard) => rung(&[("preset", "fast")], Some(("crf", "20"))),
+        ("libx265", High) => rung(&[("preset", "medium")], Some(("crf", "16"))),
+        ("libx265", Lossless) => rung(&[("preset", "fast")], Some(("x265-params", "lossless=1"))),
+        ("libsvtav1", Draft) => rung(&[("preset", "12")], Some(("crf", "40"))),
+        ("libsvtav1", Standard) => rung(&[("preset", "10")], Some(("crf", "26"))),
+        ("libsvtav1", _) => rung(&[("preset", "7")], Some(("crf", "18"))),
+        ("libaom-av1", Draft) => rung(&[("cpu-used", "8")], Some(("crf", "40"))),
+        ("libaom-av1", Standard) => rung(&[("cpu-used", "6")], Some(("crf", "26"))),
+        ("libaom-av1", High) => rung(&[("cpu-used", "4")], Some(("crf", "18"))),
+        ("libaom-av1", Lossless) => {
+            rung(&[("cpu-used", "6")], Some(("aom-params", "lossless=1")))
+        }
+        ("libvpx-vp9" | "libvpx", Draft) => {
+            rung(&[("deadline", "realtime"), ("cpu-used", "8")], Some(("crf", "36")))
+        }
+        ("libvpx-vp9" | "libvpx", Standard) => {
+            rung(&[("deadline", "good"), ("cpu-used", "4")], Some(("crf", "24")))
+        }
+        ("libvpx-vp9" | "libvpx", High) => {
+            rung(&[("deadline", "good"), ("cpu-used", "2")], Some(("crf", "16")))
+        }
+        ("libvpx-vp9", Lossless) => {
+            rung(&[("deadline", "good"), ("cpu-used", "4")], Some(("lossless", "1")))
+        }
+        ("libwebp_anim", Draft) => rung(&[("compression_level", "1")], Some(("quality", "60"))),
+        ("libwebp_anim", Standard) => rung(&[("compression_level", "2")], Some(("quality", "85"))),
+        ("libwebp_anim", High) => rung(&[("compression_level", "4")], Some(("quality", "95"))),
+        ("libwebp_anim", Lossless) => {
+            rung(&[("compression_level", "2")], Some(("lossless", "1")))
+        }
+        ("png" | "apng", Draft) => rung(&[("pred", "up"), ("compression_level", "1")], None),
+        ("png" | "apng", _) => rung(&[("pred", "paeth"), ("compression_level", "5")], None),
+        ("mjpeg", Draft) => rung(&[], Some(("quality", "80"))),
+        ("mjpeg", Standard) => rung(&[], Some(("quality", "95"))),
+        ("mjpeg", _) => rung(&[], Some(("quality", "99"))),
+        ("ffv1", _) => rung(&[("level", "3"), ("slices", "16"), ("slicecrc", "1")], None),
+        ("prores_ks", _) => rung(&[("vendor", "apl0")], None),
+        _ => rung(&[], None),
+    }
+}
+
+/// What the encoders' presets are called.
+fn preset_option(encoder: &str) -> &'static str {
+    match encoder {
+        "libaom-av1" | "libvpx-vp9" | "libvpx" => "cpu-used",
+        "png" | "apng" | "libwebp_anim" => "compression_level",
+        _ => "preset",
+    }
+}
+
+/// The profile that a quality means in the editing codecs.
+fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option<&'static str> {
+    let is_444 = !matches!(format, CodedFormat::Yuv422p | CodedFormat::Yuv422p10);
+    Some(match (encoder, quality) {
+        ("prores_ks", Quality::High) if is_444 => "4444xq",
+        ("prores_ks", _) if is_444 => "4444",
+        ("prores_ks", Quality::Draft) => "lt",
+        ("prores_ks", Quality::High) => "hq",
+        ("prores_ks", _) => "standard",
+        ("dnxhd", _) if is_444 => "444",
+        ("dnxhd", _) if format == CodedFormat::Yuv422p10 => "hqx",
+        ("dnxhd", Quality::Draft) => "lb",
+        ("dnxhd", Quality::High) => "hq",
+        ("dnxhd", _) => "sq",
+        _ => return None,
+    })
+}
+
+/// The encoder's options: what is always right, the rung's, the job's own, then the job's options.
+fn options(
+    video: &Video,
+    encoder: &str,
+    format: CodedFormat,
+    threads: u32,
+) -> Vec<(String, String)> {
+    let mut options: Vec<(String, String)> = Vec::new();
+    let mut set = |key: &str, value: &str| {
+        // It replaces ours of that name; there must not be two in the plan. Lists grow.
+        let old = options.iter().position(|(ours, _)| ours == key);
+        let value = match old.map(|at| options.remove(at).1) {
+            Some(old) if key.ends_with("-params") => format!("{old}:{value}"),
+            _ => value.to_owned(),
+        };
+        options.push((key.to_owned(), value));
+    };
+    let rung = ladder(encoder, video.quality);
+    match &video.preset {
+        // A preset that the job names is used as it is.
+        Some(preset) => set(preset_option(encoder), preset),
+        None => rung.preset.iter().for_each(|(key, value)| set(key, value)),
+    }
+    if let Some(crf) = video.crf {
+        set("crf", &crf.to_string());
+    } else if let (None, Some((key, value))) = (video.bitrate, rung.quality) {
+        set(key, value);
+    }
+    match encoder {
+        "libx265" => {
+            let gop = u32::from(video.open_gop);
+            // It would write to standard error by itself.
+            set("x265-params", &format!("log-level=none:open-gop={gop}:pools={threads}"));
+            set("forced-idr", "1");
+        }
+        "libx264" | "libx264rgb" if !video.keyframes.is_empty() => set("forced-idr", "1"),
+        "libvpx-vp9" => {
+            set("row-mt", "1");
+            if format.has_alpha() {
+                // Frames that are not shown would have no transparency.
+                set("auto-alt-ref", "0");
+            }
+        }
+        "libvpx" if format.has_alpha() => set("auto-alt-ref", "0"),
+        "libaom-av1" => set("row-mt", "1"),
+        _ => {}
+    }
+    let usual = usual_profile(encoder, video.quality, format);
+    if let Some(profile) = video.profile.as_deref().or(usual) {
+        let prefix = if encoder == "dnxhd" { "dnxhr_" } else { "" };
+        set("profile", &format!("{prefix}{profile}"));
+    }
+    for (key, value) in &video.options {
+        set(key, &value.to_string());
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Bitrate, OptionValue};
+
+    fn text(video: &Video, codec: Codec) -> String {
+        let format = video.pixel_format_of(codec, false).unwrap();
+        let options = options(video, encoder(codec, format, video), format, 2);
+        let pairs = options.iter().map(|(key, value)| format!("{key}={value}"));
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_the_job_says_of_the_encoder_is_obeyed_as_it_is() {
+        let text = |video: &Video| text(video, Codec::H264);
+        let standard = Video::default();
+        assert_eq!(text(&standard), "preset=faster subq=3 aq-mode=3 crf=18");
+        let crf = Video { crf: Some(21.5), ..Video::default() };
+        assert_eq!(text(&crf), "preset=faster subq=3 aq-mode=3 crf=21.5");
+        let preset = Video { preset: Some("slow".into()), ..Video::default() };
+        assert_eq!(text(&preset), "preset=slow crf=18");
+        let bitrate = Video { bitrate: Some(Bitrate(1)), ..Video::default() };
+        assert_eq!(text(&bitrate), "preset=faster subq=3 aq-mode=3");
+        let mut own = Video::default();
+        own.options.insert("aq-mode".into(), OptionValue::Integer(1));
+        assert_eq!(text(&own), "preset=faster subq=3 crf=18 aq-mode=1");
+        let lossless = Video { quality: Quality::Lossless, ..Video::default() };
+        assert_eq!(text(&lossless), "preset=medium crf=0");
+    }
+
+    #[test]
+    fn lists_of_an_encoders_own_parameters_grow() {
+        let mut own = Video::default();
+        own.options.insert("x265-params".into(), OptionValue::Text("aq-mode=1".into()));
+        let text = text(&own, Codec::Hevc);
+        assert!(text.contains("x265-params=log-level=none:open-gop=0:pools=2:aq-mode=1"), "{text}");
+    }
+
+    #[test]
+    fn formats_follow_transparency_quality_and_profile() {
+        let of = |video: &Video, codec, alpha| video.pixel_format_of(codec, alpha);
+        let standard = Video::default();
+        assert_eq!(of(&standard, Codec::Vp9, true), Some(CodedFormat::Yuva420p));
+        assert_eq!(of(&standard, Codec::Prores, true), Some(CodedFormat::Yuva444p10));
+        assert_eq!(of(&standard, Codec::Gif, true), Some(CodedFormat::Pal8));
+        assert_eq!(of(&standard, Codec::H264, true), Some(CodedFormat::Yuv420p));
+        let lossless = Video { quality: Quality::Lossless, ..Video::default() };
+        assert_eq!(of(&lossless, Codec::Hevc, false), Some(CodedFormat::Yuv444p));
+        assert_eq!(of(&lossless, Codec::Ffv1, false), Some(CodedFormat::Bgr0));
+        let profile = Video { profile: Some("4444".into()), ..Video::default() };
+        assert_eq!(of(&profile, Codec::Prores, false), Some(CodedFormat::Yuv444p10));
+        let odd = Video { pixel_format: Some(CodedFormat::Rgba), ..Video::default() };
+        assert_eq!(of(&odd, Codec::H264, false), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! Encoders of the graphics card: tried with one frame before they are relied on.
+
+use super::clock::SinkClock;
+use crate::av::{AvError, Encoder, EncoderSettings, FramePool, Received};
+use crate::color::Cicp;
+use crate::job::OutputPlan;
+use crate::report::Warning;
+
+/// Bits per pixel and second where an encoder knows no constant quality: 8 Mbit/s at 1080p30.
+const BITS_PER_PIXEL: f64 = 0.13;
+
+/// The first of the output's hardware encoders that encodes a frame; else a warning that says why
+/// not, if it has any.
+pub(super) fn open(
+    output: &OutputPlan,
+    software: &EncoderSettings,
+    clock: &SinkClock,
+) -> Option<Encoder> {
+    let mut refusals = Vec::new();
+    for name in &output.video.hardware {
+        let settings = settings_for(name, output, software);
+        match probe(&settings).and_then(|()| Encoder::open(&settings)) {
+            Ok(encoder) => return Some(encoder),
+            Err(error) => refusals.push(error.to_string()),
+        }
+    }
+    if !refusals.is_empty() {
+        clock.warn(std::iter::once(Warning {
+            code: "hardware_unavailable".into(),
+            message: format!("{} encodes: {}", software.name, refusals.join("; ")),
+            hint: Some("`video.hardware: \"off\"` is what happens now, without the attempt".into()),
+        }));
+    }
+    None
+}
+
+/// Encodes one gray frame. An error says why the encoder does not work here.
+pub(crate) fn probe(settings: &EncoderSettings) -> Result<(), AvError> {
+    if !crate::av::has_encoder(&settings.name) {
+        let doing = format!("encoder {}", settings.name);
+        return Err(AvError::refused(doing, "not in the linked libavcodec"));
+    }
+    let mut encoder = Encoder::open(settings)?;
+    let pool = FramePool::new(settings.size, settings.format, Cicp::BT709)?;
+    let mut frame = pool.get()?;
+    frame.planes_mut().into_iter().for_each(|plane| plane.data.fill(128));
+    encoder.send(&mut frame, 0)?;
+    encoder.send_end()?;
+    match encoder.receive()? {
+        Received::Packet(_) => Ok(()),
+        _ => Err(AvError::refused(format!("encoder {}", settings.name), "no packet came")),
+    }
+}
+
+fn settings_for(name: &str, output: &OutputPlan, software: &EncoderSettings) -> EncoderSettings {
+    let mut settings = EncoderSettings { name: name.into(), ..software.clone() };
+    let number = |key: &str| {
+        let found = output.video.options.iter().find(|(name, _)| name == key);
+        found.and_then(|(_, value)| value.parse::<f64>().ok())
+    };
+    let quality = number("crf").unwrap_or(20.0);
+    let pair = |key: &str, value: String| (key.to_owned(), value);
+    settings.options = match name.rsplit('_').next() {
+        _ if settings.rate.bitrate.is_some() => Vec::new(),
+        Some("nvenc") => vec![
+            pair("preset", "p5".into()),
+            pair("rc", "vbr".into()),
+            pair("cq", quality.to_string()),
+        ],
+        Some("amf") => {
+            let qp = quality.round().to_string();
+            vec![pair("rc", "cqp".into()), pair("qp_i", qp.clone()), pair("qp_p", qp)]
+        }
+        // 100 - 2·crf, in FFmpeg's units of quality.
+        Some("videotoolbox") => vec![
+            pair("flags", "+qscale".into()),
+            pair("global_quality", ((100.0 - 2.0 * quality).max(1.0) * 118.0).to_string()),
+        ],
+        _ => {
+            let pixels = f64::from(settings.size.width) * f64::from(settings.size.height);
+            let bits = pixels * settings.frame_rate.as_f64() * BITS_PER_PIXEL;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive")]
+            {
+                settings.rate.bitrate = Some(bits as u64);
+            }
+            Vec::new()
+        }
+    };
+    settings
+}

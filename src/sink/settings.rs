@@ -1,0 +1,129 @@
+//! What encoder and muxer are told for an output of a plan.
+
+use super::sound::SoundStream;
+use super::target::Target;
+use crate::av::{EncoderSettings, MuxedChapter, MuxerSettings, RateControl};
+use crate::frame::StreamInfo;
+use crate::job::{Codec, Container, OutputPlan};
+use crate::time::FrameRate;
+
+/// Seconds of a segment of HLS.
+const SEGMENT_SECS: f64 = 4.0;
+
+/// What the encoder of an output is told.
+pub(super) fn encoder_settings(
+    output: &OutputPlan,
+    frame_rate: FrameRate,
+    global_header: bool,
+) -> EncoderSettings {
+    let video = &output.video;
+    let gop = video.gop.or_else(|| {
+        // Segments begin with keyframes.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 240/s")]
+        let frames = (frame_rate.as_f64() * SEGMENT_SECS).round() as u32;
+        (output.container == Container::Hls).then_some(frames.max(1))
+    });
+    EncoderSettings {
+        name: video.encoder.clone(),
+        size: video.size,
+        frame_rate,
+        format: video.pixel_format,
+        color: video.color,
+        rate: RateControl {
+            bitrate: video.bitrate,
+            max_rate: video.max_rate,
+            buffer: video.buffer_size,
+        },
+        gop,
+        open_gop: video.open_gop,
+        pass: None,
+        threads: video.threads,
+        options: video.options.clone(),
+        global_header,
+    }
+}
+
+/// What the muxer of an output is told.
+pub(super) fn muxer_settings(
+    output: &OutputPlan,
+    stream: &StreamInfo,
+    target: &Target,
+) -> MuxerSettings {
+    let video = &output.video;
+    let mut packets = vec![stream.frames];
+    packets.extend(output.audio.iter().map(SoundStream::packets));
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let metadata = &output.metadata;
+    let mut whole: Vec<_> = metadata.tags.clone().into_iter().collect();
+    whole.extend(metadata.title.iter().map(|title| pair("title", title)));
+    if metadata.encoder {
+        whole.push(pair("encoder", concat!("pagereel ", env!("CARGO_PKG_VERSION"))));
+    }
+    let language: Vec<_> = metadata.language.iter().map(|text| pair("language", text)).collect();
+    let mut picture = language.clone();
+    picture.extend(metadata.timecode.iter().map(|code| pair("timecode", code)));
+    if video.pixel_format.has_alpha() && matches!(video.codec, Codec::Vp8 | Codec::Vp9) {
+        picture.push(pair("alpha_mode", "1"));
+    }
+    let is_iso = matches!(output.container, Container::Mp4 | Container::Mov | Container::Hls);
+    MuxerSettings {
+        format: output.container.muxer().into(),
+        packets,
+        fragmented: video.fragmented,
+        options: container_options(output, target),
+        metadata: whole,
+        stream_metadata: vec![picture, language],
+        // Apple's players know no other.
+        codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),
+        chapters: chapters(output, stream),
+    }
+}
+
+/// Options of single containers.
+fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, String)> {
+    let plays = output.video.plays;
+    let pair = |key: &str, value: String| (key.to_owned(), value);
+    match (output.container, target) {
+        (Container::Gif, _) => {
+            // It counts repetitions; -1 is none, 0 is for ever.
+            let repetitions = match plays {
+                0 => 0,
+                1 => -1,
+                plays => i64::from(plays) - 1,
+            };
+            vec![pair("loop", repetitions.to_string())]
+        }
+        (Container::Apng, _) => vec![pair("plays", plays.to_string())],
+        (Container::Webp, _) => vec![pair("loop", plays.to_string())],
+        (Container::Hls, Target::Files(directory, playlist)) => {
+            let stem = playlist.file_stem().unwrap_or_default().to_string_lossy().replace('%', "_");
+            let segments = directory.path().join(format!("{stem}_%05d.m4s"));
+            vec![
+                pair("hls_segment_type", "fmp4".into()),
+                pair("hls_time", SEGMENT_SECS.to_string()),
+                pair("hls_list_size", "0".into()),
+                pair("hls_playlist_type", "vod".into()),
+                pair("hls_flags", "independent_segments".into()),
+                pair("hls_segment_filename", segments.to_string_lossy().into_owned()),
+                pair("hls_fmp4_init_filename", format!("{stem}_init.mp4")),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn chapters(output: &OutputPlan, stream: &StreamInfo) -> Vec<MuxedChapter> {
+    let end = stream.frames as f64 / stream.frame_rate.as_f64();
+    #[expect(clippy::cast_possible_truncation, reason = "a day at most")]
+    let ms = |secs: f64| (secs.min(end) * 1000.0).round() as i64;
+    let chapters = &output.metadata.chapters;
+    let ends = chapters.iter().skip(1).map(|next| next.at).chain([end]);
+    let within = chapters.iter().zip(ends).filter(|(chapter, _)| chapter.at < end);
+    within
+        .map(|(chapter, end)| MuxedChapter {
+            start: ms(chapter.at),
+            end: ms(end),
+            title: chapter.title.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! Frames kept until they are needed a second time.
+//!
+//! Losslessly, in a file without a name: it is gone when we are, whatever ends us. Each picture is
+//! compressed by LZ4, a picture that is the last one again takes no room. The room is bounded.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
+
+use crate::error::{Error, Result};
+use crate::frame::{Picture, PixelFormat, Size};
+
+/// The most that the frames of one render may take, in bytes.
+pub(super) const MOST_BYTES: u64 = 64 << 30;
+
+/// Pictures being kept.
+#[derive(Debug)]
+pub(super) struct FrameStore {
+    file: BufWriter<File>,
+    directory: PathBuf,
+    entries: Vec<Entry>,
+    last: Option<Arc<Picture>>,
+    buffer: Vec<u8>,
+    bytes: u64,
+    most: u64,
+}
+
+/// One frame.
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    /// The picture of the frame before.
+    Again,
+    /// So many compressed bytes.
+    Picture { bytes: usize, size: Size, format: PixelFormat },
+}
+
+impl FrameStore {
+    /// An empty store that may take so many bytes.
+    pub(super) fn create(most: u64) -> Result<Self> {
+        let directory = std::env::temp_dir();
+        let file = tempfile::tempfile_in(&directory)
+            .map_err(Error::io("cannot create a file for frames in", &directory))?;
+        Ok(Self {
+            file: BufWriter::with_capacity(1 << 20, file),
+            directory,
+            entries: Vec::new(),
+            last: None,
+            buffer: Vec::new(),
+            bytes: 0,
+            most,
+        })
+    }
+
+    /// Keeps one more frame.
+    pub(super) fn push(&mut self, picture: &Arc<Picture>) -> Result<()> {
+        if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, picture)) {
+            self.entries.push(Entry::Again);
+            return Ok(());
+        }
+        self.buffer.resize(get_maximum_output_size(picture.data.len()), 0);
+        let bytes = compress_into(&picture.data, &mut self.buffer)
+            .map_err(|e| Error::Sink(Box::new(e)))?;
+        self.bytes += bytes as u64;
+        if self.bytes > self.most {
+            let (frames, most) = (self.entries.len(), self.most >> 20);
+            let text = format!("{frames} frames take more than {most} MiB on disk");
+            return Err(Error::Limit(text));
+        }
+        self.file
+            .write_all(&self.buffer[..bytes])
+            .map_err(Error::io("cannot keep frames in", &self.directory))?;
+        let (size, format) = (picture.size, picture.format);
+        self.entries.push(Entry::Picture { bytes, size, format });
+        self.last = Some(Arc::clone(picture));
+        Ok(())
+    }
+
+    /// Bytes on disk.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The frames in their order; the same `Arc` where a frame is the one before.
+    pub(super) fn replay(self) -> Result<Replay> {
+        let failed = Error::io("cannot read frames back from", &self.directory);
+        let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error);
+        let file = file.and_then(|mut file| file.seek(SeekFrom::Start(0)).map(|_| file));
+        Ok(Replay {
+            file: BufReader::with_capacity(1 << 20, file.map_err(failed)?),
+            directory: self.directory,
+            entries: self.entries.into_iter(),
+            last: None,
+            buffer: self.buffer,
+        })
+    }
+}
+
+/// Kept frames, one after the other.
+#[derive(Debug)]
+pub(super) struct Replay {
+    file: BufReader<File>,
+    directory: PathBuf,
+    entries: std::vec::IntoIter<Entry>,
+    last: Option<Arc<Picture>>,
+    buffer: Vec<u8>,
+}
+
+impl Replay {
+    /// The next frame's picture; `None` after the last.
+    pub(super) fn next(&mut self) -> Result<Option<Arc<Picture>>> {
+        match self.entries.next() {
+            None => return Ok(None),
+            Some(Entry::Again) => {}
+            Some(Entry::Picture { bytes, size, format }) => {
+                self.buffer.resize(bytes, 0);
+                self.file
+                    .read_exact(&mut self.buffer)
+                    .map_err(Error::io("cannot read frames back from", &self.directory))?;
+                let whole = size.width as usize * size.height as usize * format.bytes_per_pixel();
+                let mut data = vec![0; whole];
+                decompress_into(&self.buffer, &mut data).map_err(|e| Error::Sink(Box::new(e)))?;
+                self.last = Some(Arc::new(Picture { size, format, data }));
+            }
+        }
+        Ok(self.last.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(seed: u8) -> Arc<Picture> {
+        let size = Size { width: 33, height: 7 };
+        let data = (0..33 * 7 * 3_usize).map(|i| (i * usize::from(seed) % 251) as u8).collect();
+        Arc::new(Picture { size, format: PixelFormat::Rgb8, data })
+    }
+
+    #[test]
+    fn frames_come_back_as_they_were() {
+        let mut store = FrameStore::create(MOST_BYTES).unwrap();
+        let (a, b) = (picture(3), picture(7));
+        for picture in [&a, &a, &b, &a] {
+            store.push(picture).unwrap();
+        }
+        assert!(store.bytes() > 0);
+        let mut replay = store.replay().unwrap();
+        let back: Vec<_> = std::iter::from_fn(|| replay.next().unwrap()).collect();
+        assert_eq!(back.iter().map(AsRef::as_ref).collect::<Vec<_>>(), [&*a, &*a, &*b, &*a]);
+        assert!(Arc::ptr_eq(&back[0], &back[1]), "the same picture is known to be the same");
+    }
+
+    #[test]
+    fn the_room_is_bounded() {
+        let mut store = FrameStore::create(400).unwrap();
+        store.push(&picture(113)).unwrap();
+        let error = store.push(&picture(29)).unwrap_err();
+        assert!(matches!(error, Error::Limit(_)), "{error}");
+    }
+}

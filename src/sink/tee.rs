@@ -1,0 +1,64 @@
+//! Several outputs of the same frames.
+
+use super::partial::PartialFile;
+use super::picture::PictureFormat;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::job::PosterPlan;
+use crate::pipeline::{Artifact, FrameSink};
+
+/// Writes each frame to all of its sinks, and some frames to files of their own.
+pub(super) struct TeeSink {
+    pub sinks: Vec<Box<dyn FrameSink>>,
+    pub posters: Vec<Poster>,
+    pub frames: u64,
+}
+
+/// A picture of one frame.
+#[derive(Debug)]
+pub(super) struct Poster {
+    plan: PosterPlan,
+    format: PictureFormat,
+    file: PartialFile,
+    bytes: u64,
+}
+
+impl Poster {
+    pub(super) fn create(plan: &PosterPlan) -> Result<Self> {
+        let format = PictureFormat::of(&plan.path).unwrap_or(PictureFormat::Png);
+        Ok(Self { plan: plan.clone(), format, file: PartialFile::create(&plan.path)?, bytes: 0 })
+    }
+}
+
+impl FrameSink for TeeSink {
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        for poster in self.posters.iter_mut().filter(|poster| poster.plan.frame.0 == self.frames) {
+            let encoded = poster.format.encode(&frame.picture).map_err(std::io::Error::other);
+            let encoded =
+                encoded.map_err(Error::io("cannot encode the picture", poster.file.target()))?;
+            std::fs::write(poster.file.path(), &encoded)
+                .map_err(Error::io("cannot write", poster.file.target()))?;
+            poster.bytes = encoded.len() as u64;
+        }
+        self.frames += 1;
+        for sink in &mut self.sinks {
+            sink.write(frame.clone())?;
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        let mut artifacts = Vec::new();
+        for sink in self.sinks {
+            artifacts.push(sink.finish()?);
+        }
+        for Poster { file, bytes, .. } in self.posters {
+            let path = Some(file.keep()?);
+            artifacts.push(Artifact { path, frames: 1, bytes: Some(bytes), ..Artifact::default() });
+        }
+        let mut artifacts = artifacts.into_iter();
+        let mut main = artifacts.next().unwrap_or_default();
+        main.others = artifacts.collect();
+        Ok(main)
+    }
+}
