@@ -168,7 +168,12 @@ fn piped(
     command.args(["-hide_banner", "-loglevel", "error", "-y"]).args(input);
     command.args(["-framerate", &rate, "-i", "pipe:0"]);
     command.args(["-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"]);
-    command.args(["-c:v", &plan.outputs[0].video.encoder, "-threads", &plan.outputs[0].video.threads.to_string()]);
+    command.args([
+        "-c:v",
+        &plan.outputs[0].video.encoder,
+        "-threads",
+        &plan.outputs[0].video.threads.to_string(),
+    ]);
     for (key, value) in &plan.outputs[0].video.options {
         command.args([&format!("-{key}"), value]);
     }

@@ -104,7 +104,9 @@ fn encode(c: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(30));
     group.bench_function("30 moving pictures, standard", |b| {
         b.iter(|| {
-            let mut sink = Engine::new().file_sink(plan.clone(), &pagereel::CancelToken::new()).expect("the encoder opens");
+            let mut sink = Engine::new()
+                .file_sink(plan.clone(), &pagereel::CancelToken::new())
+                .expect("the encoder opens");
             for (index, picture) in (0..).zip(&pictures) {
                 let frame = Frame { index: FrameIndex(index), picture: Arc::clone(picture) };
                 sink.write(frame).expect("it is encoded");

@@ -91,8 +91,7 @@ impl Encoder {
         // SAFETY: `codec` is a valid encoder.
         let context = unsafe { ffi::avcodec_alloc_context3(codec) };
         let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
-        let mut encoder =
-            Self { context, name: settings.name.clone(), statistics: String::new() };
+        let mut encoder = Self { context, name: settings.name.clone(), statistics: String::new() };
         encoder.configure(settings)?;
 
         let mut options = Options::default();

@@ -92,9 +92,8 @@ impl FramePool {
     pub(crate) fn new(size: Size, format: CodedFormat, color: Cicp) -> Result<Self, AvError> {
         let (width, height) = dimensions(size)?;
         // SAFETY: a computation on plain integers.
-        let bytes = unsafe {
-            ffi::av_image_get_buffer_size(av_pixel_format(format), width, height, ALIGN)
-        };
+        let bytes =
+            unsafe { ffi::av_image_get_buffer_size(av_pixel_format(format), width, height, ALIGN) };
         let bytes = super::check(bytes, "frame size")?;
         // Some kernels read past the last row.
         let bytes = usize::try_from(bytes).unwrap_or_default() + 64;

@@ -23,9 +23,7 @@ use ffmpeg_next::ffi;
 pub(crate) use self::audio_decoder::{AudioDecoder, SoundBlock, SoundFacts};
 pub(crate) use self::audio_encoder::{AudioEncoder, AudioEncoderSettings};
 pub(crate) use self::converter::{Converter, RgbLayout};
-pub(crate) use self::encoder::{
-    Described, Encoder, EncoderSettings, Pass, RateControl, Received,
-};
+pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Pass, RateControl, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{MuxTarget, MuxedChapter, Muxer, MuxerSettings};
 pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};

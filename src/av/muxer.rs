@@ -22,6 +22,8 @@ pub(crate) struct MuxerSettings {
     pub options: Vec<(String, String)>,
     /// Title and the like of the whole.
     pub metadata: Vec<(String, String)>,
+    /// What the file says that it was made by, if anything.
+    pub encoder: Option<String>,
     /// Language and the like of each stream.
     pub stream_metadata: Vec<Vec<(String, String)>>,
     /// The four characters that name the first stream's codec, where the usual ones will not do.
@@ -175,7 +177,16 @@ impl Muxer {
             options.set(key, value)?;
         }
         // SAFETY: a valid context with its streams and an open file.
-        let header = unsafe { ffi::avformat_write_header(context.as_ptr(), &raw mut options.0) };
+        let begun = unsafe { ffi::avformat_init_output(context.as_ptr(), &raw mut options.0) };
+        check(begun, doing())?;
+        if let Some(name) = &settings.encoder {
+            // libav has just set this to its own name, or to nothing where bytes must not vary.
+            let tag = [("encoder".to_owned(), name.clone())];
+            // SAFETY: a valid context, whose dictionary it frees.
+            set_all(unsafe { &raw mut (*context.as_ptr()).metadata }, &tag)?;
+        }
+        // SAFETY: as above; the options have been taken.
+        let header = unsafe { ffi::avformat_write_header(context.as_ptr(), ptr::null_mut()) };
         check(header, doing())?;
         if let Some(key) = options.first_left() {
             return Err(AvError::refused(
@@ -207,7 +218,11 @@ impl Muxer {
         let mut count = context.nb_chapters.cast_signed();
         // SAFETY: the array and the count of a valid context, which frees what it holds.
         let added = unsafe {
-            ffi::av_dynarray_add_nofree((&raw mut context.chapters).cast(), &raw mut count, new.cast())
+            ffi::av_dynarray_add_nofree(
+                (&raw mut context.chapters).cast(),
+                &raw mut count,
+                new.cast(),
+            )
         };
         check(added, "chapter")?;
         context.nb_chapters = count.cast_unsigned();

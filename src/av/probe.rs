@@ -81,9 +81,10 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
         .best(media::Type::Video)
         .ok_or_else(|| AvError::refused(doing(), "it has no video stream"))?;
     let (index, base, duration) = (stream.index(), stream.time_base(), stream.duration());
-    let has_alpha_mode = stream.metadata().iter().any(|(key, value)| {
-        key.eq_ignore_ascii_case("alpha_mode") && value == "1"
-    });
+    let has_alpha_mode = stream
+        .metadata()
+        .iter()
+        .any(|(key, value)| key.eq_ignore_ascii_case("alpha_mode") && value == "1");
     let mut decoder = codec::Context::from_parameters(stream.parameters())
         .and_then(|context| context.decoder().video())
         .map_err(failed)?;

@@ -10,8 +10,8 @@
 
 use rayon::prelude::*;
 
-use super::yuv::{PlanesMut, Subsampling};
 use super::convert::deep;
+use super::yuv::{PlanesMut, Subsampling};
 use super::{Picture, PixelFormat, Size};
 use crate::color::Matrix;
 
@@ -186,7 +186,11 @@ mod tests {
         // BT.2020: Y' = 0.2627, Cb = -0.2627 / 1.8814, Cr = 0.5.
         let red = [64.0 + 876.0 * 0.2627, 512.0 - 896.0 * 0.2627 / 1.8814, 960.0];
         near(flat([65535, 0, 0], Matrix::Bt2020), red);
-        let green = [64.0 + 876.0 * 0.7152, 512.0 - 896.0 * 0.7152 / 1.8556, 512.0 - 896.0 * 0.7152 / 1.5748];
+        let green = [
+            64.0 + 876.0 * 0.7152,
+            512.0 - 896.0 * 0.7152 / 1.8556,
+            512.0 - 896.0 * 0.7152 / 1.5748,
+        ];
         near(flat([0, 65535, 0], Matrix::Bt709), green);
     }
 

@@ -45,7 +45,8 @@ impl Scaler {
             Err(_unaligned) => {
                 // 16 bits at an odd address: a copy of one's own is aligned.
                 deep = picture.data.clone();
-                ImageRef::new(from.width, from.height, &deep, pixel).expect("a picture has all rows")
+                ImageRef::new(from.width, from.height, &deep, pixel)
+                    .expect("a picture has all rows")
             }
         };
         let mut options = ResizeOptions::new()

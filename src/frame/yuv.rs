@@ -393,7 +393,12 @@ mod tests {
     }
 
     /// Code values of all components, without padding.
-    fn convert(picture: &Picture, size: Size, subsampling: Subsampling, bits: u32) -> [Vec<u16>; 3] {
+    fn convert(
+        picture: &Picture,
+        size: Size,
+        subsampling: Subsampling,
+        bits: u32,
+    ) -> [Vec<u16>; 3] {
         let bytes = bits.div_ceil(8) as usize;
         let (w, h) = (size.width as usize * bytes, size.height as usize);
         let cw = size.width.div_ceil(1 << subsampling.shift_x()) as usize * bytes;

@@ -94,15 +94,9 @@ impl Codec {
             Yuv420p10, Yuv422p, Yuv422p10, Yuv444p, Yuv444p10, Yuva420p, Yuva444p, Yuva444p10,
         };
         match self {
-            Self::H264 => {
-                &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10, Bgr0]
-            }
-            Self::Hevc | Self::Av1 => {
-                &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10]
-            }
-            Self::Vp9 => {
-                &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10, Yuva420p]
-            }
+            Self::H264 => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10, Bgr0],
+            Self::Hevc | Self::Av1 => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10],
+            Self::Vp9 => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10, Yuva420p],
             Self::Y4m => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10],
             Self::Vp8 => &[Yuv420p, Yuva420p],
             Self::Prores => &[Yuv422p10, Yuv444p10, Yuva444p10],
@@ -147,7 +141,13 @@ impl Codec {
     pub const fn is_lossless(self) -> bool {
         matches!(
             self,
-            Self::Ffv1 | Self::Png | Self::Animation | Self::Apng | Self::Tiff | Self::Raw | Self::Y4m
+            Self::Ffv1
+                | Self::Png
+                | Self::Animation
+                | Self::Apng
+                | Self::Tiff
+                | Self::Raw
+                | Self::Y4m
         )
     }
 

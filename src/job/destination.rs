@@ -167,7 +167,10 @@ mod tests {
         let sequence = resolve("shots/a_%04d.jpg", None).unwrap();
         assert_eq!((sequence.path.to_str(), sequence.container), (Some("shots"), Container::Jpeg));
         let names = sequence.names.unwrap();
-        assert_eq!((names.of(0).as_str(), names.of(12_344).as_str()), ("a_0001.jpg", "a_12345.jpg"));
+        assert_eq!(
+            (names.of(0).as_str(), names.of(12_344).as_str()),
+            ("a_0001.jpg", "a_12345.jpg")
+        );
         assert!(names.matches("a_0001.jpg") && !names.matches("a_001.jpg"));
         let usual = resolve("frames/", None).unwrap().names.unwrap();
         assert_eq!(usual.of(0), "frame_000001.png");

@@ -87,7 +87,8 @@ impl Video {
         if let Some(format) = self.pixel_format {
             return find(&|f| f == format);
         }
-        if let Some(format) = self.profile.as_deref().and_then(|p| profile_format(codec, p, alpha)) {
+        if let Some(format) = self.profile.as_deref().and_then(|p| profile_format(codec, p, alpha))
+        {
             return find(&|f| f == format);
         }
         match (alpha, self.quality) {
@@ -143,7 +144,10 @@ impl VideoPlan {
             color: color_of(codec, pixel_format),
             bitrate: video.bitrate.map(|b| b.0),
             max_rate: video.max_rate.map(|b| b.0),
-            buffer_size: video.buffer_size.or(video.max_rate.map(|b| super::Bitrate(2 * b.0))).map(|b| b.0),
+            buffer_size: video
+                .buffer_size
+                .or(video.max_rate.map(|b| super::Bitrate(2 * b.0)))
+                .map(|b| b.0),
             two_pass: video.two_pass,
             gop: video.gop.or((codec == Codec::Ffv1).then_some(1)),
             open_gop: video.open_gop,
@@ -301,9 +305,7 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         ("libaom-av1", Draft) => rung(&[("cpu-used", "8")], Some(("crf", "40"))),
         ("libaom-av1", Standard) => rung(&[("cpu-used", "6")], Some(("crf", "26"))),
         ("libaom-av1", High) => rung(&[("cpu-used", "4")], Some(("crf", "18"))),
-        ("libaom-av1", Lossless) => {
-            rung(&[("cpu-used", "6")], Some(("aom-params", "lossless=1")))
-        }
+        ("libaom-av1", Lossless) => rung(&[("cpu-used", "6")], Some(("aom-params", "lossless=1"))),
         ("libvpx-vp9" | "libvpx", Draft) => {
             rung(&[("deadline", "realtime"), ("cpu-used", "8")], Some(("crf", "36")))
         }
@@ -319,9 +321,7 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         ("libwebp_anim", Draft) => rung(&[("compression_level", "1")], Some(("quality", "60"))),
         ("libwebp_anim", Standard) => rung(&[("compression_level", "2")], Some(("quality", "85"))),
         ("libwebp_anim", High) => rung(&[("compression_level", "4")], Some(("quality", "95"))),
-        ("libwebp_anim", Lossless) => {
-            rung(&[("compression_level", "2")], Some(("lossless", "1")))
-        }
+        ("libwebp_anim", Lossless) => rung(&[("compression_level", "2")], Some(("lossless", "1"))),
         ("png" | "apng", Draft) => rung(&[("pred", "up"), ("compression_level", "1")], None),
         ("png" | "apng", _) => rung(&[("pred", "paeth"), ("compression_level", "5")], None),
         ("mjpeg", Draft) => rung(&[], Some(("quality", "80"))),
@@ -397,13 +397,26 @@ fn options(
         }
         "libx264" | "libx264rgb" if !video.keyframes.is_empty() => set("forced-idr", "1"),
         "libvpx-vp9" => {
+            if video.two_pass {
+                // Its own limits let short clips miss the bitrate by more than a tenth.
+                set("overshoot-pct", "5");
+                set("undershoot-pct", "5");
+            }
             set("row-mt", "1");
             if format.has_alpha() {
                 // Frames that are not shown would have no transparency.
                 set("auto-alt-ref", "0");
             }
         }
-        "libvpx" if format.has_alpha() => set("auto-alt-ref", "0"),
+        "libvpx" => {
+            if format.has_alpha() {
+                set("auto-alt-ref", "0");
+            }
+            if video.bitrate.is_none() {
+                // Constant quality counts only below a bitrate, and the default is a low one.
+                set("b", "200000000");
+            }
+        }
         "libaom-av1" => set("row-mt", "1"),
         _ => {}
     }

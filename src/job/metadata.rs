@@ -88,7 +88,8 @@ impl Metadata {
     pub(super) fn validate_for(&self, container: Container) -> Result<(), JobError> {
         use Container::{Mkv, Mov, Mp4, Webm};
         let refused = |path: &str, expected: &str| {
-            let (path, found) = (format!("metadata.{path}"), format!("some in .{}", container.word()));
+            let (path, found) =
+                (format!("metadata.{path}"), format!("some in .{}", container.word()));
             Err(JobError::BadValue { path, found, expected: expected.into() })
         };
         if self.timecode.is_some() && !matches!(container, Mov | Mp4) {

@@ -43,7 +43,8 @@ pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
-pub use crate::frame::{CodedFormat, Fit};
 pub use self::words::{
-    CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality, Sandbox,
+    CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,
+    Sandbox,
 };
+pub use crate::frame::{CodedFormat, Fit};

@@ -13,7 +13,8 @@ use super::address::Address;
 use super::network::NetworkPolicy;
 use super::values::{Bitrate, FrameRange, OutputSize, seconds};
 use super::words::{
-    CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality, Sandbox,
+    CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,
+    Sandbox,
 };
 use super::{AudioCodec, Codec, Container, Destination, Metadata};
 use crate::frame::{CodedFormat, Fit, Size};

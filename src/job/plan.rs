@@ -15,10 +15,10 @@ use crate::capture::Way;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::{Alpha, Size, StreamInfo};
-use crate::time::FrameIndex;
 use crate::page::{Description, Number};
 use crate::pipeline::{Batches, Lanes};
 use crate::report::Warning;
+use crate::time::FrameIndex;
 use crate::time::FrameRate;
 
 /// Longest composition, in seconds.
@@ -298,7 +298,8 @@ fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>
 fn posters(job: &Job, stream: &StreamInfo, first_frame: u64) -> Result<Vec<PosterPlan>> {
     let posters = job.outputs.iter().enumerate().filter_map(|(i, o)| Some((i, o, o.at?)));
     let plans = posters.map(|(i, output, at)| {
-        let frame = stream.frame_rate.frame_at(at).and_then(|frame| frame.0.checked_sub(first_frame));
+        let frame =
+            stream.frame_rate.frame_at(at).and_then(|frame| frame.0.checked_sub(first_frame));
         let Some(frame) = frame.filter(|&frame| frame < stream.frames) else {
             return Err(Error::Job(JobError::BadValue {
                 path: format!("outputs[{i}].at"),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::encoding::bad_format;
 use super::{
-    Audio, AudioCodec, Codec, ColorMode, Container, Destination, Job, JobError, Output, Quality, Video,
+    Audio, AudioCodec, Codec, ColorMode, Container, Destination, Job, JobError, Output, Quality,
+    Video,
 };
 use crate::sink::PictureFormat;
 use crate::time::FrameRate;
@@ -80,9 +81,9 @@ impl Job {
         if self.alpha {
             let holds = |(_, _, video, codec): &(_, _, &Video, Codec)| {
                 codec.holds_alpha()
-                    && video.pixel_format_of(*codec, true).is_some_and(|format| {
-                        format.has_alpha() || *codec == Codec::Gif
-                    })
+                    && video
+                        .pixel_format_of(*codec, true)
+                        .is_some_and(|format| format.has_alpha() || *codec == Codec::Gif)
             };
             let outputs = encodings.iter().map(|(prefix, destination, video, _)| {
                 (prefix, destination, *video, video.codec_in(destination.container))
@@ -235,8 +236,10 @@ fn validate_audio(
 
 fn validate_video(video: &Video, codec: Codec, prefix: &str) -> Result<(), JobError> {
     let field = |name: &str| format!("{prefix}video.{name}");
-    let conflict =
-        |first: &str, second: &str| JobError::Conflict { first: field(first), second: field(second) };
+    let conflict = |first: &str, second: &str| JobError::Conflict {
+        first: field(first),
+        second: field(second),
+    };
     if video.crf.is_some() && video.bitrate.is_some() {
         return Err(conflict("crf", "bitrate"));
     }

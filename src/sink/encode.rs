@@ -66,8 +66,8 @@ impl EncodeSink {
         let mut encoders: Vec<&dyn Described> = vec![&encoder];
         encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
         let settings = muxer_settings(output, &plan.stream, &target);
-        let muxer = Muxer::create(target.for_muxer(), &encoders, &settings)
-            .map_err(|e| target.named(e))?;
+        let muxer =
+            Muxer::create(target.for_muxer(), &encoders, &settings).map_err(|e| target.named(e))?;
         let converter = Converter::new(plan, index, learned.scenes, clock.clone())?;
         Ok(Self {
             plan: Arc::clone(plan),

@@ -38,6 +38,8 @@ pub(super) struct Scene {
     /// The first frame of it.
     pub first: u64,
     pub palette: Vec<Color>,
+    /// Whether the palette has all colors of the scene.
+    pub is_exact: bool,
 }
 
 /// A group of similar colors.
@@ -127,11 +129,11 @@ impl Surveyor {
     }
 
     fn end_scene(&mut self, next: u64) {
-        let palette = match self.exact.take() {
-            Some(colors) => colors.into_iter().collect(),
-            None => palette_of(&self.buckets),
-        };
-        self.done.push(Scene { first: self.first, palette });
+        let exact = self.exact.take();
+        let is_exact = exact.is_some();
+        let exact = exact.map(|colors| colors.into_iter().collect());
+        let palette = exact.unwrap_or_else(|| palette_of(&self.buckets));
+        self.done.push(Scene { first: self.first, palette, is_exact });
         self.first = next;
         self.buckets.fill(Bucket::default());
         self.exact = Some(BTreeSet::new());

@@ -124,7 +124,8 @@ fn tiff(data: &[u8], size: Size, color: ExtendedColorType) -> ImageResult<Vec<u8
 /// Half floats in linear light (IEC 61966-2-1), white at 1, colors multiplied by alpha as the format
 /// wants it.
 fn encode_exr(picture: &Picture) -> ImageResult<Vec<u8>> {
-    let linear: Vec<f32> = (0..=u16::MAX).map(|code| linear_of_srgb(f32::from(code) / 65535.0)).collect();
+    let linear: Vec<f32> =
+        (0..=u16::MAX).map(|code| linear_of_srgb(f32::from(code) / 65535.0)).collect();
     let (stride, bytes) = (picture.stride(), picture.format.bytes_per_pixel());
     let components = |place: Vec2<usize>| {
         let pixel = &picture.data[place.y() * stride + place.x() * bytes..][..bytes];
@@ -140,11 +141,13 @@ fn encode_exr(picture: &Picture) -> ImageResult<Vec<u8>> {
             let (r, g, b, _) = components(place);
             (r, g, b)
         });
-        let image = exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
+        let image =
+            exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
         image.write().non_parallel().to_buffered(&mut file)
     } else {
         let channels = SpecificChannels::rgba(components);
-        let image = exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
+        let image =
+            exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
         image.write().non_parallel().to_buffered(&mut file)
     };
     written.map_err(|e| ImageError::IoError(std::io::Error::other(e)))?;

@@ -92,9 +92,8 @@ impl SequenceSink {
             let (first, others) = frames.split_first().expect("a picture is shown by a frame");
             let encoded = format.encode(picture).map_err(std::io::Error::other);
             let encoded = encoded.map_err(Error::io("cannot encode a frame", target))?;
-            let write = |to: &Path| {
-                fs::write(to, &encoded).map_err(Error::io("cannot write", target))
-            };
+            let write =
+                |to: &Path| fs::write(to, &encoded).map_err(Error::io("cannot write", target));
             write(&path(first))?;
             others.iter().try_for_each(|other| write(&path(other)))?;
             Ok(encoded.len() as u64 * frames.len() as u64)
@@ -160,7 +159,8 @@ impl FrameSink for SequenceSink {
         {
             let _timed = self.clock.time(Part::Verify);
             let size = output.video.size;
-            let expected = Expected { size, frames: self.frames, has_sound: output.audio.is_some() };
+            let expected =
+                Expected { size, frames: self.frames, has_sound: output.audio.is_some() };
             verify(self.directory.path(), self.names(), expected)
                 .map_err(|message| Error::Verify { path: output.path.clone(), message })?;
         }

@@ -19,7 +19,11 @@ pub(super) fn encoder_settings(
     let video = &output.video;
     let gop = video.gop.or_else(|| {
         // Segments begin with keyframes.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 240/s")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most 240/s"
+        )]
         let frames = (frame_rate.as_f64() * SEGMENT_SECS).round() as u32;
         (output.container == Container::Hls).then_some(frames.max(1))
     });
@@ -56,9 +60,6 @@ pub(super) fn muxer_settings(
     let metadata = &output.metadata;
     let mut whole: Vec<_> = metadata.tags.clone().into_iter().collect();
     whole.extend(metadata.title.iter().map(|title| pair("title", title)));
-    if metadata.encoder {
-        whole.push(pair("encoder", concat!("pagereel ", env!("CARGO_PKG_VERSION"))));
-    }
     let language: Vec<_> = metadata.language.iter().map(|text| pair("language", text)).collect();
     let mut picture = language.clone();
     picture.extend(metadata.timecode.iter().map(|code| pair("timecode", code)));
@@ -72,6 +73,7 @@ pub(super) fn muxer_settings(
         fragmented: video.fragmented,
         options: container_options(output, target),
         metadata: whole,
+        encoder: metadata.encoder.then(|| concat!("pagereel ", env!("CARGO_PKG_VERSION")).into()),
         stream_metadata: vec![picture, language],
         // Apple's players know no other.
         codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),

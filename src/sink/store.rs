@@ -61,8 +61,8 @@ impl FrameStore {
             return Ok(());
         }
         self.buffer.resize(get_maximum_output_size(picture.data.len()), 0);
-        let bytes = compress_into(&picture.data, &mut self.buffer)
-            .map_err(|e| Error::Sink(Box::new(e)))?;
+        let bytes =
+            compress_into(&picture.data, &mut self.buffer).map_err(|e| Error::Sink(Box::new(e)))?;
         self.bytes += bytes as u64;
         if self.bytes > self.most {
             let (frames, most) = (self.entries.len(), self.most >> 20);

@@ -45,7 +45,8 @@ fn frame_bytes(output: &OutputPlan) -> u64 {
     let sample = u64::from(format.bits().div_ceil(8));
     if format.is_yuv() {
         let (step_x, step_y) = format.steps();
-        let chroma = u64::from(size.width.div_ceil(step_x)) * u64::from(size.height.div_ceil(step_y));
+        let chroma =
+            u64::from(size.width.div_ceil(step_x)) * u64::from(size.height.div_ceil(step_y));
         let alpha = if format.has_alpha() { pixels } else { 0 };
         return (pixels + 2 * chroma + alpha) * sample;
     }
@@ -91,9 +92,7 @@ fn difference(facts: &VideoFacts, output: &OutputPlan, stream: &StreamInfo) -> O
     let timed = !matches!(output.container, Container::Gif | Container::Apng | Container::Hls);
     expected("the codec", &facts.codec, video.codec_name())
         .or_else(|| expected("the size", &size, &video.size.to_string()))
-        .or_else(|| {
-            (!facts.is_decodable).then(|| "the first picture cannot be decoded".to_owned())
-        })
+        .or_else(|| (!facts.is_decodable).then(|| "the first picture cannot be decoded".to_owned()))
         .or_else(|| expected("the pixel format", &facts.pixel_format, decoded_format(output)))
         .or_else(|| expected("the frame count", &facts.frames.to_string(), &frames.to_string()))
         .or_else(|| {
@@ -224,11 +223,16 @@ impl Animation {
                 b"VP8L" => {
                     // One bit for a signature in the first byte's place, then twice 14 bits.
                     let bits = u32::from_le_bytes(data.get(1..5)?.try_into().ok()?);
-                    (animation.width, animation.height) = (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff));
+                    (animation.width, animation.height) =
+                        (1 + (bits & 0x3fff), 1 + (bits >> 14 & 0x3fff));
                     is_still = true;
                 }
                 b"VP8 " => {
-                    let side = |at: usize| Some(u32::from(u16::from_le_bytes(data.get(at..at + 2)?.try_into().ok()?) & 0x3fff));
+                    let side = |at: usize| {
+                        Some(u32::from(
+                            u16::from_le_bytes(data.get(at..at + 2)?.try_into().ok()?) & 0x3fff,
+                        ))
+                    };
                     (animation.width, animation.height) = (side(6)?, side(8)?);
                     is_still = true;
                 }

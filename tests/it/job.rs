@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pagereel::frame::Size;
 use pagereel::job::{
-    Address, Bitrate, CaptureFormat, CaptureMode, CaptureOrder, Codec, ColorMode, Container,
-    FrameRange, Job, JobError, NetworkPolicy, OddSize, OptionValue, Quality, Sandbox, CodedFormat,
+    Address, Bitrate, CaptureFormat, CaptureMode, CaptureOrder, Codec, CodedFormat, ColorMode,
+    Container, FrameRange, Job, JobError, NetworkPolicy, OddSize, OptionValue, Quality, Sandbox,
     schema,
 };
 use serde_json::{Value, json};

@@ -120,6 +120,12 @@ impl Scenes {
                     numbers.push(NOTHING);
                     continue;
                 }
+                if self.scenes[self.current].is_exact {
+                    // In order, so that each can be found.
+                    let found = palette.binary_search(&format.rgb(pixel)).unwrap_or_default();
+                    numbers.push(u8::try_from(found).unwrap_or_default());
+                    continue;
+                }
                 let color = format.rgb(pixel).map(i32::from);
                 let wanted = match dither {
                     Dither::None => color,
