@@ -78,23 +78,16 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
 
     let (mut pts, mut keyframes) = (Vec::new(), 0);
     let mut packet = Packet::empty();
-    loop {
-        match packet.read(&mut input) {
-            Ok(()) if packet.stream() == index => {
-                keyframes += u64::from(packet.is_key());
-                pts.push(packet.pts().unwrap_or(i64::MIN));
-            }
-            Ok(()) => {
-                if let Some((index, base, facts)) = sound
-                    && packet.stream() == *index
-                {
-                    facts.packets += 1;
-                    let end = packet.pts().unwrap_or_default() + packet.duration();
-                    facts.end = facts.end.max(end as f64 * *base);
-                }
-            }
-            Err(ffmpeg_next::Error::Eof) => break,
-            Err(e) => return Err(failed(e)),
+    while super::read_packet(&mut input, &mut packet).map_err(failed)? {
+        if packet.stream() == index {
+            keyframes += u64::from(packet.is_key());
+            pts.push(packet.pts().unwrap_or(i64::MIN));
+        } else if let Some((index, base, facts)) = sound
+            && packet.stream() == *index
+        {
+            facts.packets += 1;
+            let end = packet.pts().unwrap_or_default() + packet.duration();
+            facts.end = facts.end.max(end as f64 * *base);
         }
     }
     pts.sort_unstable();
