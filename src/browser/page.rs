@@ -365,8 +365,10 @@ impl Page {
     }
 
     /// Has the browser give back memory that it only keeps because it may be of use again.
+    ///
+    /// At the moderate level it would keep 256 MB of decoded pictures.
     pub(crate) fn release_memory(&mut self, timeout: Duration) -> Result<(), BrowserError> {
-        let level = super::cdp::Memory::PressureLevel::Moderate;
+        let level = super::cdp::Memory::PressureLevel::Critical;
         self.tell(&super::cdp::Memory::SimulatePressureNotification { level }, timeout)
     }
 
@@ -534,5 +536,32 @@ fn evaluate(expression: &str) -> Runtime::Evaluate {
         allow_unsafe_eval_blocked_by_csp: None,
         unique_context_id: None,
         serialization_options: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_early_is_kept() {
+        let mut answers = Answers::default();
+        answers.expect(CallId(1));
+        answers.keep(1, b"one");
+        answers.keep(2, b"nobody waits for it");
+        assert_eq!(answers.take(CallId(1)).as_deref(), Some(&b"one"[..]));
+        assert_eq!(answers.take(CallId(1)), None);
+        assert!(answers.early.is_empty() && answers.expected.is_empty());
+    }
+
+    #[test]
+    fn calls_that_are_given_up_do_not_pile_up() {
+        let mut answers = Answers::default();
+        for id in 0..100 {
+            answers.expect(CallId(id));
+            answers.keep(id, b"late");
+        }
+        assert_eq!((answers.early.len(), answers.expected.len()), (MAX_EXPECTED, MAX_EXPECTED));
+        assert!(answers.take(CallId(99)).is_some());
     }
 }

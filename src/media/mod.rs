@@ -25,13 +25,13 @@ use crate::av::{AvError, Converter, DecodedFrame, MediaKinds, RgbLayout, probe_k
 use crate::frame::Size;
 
 /// Decoded pictures that are kept, in bytes: those around the frames that sessions render.
-const CACHE_BYTES: usize = 48 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// Files whose decoders stay open, at most: each holds up to a dozen pictures.
 const OPEN_SOURCES: usize = 16;
 
 /// A decoder may be needed once in this many rounds through those that are open, and some more.
-const PATIENT_ROUNDS: u64 = 4;
+const PATIENT_ROUNDS: u64 = 2;
 const PATIENT_QUESTIONS: u64 = 8;
 
 /// Largest width or height of a source.
