@@ -5,6 +5,7 @@ use std::path::Path;
 use ffmpeg_next::{Packet, codec, color, format, media};
 
 use super::AvError;
+use crate::frame::Size;
 
 /// What a video file says about itself, and how many pictures really are in it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -142,6 +143,8 @@ pub(crate) struct MediaKinds {
     /// Pictures that move; covers of sound files are none.
     pub has_video: bool,
     pub has_sound: bool,
+    /// Of the largest pictures that the headers name.
+    pub size: Size,
     /// Seconds, where the container knows it.
     pub duration: Option<f64>,
 }
@@ -157,8 +160,19 @@ pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
         stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC)
     };
     let has = |kind| input.streams().any(|s| s.parameters().medium() == kind && !is_cover(&s));
+    let sides = input.streams().filter(|s| !is_cover(s)).map(|stream| {
+        // SAFETY: plain fields of valid parameters.
+        let (width, height) = unsafe {
+            let parameters = stream.parameters();
+            let raw = parameters.as_ptr();
+            ((*raw).width, (*raw).height)
+        };
+        (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
+    });
+    let (width, height) = sides.fold((0, 0), |all, one| (all.0.max(one.0), all.1.max(one.1)));
     let duration = input.duration();
     Ok(MediaKinds {
+        size: Size { width, height },
         has_video: has(media::Type::Video),
         has_sound: has(media::Type::Audio),
         duration: (duration > 0)

@@ -94,15 +94,18 @@ enum File {
 
 impl File {
     fn open(id: usize, path: &Path) -> Result<Self, MediaError> {
-        let MediaKinds { has_video, has_sound, duration } = probe_kinds(path)?;
+        let MediaKinds { has_video, has_sound, size, duration } = probe_kinds(path)?;
         if has_sound && !has_video {
             return Ok(Self::Sound(duration.unwrap_or_default()));
         }
+        let judge = |size: Size| match size.width.max(size.height) {
+            ..=MAX_SIDE => Ok(()),
+            _ => Err(MediaError::TooLarge { path: path.display().to_string(), size }),
+        };
+        // Before anything is decoded, and again with pixels made square.
+        judge(size)?;
         let source = Source::open(id, path)?;
-        let size = source.facts.display();
-        if size.width > MAX_SIDE || size.height > MAX_SIDE {
-            return Err(MediaError::TooLarge { path: path.display().to_string(), size });
-        }
+        judge(source.facts.display())?;
         Ok(Self::Video(Arc::new(source)))
     }
 
