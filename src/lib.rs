@@ -90,7 +90,7 @@ pub mod parts {
         let library = Library::new(Box::new(move |_| Ok(path.clone())));
         let info = library.info("").ok()?;
         let picture = |number| library.picture(info.id, number, 1).ok();
-        (0..info.ticks.len()).map(|number| picture(number).map(|png| png.len())).sum()
+        (0..info.ticks.len()).map(|number| picture(number).map(|png| png.as_ref().len())).sum()
     }
 
     /// Decodes a PNG.

@@ -73,7 +73,7 @@ pub(crate) struct Answer {
     /// The HTTP status.
     pub status: u16,
     pub content_type: &'static str,
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// Serves a directory until it is dropped.
@@ -315,8 +315,8 @@ impl FileBody {
         Self { bytes: None, file: None, left: 0 }
     }
 
-    fn of(bytes: Vec<u8>) -> Self {
-        Self { left: bytes.len() as u64, bytes: Some(bytes.into()), file: None }
+    fn of(bytes: Bytes) -> Self {
+        Self { left: bytes.len() as u64, bytes: Some(bytes), file: None }
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ffmpeg_next::{Packet, codec, format, frame, media};
 
 use super::resampler::{Resampler, SampleLayout};
-use super::{AvError, SAMPLE_RATE, StereoSample, log};
+use super::{AvError, SAMPLE_RATE, StereoSample, log, read_packet};
 
 /// Where reading begins ahead of the place that is wanted: decoders need a few packets to settle.
 const PREROLL_SECS: f64 = 0.3;
@@ -255,10 +255,10 @@ impl AudioDecoder {
     /// Hands the decoder one packet, or the end. Returns whether it is worth going on.
     fn feed(&mut self) -> bool {
         let mut packet = Packet::empty();
-        let sent = match packet.read(&mut self.input) {
-            Ok(()) if packet.stream() != self.stream => return true,
-            Ok(()) => self.decoder.send_packet(&packet),
-            Err(ffmpeg_next::Error::Eof) => self.decoder.send_eof(),
+        let sent = match read_packet(&mut self.input, &mut packet) {
+            Ok(true) if packet.stream() != self.stream => return true,
+            Ok(true) => self.decoder.send_packet(&packet),
+            Ok(false) => self.decoder.send_eof(),
             Err(error) => {
                 let goes_on = self.stumble(error);
                 // Only damage in the data can be stepped over.

@@ -37,9 +37,6 @@ const DEEP_RGBA: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGBA64LE;
 #[cfg(target_endian = "big")]
 const DEEP_RGBA: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGBA64BE;
 
-/// Bytes that libswscale may write past the end of the last row.
-const SLACK: usize = 64;
-
 /// Converts pictures of one kind to RGB. Kinds may change from picture to picture.
 #[derive(Debug, Default)]
 pub(crate) struct Converter {
@@ -50,12 +47,30 @@ pub(crate) struct Converter {
 unsafe impl Send for Converter {}
 
 impl Converter {
+    /// Bytes that libswscale may write past the end of the last row.
+    pub(crate) const SLACK: usize = 64;
+
     /// The picture in rows. What stands in front of the rows is undefined.
     pub(crate) fn rgb(
         &mut self,
         frame: &DecodedFrame,
         layout: RgbLayout,
     ) -> Result<Vec<u8>, AvError> {
+        let length = layout.stride() * layout.size.height as usize;
+        let mut rows = vec![0; length + Self::SLACK];
+        self.rgb_into(frame, layout, &mut rows)?;
+        rows.truncate(length);
+        Ok(rows)
+    }
+
+    /// Writes the picture's rows from the beginning of `rows` on, and anything between and behind
+    /// them: there must be [`Self::SLACK`] more bytes than the rows have.
+    pub(crate) fn rgb_into(
+        &mut self,
+        frame: &DecodedFrame,
+        layout: RgbLayout,
+        rows: &mut [u8],
+    ) -> Result<(), AvError> {
         let raw = frame.as_ref();
         let doing = "converting a picture to RGB";
         let (Ok(width), Ok(height), Ok(stride)) = (
@@ -115,7 +130,8 @@ impl Converter {
                 1 << 16,
             );
         }
-        let mut rows = vec![0; layout.stride() * layout.size.height as usize + SLACK];
+        let needed = layout.stride() * layout.size.height as usize + Self::SLACK;
+        assert!(rows.len() >= needed, "there is room for the rows and what follows them");
         let first = rows[layout.lead..].as_mut_ptr();
         let planes = [first, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()];
         let strides = [stride, 0, 0, 0];
@@ -132,9 +148,7 @@ impl Converter {
                 strides.as_ptr(),
             )
         };
-        check(scaled, doing)?;
-        rows.truncate(layout.stride() * layout.size.height as usize);
-        Ok(rows)
+        check(scaled, doing).map(drop)
     }
 }
 

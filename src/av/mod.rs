@@ -18,7 +18,8 @@ mod video_reader;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Once;
 
-use ffmpeg_next::ffi;
+use ffmpeg_next::packet::Mut as _;
+use ffmpeg_next::{Packet, ffi, format};
 
 pub(crate) use self::audio_decoder::{AudioDecoder, SoundBlock, SoundFacts};
 pub(crate) use self::audio_encoder::{AudioEncoder, AudioEncoderSettings};
@@ -101,6 +102,25 @@ fn init() {
 
 fn check(code: c_int, doing: impl Into<String>) -> Result<c_int, AvError> {
     if code < 0 { Err(AvError::new(doing, code)) } else { Ok(code) }
+}
+
+/// Reads the next packet of a file. False at its end.
+///
+/// `Packet::read` of the wrapper would leak what the packet held before.
+fn read_packet(
+    input: &mut format::context::Input,
+    packet: &mut Packet,
+) -> Result<bool, ffmpeg_next::Error> {
+    // SAFETY: a valid packet, and a valid context; libav wants the packet empty.
+    let code = unsafe {
+        ffi::av_packet_unref(packet.as_mut_ptr());
+        ffi::av_read_frame(input.as_mut_ptr(), packet.as_mut_ptr())
+    };
+    match code {
+        0.. => Ok(true),
+        ffi::AVERROR_EOF => Ok(false),
+        code => Err(code.into()),
+    }
 }
 
 fn c_string(text: &str) -> Result<CString, AvError> {

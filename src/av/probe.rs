@@ -5,6 +5,7 @@ use std::path::Path;
 use ffmpeg_next::{Packet, codec, color, format, media};
 
 use super::AvError;
+use crate::frame::Size;
 
 /// What a video file says about itself, and how many pictures really are in it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -96,31 +97,24 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
 
     let (mut pts, mut key_pts) = (Vec::new(), Vec::new());
     let mut packet = Packet::empty();
-    loop {
-        match packet.read(&mut input) {
-            Ok(()) if packet.stream() == index => {
-                let shown = packet.pts().unwrap_or(i64::MIN);
-                pts.push(shown);
-                if packet.is_key() {
-                    key_pts.push(shown);
-                }
-                if !is_decodable && pts.len() <= DECODED_PACKETS {
-                    // What is wrong shows when no picture comes.
-                    _ = decoder.send_packet(&packet);
-                    is_decodable = decoder.receive_frame(&mut picture).is_ok();
-                }
+    while super::read_packet(&mut input, &mut packet).map_err(failed)? {
+        if packet.stream() == index {
+            let shown = packet.pts().unwrap_or(i64::MIN);
+            pts.push(shown);
+            if packet.is_key() {
+                key_pts.push(shown);
             }
-            Ok(()) => {
-                if let Some((index, base, facts)) = sound
-                    && packet.stream() == *index
-                {
-                    facts.packets += 1;
-                    let end = packet.pts().unwrap_or_default() + packet.duration();
-                    facts.end = facts.end.max(end as f64 * *base);
-                }
+            if !is_decodable && pts.len() <= DECODED_PACKETS {
+                // What is wrong shows when no picture comes.
+                _ = decoder.send_packet(&packet);
+                is_decodable = decoder.receive_frame(&mut picture).is_ok();
             }
-            Err(ffmpeg_next::Error::Eof) => break,
-            Err(e) => return Err(failed(e)),
+        } else if let Some((index, base, facts)) = sound
+            && packet.stream() == *index
+        {
+            facts.packets += 1;
+            let end = packet.pts().unwrap_or_default() + packet.duration();
+            facts.end = facts.end.max(end as f64 * *base);
         }
     }
     if !is_decodable {
@@ -183,6 +177,8 @@ pub(crate) struct MediaKinds {
     /// Pictures that move; covers of sound files are none.
     pub has_video: bool,
     pub has_sound: bool,
+    /// Of the largest pictures that the headers name.
+    pub size: Size,
     /// Seconds, where the container knows it.
     pub duration: Option<f64>,
 }
@@ -198,8 +194,19 @@ pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
         stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC)
     };
     let has = |kind| input.streams().any(|s| s.parameters().medium() == kind && !is_cover(&s));
+    let sides = input.streams().filter(|s| !is_cover(s)).map(|stream| {
+        // SAFETY: plain fields of valid parameters.
+        let (width, height) = unsafe {
+            let parameters = stream.parameters();
+            let raw = parameters.as_ptr();
+            ((*raw).width, (*raw).height)
+        };
+        (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
+    });
+    let (width, height) = sides.fold((0, 0), |all, one| (all.0.max(one.0), all.1.max(one.1)));
     let duration = input.duration();
     Ok(MediaKinds {
+        size: Size { width, height },
         has_video: has(media::Type::Video),
         has_sound: has(media::Type::Audio),
         duration: (duration > 0)

@@ -8,7 +8,7 @@ use ffmpeg_next::codec::packet::side_data::Type as SideDataType;
 use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, codec, ffi, format, media};
 
-use super::{AvError, check};
+use super::{AvError, check, read_packet};
 use crate::frame::Size;
 
 /// What the code values of a source mean.
@@ -274,13 +274,10 @@ impl VideoReader {
     /// Reads the next packet of the stream. False at the end of the file.
     fn read(&mut self, packet: &mut Packet) -> Result<bool, AvError> {
         loop {
-            match packet.read(&mut self.input) {
-                Ok(()) if packet.stream() == self.stream => return Ok(true),
-                Ok(()) => {}
-                Err(ffmpeg_next::Error::Eof) => return Ok(false),
-                Err(e) => {
-                    return Err(AvError::of(format!("cannot read the video {}", self.name), e));
-                }
+            let is_there = read_packet(&mut self.input, packet)
+                .map_err(|e| AvError::of(format!("cannot read the video {}", self.name), e))?;
+            if !is_there || packet.stream() == self.stream {
+                return Ok(is_there);
             }
         }
     }

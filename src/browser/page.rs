@@ -1,5 +1,6 @@
 //! One page in a browser of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
+
+/// Calls that are begun and not finished: two at most, unless some are given up.
+const MAX_EXPECTED: usize = 8;
 
 /// How to open a page.
 #[derive(Clone, Debug)]
@@ -71,6 +75,36 @@ impl Method for GrantLoopback<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallId(u32);
 
+/// Answers that are still to come, and those that came while another was waited for.
+#[derive(Debug, Default)]
+struct Answers {
+    expected: VecDeque<u32>,
+    early: Vec<(u32, Vec<u8>)>,
+}
+
+impl Answers {
+    fn expect(&mut self, id: CallId) {
+        self.expected.push_back(id.0);
+        if self.expected.len() > MAX_EXPECTED {
+            let forgotten = self.expected.pop_front();
+            self.early.retain(|&(id, _)| Some(id) != forgotten);
+        }
+    }
+
+    /// Its answer, if it has come. It is expected no more.
+    fn take(&mut self, id: CallId) -> Option<Vec<u8>> {
+        self.expected.retain(|&expected| expected != id.0);
+        let at = self.early.iter().position(|&(early, _)| early == id.0)?;
+        Some(self.early.swap_remove(at).1)
+    }
+
+    fn keep(&mut self, id: u32, message: &[u8]) {
+        if self.expected.contains(&id) {
+            self.early.push((id, message.to_vec()));
+        }
+    }
+}
+
 /// A page, with the process that shows it. Dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -78,6 +112,7 @@ pub(crate) struct Page {
     connection: Connection,
     process: ChromeProcess,
     screen: Option<Screen>,
+    answers: Answers,
     session: Option<String>,
     access: Arc<Access>,
     stage: Option<Stage>,
@@ -111,10 +146,19 @@ impl Page {
             })?;
         let access = Arc::clone(&options.access);
         let log = PageLog::new(Arc::clone(&access));
-        let product = String::new();
+        let (product, answers) = (String::new(), Answers::default());
         let stage = options.stage;
-        let mut page =
-            Self { connection, process, screen, session: None, access, stage, log, product };
+        let mut page = Self {
+            connection,
+            process,
+            screen,
+            answers,
+            session: None,
+            access,
+            stage,
+            log,
+            product,
+        };
         page.attach(options).map_err(|e| page.explain_start(e))?;
         Ok(page)
     }
@@ -135,8 +179,9 @@ impl Page {
         self.call(Inspector::Enable(None), timeout)?;
         self.call(
             Network::Enable {
-                max_total_buffer_size: None,
-                max_resource_buffer_size: None,
+                // Bodies are never asked for; by default 200 MB of them would be kept.
+                max_total_buffer_size: Some(0),
+                max_resource_buffer_size: Some(0),
                 max_post_data_size: None,
                 report_direct_socket_traffic: None,
                 enable_durable_messages: None,
@@ -235,7 +280,18 @@ impl Page {
         method: &M,
         timeout: Duration,
     ) -> Result<CallId, BrowserError> {
-        self.send(M::NAME, method, timeout)
+        let id = self.send(M::NAME, method, timeout)?;
+        self.answers.expect(id);
+        Ok(id)
+    }
+
+    /// Sends a command whose answer does not matter.
+    fn tell<M: Method + Serialize>(
+        &mut self,
+        method: &M,
+        timeout: Duration,
+    ) -> Result<(), BrowserError> {
+        self.send(M::NAME, method, timeout).map(drop)
     }
 
     fn send<P: Serialize>(
@@ -256,7 +312,8 @@ impl Page {
         sent.map(CallId).map_err(|e| self.explain(&e, name, timeout))
     }
 
-    /// Waits for the answer to `id` and reads it with `parse`. Answers to other calls are dropped.
+    /// Waits for the answer to `id` and reads it with `parse`. Answers that come before it are kept
+    /// if they are expected.
     pub(crate) fn finish<T>(
         &mut self,
         id: CallId,
@@ -265,6 +322,9 @@ impl Page {
         parse: impl FnOnce(&RawValue) -> serde_json::Result<T>,
     ) -> Result<T, BrowserError> {
         let deadline = Instant::now() + timeout;
+        if let Some(early) = self.answers.take(id) {
+            return read_answer(read_message(&early, name)?, name, parse);
+        }
         loop {
             let mut dialog = false;
             let mut held = None;
@@ -273,20 +333,10 @@ impl Page {
                 let broken = received.err().unwrap_or(Broken::Closed);
                 return Err(self.explain(&broken, name, timeout));
             };
-            let answer = |e: serde_json::Error| BrowserError::Answer {
-                method: name,
-                message: e.to_string(),
-            };
-            let message: Message<'_> = serde_json::from_slice(bytes).map_err(answer)?;
+            let message = read_message(bytes, name)?;
             match (message.id, message.method) {
-                (Some(n), _) if n == id.0 => {
-                    if let Some(error) = message.error {
-                        let message = format!("{} {}", error.message, error.data);
-                        let message = message.trim_end().to_owned();
-                        return Err(BrowserError::Refused { method: name, message });
-                    }
-                    return parse(message.result.unwrap_or(RawValue::NULL)).map_err(answer);
-                }
+                (Some(n), _) if n == id.0 => return read_answer(message, name, parse),
+                (Some(n), _) => self.answers.keep(n, bytes),
                 (None, Some(event)) => {
                     let params = message.params.map_or("", RawValue::get);
                     dialog = event == "Page.javascriptDialogOpening";
@@ -298,15 +348,15 @@ impl Page {
             if dialog {
                 // Nobody is there to answer an `alert`, and it stops the page.
                 let answer = PageDomain::HandleJavaScriptDialog { accept: true, prompt_text: None };
-                self.begin(&answer, timeout)?;
+                self.tell(&answer, timeout)?;
             }
             if let Some(held) = held {
                 // Chrome's answer is dropped: the request may be gone by now, which is no harm.
                 match held.answer(&self.access, self.stage) {
-                    Answer::Continue(answer) => self.begin(&answer, timeout)?,
-                    Answer::Fulfill(answer) => self.begin(&answer, timeout)?,
-                    Answer::Fail(answer) => self.begin(&answer, timeout)?,
-                };
+                    Answer::Continue(answer) => self.tell(&answer, timeout)?,
+                    Answer::Fulfill(answer) => self.tell(&answer, timeout)?,
+                    Answer::Fail(answer) => self.tell(&answer, timeout)?,
+                }
             }
             if self.log.crashed {
                 return Err(BrowserError::Crashed { doing: name.into() });
@@ -315,10 +365,11 @@ impl Page {
     }
 
     /// Has the browser give back memory that it only keeps because it may be of use again.
+    ///
+    /// At the moderate level it would keep 256 MB of decoded pictures.
     pub(crate) fn release_memory(&mut self, timeout: Duration) -> Result<(), BrowserError> {
-        let level = super::cdp::Memory::PressureLevel::Moderate;
-        let notify = super::cdp::Memory::SimulatePressureNotification { level };
-        self.call(notify, timeout).map(drop)
+        let level = super::cdp::Memory::PressureLevel::Critical;
+        self.tell(&super::cdp::Memory::SimulatePressureNotification { level }, timeout)
     }
 
     /// Runs `expression` in the page, waits for its promise if it is one, and reads the value.
@@ -447,6 +498,25 @@ impl Page {
     }
 }
 
+fn read_message<'a>(bytes: &'a [u8], method: &'static str) -> Result<Message<'a>, BrowserError> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| BrowserError::Answer { method, message: e.to_string() })
+}
+
+/// The value of a message that answers a call of `method`, or its refusal.
+fn read_answer<T>(
+    message: Message<'_>,
+    method: &'static str,
+    parse: impl FnOnce(&RawValue) -> serde_json::Result<T>,
+) -> Result<T, BrowserError> {
+    if let Some(error) = message.error {
+        let message = format!("{} {}", error.message, error.data);
+        return Err(BrowserError::Refused { method, message: message.trim_end().to_owned() });
+    }
+    parse(message.result.unwrap_or(RawValue::NULL))
+        .map_err(|e| BrowserError::Answer { method, message: e.to_string() })
+}
+
 /// A command that waits for promises and returns plain values.
 fn evaluate(expression: &str) -> Runtime::Evaluate {
     Runtime::Evaluate {
@@ -466,5 +536,32 @@ fn evaluate(expression: &str) -> Runtime::Evaluate {
         allow_unsafe_eval_blocked_by_csp: None,
         unique_context_id: None,
         serialization_options: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_comes_early_is_kept() {
+        let mut answers = Answers::default();
+        answers.expect(CallId(1));
+        answers.keep(1, b"one");
+        answers.keep(2, b"nobody waits for it");
+        assert_eq!(answers.take(CallId(1)).as_deref(), Some(&b"one"[..]));
+        assert_eq!(answers.take(CallId(1)), None);
+        assert!(answers.early.is_empty() && answers.expected.is_empty());
+    }
+
+    #[test]
+    fn calls_that_are_given_up_do_not_pile_up() {
+        let mut answers = Answers::default();
+        for id in 0..100 {
+            answers.expect(CallId(id));
+            answers.keep(id, b"late");
+        }
+        assert_eq!((answers.early.len(), answers.expected.len()), (MAX_EXPECTED, MAX_EXPECTED));
+        assert!(answers.take(CallId(99)).is_some());
     }
 }

@@ -24,7 +24,7 @@ const METER_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often the browser of a page with videos gives back memory: it would keep half a gigabyte of
 /// decoded pictures that are never shown again.
-const RELEASE_INTERVAL: Duration = Duration::from_secs(2);
+const RELEASE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where the frames of a render stand in the composition.
 #[derive(Clone, Copy, Debug)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -57,7 +58,7 @@ impl Route for MediaRoute {
         answered.unwrap_or_else(|error| Answer {
             status: 404,
             content_type: "application/json",
-            body: json!({ "error": error.to_string() }).to_string().into_bytes(),
+            body: json!({ "error": error.to_string() }).to_string().into(),
         })
     }
 }
@@ -68,7 +69,7 @@ impl MediaRoute {
         let (_, address) = address.ok_or(MediaError::Unknown)?;
         let info = self.0.info(&address)?;
         let body = serde_json::to_vec(&info).expect("numbers and text become JSON");
-        Ok(Answer { status: 200, content_type: "application/json", body })
+        Ok(Answer { status: 200, content_type: "application/json", body: body.into() })
     }
 
     /// `media/picture/<source>/<number>/<divisor>.png`.
@@ -79,6 +80,6 @@ impl MediaRoute {
         let (source, picture, divisor) = (number()?, number()?, number()?);
         tracing::debug!(source, picture, divisor, "picture asked for");
         let body = self.0.picture(source as usize, picture as usize, divisor)?;
-        Ok(Answer { status: 200, content_type: "image/png", body })
+        Ok(Answer { status: 200, content_type: "image/png", body: Bytes::from_owner(body) })
     }
 }

@@ -8,7 +8,8 @@ use crate::av::DecodedFrame;
 /// A source's number, and a picture's.
 pub(super) type Key = (usize, usize);
 
-/// Pictures by their place; those not used for longest go first.
+/// Pictures by their place. Those that somebody has had go first, for few are wanted twice; then
+/// those that nobody has asked for the longest.
 #[derive(Debug)]
 pub(super) struct Cache {
     limit: usize,
@@ -17,9 +18,16 @@ pub(super) struct Cache {
 
 #[derive(Debug, Default)]
 struct State {
-    pictures: HashMap<Key, (u64, Arc<DecodedFrame>)>,
+    pictures: HashMap<Key, Entry>,
     bytes: usize,
     clock: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    used: u64,
+    was_given: bool,
+    frame: Arc<DecodedFrame>,
 }
 
 impl Cache {
@@ -31,24 +39,26 @@ impl Cache {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.clock += 1;
         let now = state.clock;
-        let (used, frame) = state.pictures.get_mut(&key)?;
-        *used = now;
-        Some(Arc::clone(frame))
+        let entry = state.pictures.get_mut(&key)?;
+        (entry.used, entry.was_given) = (now, true);
+        Some(Arc::clone(&entry.frame))
     }
 
-    pub(super) fn put(&self, key: Key, frame: Arc<DecodedFrame>) {
+    /// Keeps a picture that is given to somebody now, or else was only passed.
+    pub(super) fn put(&self, key: Key, frame: Arc<DecodedFrame>, was_given: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.clock += 1;
         state.bytes += frame.bytes();
-        let entry = (state.clock, frame);
-        if let Some((_, old)) = state.pictures.insert(key, entry) {
-            state.bytes -= old.bytes();
+        let entry = Entry { used: state.clock, was_given, frame };
+        if let Some(old) = state.pictures.insert(key, entry) {
+            state.bytes -= old.frame.bytes();
         }
         while state.bytes > self.limit && state.pictures.len() > 1 {
-            let oldest = state.pictures.iter().min_by_key(|(_, (used, _))| *used);
-            let Some((&oldest, _)) = oldest else { break };
-            if let Some((_, old)) = state.pictures.remove(&oldest) {
-                state.bytes -= old.bytes();
+            let first =
+                state.pictures.iter().min_by_key(|(_, entry)| (!entry.was_given, entry.used));
+            let Some((&first, _)) = first else { break };
+            if let Some(old) = state.pictures.remove(&first) {
+                state.bytes -= old.frame.bytes();
             }
         }
     }

@@ -4,6 +4,7 @@
 //! sessions of a render share one [`Library`], so that a picture is decoded once even if several
 //! sessions render frames around it. Knows neither Chrome nor jobs.
 
+mod buffers;
 mod cache;
 mod png;
 mod source;
@@ -16,16 +17,22 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::Serialize;
 
+use self::buffers::{Buffer, Buffers};
 use self::cache::Cache;
-use self::source::Source;
-use crate::av::{AvError, Converter, MediaKinds, RgbLayout, probe_kinds};
+use self::png::StoredPng;
+use self::source::{Moment, Source};
+use crate::av::{AvError, Converter, DecodedFrame, MediaKinds, RgbLayout, probe_kinds};
 use crate::frame::Size;
 
 /// Decoded pictures that are kept, in bytes: those around the frames that sessions render.
-const CACHE_BYTES: usize = 96 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
-/// Files whose decoders stay open: each holds a dozen pictures.
-const OPEN_SOURCES: usize = 4;
+/// Files whose decoders stay open, at most: each holds up to a dozen pictures.
+const OPEN_SOURCES: usize = 16;
+
+/// A decoder may be needed once in this many rounds through those that are open, and some more.
+const PATIENT_ROUNDS: u64 = 2;
+const PATIENT_QUESTIONS: u64 = 8;
 
 /// Largest width or height of a source.
 const MAX_SIDE: u32 = 16_384;
@@ -87,15 +94,18 @@ enum File {
 
 impl File {
     fn open(id: usize, path: &Path) -> Result<Self, MediaError> {
-        let MediaKinds { has_video, has_sound, duration } = probe_kinds(path)?;
+        let MediaKinds { has_video, has_sound, size, duration } = probe_kinds(path)?;
         if has_sound && !has_video {
             return Ok(Self::Sound(duration.unwrap_or_default()));
         }
+        let judge = |size: Size| match size.width.max(size.height) {
+            ..=MAX_SIDE => Ok(()),
+            _ => Err(MediaError::TooLarge { path: path.display().to_string(), size }),
+        };
+        // Before anything is decoded, and again with pixels made square.
+        judge(size)?;
         let source = Source::open(id, path)?;
-        let size = source.facts.display();
-        if size.width > MAX_SIDE || size.height > MAX_SIDE {
-            return Err(MediaError::TooLarge { path: path.display().to_string(), size });
-        }
+        judge(source.facts.display())?;
         Ok(Self::Video(Arc::new(source)))
     }
 
@@ -121,15 +131,24 @@ impl File {
     }
 }
 
+/// Sources with open decoders.
+#[derive(Debug, Default)]
+struct Awake {
+    /// With the question that each was needed for; those used last, at the end.
+    sources: VecDeque<(Arc<Source>, u64)>,
+    /// Questions so far.
+    questions: u64,
+}
+
 /// All videos of one render.
 pub(crate) struct Library {
     resolve: Box<Resolve>,
     cache: Cache,
     /// By file: several addresses may lead to one.
     sources: Mutex<HashMap<PathBuf, (usize, Opened)>>,
-    /// Those used last, at the end.
-    awake: Mutex<VecDeque<Arc<Source>>>,
+    awake: Mutex<Awake>,
     converters: Mutex<Vec<Converter>>,
+    buffers: Arc<Buffers>,
 }
 
 impl std::fmt::Debug for Library {
@@ -147,6 +166,7 @@ impl Library {
             sources: Mutex::default(),
             awake: Mutex::default(),
             converters: Mutex::default(),
+            buffers: Arc::default(),
         }
     }
 
@@ -170,33 +190,27 @@ impl Library {
         id: usize,
         number: usize,
         divisor: u32,
-    ) -> Result<Vec<u8>, MediaError> {
+    ) -> Result<Buffer, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
-        self.wake(&source);
+        let moment = self.wake(&source);
         let last = source.ticks.len() - 1;
-        let frame = source.frame(number.min(last), &self.cache)?;
-        let facts = &source.facts;
-        let (display, turns) = (facts.display(), facts.quarter_turns);
-        let divided = |side: u32| side.div_ceil(divisor.max(1)).max(1);
-        let upright = Size { width: divided(display.width), height: divided(display.height) };
-        let size = match turns % 2 {
-            0 => upright,
-            _ => Size { width: upright.height, height: upright.width },
+        let frame = source.frame(number.min(last), &self.cache, moment)?;
+        let (display, has_alpha) = (source.facts.display(), source.facts.has_alpha);
+        let divided = |divisor: u32| Size {
+            width: display.width.div_ceil(divisor),
+            height: display.height.div_ceil(divisor),
         };
-        let layout = RgbLayout { size, has_alpha: facts.has_alpha, is_deep: false, lead: 1 };
+        let png = (divisor.max(1)..)
+            .map(|divisor| StoredPng { size: divided(divisor), has_alpha })
+            .find(|png| png.fits());
+        let png = png.expect("narrow pictures fit");
+        let mut buffer = self.buffers.take();
+        let room = png.make_room(&mut buffer.bytes, Converter::SLACK);
         let mut converter = lock(&self.converters).pop().unwrap_or_default();
-        let rows = match &source.tone_map {
-            Some(map) if !facts.has_alpha => {
-                let deep = RgbLayout { is_deep: true, ..layout };
-                let rows = converter.rgb(&frame, deep)?;
-                map.apply(&rows, deep.stride(), layout.stride(), layout.lead)
-            }
-            _ => converter.rgb(&frame, layout)?,
-        };
+        draw(&source, &frame, &mut converter, png.layout(), room)?;
         lock(&self.converters).push(converter);
-        let n = if facts.has_alpha { 4 } else { 3 };
-        let rows = if turns == 0 { rows } else { turn::turned(&rows, size, n, turns).0 };
-        Ok(png::stored_png(upright, facts.has_alpha, rows))
+        png.seal(&mut buffer.bytes);
+        Ok(buffer)
     }
 
     fn source(&self, id: usize) -> Option<Arc<Source>> {
@@ -208,19 +222,55 @@ impl Library {
         }
     }
 
-    /// Keeps the decoders of the sources used last, and no others.
-    fn wake(&self, source: &Arc<Source>) {
+    /// Notes that a source is asked for a picture, and closes the decoders of those that are over.
+    fn wake(&self, source: &Arc<Source>) -> Moment {
         let mut awake = lock(&self.awake);
-        if let Some(at) = awake.iter().position(|other| Arc::ptr_eq(other, source)) {
-            awake.remove(at);
+        awake.questions += 1;
+        let now = awake.questions;
+        awake.sources.retain(|(other, _)| !Arc::ptr_eq(other, source));
+        awake.sources.push_back((Arc::clone(source), now));
+        let patience = PATIENT_ROUNDS * awake.sources.len() as u64 + PATIENT_QUESTIONS;
+        let moment = Moment { now, patience };
+        let mut tired = Vec::new();
+        while let Some((_, used)) = awake.sources.front()
+            && (moment.is_over(*used) || awake.sources.len() > OPEN_SOURCES)
+        {
+            tired.extend(awake.sources.pop_front());
         }
-        awake.push_back(Arc::clone(source));
-        let tired = if awake.len() > OPEN_SOURCES { awake.pop_front() } else { None };
         drop(awake);
-        if let Some(tired) = tired {
-            tired.rest();
+        for (source, _) in tired {
+            source.rest();
         }
+        moment
     }
+}
+
+/// Writes the rows of a picture, upright and in SDR, into `out`, which has room for them.
+fn draw(
+    source: &Source,
+    frame: &DecodedFrame,
+    converter: &mut Converter,
+    layout: RgbLayout,
+    out: &mut [u8],
+) -> Result<(), AvError> {
+    let turns = source.facts.quarter_turns;
+    let map = source.tone_map.as_ref().filter(|_| !layout.has_alpha);
+    if turns == 0 && map.is_none() {
+        return converter.rgb_into(frame, layout, out);
+    }
+    let Size { width, height } = layout.size;
+    let size =
+        if turns.is_multiple_of(2) { layout.size } else { Size { width: height, height: width } };
+    let flat = RgbLayout { size, lead: 0, ..layout };
+    let rows = match map {
+        Some(map) => {
+            let deep = RgbLayout { is_deep: true, ..flat };
+            map.apply(&converter.rgb(frame, deep)?, deep.stride(), flat.stride(), 0)
+        }
+        None => converter.rgb(frame, flat)?,
+    };
+    turn::turn(&rows, size, turns, layout, out);
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

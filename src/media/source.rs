@@ -7,8 +7,8 @@ use super::cache::Cache;
 use super::tone_map::ToneMap;
 use crate::av::{AvError, DecodedFrame, PacketPlace, SourceFacts, VideoReader};
 
-/// How many places of one file are decoded at the same time: sessions that render far apart frames
-/// do not send each other back.
+/// How many places of one file are decoded at the same time at most: sessions that render far apart
+/// frames do not send each other back.
 const CURSORS: usize = 3;
 
 /// Pictures are decoded and passed over up to this distance, even if decoding could begin nearer.
@@ -32,6 +32,20 @@ pub(super) struct Source {
     cursors: Mutex<Vec<Cursor>>,
 }
 
+/// When something is asked for, counted in questions to the whole library.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub now: u64,
+    /// After so many questions, what was not needed for any of them is let go of.
+    pub patience: u64,
+}
+
+impl Moment {
+    pub(super) const fn is_over(self, used: u64) -> bool {
+        used + self.patience < self.now
+    }
+}
+
 /// A reader, and the picture that it brings next.
 #[derive(Debug)]
 struct Cursor {
@@ -41,6 +55,8 @@ struct Cursor {
     sound_from: usize,
     /// The picture it brought last.
     last: Option<Arc<DecodedFrame>>,
+    /// When it was moved last.
+    used: u64,
 }
 
 impl Source {
@@ -76,7 +92,12 @@ impl Source {
     }
 
     /// The picture of this number. What cannot be decoded is replaced by the one before.
-    pub(super) fn frame(&self, index: usize, cache: &Cache) -> Result<Arc<DecodedFrame>, AvError> {
+    pub(super) fn frame(
+        &self,
+        index: usize,
+        cache: &Cache,
+        moment: Moment,
+    ) -> Result<Arc<DecodedFrame>, AvError> {
         if let Some(frame) = cache.get((self.number, index)) {
             return Ok(frame);
         }
@@ -85,6 +106,7 @@ impl Source {
         if let Some(frame) = cache.get((self.number, index)) {
             return Ok(frame);
         }
+        cursors.retain(|cursor| !moment.is_over(cursor.used));
         let (key_at, _) = self.key_before(index);
         let behind = |cursor: &Cursor| {
             cursor.next <= index && (index - cursor.next <= NEAR || cursor.next >= key_at)
@@ -97,6 +119,7 @@ impl Source {
             Some(at) => cursors.remove(at),
             None => self.cursor_at(index, &mut cursors)?,
         };
+        cursor.used = moment.now;
         let found = self.advance(&mut cursor, index, cache);
         cursors.push(cursor);
         found
@@ -119,7 +142,13 @@ impl Source {
         loop {
             let Some(&(key, dts)) = self.keys.get(at).filter(|_| at > 0) else {
                 // From the very beginning: not every container can seek there.
-                return Ok(Cursor { reader: self.reader()?, next: 0, sound_from: 0, last: None });
+                return Ok(Cursor {
+                    reader: self.reader()?,
+                    next: 0,
+                    sound_from: 0,
+                    last: None,
+                    used: 0,
+                });
             };
             reader.seek(dts)?;
             // Not all containers land where they were sent: the first picture tells.
@@ -135,7 +164,8 @@ impl Source {
             match first {
                 Some((number, frame)) if number <= index => {
                     let last = Some(Arc::new(frame));
-                    return Ok(Cursor { reader, next: number + 1, sound_from: number, last });
+                    let (next, sound_from) = (number + 1, number);
+                    return Ok(Cursor { reader, next, sound_from, last, used: 0 });
                 }
                 _ => at -= 1,
             }
@@ -156,7 +186,7 @@ impl Source {
         cache: &Cache,
     ) -> Result<Arc<DecodedFrame>, AvError> {
         if let Some(last) = cursor.last.as_ref().filter(|_| cursor.next > index) {
-            cache.put((self.number, index), Arc::clone(last));
+            cache.put((self.number, index), Arc::clone(last), true);
             return Ok(Arc::clone(last));
         }
         loop {
@@ -173,7 +203,7 @@ impl Source {
                 continue;
             }
             let frame = Arc::new(frame);
-            cache.put((self.number, number), Arc::clone(&frame));
+            cache.put((self.number, number), Arc::clone(&frame), number == index);
             let before = cursor.last.replace(Arc::clone(&frame));
             cursor.next = number + 1;
             if number == index {
@@ -182,7 +212,7 @@ impl Source {
             if number > index {
                 // The one that was asked for cannot be decoded.
                 let shown = before.unwrap_or(frame);
-                cache.put((self.number, index), Arc::clone(&shown));
+                cache.put((self.number, index), Arc::clone(&shown), true);
                 return Ok(shown);
             }
         }

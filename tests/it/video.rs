@@ -568,32 +568,58 @@ fn what_cannot_be_decoded_is_named_and_the_rest_remains() {
     fs::write(directory.path().join("empty.mp4"), "").unwrap();
     let tone = directory.path().join("tone.mp4");
     ffmpeg(&["-f", "lavfi", "-i", "sine", "-t", "1", tone.to_str().unwrap()], &[]);
-    let files = ["half.mp4", "page.mp4", "empty.mp4", "tone.mp4", "none.mp4", "b-frames.mp4"];
+    for (file, size) in
+        [("huge.mkv", "16640x16"), ("tall.mkv", "16x16640"), ("wide.mkv", "16384x16")]
+    {
+        let path = directory.path().join(file);
+        let color = format!("color=c=white:s={size}:r=30");
+        let path = path.to_str().unwrap();
+        ffmpeg(&["-f", "lavfi", "-i", &color, "-frames:v", "8", "-c:v", "ffv1", path], &[]);
+    }
+    let files = [
+        "half.mp4",
+        "page.mp4",
+        "empty.mp4",
+        "tone.mp4",
+        "none.mp4",
+        "huge.mkv",
+        "tall.mkv",
+        "b-frames.mp4",
+        "wide.mkv",
+    ];
     let mut videos = String::new();
     for (at, file) in files.iter().enumerate() {
         write!(
             videos,
             r#"<video id="v{at}" src="{file}" muted data-start="0" data-duration="1"
-            style="position:absolute;left:{}px;top:0;width:160px;height:96px"></video>"#,
+            style="position:absolute;left:{}px;top:0;width:160px;height:96px;object-fit:fill"></video>"#,
             at * WIDTH
         )
         .unwrap();
     }
     let html = format!(
-        r#"<!doctype html><body style="margin:0;background:#777"><div data-composition-id="c" data-width="960"
+        r#"<!doctype html><body style="margin:0;background:#777"><div data-composition-id="c" data-width="1440"
         data-height="96" data-duration="0.2">{videos}</div></body>"#
     );
     fs::write(directory.path().join("index.html"), html).unwrap();
     let mut job = barcode_job(directory.path(), 30, 1, CaptureMode::BeginFrame);
     let (pictures, report) = pictures(&job);
     for (frame, picture) in pictures.iter().enumerate() {
-        assert_eq!(number_at(picture, 5 * WIDTH, 0, false), Some(frame.try_into().unwrap()));
+        assert_eq!(number_at(picture, 7 * WIDTH, 0, false), Some(frame.try_into().unwrap()));
+        // The widest that is allowed is shown.
+        assert_eq!(number_at(picture, 8 * WIDTH, 0, false), Some((1 << 15) - 1));
+        assert_eq!(number_at(picture, 5 * WIDTH, 0, false), None);
     }
-    for (at, reason) in
-        ["moov atom not found", "Invalid data", "Invalid data", "no pictures", "no file"]
-            .iter()
-            .enumerate()
-    {
+    let reasons = [
+        "moov atom not found",
+        "Invalid data",
+        "Invalid data",
+        "no pictures",
+        "no file",
+        "huge.mkv is 16640x16, expected at most 16384 pixels each way",
+        "tall.mkv is 16x16640, expected at most 16384 pixels each way",
+    ];
+    for (at, reason) in reasons.iter().enumerate() {
         let about = format!("#v{at} ");
         let told =
             report.warnings.iter().find(|w| w.code == "video_failed" && w.message.contains(&about));

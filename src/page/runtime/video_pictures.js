@@ -15,7 +15,7 @@ import { describeElement, warnOnce } from "./warnings.js";
 /** Preparations after which a picture that nobody shows is forgotten. */
 const KEPT_PREPARATIONS = 3;
 /** Bytes of forgotten pictures after which they are collected. */
-const GARBAGE_BYTES = 128 * 2 ** 20;
+const GARBAGE_BYTES = 48 * 2 ** 20;
 
 /** @typedef {{image: HTMLImageElement, loaded: boolean, failed: boolean, promise: Promise<void>, used: number}} VideoPicture */
 /** @typedef {{address: string, picture: VideoPicture, authored: string|null, fresh: boolean, presented: number}} ShownVideo */
