@@ -93,6 +93,7 @@ impl Engine {
         // Only there nothing is drawn but on command.
         let mut job = job.clone();
         job.capture.mode = job::CaptureMode::BeginFrame;
+        job.alpha = false;
         let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
         render.is_blind = true;
         render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
@@ -538,6 +539,7 @@ fn session_options(
             },
             arguments: job.browser.args.clone(),
             size,
+            is_transparent: job.alpha,
             surface: candidate.surface,
             canvas: candidate.canvas,
             window: size,
@@ -547,7 +549,7 @@ fn session_options(
         },
         load: LoadOptions {
             url,
-            staged: None,
+            staging: None,
             seed: job.seed,
             variables: job.variables.clone(),
             media: None,

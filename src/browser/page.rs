@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::cdp::{Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
+use super::cdp::{DOM, Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
 use super::connection::{Broken, Connection, Message};
 use super::flags::{Sandbox, Surface, arguments};
 use super::intercept::{self, Answer, Held};
@@ -34,6 +34,8 @@ pub(crate) struct PageOptions {
     pub size: Size,
     /// Where the browser draws.
     pub surface: Surface,
+    /// Whether nothing lies behind the page, instead of white.
+    pub is_transparent: bool,
     /// Whether canvases may draw elements.
     pub canvas: bool,
     /// The window, for one on a display.
@@ -149,7 +151,8 @@ impl Page {
         if options.surface == Surface::Display {
             return Ok(());
         }
-        self.resize(options.size, timeout)
+        self.resize(options.size, timeout)?;
+        if options.is_transparent { self.clear_background(timeout) } else { Ok(()) }
     }
 
     /// The page in the window that the browser opens by itself.
@@ -216,6 +219,13 @@ impl Page {
             device_posture: None,
         };
         self.call(metrics, timeout).map(drop)
+    }
+
+    /// Takes away the white behind all that the page will show.
+    fn clear_background(&mut self, timeout: Duration) -> Result<(), BrowserError> {
+        let color = DOM::RGBA { r: 0, g: 0, b: 0, a: Some(0.0) };
+        let clear = Emulation::SetDefaultBackgroundColorOverride { color: Some(color) };
+        self.call(clear, timeout).map(drop)
     }
 
     /// Sends a command and waits for its answer.

@@ -38,7 +38,7 @@ pub(crate) use self::source::{PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
-use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting};
+use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting, Staging};
 use crate::time::{FrameIndex, FrameRate};
 
 /// Console lines that an error carries.
@@ -209,7 +209,8 @@ impl SessionOptions {
         self.page.size = size;
         self.page.window = if setting == Some(Setting::Window) { window_of(size) } else { size };
         self.page.stage = setting.map(|_| STAGE);
-        self.load.staged = setting.map(|setting| (setting, size));
+        let is_transparent = self.page.is_transparent;
+        self.load.staging = setting.map(|setting| Staging { setting, size, is_transparent });
     }
 
     fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
@@ -218,7 +219,10 @@ impl SessionOptions {
             _ if self.is_blind => Box::new(Blind::new(size)),
             Way::Display => Box::new(Display::new(size)),
             Way::BeginFrame => Box::new(Compressed::new(BeginFrame::new(compression), compression)),
-            Way::Screenshot => Box::new(Compressed::new(Screenshot::new(compression), compression)),
+            Way::Screenshot => {
+                let camera = Screenshot::new(compression, self.page.is_transparent);
+                Box::new(Compressed::new(camera, compression))
+            }
             Way::Canvas => {
                 let ticks = (self.page.surface == Surface::BeginFrame).then(Ticks::new);
                 Box::new(Canvas::open(&self.load.url, size, ticks)?)

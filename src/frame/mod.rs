@@ -146,6 +146,20 @@ impl Picture {
         self.format != PixelFormat::Rgba8 || self.data.chunks_exact(4).all(|pixel| pixel[3] == 255)
     }
 
+    /// The same with an alpha channel.
+    pub(crate) fn into_rgba(self) -> Self {
+        if self.format == PixelFormat::Rgba8 {
+            return self;
+        }
+        let Self { size, format, data } = self;
+        let opaque = |pixel: &[u8]| {
+            let [red, green, blue] = format.rgb(pixel);
+            [red, green, blue, 255]
+        };
+        let data = data.chunks_exact(format.bytes_per_pixel()).flat_map(opaque).collect();
+        Self { size, format: PixelFormat::Rgba8, data }
+    }
+
     /// Bytes from one row to the next.
     pub fn stride(&self) -> usize {
         self.size.width as usize * self.format.bytes_per_pixel()

@@ -229,7 +229,7 @@ impl Plan {
                 size,
                 frame_rate,
                 frames,
-                alpha: Alpha::Opaque,
+                alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
                 color: Cicp::SRGB,
             },
             first_frame,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Audio, AudioCodec, ColorMode, Job, JobError, Quality};
+use super::{Audio, AudioCodec, CaptureFormat, CaptureMode, ColorMode, Job, JobError, Quality};
 use crate::time::FrameRate;
 
 /// A day, in seconds.
@@ -69,7 +69,18 @@ impl Job {
             ColorMode::Hdr10 => return unavailable("color.mode", "\"hdr10\""),
             ColorMode::Hlg => return unavailable("color.mode", "\"hlg\""),
         }
-        if self.alpha { unavailable("alpha", "true") } else { Ok(()) }
+        if self.alpha { self.validate_alpha() } else { Ok(()) }
+    }
+
+    /// Windows have no alpha, nor have pictures of the compositor on command, nor has JPEG.
+    fn validate_alpha(&self) -> Result<(), JobError> {
+        let first = match self.capture.mode {
+            CaptureMode::Display => "capture.mode: display",
+            CaptureMode::BeginFrame => "capture.mode: beginFrame",
+            _ if self.capture.format == CaptureFormat::Jpeg => "capture.format: jpeg",
+            _ => return Ok(()),
+        };
+        Err(JobError::Conflict { first: first.into(), second: "alpha".into() })
     }
 
     fn validate_audio(&self) -> Result<(), JobError> {

@@ -465,7 +465,14 @@ fn contradictions_are_refused() {
 
 #[test]
 fn what_comes_later_is_refused_today() {
-    says(&json!({ "alpha": true }), "field `alpha`: true is not available in this version");
+    for (capture, first) in [
+        (json!({ "mode": "display" }), "capture.mode: display"),
+        (json!({ "mode": "beginFrame" }), "capture.mode: beginFrame"),
+        (json!({ "format": "jpeg" }), "capture.format: jpeg"),
+    ] {
+        let told = format!("fields `{first}` and `alpha` exclude each other");
+        says(&json!({ "alpha": true, "capture": capture }), &told);
+    }
     for mode in ["hdr10", "hlg"] {
         says(
             &json!({ "color": { "mode": mode } }),
