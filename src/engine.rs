@@ -306,6 +306,7 @@ impl<'a> Render<'a> {
         self.access = Arc::new(Access::new(policy, job.network_map()?, &url));
         let mut reasons = Vec::new();
         let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
+        let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access);
@@ -320,7 +321,11 @@ impl<'a> Render<'a> {
         }
 
         let size = job::size_of(job, &page.description, &mut self.warnings)
-            .map_err(|message| Error::Composition { message, console: page.console(), hint: None });
+            .map_err(|message| Error::Composition { message, console: page.console(), hint: None })
+            .and_then(|size| {
+                job::picture_size(size, job.scale)?;
+                Ok(size)
+            });
         if let (None, &Ok(size)) = (&refusal, &size)
             && size != options.page.size
         {
@@ -539,6 +544,7 @@ fn session_options(
             },
             arguments: job.browser.args.clone(),
             size,
+            scale: job.scale,
             is_transparent: job.alpha,
             surface: candidate.surface,
             canvas: candidate.canvas,

@@ -32,13 +32,15 @@ pub(crate) struct PageOptions {
     pub arguments: Vec<String>,
     /// The viewport, in CSS pixels.
     pub size: Size,
+    /// Device pixels for each of them.
+    pub scale: f64,
     /// Where the browser draws.
     pub surface: Surface,
     /// Whether nothing lies behind the page, instead of white.
     pub is_transparent: bool,
     /// Whether canvases may draw elements.
     pub canvas: bool,
-    /// The window, for one on a display.
+    /// The window in device pixels, for one on a display.
     pub window: Size,
     /// Addresses that are answered with a document of ours: a path and its text.
     pub stage: Option<Stage>,
@@ -93,16 +95,8 @@ impl Page {
     /// Starts a browser with one blank page.
     pub(crate) fn open(options: &PageOptions, cancel: &CancelToken) -> Result<Self, BrowserError> {
         let is_window = options.surface == Surface::Display;
-        let window = if is_window { options.window } else { options.size };
-        let flags = arguments(
-            &options.chrome,
-            window,
-            options.surface,
-            options.canvas,
-            options.sandbox,
-            &options.access,
-            &options.arguments,
-        );
+        let window = options.window;
+        let flags = arguments(options);
         let screen = is_window.then_some(window);
         let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags, screen)?;
         let screen = process.display().map(|d| Screen::connect(d, window, cancel.clone()));
@@ -151,7 +145,7 @@ impl Page {
         if options.surface == Surface::Display {
             return Ok(());
         }
-        self.resize(options.size, timeout)?;
+        self.resize(options.size, options.scale, timeout)?;
         if options.is_transparent { self.clear_background(timeout) } else { Ok(()) }
     }
 
@@ -200,12 +194,17 @@ impl Page {
         Ok(target.target_id)
     }
 
-    /// Sets the viewport, at one device pixel per CSS pixel.
-    pub(crate) fn resize(&mut self, size: Size, timeout: Duration) -> Result<(), BrowserError> {
+    /// Sets the viewport in CSS pixels, and the device pixels for each.
+    pub(crate) fn resize(
+        &mut self,
+        size: Size,
+        scale: f64,
+        timeout: Duration,
+    ) -> Result<(), BrowserError> {
         let metrics = Emulation::SetDeviceMetricsOverride {
             width: size.width,
             height: size.height,
-            device_scale_factor: 1.0,
+            device_scale_factor: scale,
             mobile: false,
             scale: None,
             screen_width: Some(size.width),

@@ -199,7 +199,7 @@ impl SessionOptions {
         }
     }
 
-    /// Sets the size of the composition, and what follows from it.
+    /// Sets the size of the composition in CSS pixels, and what follows from it.
     pub(crate) fn resize(&mut self, size: Size) {
         let setting = match self.way() {
             Way::Display => Some(Setting::Window),
@@ -207,14 +207,17 @@ impl SessionOptions {
             Way::BeginFrame | Way::Screenshot => None,
         };
         self.page.size = size;
-        self.page.window = if setting == Some(Setting::Window) { window_of(size) } else { size };
+        let scale = self.page.scale;
+        let is_window = setting == Some(Setting::Window);
+        self.page.window = if is_window { window_of(size, scale) } else { size };
         self.page.stage = setting.map(|_| STAGE);
         let is_transparent = self.page.is_transparent;
-        self.load.staging = setting.map(|setting| Staging { setting, size, is_transparent });
+        self.load.staging = setting.map(|setting| Staging { setting, size, scale, is_transparent });
     }
 
     fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
-        let (size, compression) = (self.page.size, self.compression);
+        let compression = self.compression;
+        let size = self.page.size.scaled(self.page.scale);
         Ok(match self.way() {
             _ if self.is_blind => Box::new(Blind::new(size)),
             Way::Display => Box::new(Display::new(size)),

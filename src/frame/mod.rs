@@ -21,6 +21,13 @@ pub struct Size {
 }
 
 impl Size {
+    /// The size at so many pixels for each of these, rounded.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    pub(crate) fn scaled(self, scale: f64) -> Self {
+        let side = |side: u32| (f64::from(side) * scale).round().clamp(1.0, f64::from(u32::MAX));
+        Self { width: side(self.width) as u32, height: side(self.height) as u32 }
+    }
+
     /// Whether both sides can be halved, as 4:2:0 chroma needs.
     pub const fn is_even(self) -> bool {
         self.width.is_multiple_of(2) && self.height.is_multiple_of(2)

@@ -15,6 +15,7 @@ mod model;
 mod network;
 mod plan;
 mod read;
+mod scale;
 mod schema;
 mod tree;
 mod validate;
@@ -29,6 +30,7 @@ pub use self::model::{Audio, Browser, Capture, Color, Job, Network, OptionValue,
 pub use self::network::NetworkPolicy;
 pub use self::plan::{CapturePlan, Plan, Route, VideoPlan};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
+pub(crate) use self::scale::picture_size;
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, ValueError};
 pub use self::words::{

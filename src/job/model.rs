@@ -43,6 +43,12 @@ pub struct Job {
     /// The picture's size in pixels. Default: the page's `data-width` and `data-height`.
     #[serde(default)]
     pub size: Option<Size>,
+    /// Pixels of the picture for each of the page, 0.5 to 4, such as 2 for twice the size. Default: 1.
+    ///
+    /// The page is laid out in its `size`, and sees the scale as `devicePixelRatio`.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0.5, max = 4))]
+    pub scale: f64,
     /// How much of the composition to render, in seconds, up to 86400. Default: the page's duration.
     #[serde(default)]
     #[schemars(range(max = 86_400), extend("exclusiveMinimum" = 0))]
@@ -246,6 +252,7 @@ impl Job {
             output: None,
             fps: None,
             size: None,
+            scale: one(),
             duration: None,
             frames: None,
             variables: serde_json::Map::new(),
@@ -272,6 +279,10 @@ impl Job {
         })?;
         Ok((output, container))
     }
+}
+
+const fn one() -> f64 {
+    1.0
 }
 
 impl Video {

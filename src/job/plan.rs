@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     AudioPlan, Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video,
-    YuvFormat,
+    YuvFormat, picture_size,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -217,6 +217,7 @@ impl Plan {
                 }));
             }
         };
+        let size = picture_size(size, job.scale)?;
         let (output, container) = destination.unwrap_or_else(|| (PathBuf::new(), Container::Mp4));
         let video = video_plan(job, size, cores, !output.as_os_str().is_empty())?;
         let lanes = lanes(job, size, (first_frame, frames), cores, &mut reasons);

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::scale;
 use super::{Audio, AudioCodec, CaptureFormat, CaptureMode, ColorMode, Job, JobError, Quality};
 use crate::time::FrameRate;
 
@@ -60,6 +61,10 @@ impl Job {
         if let Some(size) = self.size {
             within("size.width", size.width, 1..=16_384)?;
             within("size.height", size.height, 1..=16_384)?;
+        }
+        within("scale", self.scale, scale::RANGE)?;
+        if let Some(size) = self.size {
+            scale::picture_size(size, self.scale)?;
         }
         let unavailable = |path: &str, found: &str| {
             Err(JobError::Unavailable { path: path.into(), found: found.into() })

@@ -38,15 +38,15 @@ const stage = {
   },
 
   /**
-   * Loads the composition at `url`, `width` by `height` pixels large. What `isTransparent` has
-   * nothing behind it.
+   * Loads the composition at `url`, `width` by `height` CSS pixels large, at `scale` device pixels
+   * for each. What `isTransparent` has nothing behind it.
    */
-  open(url, width, height, isTransparent) {
+  open(url, width, height, scale, isTransparent) {
     frame = document.createElement("iframe");
     frame.style.cssText = `position:absolute;left:0;top:0;width:${width}px;height:${height}px;border:0`;
     frame.addEventListener("load", () => (hasLoaded = true));
     frame.src = url;
-    document.body.replaceChildren(...surround(width, height, isTransparent));
+    document.body.replaceChildren(...surround(width, height, scale, isTransparent));
     return [innerWidth, innerHeight];
   },
 };

@@ -34,6 +34,8 @@ pub(crate) struct Staging {
     pub setting: Setting,
     /// The composition's viewport, in CSS pixels.
     pub size: Size,
+    /// Device pixels for each of them.
+    pub scale: f64,
     /// Whether nothing lies behind it, instead of white.
     pub is_transparent: bool,
 }
@@ -71,8 +73,8 @@ pub(super) fn open(
     }
     page.log.document_status = None;
     let url = serde_json::to_string(&options.url).expect("text is JSON");
-    let Staging { size: Size { width, height }, is_transparent, .. } = staging;
-    let open = format!("__pagereelStage.open({url}, {width}, {height}, {is_transparent})");
+    let Staging { size: Size { width, height }, scale, is_transparent, .. } = staging;
+    let open = format!("__pagereelStage.open({url}, {width}, {height}, {scale}, {is_transparent})");
     page.evaluate::<serde_json::Value>(&open, options.call_timeout)?;
     Ok(())
 }

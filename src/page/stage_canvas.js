@@ -59,11 +59,12 @@ const post = worker.postMessage.bind(worker);
 let asked = null;
 let requestPaint = null;
 
-function surround(width, height, isTransparent) {
+function surround(cssWidth, cssHeight, scale, isTransparent) {
+  const [width, height] = [Math.round(cssWidth * scale), Math.round(cssHeight * scale)];
   const canvas = document.createElement("canvas");
   canvas.setAttribute("layoutsubtree", "");
   Object.assign(canvas, { width, height });
-  canvas.style.display = "block";
+  canvas.style.cssText = `display:block;width:${cssWidth}px;height:${cssHeight}px`;
   canvas.append(frame);
   const context = canvas.getContext("2d", { alpha: isTransparent, willReadFrequently: true });
   const bound = (name, ...rest) => context[name].bind(context, ...rest);

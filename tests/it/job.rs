@@ -47,6 +47,7 @@ fn two_fields_are_a_whole_job() {
 
     assert_eq!((job.fps, job.size, job.duration, job.frames), (None, None, None, None));
     assert_eq!((job.seed, job.strict, job.alpha), (0, false, false));
+    assert!((job.scale - 1.0).abs() < f64::EPSILON);
     assert_eq!((job.video.codec, job.video.quality), (Codec::H264, Quality::Standard));
     assert_eq!(job.video.yuv_format(), YuvFormat::Yuv420p);
     assert!(job.audio.enabled);

@@ -20,6 +20,7 @@ mod network;
 mod pipeline;
 mod players;
 mod render;
+mod scale;
 mod sound;
 mod still;
 mod support;
