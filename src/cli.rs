@@ -113,6 +113,9 @@ pub(crate) struct PageArgs {
     /// The picture's size in pixels, such as 1920x1080
     #[arg(long, value_name = "WxH")]
     pub(crate) size: Option<Size>,
+    /// Pixels of the picture for each of the page, 0.5 to 4
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) scale: Option<f64>,
     /// How much of the composition to render
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
@@ -205,6 +208,7 @@ impl PageArgs {
     fn replace_fields(&self, job: &mut Job) -> Result<()> {
         replace(&mut job.fps, self.fps.as_ref());
         replace(&mut job.size, self.size.as_ref());
+        job.scale = self.scale.unwrap_or(job.scale);
         replace(&mut job.duration, self.duration.as_ref());
         replace(&mut job.browser.path, self.chrome.as_ref());
         job.capture.mode = self.capture.unwrap_or(job.capture.mode);
@@ -346,7 +350,7 @@ mod tests {
     #[test]
     fn options_replace_fields() {
         let (_dir, path) = job_file();
-        let options = "-o b.mkv --fps 30000/1001 --size 1920x1080 --duration 2.5 --frames 3..9 \
+        let options = "-o b.mkv --fps 30000/1001 --size 1920x1080 --scale 1.5 --duration 2.5 --frames 3..9 \
                        --workers 4 --quality draft --crf 20 --codec h264 --capture beginFrame \
                        --variables {\"b\":2,\"c\":[3]} --strict --no-sandbox --chrome /opt/chrome \
                        --map https://a.b/?c=d=e.css --map https://a.b/=dir --network *.c.d,e:80";
@@ -356,6 +360,7 @@ mod tests {
         expected.output = Some("b.mkv".into());
         expected.fps = "30000/1001".parse().ok();
         expected.size = Some(Size { width: 1920, height: 1080 });
+        expected.scale = 1.5;
         expected.duration = Some(2.5);
         expected.frames = Some(FrameRange { start: 3, end: 9 });
         expected.capture.workers = Some(4);

@@ -92,6 +92,7 @@ impl Engine {
         // Only there nothing is drawn but on command.
         let mut job = job.clone();
         job.capture.mode = job::CaptureMode::BeginFrame;
+        job.alpha = false;
         let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
         render.is_blind = true;
         render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
@@ -308,6 +309,7 @@ impl<'a> Render<'a> {
         self.access = Arc::new(Access::new(policy, job.network_map()?, &url));
         let mut reasons = Vec::new();
         let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
+        let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access);
@@ -322,7 +324,11 @@ impl<'a> Render<'a> {
         }
 
         let size = job::size_of(job, &page.description, &mut self.warnings)
-            .map_err(|message| Error::Composition { message, console: page.console(), hint: None });
+            .map_err(|message| Error::Composition { message, console: page.console(), hint: None })
+            .and_then(|size| {
+                job::picture_size(size, job.scale)?;
+                Ok(size)
+            });
         if let (None, &Ok(size)) = (&refusal, &size)
             && size != options.page.size
         {
@@ -541,6 +547,8 @@ fn session_options(
             },
             arguments: job.browser.args.clone(),
             size,
+            scale: job.scale,
+            is_transparent: job.alpha,
             surface: candidate.surface,
             canvas: candidate.canvas,
             window: size,
@@ -550,7 +558,7 @@ fn session_options(
         },
         load: LoadOptions {
             url,
-            staged: None,
+            staging: None,
             seed: job.seed,
             variables: job.variables.clone(),
             media: None,

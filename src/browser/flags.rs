@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Chrome, ChromeKind};
+use super::{ChromeKind, PageOptions};
 use crate::frame::Size;
-use crate::network::Access;
 
 /// Whether Chrome isolates the page from the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,7 +69,6 @@ const ALWAYS: &[&str] = &[
     "--disable-ipc-flooding-protection",
     // The same picture on every machine.
     "--force-color-profile=srgb",
-    "--force-device-scale-factor=1",
     "--font-render-hinting=none",
     "--disable-lcd-text",
     "--hide-scrollbars",
@@ -108,42 +106,41 @@ const IN_A_WINDOW: [&str; 8] = [
 ];
 
 /// The arguments for one browser.
-pub(super) fn arguments(
-    chrome: &Chrome,
-    size: Size,
-    surface: Surface,
-    canvas: bool,
-    sandbox: Sandbox,
-    access: &Access,
-    extra: &[String],
-) -> Vec<String> {
+pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
+    let &PageOptions { ref chrome, surface, scale, .. } = options;
     let mut flags: Vec<String> = ALWAYS.iter().map(|&flag| flag.to_owned()).collect();
     match (surface, chrome.kind) {
         (Surface::Display, _) => flags.extend(IN_A_WINDOW.map(str::to_owned)),
         (_, ChromeKind::HeadlessShell) => flags.push("--headless".into()),
         (_, ChromeKind::Browser) => flags.push("--headless=new".into()),
     }
-    // A kiosk's window comes out one row short.
-    let extra_row = u32::from(surface == Surface::Display);
-    flags.push(format!("--window-size={},{}", size.width, size.height + extra_row));
+    let size = if surface == Surface::Display {
+        let Size { width, height } = options.window.scaled(1.0 / scale);
+        // Rounded, and a kiosk's window comes out one row short.
+        Size { width: width + 1, height: height + 2 }
+    } else {
+        options.size
+    };
+    flags.push(format!("--window-size={},{}", size.width, size.height));
+    flags.push(format!("--force-device-scale-factor={scale}"));
     if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
     }
-    if canvas {
+    if options.canvas {
         // Canvases that draw elements are an experiment of Chrome's.
         flags.push("--enable-blink-features=CanvasDrawElement".into());
     }
-    if sandbox == Sandbox::Off {
+    if options.sandbox == Sandbox::Off {
         flags.extend(["--no-sandbox".into(), "--disable-setuid-sandbox".into()]);
     }
     // A container's /dev/shm is often 64 MB, too small for a 4K page.
     if rustix::fs::statvfs("/dev/shm").is_ok_and(|s| s.f_bavail * s.f_frsize < 512 << 20) {
         flags.push("--disable-dev-shm-usage".into());
     }
-    if let Some(rules) = access.resolver_rules() {
+    if let Some(rules) = options.access.resolver_rules() {
         flags.push(format!("--host-resolver-rules={rules}"));
     }
-    flags.extend_from_slice(extra);
+    flags.extend_from_slice(&options.arguments);
     flags
 }

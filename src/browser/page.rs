@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::cdp::{Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
+use super::cdp::{DOM, Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
 use super::connection::{Broken, Connection, Message};
 use super::flags::{Sandbox, Surface, arguments};
 use super::intercept::{self, Answer, Held};
@@ -36,11 +36,15 @@ pub(crate) struct PageOptions {
     pub arguments: Vec<String>,
     /// The viewport, in CSS pixels.
     pub size: Size,
+    /// Device pixels for each of them.
+    pub scale: f64,
     /// Where the browser draws.
     pub surface: Surface,
+    /// Whether nothing lies behind the page, instead of white.
+    pub is_transparent: bool,
     /// Whether canvases may draw elements.
     pub canvas: bool,
-    /// The window, for one on a display.
+    /// The window in device pixels, for one on a display.
     pub window: Size,
     /// Addresses that are answered with a document of ours: a path and its text.
     pub stage: Option<Stage>,
@@ -126,16 +130,8 @@ impl Page {
     /// Starts a browser with one blank page.
     pub(crate) fn open(options: &PageOptions, cancel: &CancelToken) -> Result<Self, BrowserError> {
         let is_window = options.surface == Surface::Display;
-        let window = if is_window { options.window } else { options.size };
-        let flags = arguments(
-            &options.chrome,
-            window,
-            options.surface,
-            options.canvas,
-            options.sandbox,
-            &options.access,
-            &options.arguments,
-        );
+        let window = options.window;
+        let flags = arguments(options);
         let screen = is_window.then_some(window);
         let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags, screen)?;
         let screen = process.display().map(|d| Screen::connect(d, window, cancel.clone()));
@@ -194,7 +190,8 @@ impl Page {
         if options.surface == Surface::Display {
             return Ok(());
         }
-        self.resize(options.size, timeout)
+        self.resize(options.size, options.scale, timeout)?;
+        if options.is_transparent { self.clear_background(timeout) } else { Ok(()) }
     }
 
     /// The page in the window that the browser opens by itself.
@@ -242,12 +239,17 @@ impl Page {
         Ok(target.target_id)
     }
 
-    /// Sets the viewport, at one device pixel per CSS pixel.
-    pub(crate) fn resize(&mut self, size: Size, timeout: Duration) -> Result<(), BrowserError> {
+    /// Sets the viewport in CSS pixels, and the device pixels for each.
+    pub(crate) fn resize(
+        &mut self,
+        size: Size,
+        scale: f64,
+        timeout: Duration,
+    ) -> Result<(), BrowserError> {
         let metrics = Emulation::SetDeviceMetricsOverride {
             width: size.width,
             height: size.height,
-            device_scale_factor: 1.0,
+            device_scale_factor: scale,
             mobile: false,
             scale: None,
             screen_width: Some(size.width),
@@ -261,6 +263,13 @@ impl Page {
             device_posture: None,
         };
         self.call(metrics, timeout).map(drop)
+    }
+
+    /// Takes away the white behind all that the page will show.
+    fn clear_background(&mut self, timeout: Duration) -> Result<(), BrowserError> {
+        let color = DOM::RGBA { r: 0, g: 0, b: 0, a: Some(0.0) };
+        let clear = Emulation::SetDefaultBackgroundColorOverride { color: Some(color) };
+        self.call(clear, timeout).map(drop)
     }
 
     /// Sends a command and waits for its answer.

@@ -14,6 +14,11 @@ use crate::page;
 
 /// What takes the pictures.
 pub(super) trait Camera: Send {
+    /// Whether pictures have an alpha channel, even where nothing shows through.
+    fn keeps_alpha(&self) -> bool {
+        false
+    }
+
     /// Asks for a picture of the page as it is now.
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError>;
 
@@ -125,6 +130,7 @@ impl<C: Camera> Grab for Compressed<C> {
         if let Some(compressed) = self.taken.take() {
             let picture = decode(&compressed, self.compression.image_format())
                 .map_err(|e| BrowserError::Picture(e.to_string()))?;
+            let picture = if self.camera.keeps_alpha() { picture.into_rgba() } else { picture };
             self.last = Some(Last { compressed, picture: Arc::new(picture) });
         }
         let last = self.last.as_ref().expect("the first picture is never the same");

@@ -19,17 +19,18 @@ const MARK_HEIGHT: u32 = 8;
 const MARK_X: u32 = 4;
 const MARK_Y: u32 = 4;
 
-/// The smallest window: browsers do not like smaller ones.
+/// The smallest window, in CSS pixels: browsers do not like smaller ones.
 const MIN_WINDOW: Size = Size { width: 640, height: 400 };
 
 /// Numbers of pictures fit into the three color components of the mark.
 const NUMBERS: u32 = 1 << 24;
 
-/// The window that holds a picture of `size` and its mark.
-pub(crate) fn window_of(size: Size) -> Size {
+/// The window that holds the picture of a page of `size` and its mark, in device pixels.
+pub(crate) fn window_of(size: Size, scale: f64) -> Size {
+    let (picture, least) = (size.scaled(scale), MIN_WINDOW.scaled(scale));
     Size {
-        width: size.width.max(MIN_WINDOW.width),
-        height: (size.height + MARK_HEIGHT).max(MIN_WINDOW.height),
+        width: picture.width.max(least.width),
+        height: (picture.height + MARK_HEIGHT).max(least.height),
     }
 }
 

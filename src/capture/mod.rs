@@ -38,7 +38,7 @@ pub(crate) use self::source::{PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
-use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting};
+use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting, Staging};
 use crate::time::{FrameIndex, FrameRate};
 
 /// Console lines that an error carries.
@@ -199,7 +199,7 @@ impl SessionOptions {
         }
     }
 
-    /// Sets the size of the composition, and what follows from it.
+    /// Sets the size of the composition in CSS pixels, and what follows from it.
     pub(crate) fn resize(&mut self, size: Size) {
         let setting = match self.way() {
             Way::Display => Some(Setting::Window),
@@ -207,18 +207,25 @@ impl SessionOptions {
             Way::BeginFrame | Way::Screenshot => None,
         };
         self.page.size = size;
-        self.page.window = if setting == Some(Setting::Window) { window_of(size) } else { size };
+        let scale = self.page.scale;
+        let is_window = setting == Some(Setting::Window);
+        self.page.window = if is_window { window_of(size, scale) } else { size };
         self.page.stage = setting.map(|_| STAGE);
-        self.load.staged = setting.map(|setting| (setting, size));
+        let is_transparent = self.page.is_transparent;
+        self.load.staging = setting.map(|setting| Staging { setting, size, scale, is_transparent });
     }
 
     fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
-        let (size, compression) = (self.page.size, self.compression);
+        let compression = self.compression;
+        let size = self.page.size.scaled(self.page.scale);
         Ok(match self.way() {
             _ if self.is_blind => Box::new(Blind::new(size)),
             Way::Display => Box::new(Display::new(size)),
             Way::BeginFrame => Box::new(Compressed::new(BeginFrame::new(compression), compression)),
-            Way::Screenshot => Box::new(Compressed::new(Screenshot::new(compression), compression)),
+            Way::Screenshot => {
+                let camera = Screenshot::new(compression, self.page.is_transparent);
+                Box::new(Compressed::new(camera, compression))
+            }
             Way::Canvas => {
                 let ticks = (self.page.surface == Surface::BeginFrame).then(Ticks::new);
                 Box::new(Canvas::open(&self.load.url, size, ticks)?)

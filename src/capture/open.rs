@@ -199,7 +199,7 @@ pub(crate) fn can_begin_frame(page: &mut Page) -> Result<(), BrowserError> {
 
 /// Whether `page` can be captured by screenshot.
 pub(crate) fn can_screenshot(page: &mut Page) -> Result<(), BrowserError> {
-    let camera = Screenshot::new(Compression::Png);
+    let camera = Screenshot::new(Compression::Png, false);
     Compressed::new(camera, Compression::Png).check_blank(page, FIRST_FRAME_TIMEOUT)
 }
 

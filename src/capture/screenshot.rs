@@ -12,11 +12,12 @@ use crate::page::PageDomain::{CaptureScreenshot, CaptureScreenshotFormatOption, 
 #[derive(Debug)]
 pub(super) struct Screenshot {
     compression: Compression,
+    keeps_alpha: bool,
 }
 
 impl Screenshot {
-    pub(super) fn new(compression: Compression) -> Self {
-        Self { compression }
+    pub(super) fn new(compression: Compression, keeps_alpha: bool) -> Self {
+        Self { compression, keeps_alpha }
     }
 }
 
@@ -34,13 +35,17 @@ impl Screenshot {
             clip,
             from_surface: Some(true),
             capture_beyond_viewport: None,
-            // Opaque pictures lose nothing by it.
-            optimize_for_speed: Some(true),
+            // Opaque pictures lose nothing by it, transparent ones the colors of what shows through.
+            optimize_for_speed: Some(!self.keeps_alpha),
         }
     }
 }
 
 impl Camera for Screenshot {
+    fn keeps_alpha(&self) -> bool {
+        self.keeps_alpha
+    }
+
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError> {
         page.begin(&self.command(None), timeout)
     }

@@ -9,11 +9,18 @@
 //!
 //! Measured: letters in slow scaled layers, 38 dB by plain difference, 51 dB and 2 levels in the
 //! worst block here; a small shadow that is missing, 40 dB and 12 levels in either measure.
+//!
+//! Pictures with alpha are compared as they would look on black and as they would look on white; the
+//! worse counts. So a black shadow that is missing counts as much as it would on paper, and the
+//! color of what cannot be seen does not count.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::frame::{Picture, PixelFormat, Size};
+
+/// Red, green and blue.
+const CHANNELS: usize = 3;
 
 /// Sides of the blocks that are judged by themselves, so that something small can fail.
 const BLOCK: usize = 16;
@@ -38,6 +45,12 @@ pub(crate) struct Fidelity {
 }
 
 impl Fidelity {
+    /// The worse of either in each measure.
+    fn worse(self, other: Self) -> Self {
+        let block = if self.worst_block < other.worst_block { other } else { self };
+        Self { psnr_db: self.psnr_db.min(other.psnr_db), ..block }
+    }
+
     /// Whether both show the same, as far as people can tell.
     pub(crate) fn is_faithful(&self) -> bool {
         self.psnr_db >= MIN_PSNR_DB && self.worst_block <= MAX_BLOCK
@@ -56,40 +69,43 @@ impl fmt::Display for Fidelity {
 }
 
 /// Compares two pictures; `None` if they differ in size.
-///
-/// Colors are compared as they would look on black: multiplied by alpha.
 pub(crate) fn compare(a: &Picture, b: &Picture) -> Option<Fidelity> {
     if a.size != b.size {
         return None;
     }
+    let on = |background| compare_on(background, a, b);
+    let on_black = on(0);
+    Some(if a.is_opaque() && b.is_opaque() { on_black } else { on_black.worse(on(255)) })
+}
+
+fn compare_on(background: u8, a: &Picture, b: &Picture) -> Fidelity {
     let Size { width, height } = a.size;
     let (width, height) = (width as usize, height as usize);
-    let channels = if a.is_opaque() && b.is_opaque() { 3 } else { 4 };
-    let (a, b) = (premultiplied(a), premultiplied(b));
+    let (a, b) = (flattened(a, background), flattened(b, background));
     let mut blocks = Blocks::new(width, height);
     let (mut from_a, mut from_b) = (Ranges::new(width), Ranges::new(width));
     for y in 0..height {
         from_a.look_at(&a, y, height);
         from_b.look_at(&b, y, height);
-        let row = y * width * 4..(y + 1) * width * 4;
+        let row = y * width * CHANNELS..(y + 1) * width * CHANNELS;
         for (i, (&a, &b)) in a[row.clone()].iter().zip(&b[row]).enumerate() {
-            blocks.add(i / 4, y, from_b.distance(i, a).max(from_a.distance(i, b)));
+            blocks.add(i / CHANNELS, y, from_b.distance(i, a).max(from_a.distance(i, b)));
         }
     }
-    Some(blocks.fidelity(channels))
+    blocks.fidelity()
 }
 
-/// The pixels as red, green, blue and alpha, the colors multiplied by alpha.
-fn premultiplied(picture: &Picture) -> Vec<u8> {
+/// The pixels as red, green and blue, in front of a gray `background`.
+fn flattened(picture: &Picture, background: u8) -> Vec<u8> {
     let step = picture.format.bytes_per_pixel();
-    let times = |color: u8, alpha: u8| {
-        let product = u16::from(color) * u16::from(alpha);
-        u8::try_from((product + 127) / 255).expect("a fraction of a byte")
+    let blend = |color: u8, alpha: u8| {
+        let (alpha, rest) = (u16::from(alpha), u16::from(255 - alpha));
+        let sum = u16::from(color) * alpha + u16::from(background) * rest;
+        u8::try_from((sum + 127) / 255).expect("a mean of bytes")
     };
     let one = |pixel: &[u8]| {
         let alpha = if picture.format == PixelFormat::Rgba8 { pixel[3] } else { 255 };
-        let [red, green, blue] = picture.format.rgb(pixel);
-        [times(red, alpha), times(green, alpha), times(blue, alpha), alpha]
+        picture.format.rgb(pixel).map(|color| blend(color, alpha))
     };
     picture.data.chunks_exact(step).flat_map(one).collect()
 }
@@ -105,7 +121,7 @@ struct Ranges {
 
 impl Ranges {
     fn new(width: usize) -> Self {
-        let row = vec![0; width * 4];
+        let row = vec![0; width * CHANNELS];
         Self { least: row.clone(), most: row.clone(), column_least: row.clone(), column_most: row }
     }
 
@@ -118,8 +134,10 @@ impl Ranges {
             self.column_most[i] = above[i].max(here[i]).max(below[i]);
         }
         for i in 0..bytes {
-            let (left, right) =
-                (if i < 4 { i } else { i - 4 }, if i + 4 < bytes { i + 4 } else { i });
+            let (left, right) = (
+                if i < CHANNELS { i } else { i - CHANNELS },
+                if i + CHANNELS < bytes { i + CHANNELS } else { i },
+            );
             let (least, most) = (&self.column_least, &self.column_most);
             self.least[i] = least[left].min(least[i]).min(least[right]);
             self.most[i] = most[left].max(most[i]).max(most[right]);
@@ -155,8 +173,8 @@ impl Blocks {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "sums of bytes over one picture")]
-    fn fidelity(&self, channels: usize) -> Fidelity {
-        let values = (self.width * self.height * channels) as f64;
+    fn fidelity(&self) -> Fidelity {
+        let values = (self.width * self.height * CHANNELS) as f64;
         let mean = self.squares as f64 / values;
         let mut worst = Fidelity {
             psnr_db: if self.squares == 0 {
@@ -170,7 +188,7 @@ impl Blocks {
         for (i, &sum) in self.sums.iter().enumerate() {
             let (x, y) = (i % self.per_row * BLOCK, i / self.per_row * BLOCK);
             let pixels = BLOCK.min(self.width - x) * BLOCK.min(self.height - y);
-            let average = sum as f64 / (pixels * channels) as f64;
+            let average = sum as f64 / (pixels * CHANNELS) as f64;
             if average > worst.worst_block {
                 worst.worst_block = average;
                 worst.at = (pixel(x), pixel(y));
@@ -211,14 +229,17 @@ mod tests {
 
     /// The definition, pixel by pixel.
     fn slow(a: &Picture, b: &Picture) -> Fidelity {
+        slow_on(0, a, b).worse(slow_on(255, a, b))
+    }
+
+    fn slow_on(background: u8, a: &Picture, b: &Picture) -> Fidelity {
         let (width, height) = (a.size.width as usize, a.size.height as usize);
-        let channels = if a.is_opaque() && b.is_opaque() { 3 } else { 4 };
-        let (a, b) = (premultiplied(a), premultiplied(b));
+        let (a, b) = (flattened(a, background), flattened(b, background));
         let outside = |of: &[u8], value: u8, x: usize, y: usize, channel: usize| {
             let mut around = Vec::new();
             for ny in y.saturating_sub(1)..=(y + 1).min(height - 1) {
                 for nx in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                    around.push(of[(ny * width + nx) * 4 + channel]);
+                    around.push(of[(ny * width + nx) * CHANNELS + channel]);
                 }
             }
             let (least, most) = (*around.iter().min().unwrap(), *around.iter().max().unwrap());
@@ -226,10 +247,10 @@ mod tests {
         };
         let mut blocks = Blocks::new(width, height);
         for (i, (&va, &vb)) in a.iter().zip(&b).enumerate() {
-            let (x, y, channel) = (i / 4 % width, i / 4 / width, i % 4);
+            let (x, y, channel) = (i / CHANNELS % width, i / CHANNELS / width, i % CHANNELS);
             blocks.add(x, y, outside(&b, va, x, y, channel).max(outside(&a, vb, x, y, channel)));
         }
-        blocks.fidelity(channels)
+        blocks.fidelity()
     }
 
     proptest! {
@@ -277,6 +298,13 @@ mod tests {
         assert!(compare(&a, &b).unwrap().psnr_db.is_infinite());
         let half = plain(16, 16, [255, 0, 9, 128]);
         assert!(!compare(&a, &half).unwrap().is_faithful());
+        // A black shadow, and a white glow: each is missed where it would show.
+        let nothing = plain(64, 64, [0; 4]);
+        for color in [0, 255] {
+            let shadow = plain(64, 64, [color, color, color, 12]);
+            let missing = compare(&nothing, &shadow).unwrap();
+            assert!((11.5..12.5).contains(&missing.worst_block), "{missing}");
+        }
     }
 
     #[test]

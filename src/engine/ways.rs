@@ -36,6 +36,10 @@ pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) ->
             reasons.push("canvas: the job says so".into());
             canvas(job)
         }
+        CaptureMode::Auto if is_captured && job.alpha => {
+            reasons.push("canvas: it keeps alpha".into());
+            canvas(job)
+        }
         CaptureMode::Auto if is_captured => best(job, reasons),
         _ => headless(job, reasons),
     }
@@ -43,6 +47,10 @@ pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) ->
 
 /// The way that shows what the compositor shows, for the least time.
 pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
+    if job.alpha {
+        reasons.push("screenshot: it keeps alpha".into());
+        return screenshot(job).map_err(Error::NoBrowser);
+    }
     match display(job) {
         Ok(candidate) => {
             reasons.push("display: raw pixels, and what the compositor shows".into());
@@ -73,8 +81,7 @@ pub(super) fn after(
         }
         Way::BeginFrame => {
             reasons.push(format!("screenshot: begin-frame capture does not work here ({error})"));
-            let chrome = browser::find(job.browser.path.as_deref()).ok()?;
-            Some(Candidate { chrome, surface: Surface::Headless, canvas: false })
+            screenshot(job).ok()
         }
         Way::Screenshot => None,
     }
@@ -98,6 +105,11 @@ fn canvas(job: &Job) -> Result<Candidate> {
         ChromeKind::Browser => Surface::Headless,
     };
     Ok(Candidate { chrome, surface, canvas: true })
+}
+
+fn screenshot(job: &Job) -> Result<Candidate, BrowserError> {
+    let chrome = browser::find(job.browser.path.as_deref())?;
+    Ok(Candidate { chrome, surface: Surface::Headless, canvas: false })
 }
 
 fn headless(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {

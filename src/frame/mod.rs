@@ -28,6 +28,13 @@ pub struct Size {
 }
 
 impl Size {
+    /// The size at so many pixels for each of these, rounded.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    pub(crate) fn scaled(self, scale: f64) -> Self {
+        let side = |side: u32| (f64::from(side) * scale).round().clamp(1.0, f64::from(u32::MAX));
+        Self { width: side(self.width) as u32, height: side(self.height) as u32 }
+    }
+
     /// Whether both sides can be halved, as 4:2:0 chroma needs.
     pub const fn is_even(self) -> bool {
         self.width.is_multiple_of(2) && self.height.is_multiple_of(2)
@@ -156,6 +163,20 @@ impl Picture {
     /// Whether nothing shows through it.
     pub fn is_opaque(&self) -> bool {
         self.format != PixelFormat::Rgba8 || self.data.chunks_exact(4).all(|pixel| pixel[3] == 255)
+    }
+
+    /// The same with an alpha channel.
+    pub(crate) fn into_rgba(self) -> Self {
+        if self.format == PixelFormat::Rgba8 {
+            return self;
+        }
+        let Self { size, format, data } = self;
+        let opaque = |pixel: &[u8]| {
+            let [red, green, blue] = format.rgb(pixel);
+            [red, green, blue, 255]
+        };
+        let data = data.chunks_exact(format.bytes_per_pixel()).flat_map(opaque).collect();
+        Self { size, format: PixelFormat::Rgba8, data }
     }
 
     /// Bytes from one row to the next.

@@ -53,6 +53,12 @@ pub struct Job {
     /// The picture's size in pixels. Default: the page's `data-width` and `data-height`.
     #[serde(default)]
     pub size: Option<Size>,
+    /// Pixels of the picture for each of the page, 0.5 to 4, such as 2 for twice the size. Default: 1.
+    ///
+    /// The page is laid out in its `size`, and sees the scale as `devicePixelRatio`.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0.5, max = 4))]
+    pub scale: f64,
     /// How much of the composition to render, in seconds, up to 86400. Default: the page's duration.
     #[serde(default)]
     #[schemars(range(max = 86_400), extend("exclusiveMinimum" = 0))]
@@ -317,6 +323,7 @@ impl Job {
             outputs: Vec::new(),
             fps: None,
             size: None,
+            scale: one(),
             duration: None,
             frames: None,
             variables: serde_json::Map::new(),
@@ -339,6 +346,10 @@ impl Job {
         let output = self.output.as_deref().ok_or(JobError::Absent { path: "output".into() })?;
         Destination::resolve(output, self.format, "output")
     }
+}
+
+const fn one() -> f64 {
+    1.0
 }
 
 impl fmt::Display for OptionValue {

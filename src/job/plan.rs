@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::encoding::Setting;
 use super::{
     AudioPlan, Container, Destination, Entry, FileNames, Job, JobError, Metadata, VideoPlan,
+    picture_size,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -199,6 +200,7 @@ impl Plan {
                 }));
             }
         };
+        let size = picture_size(size, job.scale)?;
         let stream = StreamInfo {
             size,
             frame_rate,

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::encoding::bad_format;
+use super::scale;
 use super::{
-    Audio, AudioCodec, Codec, ColorMode, Container, Destination, Job, JobError, Output, Quality,
-    Video,
+    Audio, AudioCodec, CaptureFormat, CaptureMode, Codec, ColorMode, Container, Destination, Job,
+    JobError, Output, Quality, Video,
 };
 use crate::sink::PictureFormat;
 use crate::time::FrameRate;
@@ -137,6 +138,10 @@ impl Job {
             within("size.width", size.width, 1..=16_384)?;
             within("size.height", size.height, 1..=16_384)?;
         }
+        within("scale", self.scale, scale::RANGE)?;
+        if let Some(size) = self.size {
+            scale::picture_size(size, self.scale)?;
+        }
         let unavailable = |path: &str, found: &str| {
             Err(JobError::Unavailable { path: path.into(), found: found.into() })
         };
@@ -145,7 +150,18 @@ impl Job {
             ColorMode::Hdr10 => return unavailable("color.mode", "\"hdr10\""),
             ColorMode::Hlg => return unavailable("color.mode", "\"hlg\""),
         }
-        Ok(())
+        if self.alpha { self.validate_alpha() } else { Ok(()) }
+    }
+
+    /// Windows have no alpha, nor have pictures of the compositor on command, nor has JPEG.
+    fn validate_alpha(&self) -> Result<(), JobError> {
+        let first = match self.capture.mode {
+            CaptureMode::Display => "capture.mode: display",
+            CaptureMode::BeginFrame => "capture.mode: beginFrame",
+            _ if self.capture.format == CaptureFormat::Jpeg => "capture.format: jpeg",
+            _ => return Ok(()),
+        };
+        Err(JobError::Conflict { first: first.into(), second: "alpha".into() })
     }
 }
 

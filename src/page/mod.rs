@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{
-    Asked, STAGE, Setting, Show, begin_shoot, begin_show, connect_canvas, has_canvas, set_mark,
+    Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
+    set_mark,
 };
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
 use crate::browser::{BrowserError, Page, cdp};
-use crate::frame::Size;
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
 
@@ -195,8 +195,8 @@ impl Status {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadOptions {
     pub url: String,
-    /// What stands around the composition, and the size of that; `None` without a stage.
-    pub staged: Option<(Setting, Size)>,
+    /// The stage around the composition, if there is one.
+    pub staging: Option<Staging>,
     pub seed: u64,
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Where the page asks for media; `None` if nobody decodes them.
@@ -252,8 +252,8 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");
-    let script = match options.staged {
-        Some((setting, _)) => format!(
+    let script = match options.staging {
+        Some(Staging { setting, .. }) => format!(
             "if (location.pathname === '{}') {{\n{}\n}} else {{\n{script}\n}}",
             STAGE.path,
             setting.script()
@@ -296,7 +296,7 @@ pub(crate) fn load(
             if now.duration_since(since) > timeout {
                 return give_up(page, options, &status, timeout);
             }
-        } else if options.staged.is_some()
+        } else if options.staging.is_some()
             && page.evaluate("__pagereelStage.isLost", options.call_timeout)?
         {
             return Err(LoadError::Unstageable);
@@ -315,8 +315,8 @@ pub(crate) fn load(
 /// Begins to load the composition, by itself or on its stage.
 fn open(page: &mut Page, options: &LoadOptions) -> Result<(), LoadError> {
     let timeout = options.navigation_timeout;
-    if let Some((_, size)) = options.staged {
-        return stage::open(page, options, size);
+    if let Some(staging) = options.staging {
+        return stage::open(page, options, staging);
     }
     match page.navigate(&options.url, timeout)? {
         Some(text) => Err(LoadError::Absent(format!("cannot open {}: {text}", options.url))),

@@ -37,13 +37,16 @@ const stage = {
     return hasLoaded && stage.runtime === null;
   },
 
-  /** Loads the composition at `url`, `width` by `height` pixels large. */
-  open(url, width, height) {
+  /**
+   * Loads the composition at `url`, `width` by `height` CSS pixels large, at `scale` device pixels
+   * for each. What `isTransparent` has nothing behind it.
+   */
+  open(url, width, height, scale, isTransparent) {
     frame = document.createElement("iframe");
     frame.style.cssText = `position:absolute;left:0;top:0;width:${width}px;height:${height}px;border:0`;
     frame.addEventListener("load", () => (hasLoaded = true));
     frame.src = url;
-    document.body.replaceChildren(...surround(width, height));
+    document.body.replaceChildren(...surround(width, height, scale, isTransparent));
     return [innerWidth, innerHeight];
   },
 };

@@ -28,6 +28,18 @@ pub(crate) enum Setting {
     Canvas,
 }
 
+/// How the composition stands on its stage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Staging {
+    pub setting: Setting,
+    /// The composition's viewport, in CSS pixels.
+    pub size: Size,
+    /// Device pixels for each of them.
+    pub scale: f64,
+    /// Whether nothing lies behind it, instead of white.
+    pub is_transparent: bool,
+}
+
 impl Setting {
     /// Runs in the stage's document.
     pub(super) fn script(self) -> String {
@@ -40,8 +52,12 @@ impl Setting {
     }
 }
 
-/// Opens the stage and begins to load a composition of `size` on it.
-pub(super) fn open(page: &mut Page, options: &LoadOptions, size: Size) -> Result<(), LoadError> {
+/// Opens the stage and begins to load the composition on it.
+pub(super) fn open(
+    page: &mut Page,
+    options: &LoadOptions,
+    staging: Staging,
+) -> Result<(), LoadError> {
     let timeout = options.navigation_timeout;
     let Ok(stage) = url::Url::parse(&options.url).and_then(|url| url.join(STAGE.path)) else {
         return Err(LoadError::Unstageable);
@@ -57,7 +73,8 @@ pub(super) fn open(page: &mut Page, options: &LoadOptions, size: Size) -> Result
     }
     page.log.document_status = None;
     let url = serde_json::to_string(&options.url).expect("text is JSON");
-    let open = format!("__pagereelStage.open({url}, {}, {})", size.width, size.height);
+    let Staging { size: Size { width, height }, scale, is_transparent, .. } = staging;
+    let open = format!("__pagereelStage.open({url}, {width}, {height}, {scale}, {is_transparent})");
     page.evaluate::<serde_json::Value>(&open, options.call_timeout)?;
     Ok(())
 }

@@ -59,13 +59,14 @@ const post = worker.postMessage.bind(worker);
 let asked = null;
 let requestPaint = null;
 
-function surround(width, height) {
+function surround(cssWidth, cssHeight, scale, isTransparent) {
+  const [width, height] = [Math.round(cssWidth * scale), Math.round(cssHeight * scale)];
   const canvas = document.createElement("canvas");
   canvas.setAttribute("layoutsubtree", "");
   Object.assign(canvas, { width, height });
-  canvas.style.display = "block";
+  canvas.style.cssText = `display:block;width:${cssWidth}px;height:${cssHeight}px`;
   canvas.append(frame);
-  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
+  const context = canvas.getContext("2d", { alpha: isTransparent, willReadFrequently: true });
   const bound = (name, ...rest) => context[name].bind(context, ...rest);
   const [reset, fill, draw] = [bound("reset"), bound("fillRect", 0, 0, width, height), bound("drawElementImage", frame, 0, 0)];
   const read = bound("getImageData", 0, 0, width, height);
@@ -73,8 +74,10 @@ function surround(width, height) {
 
   function takePicture(number) {
     reset();
-    context.fillStyle = "#fff";
-    fill();
+    if (!isTransparent) {
+      context.fillStyle = "#fff";
+      fill();
+    }
     draw();
     const { buffer } = read().data;
     post({ number, picture: { buffer, width, height } }, [buffer]);

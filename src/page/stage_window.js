@@ -7,8 +7,9 @@
 const nextFrame = requestAnimationFrame.bind(window);
 const strip = document.createElement("div");
 
-function surround(_width, height) {
-  strip.style.cssText = `position:absolute;left:0;top:${height}px;width:16px;height:8px;background:#000`;
+function surround(_width, height, scale) {
+  const [width, depth] = [16 / scale, 8 / scale];
+  strip.style.cssText = `position:absolute;left:0;top:${height}px;width:${width}px;height:${depth}px;background:#000`;
   return [frame, strip];
 }
 

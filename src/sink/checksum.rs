@@ -8,8 +8,9 @@ use crate::pipeline::{Artifact, FrameSink};
 
 /// Digests all frames, in order, independently of their pixel layout.
 ///
-/// 64-bit FNV-1a over index, size and R, G, B of each pixel: for telling renders apart, not for
-/// security. With a list, it also keeps one digest per frame.
+/// 64-bit FNV-1a over index, size and R, G, B of each pixel, and its alpha in a picture that is not
+/// opaque: for telling renders apart, not for security. With a list, it also keeps one digest per
+/// frame.
 #[derive(Debug)]
 pub struct ChecksumSink {
     total: Fnv,
@@ -50,11 +51,15 @@ impl ChecksumSink {
 impl FrameSink for ChecksumSink {
     fn write(&mut self, frame: Frame) -> Result<()> {
         let picture = &frame.picture;
+        let has_alpha = !picture.is_opaque();
         let mut digest = Fnv::NEW;
         digest.add_all(&picture.size.width.to_le_bytes());
         digest.add_all(&picture.size.height.to_le_bytes());
         for pixel in picture.data.chunks_exact(picture.format.bytes_per_pixel()) {
-            picture.format.rgb(pixel).into_iter().for_each(|byte| digest.add(byte));
+            digest.add_all(&picture.format.rgb(pixel));
+            if has_alpha {
+                digest.add(pixel[3]);
+            }
         }
         if let Some(list) = &self.list {
             list.try_send(digest.0).map_err(|e| Error::Sink(e.into()))?;

@@ -1,13 +1,11 @@
 //! Canvas capture: what it draws, what it cannot, and that somebody notices.
 
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use pagereel::job::CaptureMode;
-use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, Picture, Report, Way};
+use pagereel::{Job, Picture, Report, Way};
 
-use crate::support::{digests, fixture, page};
+use crate::support::{digests, fixture, page, pictures};
 
 /// A page whose root is `body`, with `style` and a moving box.
 fn scene(style: &str, body: &str) -> String {
@@ -29,27 +27,6 @@ fn canvas_job(composition: &std::path::Path) -> Job {
     job.capture.mode = CaptureMode::Canvas;
     job.capture.workers = Some(1);
     job
-}
-
-/// Hands all pictures on.
-struct Pictures(SyncSender<Arc<Picture>>);
-
-impl FrameSink for Pictures {
-    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
-        self.0.send(frame.picture).unwrap();
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
-        Ok(Artifact::default())
-    }
-}
-
-fn pictures(job: &Job) -> (Report, Vec<Arc<Picture>>) {
-    let (sender, pictures) = sync_channel(1000);
-    let sink = Box::new(Pictures(sender));
-    let report = Engine::new().render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new());
-    (report.unwrap(), pictures.try_iter().collect())
 }
 
 /// Renders a scene with canvas capture wanted, and compares every frame with a display's.

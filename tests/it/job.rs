@@ -49,6 +49,7 @@ fn two_fields_are_a_whole_job() {
 
     assert_eq!((job.fps, job.size, job.duration, job.frames), (None, None, None, None));
     assert_eq!((job.seed, job.strict, job.alpha), (0, false, false));
+    assert!((job.scale - 1.0).abs() < f64::EPSILON);
     assert_eq!((job.video.codec, job.video.quality), (None, Quality::Standard));
     assert_eq!(job.video.codec_in(Container::Mp4), Codec::H264);
     assert_eq!(job.video.pixel_format_of(Codec::H264, false), Some(CodedFormat::Yuv420p));
@@ -470,7 +471,14 @@ fn contradictions_are_refused() {
 
 #[test]
 fn what_comes_later_is_refused_today() {
-    says(&json!({ "alpha": true }), "field `alpha`: true is not available in this version");
+    for (capture, first) in [
+        (json!({ "mode": "display" }), "capture.mode: display"),
+        (json!({ "mode": "beginFrame" }), "capture.mode: beginFrame"),
+        (json!({ "format": "jpeg" }), "capture.format: jpeg"),
+    ] {
+        let told = format!("fields `{first}` and `alpha` exclude each other");
+        says(&json!({ "alpha": true, "capture": capture }), &told);
+    }
     for mode in ["hdr10", "hlg"] {
         says(
             &json!({ "color": { "mode": mode } }),

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod adapters;
+mod alpha;
 mod canvas;
 mod check;
 mod deliverables;
@@ -20,6 +21,7 @@ mod network;
 mod pipeline;
 mod players;
 mod render;
+mod scale;
 mod sound;
 mod still;
 mod support;

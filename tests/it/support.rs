@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use pagereel::{
-    CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, FrameSink as _, Job, Moment,
-    Report,
+    Artifact, CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, FrameSink, Job, Moment,
+    Picture, Report,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,7 +34,7 @@ pub(crate) fn render(job: &Job) -> pagereel::Result<Report> {
 pub(crate) fn digests(job: &Job, workers: u32) -> Vec<u64> {
     let mut job = job.clone();
     job.capture.workers = Some(workers);
-    let (list, digests) = std::sync::mpsc::sync_channel(100_000);
+    let (list, digests) = sync_channel(100_000);
     let sink = Box::new(ChecksumSink::with_list(list));
     Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
     digests.try_iter().collect()
@@ -40,7 +42,7 @@ pub(crate) fn digests(job: &Job, workers: u32) -> Vec<u64> {
 
 /// The digest of one frame.
 pub(crate) fn digest(frame: Frame) -> u64 {
-    let (list, digests) = std::sync::mpsc::sync_channel(1);
+    let (list, digests) = sync_channel(1);
     ChecksumSink::with_list(list).write(frame).unwrap();
     digests.recv().unwrap()
 }
@@ -57,6 +59,28 @@ pub(crate) fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
     Engine::new().stills(job, &moments, &mut take, &CancelToken::new()).unwrap();
     assert_eq!(seen.len(), frames.len());
     seen
+}
+
+/// Hands all pictures on.
+struct Pictures(SyncSender<Arc<Picture>>);
+
+impl FrameSink for Pictures {
+    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
+        self.0.send(frame.picture).unwrap();
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
+        Ok(Artifact::default())
+    }
+}
+
+/// All pictures of a job.
+pub(crate) fn pictures(job: &Job) -> (Report, Vec<Arc<Picture>>) {
+    let (sender, pictures) = sync_channel(1000);
+    let sink = Box::new(Pictures(sender));
+    let report = Engine::new().render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new());
+    (report.unwrap(), pictures.try_iter().collect())
 }
 
 /// A page of its own directory.
