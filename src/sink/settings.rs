@@ -34,7 +34,7 @@ pub(super) fn encoder_settings(
         format: video.pixel_format,
         color: video.color,
         rate: RateControl {
-            bitrate: video.bitrate,
+            bitrate: video.bitrate.map(|bits| bits + spare(output, bits)),
             max_rate: video.max_rate,
             buffer: video.buffer_size,
         },
@@ -44,6 +44,47 @@ pub(super) fn encoder_settings(
         threads: video.threads,
         options: video.options.clone(),
         global_header,
+    }
+}
+
+/// By how much less than asked for an encoder spends in two passes.
+fn spare(output: &OutputPlan, bits: u64) -> u64 {
+    // Measured: 2 to 7 % with the limits that it is given.
+    let is_vpx = output.video.encoder.starts_with("libvpx");
+    if output.video.two_pass && is_vpx { bits / 25 } else { 0 }
+}
+
+/// Languages whose two names in ISO 639-2 differ: the one of today, and the bibliographic one, which
+/// alone `QuickTime` files know.
+const LANGUAGES: [(&str, &str); 20] = [
+    ("sqi", "alb"),
+    ("hye", "arm"),
+    ("eus", "baq"),
+    ("bod", "tib"),
+    ("mya", "bur"),
+    ("ces", "cze"),
+    ("zho", "chi"),
+    ("cym", "wel"),
+    ("deu", "ger"),
+    ("nld", "dut"),
+    ("ell", "gre"),
+    ("fas", "per"),
+    ("fra", "fre"),
+    ("kat", "geo"),
+    ("isl", "ice"),
+    ("mkd", "mac"),
+    ("mri", "mao"),
+    ("msa", "may"),
+    ("ron", "rum"),
+    ("slk", "slo"),
+];
+
+/// The name of a language as the container knows it.
+fn language_in(container: Container, language: &str) -> &str {
+    let known = LANGUAGES.iter().find(|(today, _)| *today == language);
+    match known {
+        Some((_, old)) if container == Container::Mov => old,
+        _ => language,
     }
 }
 
@@ -60,7 +101,9 @@ pub(super) fn muxer_settings(
     let metadata = &output.metadata;
     let mut whole: Vec<_> = metadata.tags.clone().into_iter().collect();
     whole.extend(metadata.title.iter().map(|title| pair("title", title)));
-    let language: Vec<_> = metadata.language.iter().map(|text| pair("language", text)).collect();
+    let language = metadata.language.iter();
+    let language = language.map(|text| pair("language", language_in(output.container, text)));
+    let language: Vec<_> = language.collect();
     let mut picture = language.clone();
     picture.extend(metadata.timecode.iter().map(|code| pair("timecode", code)));
     if video.pixel_format.has_alpha() && matches!(video.codec, Codec::Vp8 | Codec::Vp9) {
