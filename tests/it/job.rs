@@ -239,7 +239,7 @@ fn errors_name_the_field_as_it_was_written() {
     );
     says(
         &json!({ "format": "mov" }),
-        "field `format` must be what the extension of `output` says (out.mp4), found \"mov\"",
+        "field `format` must be what the extension of `output` says (/jobs/out.mp4), found \"mov\"",
     );
     says(&json!({ "workers": -1 }), "field `workers` must be a whole number, 0 or more, found -1");
 }
