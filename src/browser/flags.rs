@@ -90,6 +90,15 @@ const ALWAYS: &[&str] = &[
     "--enable-unsafe-swiftshader",
 ];
 
+/// For scales that are not whole, where pixels depend on which tile they lie in by a level: the tiles
+/// of a layer are the same whatever its size. By themselves small layers have a single one.
+const EQUAL_TILES: [&str; 4] = [
+    "--default-tile-width=512",
+    "--default-tile-height=512",
+    "--max-untiled-layer-width=512",
+    "--max-untiled-layer-height=512",
+];
+
 /// For a window on a private display.
 const IN_A_WINDOW: [&str; 8] = [
     "--ozone-platform=x11",
@@ -123,6 +132,9 @@ pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
     };
     flags.push(format!("--window-size={},{}", size.width, size.height));
     flags.push(format!("--force-device-scale-factor={scale}"));
+    if scale.fract() != 0.0 {
+        flags.extend(EQUAL_TILES.map(str::to_owned));
+    }
     if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
