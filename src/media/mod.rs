@@ -200,7 +200,7 @@ impl Library {
             width: display.width.div_ceil(divisor),
             height: display.height.div_ceil(divisor),
         };
-        let png = (divisor.max(1)..)
+        let png = (divisor.max(1)..=MAX_SIDE)
             .map(|divisor| StoredPng { size: divided(divisor), has_alpha })
             .find(|png| png.fits());
         let png = png.expect("narrow pictures fit");
