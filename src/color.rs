@@ -26,6 +26,10 @@ pub enum Transfer {
     Bt709,
     /// sRGB, IEC 61966-2-1. Code point 13.
     Srgb,
+    /// PQ, SMPTE ST 2084: the light of the display in nit. Code point 16.
+    Pq,
+    /// HLG, ARIB STD-B67: the light of the scene. Code point 18.
+    Hlg,
 }
 
 /// Matrix coefficients, H.273 table 4.
@@ -36,6 +40,8 @@ pub enum Matrix {
     Identity,
     /// BT.709. Code point 1.
     Bt709,
+    /// BT.2020 with non-constant luminance. Code point 9.
+    Bt2020,
 }
 
 /// Whether code values use the whole range of the integer or leave room at the ends.
@@ -78,4 +84,58 @@ impl Cicp {
         matrix: Matrix::Bt709,
         range: Range::Limited,
     };
+
+    /// What HDR10 video carries: BT.2100 with PQ, limited range.
+    pub const HDR10: Self = Self {
+        primaries: Primaries::Bt2020,
+        transfer: Transfer::Pq,
+        matrix: Matrix::Bt2020,
+        range: Range::Limited,
+    };
+
+    /// What HLG video carries: BT.2100 with HLG, limited range.
+    pub const HLG: Self = Self { transfer: Transfer::Hlg, ..Self::HDR10 };
+
+    /// The same light as R, G and B in full range: what a compositor of HDR hands over.
+    #[must_use]
+    pub const fn as_rgb(self) -> Self {
+        Self { matrix: Matrix::Identity, range: Range::Full, ..self }
+    }
+}
+
+/// The display that HDR video was made for (SMPTE ST 2086).
+///
+/// Chromaticities count in steps of 0.00002, luminances in steps of 0.0001 nit, as in the SEI
+/// message and the `mdcv` box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MasteringDisplay {
+    /// x and y of red, green and blue.
+    pub primaries: [[u16; 2]; 3],
+    /// x and y of white.
+    pub white: [u16; 2],
+    /// The brightest light it shows.
+    pub max_luminance: u32,
+    /// The darkest.
+    pub min_luminance: u32,
+}
+
+impl MasteringDisplay {
+    /// The primaries of BT.2020 with D65, from 0.0001 to 1000 nit: the display of BT.2100's HLG.
+    pub const BT2020_1000: Self = Self {
+        primaries: [[35_400, 14_600], [8500, 39_850], [6550, 2300]],
+        white: [15_635, 16_450],
+        max_luminance: 10_000_000,
+        min_luminance: 1,
+    };
+}
+
+/// How bright the content of HDR video is, in nit (CTA-861.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContentLightLevel {
+    /// MaxCLL: the brightest component of the brightest pixel of all frames.
+    pub max_content: u16,
+    /// MaxFALL: the most that the brightest components of a frame are on average.
+    pub max_frame_average: u16,
 }

@@ -41,10 +41,13 @@ impl From<Cicp> for ColorTags {
             transfer: match color.transfer {
                 Transfer::Bt709 => Trc::AVCOL_TRC_BT709,
                 Transfer::Srgb => Trc::AVCOL_TRC_IEC61966_2_1,
+                Transfer::Pq => Trc::AVCOL_TRC_SMPTE2084,
+                Transfer::Hlg => Trc::AVCOL_TRC_ARIB_STD_B67,
             },
             matrix: match color.matrix {
                 Matrix::Identity => ffi::AVColorSpace::AVCOL_SPC_RGB,
                 Matrix::Bt709 => ffi::AVColorSpace::AVCOL_SPC_BT709,
+                Matrix::Bt2020 => ffi::AVColorSpace::AVCOL_SPC_BT2020_NCL,
             },
             range: match color.range {
                 Range::Full => ffi::AVColorRange::AVCOL_RANGE_JPEG,
