@@ -78,6 +78,8 @@ pub enum PixelFormat {
     Rgba8,
     /// Four bytes: blue, green, red, and one that carries nothing.
     Bgrx8,
+    /// Six bytes: red, green, blue, 16 bits each in the machine's byte order.
+    Rgb16,
 }
 
 impl PixelFormat {
@@ -86,14 +88,17 @@ impl PixelFormat {
         match self {
             Self::Rgb8 => 3,
             Self::Rgba8 | Self::Bgrx8 => 4,
+            Self::Rgb16 => 6,
         }
     }
 
-    /// Red, green and blue of one pixel, whose bytes are given.
+    /// Red, green and blue of one pixel, whose bytes are given; the upper 8 bits of 16.
     pub const fn rgb(self, pixel: &[u8]) -> [u8; 3] {
+        const HIGH: usize = if cfg!(target_endian = "little") { 1 } else { 0 };
         match self {
             Self::Rgb8 | Self::Rgba8 => [pixel[0], pixel[1], pixel[2]],
             Self::Bgrx8 => [pixel[2], pixel[1], pixel[0]],
+            Self::Rgb16 => [pixel[HIGH], pixel[2 + HIGH], pixel[4 + HIGH]],
         }
     }
 }

@@ -166,6 +166,7 @@ impl Scratch {
                 PixelFormat::Rgb8 => split::<3>(source, r, g, b),
                 PixelFormat::Rgba8 => split::<4>(source, r, g, b),
                 PixelFormat::Bgrx8 => split::<4>(source, b, g, r),
+                PixelFormat::Rgb16 => unreachable!("frames of HDR have sinks of their own"),
             }
             let width = picture.size.width as usize;
             for component in planes {
