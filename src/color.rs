@@ -134,8 +134,8 @@ impl MasteringDisplay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ContentLightLevel {
-    /// MaxCLL: the brightest component of the brightest pixel of all frames.
+    /// `MaxCLL`: the brightest component of the brightest pixel of all frames.
     pub max_content: u16,
-    /// MaxFALL: the most that the brightest components of a frame are on average.
+    /// `MaxFALL`: the most that the brightest components of a frame are on average.
     pub max_frame_average: u16,
 }

@@ -22,12 +22,15 @@ use crate::browser::{BrowserError, PageOptions, Sandbox};
 use crate::capture::{
     Compression, Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing, Way,
 };
+use crate::color::Transfer;
+use crate::composite::{LayeredSources, Layering, LightMeter, Output};
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, Circumstances, Container, Entry, Job, Plan};
+use crate::job::{self, CaptureFormat, Circumstances, Container, Entry, Job, Plan, Route};
+use crate::media::Library;
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
-use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
+use crate::pipeline::{Artifact, CancelToken, FrameSink, OpenSource, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 use crate::serve::FileServer;
@@ -151,6 +154,10 @@ struct Render<'a> {
     is_blind: bool,
     /// Whether the page can ask for the pictures of its videos.
     decodes_media: bool,
+    /// The pictures of its videos.
+    library: Arc<Library>,
+    /// How bright the frames of HDR are.
+    light: Arc<LightMeter>,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -195,6 +202,8 @@ impl<'a> Render<'a> {
             is_captured: true,
             is_blind: false,
             decodes_media: true,
+            library: Arc::default(),
+            light: Arc::default(),
         }
     }
 
@@ -253,6 +262,10 @@ impl<'a> Render<'a> {
             opened = self.verified(opened, &plan)?;
             plan = opened.plan(self.job, size, destination)?;
         }
+        if plan.route == Route::Layered {
+            opened.options.is_layered = true;
+            opened.page.begin_layers(opened.options.load.call_timeout)?;
+        }
         if encoded {
             plan.audio = self.audio_plan(&mut opened, &plan)?;
         }
@@ -309,8 +322,11 @@ impl<'a> Render<'a> {
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access);
         self.decodes_media &= server.is_some();
-        let server_of_media = server.as_ref().filter(|_| self.decodes_media);
-        options.load.media = server_of_media.map(|server| media::serve(server, &self.access));
+        if let Some(server) = server.as_ref().filter(|_| self.decodes_media) {
+            let (address, library) = media::serve(server, &self.access);
+            options.load.media = Some(address);
+            self.library = library;
+        }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
@@ -414,7 +430,15 @@ impl<'a> Render<'a> {
         meter: &Arc<Meter>,
         sink: &mut dyn FrameSink,
     ) -> Result<(Traffic, Duration)> {
-        let (sources, _server) = prepared.sources(plan, meter);
+        let (pages, _server) = prepared.sources(plan, meter);
+        let sources: Box<dyn OpenSource> = match Output::new(plan.stream.color) {
+            None => Box::new(pages),
+            Some(output) => {
+                let (library, meter) = (Arc::clone(&self.library), Arc::clone(&self.light));
+                let layering = Layering { library, output: Arc::new(output), meter };
+                Box::new(LayeredSources { pages, layering })
+            }
+        };
         let mut timed = TimedSink { sink, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
         let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
@@ -424,7 +448,8 @@ impl<'a> Render<'a> {
             }
             reporter.frame(n, frames, lanes.sessions.get());
         };
-        let traffic = run(&plan.stream, lanes, &sources, &mut timed, self.cancel, &mut written)?;
+        let traffic =
+            run(&plan.stream, lanes, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
         Ok((traffic, timed.spent))
     }
 
@@ -437,6 +462,8 @@ impl<'a> Render<'a> {
     ) -> Report {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
         let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
+        let is_pq = plan.stream.color.transfer == Transfer::Pq;
+        let content_light = is_pq.then(|| self.light.level());
         let mut plan = plan.clone();
         plan.capture.reasons.extend(meter.recruits());
         Report {
@@ -459,6 +486,7 @@ impl<'a> Render<'a> {
                 chrome_cpu_ms,
                 chrome_start_cpu_ms: meter.start_cpu_ms(),
             },
+            content_light,
             warnings: std::mem::take(&mut self.warnings),
             network: self.access.ledger.requests(),
             environment: std::mem::take(&mut self.environment),
@@ -564,6 +592,7 @@ fn session_options(
         },
         frame_timeout: timeouts.frame,
         is_blind: false,
+        is_layered: false,
     };
     candidate.apply(&mut options);
     options

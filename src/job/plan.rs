@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    AudioPlan, Codec, Container, Entry, Job, JobError, OddSize, OptionValue, Quality, Video,
-    YuvFormat,
+    AudioPlan, Codec, ColorMode, Container, Entry, Job, JobError, OddSize, OptionValue, Quality,
+    Video, YuvFormat,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -37,6 +37,8 @@ const DEFAULT_SIZE: Size = Size { width: 1920, height: 1080 };
 pub enum Route {
     /// Straight into the encoder, while later frames are being captured.
     Stream,
+    /// The same, put together in light from the page and its HDR videos first.
+    Layered,
 }
 
 /// The picture part of a plan.
@@ -220,17 +222,22 @@ impl Plan {
         let (output, container) = destination.unwrap_or_else(|| (PathBuf::new(), Container::Mp4));
         let video = video_plan(job, size, cores, !output.as_os_str().is_empty())?;
         let lanes = lanes(job, size, (first_frame, frames), cores, &mut reasons);
+        let hdr = match job.color.mode {
+            ColorMode::Auto | ColorMode::Sdr => None,
+            ColorMode::Hdr10 => Some(Cicp::HDR10),
+            ColorMode::Hlg => Some(Cicp::HLG),
+        };
         Ok(Self {
             composition: entry.to_string(),
             output,
             container,
-            route: Route::Stream,
+            route: if hdr.is_some() { Route::Layered } else { Route::Stream },
             stream: StreamInfo {
                 size,
                 frame_rate,
                 frames,
                 alpha: Alpha::Opaque,
-                color: Cicp::SRGB,
+                color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
             },
             first_frame,
             duration,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Audio, AudioCodec, ColorMode, Job, JobError, Quality};
+use super::{Audio, AudioCodec, CaptureFormat, ColorMode, Job, JobError, Quality};
 use crate::time::FrameRate;
 
 /// A day, in seconds.
@@ -65,9 +65,21 @@ impl Job {
             Err(JobError::Unavailable { path: path.into(), found: found.into() })
         };
         match self.color.mode {
-            ColorMode::Auto | ColorMode::Sdr => {}
-            ColorMode::Hdr10 => return unavailable("color.mode", "\"hdr10\""),
-            ColorMode::Hlg => return unavailable("color.mode", "\"hlg\""),
+            // No file can hold it yet; a caller's own sink can.
+            ColorMode::Hdr10 if self.output.is_some() => {
+                return unavailable("color.mode", "\"hdr10\"");
+            }
+            ColorMode::Hlg if self.output.is_some() => {
+                return unavailable("color.mode", "\"hlg\"");
+            }
+            // What JPEG loses would be taken for videos that shine through.
+            ColorMode::Hdr10 | ColorMode::Hlg if self.capture.format == CaptureFormat::Jpeg => {
+                return Err(JobError::Conflict {
+                    first: "color.mode: hdr10 or hlg".into(),
+                    second: "capture.format: jpeg".into(),
+                });
+            }
+            _ => {}
         }
         if self.alpha { unavailable("alpha", "true") } else { Ok(()) }
     }

@@ -5,6 +5,7 @@
 //! sessions render frames around it. Knows neither Chrome nor jobs.
 
 mod cache;
+mod native;
 mod png;
 mod source;
 mod tone_map;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde::Serialize;
 
 use self::cache::Cache;
+pub(crate) use self::native::flat_png;
 use self::source::Source;
 use crate::av::{AvError, Converter, MediaKinds, RgbLayout, probe_kinds};
 use crate::frame::Size;
@@ -68,6 +70,8 @@ pub(crate) struct Info {
     pub duration: f64,
     pub has_sound: bool,
     pub is_interlaced: bool,
+    /// The transfer of a source whose light can be read: `pq` or `hlg`.
+    pub hdr: Option<&'static str>,
     /// Seconds of one tick.
     pub tick: f64,
     /// When each picture is shown, in ticks from the beginning; none in files of sound alone.
@@ -113,6 +117,7 @@ impl File {
                     duration: source.duration(),
                     has_sound: source.facts.has_sound,
                     is_interlaced: source.facts.is_interlaced,
+                    hdr: source.hdr(),
                     tick: source.facts.tick,
                     ticks: source.ticks.clone(),
                 }
@@ -135,6 +140,13 @@ pub(crate) struct Library {
 impl std::fmt::Debug for Library {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Library").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+impl Default for Library {
+    /// A library without files.
+    fn default() -> Self {
+        Self::new(Box::new(|address| Err(format!("there is no file for {address}"))))
     }
 }
 

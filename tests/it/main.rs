@@ -10,6 +10,7 @@ mod check;
 mod display;
 mod faults;
 mod fixtures;
+mod hdr;
 mod input;
 mod job;
 mod memory;
