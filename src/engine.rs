@@ -5,6 +5,8 @@
 //! `check` stops after the plan, `stills` captures single frames and writes nothing.
 
 mod check;
+mod guess;
+mod layered;
 mod media;
 mod sound;
 mod stills;
@@ -16,29 +18,25 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use self::guess::{GUESS, declared_size};
+use self::layered::Light;
 pub use self::stills::Moment;
 use crate::av;
 use crate::browser::{BrowserError, PageOptions, Sandbox};
 use crate::capture::{
     Compression, Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing, Way,
 };
-use crate::color::Transfer;
-use crate::composite::{LayeredSources, Layering, LightMeter, Output};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::job::{self, CaptureFormat, Circumstances, Container, Entry, Job, Plan, Route};
-use crate::media::Library;
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
-use crate::pipeline::{Artifact, CancelToken, FrameSink, OpenSource, Traffic, run};
+use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 use crate::serve::FileServer;
 use crate::sink::{EncodeSink, NullSink, SinkClock};
 use crate::sys;
-
-/// The viewport of a page whose size is not known before it is opened.
-const GUESS: Size = Size { width: 1920, height: 1080 };
 
 /// Renders jobs. Holds nothing between them yet; keep one and use it for all.
 #[derive(Debug, Default)]
@@ -154,10 +152,8 @@ struct Render<'a> {
     is_blind: bool,
     /// Whether the page can ask for the pictures of its videos.
     decodes_media: bool,
-    /// The pictures of its videos.
-    library: Arc<Library>,
-    /// How bright the frames of HDR are.
-    light: Arc<LightMeter>,
+    /// What HDR is put together with.
+    light: Light,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -202,8 +198,7 @@ impl<'a> Render<'a> {
             is_captured: true,
             is_blind: false,
             decodes_media: true,
-            library: Arc::default(),
-            light: Arc::default(),
+            light: Light::default(),
         }
     }
 
@@ -325,7 +320,7 @@ impl<'a> Render<'a> {
         if let Some(server) = server.as_ref().filter(|_| self.decodes_media) {
             let (address, library) = media::serve(server, &self.access);
             options.load.media = Some(address);
-            self.library = library;
+            self.light.library = library;
         }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
@@ -431,14 +426,7 @@ impl<'a> Render<'a> {
         sink: &mut dyn FrameSink,
     ) -> Result<(Traffic, Duration)> {
         let (pages, _server) = prepared.sources(plan, meter);
-        let sources: Box<dyn OpenSource> = match Output::new(plan.stream.color) {
-            None => Box::new(pages),
-            Some(output) => {
-                let (library, meter) = (Arc::clone(&self.library), Arc::clone(&self.light));
-                let layering = Layering { library, output: Arc::new(output), meter };
-                Box::new(LayeredSources { pages, layering })
-            }
-        };
+        let sources = self.light.sources(pages, &plan.stream);
         let mut timed = TimedSink { sink, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
         let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
@@ -462,8 +450,7 @@ impl<'a> Render<'a> {
     ) -> Report {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
         let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
-        let is_pq = plan.stream.color.transfer == Transfer::Pq;
-        let content_light = is_pq.then(|| self.light.level());
+        let content_light = self.light.level(&plan.stream);
         let mut plan = plan.clone();
         plan.capture.reasons.extend(meter.recruits());
         Report {
@@ -596,21 +583,6 @@ fn session_options(
     };
     candidate.apply(&mut options);
     options
-}
-
-/// The size in the first tag with `data-width` and `data-height`, read from the text.
-///
-/// A guess, so that the page need not be opened twice; what counts is what the page says when it
-/// is open.
-fn declared_size(page: &Path) -> Option<Size> {
-    let text = std::fs::read_to_string(page).ok()?;
-    let number = |name: &str| -> Option<u32> {
-        let rest = &text[text.find(&format!("{name}="))? + name.len() + 1..];
-        let digits = rest.trim_start_matches(['"', '\'']);
-        let end = digits.find(|c: char| !c.is_ascii_digit())?;
-        digits[..end].parse().ok().filter(|n| (1..=16_384).contains(n))
-    };
-    Some(Size { width: number("data-width")?, height: number("data-height")? })
 }
 
 fn ms(duration: Duration) -> f64 {
