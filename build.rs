@@ -20,6 +20,7 @@ const RUNTIME: &str = "src/page/runtime";
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={RUNTIME}");
+    println!("cargo::rustc-check-cfg=cfg(coded_side_data)");
     if !check_libraries() {
         return ExitCode::FAILURE;
     }
@@ -35,6 +36,12 @@ fn check_libraries() -> bool {
         match pkg_config::Config::new().atleast_version(oldest).cargo_metadata(false).probe(name) {
             Ok(library) => {
                 println!("cargo::rustc-env=PAGEREEL_{}={}", name.to_uppercase(), library.version);
+                let mut numbers = library.version.split('.').filter_map(|n| n.parse::<u32>().ok());
+                let version = (numbers.next(), numbers.next());
+                if name == "libavformat" && version >= (Some(60), Some(15)) {
+                    // Since FFmpeg 6.1 what belongs to a stream stands in its codec parameters.
+                    println!("cargo::rustc-cfg=coded_side_data");
+                }
             }
             Err(error) => {
                 println!(

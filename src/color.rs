@@ -26,9 +26,9 @@ pub enum Transfer {
     Bt709,
     /// sRGB, IEC 61966-2-1. Code point 13.
     Srgb,
-    /// SMPTE ST 2084, as in HDR10. Code point 16.
+    /// PQ, SMPTE ST 2084: the light of the display in nit. Code point 16.
     Pq,
-    /// Hybrid log-gamma, BT.2100. Code point 18.
+    /// HLG, ARIB STD-B67: the light of the scene. Code point 18.
     Hlg,
 }
 
@@ -42,7 +42,7 @@ pub enum Matrix {
     Bt709,
     /// BT.601, as in VP8, which knows no other. Code point 5.
     Bt601,
-    /// BT.2020, non-constant luminance. Code point 9.
+    /// BT.2020 with non-constant luminance. Code point 9.
     Bt2020,
 }
 
@@ -87,7 +87,7 @@ impl Cicp {
         range: Range::Limited,
     };
 
-    /// What HDR10 video carries: BT.2020, PQ, limited range.
+    /// What HDR10 video carries: BT.2100 with PQ, limited range.
     pub const HDR10: Self = Self {
         primaries: Primaries::Bt2020,
         transfer: Transfer::Pq,
@@ -123,4 +123,59 @@ impl Cicp {
             },
         ]
     }
+
+    /// Whether code values stand for more light than SDR has.
+    pub const fn is_hdr(self) -> bool {
+        matches!(self.transfer, Transfer::Pq | Transfer::Hlg)
+    }
+
+    /// The same light as R, G and B in full range: what a compositor of HDR hands over.
+    #[must_use]
+    pub const fn as_rgb(self) -> Self {
+        Self { matrix: Matrix::Identity, range: Range::Full, ..self }
+    }
+}
+
+/// The display that HDR video was made for (SMPTE ST 2086).
+///
+/// Chromaticities count in steps of 0.00002, luminances in steps of 0.0001 nit, as in the SEI
+/// message and the `mdcv` box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MasteringDisplay {
+    /// x and y of red, green and blue.
+    pub primaries: [[u16; 2]; 3],
+    /// x and y of white.
+    pub white: [u16; 2],
+    /// The brightest light it shows.
+    pub max_luminance: u32,
+    /// The darkest.
+    pub min_luminance: u32,
+}
+
+impl MasteringDisplay {
+    /// The primaries of BT.2020 with D65, from 0.0001 to 1000 nit: the display of BT.2100's HLG.
+    pub const BT2020_1000: Self = Self {
+        primaries: [[35_400, 14_600], [8500, 39_850], [6550, 2300]],
+        white: [15_635, 16_450],
+        max_luminance: 10_000_000,
+        min_luminance: 1,
+    };
+
+    /// The display in the words of x265's `master-display`.
+    pub(crate) fn x265_text(&self) -> String {
+        let [r, g, b] = self.primaries.map(|[x, y]| format!("({x},{y})"));
+        let [x, y] = self.white;
+        format!("G{g}B{b}R{r}WP({x},{y})L({},{})", self.max_luminance, self.min_luminance)
+    }
+}
+
+/// How bright the content of HDR video is, in nit (CTA-861.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContentLightLevel {
+    /// `MaxCLL`: the brightest component of the brightest pixel of all frames.
+    pub max_content: u16,
+    /// `MaxFALL`: the most that the brightest components of a frame are on average.
+    pub max_frame_average: u16,
 }

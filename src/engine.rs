@@ -5,6 +5,8 @@
 //! `check` stops after the plan, `stills` captures single frames and writes nothing.
 
 mod check;
+mod guess;
+mod layered;
 mod media;
 mod sound;
 mod stills;
@@ -12,10 +14,11 @@ mod verify;
 mod ways;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use self::guess::{GUESS, declared_size};
+use self::layered::Light;
 pub use self::stills::Moment;
 use crate::av;
 use crate::browser::{BrowserError, PageOptions, Sandbox};
@@ -24,7 +27,7 @@ use crate::capture::{
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, Circumstances, Entry, Job, Plan};
+use crate::job::{self, CaptureFormat, Circumstances, Entry, Job, Plan, Route};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
@@ -33,9 +36,6 @@ use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 use crate::serve::FileServer;
 use crate::sink::{self, NullSink, SinkClock};
 use crate::sys;
-
-/// The viewport of a page whose size is not known before it is opened.
-const GUESS: Size = Size { width: 1920, height: 1080 };
 
 /// Renders jobs. Holds nothing between them yet; keep one and use it for all.
 #[derive(Debug, Default)]
@@ -152,6 +152,8 @@ struct Render<'a> {
     is_blind: bool,
     /// Whether the page can ask for the pictures of its videos.
     decodes_media: bool,
+    /// What HDR is put together with.
+    light: Light,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -196,6 +198,7 @@ impl<'a> Render<'a> {
             is_captured: true,
             is_blind: false,
             decodes_media: true,
+            light: Light::default(),
         }
     }
 
@@ -231,6 +234,7 @@ impl<'a> Render<'a> {
         self.reporter.stage(Status::Encoding, 80.0, "Draining the encoder");
         let finishing = Instant::now();
         self.reporter.stage(Status::Assembling, 90.0, "Assembling final video");
+        self.clock.set_light(self.light.level(&plan.stream));
         let output = sink.finish()?;
         let (finish, verify) = (finishing.elapsed(), self.clock.verify());
         self.stages.verify_ms = ms(verify);
@@ -256,6 +260,10 @@ impl<'a> Render<'a> {
         if opened.options.way() == Way::Canvas {
             opened = self.verified(opened, &plan)?;
             plan = opened.plan(self.job, size, encoded)?;
+        }
+        if plan.route == Route::Layered {
+            opened.options.is_layered = true;
+            opened.page.begin_layers(opened.options.load.call_timeout)?;
         }
         if encoded {
             self.plan_sound(&mut opened, &mut plan)?;
@@ -314,8 +322,11 @@ impl<'a> Render<'a> {
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access);
         self.decodes_media &= server.is_some();
-        let server_of_media = server.as_ref().filter(|_| self.decodes_media);
-        options.load.media = server_of_media.map(|server| media::serve(server, &self.access));
+        if let Some(server) = server.as_ref().filter(|_| self.decodes_media) {
+            let (address, library) = media::serve(server, &self.access);
+            options.load.media = Some(address);
+            self.light.library = library;
+        }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         self.environment.insert("chrome".into(), page.product().to_owned());
@@ -423,7 +434,8 @@ impl<'a> Render<'a> {
         meter: &Arc<Meter>,
         sink: &mut dyn FrameSink,
     ) -> Result<(Traffic, Duration)> {
-        let (sources, _server) = prepared.sources(plan, meter);
+        let (pages, _server) = prepared.sources(plan, meter);
+        let sources = self.light.sources(pages, &plan.stream);
         let mut timed = TimedSink { sink, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
         let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
@@ -433,7 +445,8 @@ impl<'a> Render<'a> {
             }
             reporter.frame(n, frames, lanes.sessions.get());
         };
-        let traffic = run(&plan.stream, lanes, &sources, &mut timed, self.cancel, &mut written)?;
+        let traffic =
+            run(&plan.stream, lanes, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
         Ok((traffic, timed.spent))
     }
 
@@ -446,6 +459,7 @@ impl<'a> Render<'a> {
     ) -> Report {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
         let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
+        let content_light = self.light.level(&plan.stream);
         let mut plan = plan.clone();
         plan.capture.reasons.extend(meter.recruits());
         Report {
@@ -469,6 +483,7 @@ impl<'a> Render<'a> {
                 chrome_start_cpu_ms: meter.start_cpu_ms(),
                 stored_bytes: self.clock.stored_bytes(),
             },
+            content_light,
             warnings: std::mem::take(&mut self.warnings),
             network: self.access.ledger.requests(),
             environment: std::mem::take(&mut self.environment),
@@ -575,24 +590,10 @@ fn session_options(
         },
         frame_timeout: timeouts.frame,
         is_blind: false,
+        is_layered: false,
     };
     candidate.apply(&mut options);
     options
-}
-
-/// The size in the first tag with `data-width` and `data-height`, read from the text.
-///
-/// A guess, so that the page need not be opened twice; what counts is what the page says when it
-/// is open.
-fn declared_size(page: &Path) -> Option<Size> {
-    let text = std::fs::read_to_string(page).ok()?;
-    let number = |name: &str| -> Option<u32> {
-        let rest = &text[text.find(&format!("{name}="))? + name.len() + 1..];
-        let digits = rest.trim_start_matches(['"', '\'']);
-        let end = digits.find(|c: char| !c.is_ascii_digit())?;
-        digits[..end].parse().ok().filter(|n| (1..=16_384).contains(n))
-    };
-    Some(Size { width: number("data-width")?, height: number("data-height")? })
 }
 
 fn ms(duration: Duration) -> f64 {

@@ -28,6 +28,7 @@ pub mod time;
 mod av;
 mod browser;
 mod capture;
+mod composite;
 mod engine;
 mod error;
 mod media;

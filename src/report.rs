@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::color::ContentLightLevel;
 use crate::job::Plan;
 use crate::network::{NetworkOutcome, NetworkRequest};
 use crate::page::RuntimeWarning;
@@ -134,6 +135,9 @@ pub struct Report {
     pub sessions: Vec<SessionReport>,
     /// Memory and processor time.
     pub resources: Resources,
+    /// How bright the frames are, measured as they were made. For HDR10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_light: Option<ContentLightLevel>,
     /// What was not right.
     pub warnings: Vec<Warning>,
     /// Requests to other hosts that were mapped, refused or failed: the first 200 addresses.

@@ -1,5 +1,6 @@
 //! A container being written.
 
+use std::ffi::{c_int, c_uint};
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 
@@ -7,6 +8,7 @@ use ffmpeg_next::{Packet, Rational, ffi};
 
 use super::encoder::{Described, Options};
 use super::{AvError, c_string, check, log};
+use crate::color::{ContentLightLevel, MasteringDisplay};
 
 /// How to write the container.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,24 @@ pub(crate) struct MuxedChapter {
     /// Milliseconds.
     pub end: i64,
     pub title: String,
+}
+
+/// `AVMasteringDisplayMetadata` of libavutil, which the bindings leave out.
+#[repr(C)]
+struct AvMasteringDisplay {
+    display_primaries: [[ffi::AVRational; 2]; 3],
+    white_point: [ffi::AVRational; 2],
+    min_luminance: ffi::AVRational,
+    max_luminance: ffi::AVRational,
+    has_primaries: c_int,
+    has_luminance: c_int,
+}
+
+/// `AVContentLightMetadata` of libavutil, which the bindings leave out.
+#[repr(C)]
+struct AvContentLight {
+    max_cll: c_uint,
+    max_fall: c_uint,
 }
 
 /// Where a container is written.
@@ -241,6 +261,69 @@ impl Muxer {
             unsafe { ffi::av_interleaved_write_frame(self.context.as_ptr(), packet.as_mut_ptr()) };
         check(written, self.doing())?;
         self.check_file()
+    }
+
+    /// Says what display and what light HDR pictures have: in containers that keep their head for
+    /// the end, which are MP4 and MOV.
+    pub(crate) fn set_light(
+        &mut self,
+        stream: usize,
+        display: MasteringDisplay,
+        level: ContentLightLevel,
+    ) -> Result<(), AvError> {
+        let ratio = |num: u32, den| ffi::AVRational { num: num.cast_signed(), den };
+        let point = |[x, y]: [u16; 2]| [ratio(x.into(), 50_000), ratio(y.into(), 50_000)];
+        let mastering = AvMasteringDisplay {
+            display_primaries: display.primaries.map(point),
+            white_point: point(display.white),
+            min_luminance: ratio(display.min_luminance, 10_000),
+            max_luminance: ratio(display.max_luminance, 10_000),
+            has_primaries: 1,
+            has_luminance: 1,
+        };
+        let light = AvContentLight {
+            max_cll: level.max_content.into(),
+            max_fall: level.max_frame_average.into(),
+        };
+        use ffi::AVPacketSideDataType::{
+            AV_PKT_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
+        };
+        self.set_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &mastering)?;
+        self.set_side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, &light)
+    }
+
+    /// Attaches a structure of plain numbers to a stream.
+    fn set_side_data<T>(
+        &mut self,
+        stream: usize,
+        kind: ffi::AVPacketSideDataType,
+        value: &T,
+    ) -> Result<(), AvError> {
+        let bytes = size_of::<T>();
+        // SAFETY: a stream of a valid context.
+        let stream = unsafe { *(*self.context.as_ptr()).streams.add(stream) };
+        #[cfg(not(coded_side_data))]
+        // SAFETY: as above; the stream owns what is returned, or it is null.
+        let place = unsafe { ffi::av_stream_new_side_data(stream, kind, bytes) };
+        #[cfg(coded_side_data)]
+        // SAFETY: the parameters of that stream own what is returned, or it is null.
+        let place = unsafe {
+            let parameters = (*stream).codecpar;
+            let data = ffi::av_packet_side_data_new(
+                &raw mut (*parameters).coded_side_data,
+                &raw mut (*parameters).nb_coded_side_data,
+                kind,
+                bytes,
+                0,
+            );
+            data.as_ref().map_or(ptr::null_mut(), |data| data.data)
+        };
+        if place.is_null() {
+            return Err(AvError::out_of_memory(self.doing()));
+        }
+        // SAFETY: so many bytes were allocated there, for a structure of this type.
+        unsafe { ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>(), place, bytes) };
+        Ok(())
     }
 
     /// Writes what is left, and closes the file. Returns its size in bytes.

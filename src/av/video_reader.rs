@@ -24,6 +24,7 @@ pub(crate) enum SourceTransfer {
 
 /// What a video file says about its pictures.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 pub(crate) struct SourceFacts {
     /// As coded, before rotation and before pixels are made square.
     pub coded: Size,
@@ -36,6 +37,8 @@ pub(crate) struct SourceFacts {
     pub has_sound: bool,
     pub is_interlaced: bool,
     pub transfer: SourceTransfer,
+    /// Whether its components can be read at full depth, as colors that are known, and opaque.
+    pub is_readable: bool,
     /// The brightest light of the display it was made on, in nit, where it says so.
     pub peak: Option<f64>,
     /// Seconds of one tick of all time stamps.
@@ -217,6 +220,7 @@ impl VideoReader {
             has_sound: self.input.streams().best(media::Type::Audio).is_some(),
             is_interlaced: is_interlaced(frame),
             transfer: transfer(frame),
+            is_readable: !has_alpha(frame.format) && first.planes().is_ok(),
             peak: mastering_peak(frame),
             tick: f64::from(base),
             start,

@@ -15,6 +15,7 @@ mod meter;
 mod open;
 mod recruit;
 mod screenshot;
+mod shots;
 mod source;
 pub(crate) mod verify;
 
@@ -34,7 +35,8 @@ use self::display::window_of;
 pub(crate) use self::meter::Meter;
 pub(crate) use self::open::{OpenError, OpenPage, can_begin_frame, can_display, can_screenshot};
 use self::screenshot::Screenshot;
-pub(crate) use self::source::{PageSources, Recruiting, Timing};
+pub(crate) use self::shots::Shots;
+pub(crate) use self::source::{PageSource, PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
@@ -187,6 +189,8 @@ pub(crate) struct SessionOptions {
     pub frame_timeout: Duration,
     /// Frames are drawn, and no pictures taken.
     pub is_blind: bool,
+    /// HDR videos are left out of the pictures, and mattes say where they show.
+    pub is_layered: bool,
 }
 
 impl SessionOptions {

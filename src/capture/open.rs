@@ -106,6 +106,11 @@ impl OpenPage {
         Ok((Self { page, grab, sought: None, description, warnings }, refusal))
     }
 
+    /// Leaves HDR videos out of the pictures from now on.
+    pub(crate) fn begin_layers(&mut self, timeout: Duration) -> Result<()> {
+        page::begin_layers(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
+    }
+
     /// What the composition is made of.
     pub(crate) fn inspect(&mut self, timeout: Duration) -> Result<Tree> {
         page::inspect(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
@@ -238,6 +243,9 @@ pub(super) fn load(
         Err(e) => return Err(failed(e, page)),
     };
     let description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
+    if options.is_layered {
+        page::begin_layers(page, call).map_err(|e| failed(e.into(), page))?;
+    }
     // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall in
     // it for ever.
     grab.draw_first(page, first_timeout(options)).map_err(|e| match e {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::open::load;
 use super::recruit::{Circumstances, pays_off};
+use super::shots::LayerShots;
 use super::{CONSOLE_LINES, Grab, Meter, OpenPage, SessionOptions, Shot, Taken};
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
@@ -60,27 +61,7 @@ pub(crate) struct Recruiting {
 
 impl OpenSource for PageSources {
     fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>> {
-        let probed = self.probed.lock().ok().and_then(|mut probed| probed.take());
-        let open = match probed {
-            Some(open) => open,
-            None => self.open_again(cancel)?,
-        };
-        self.meter.opened(open.page.group(), open.page.usage());
-        Ok(Box::new(PageSource {
-            page: open.page,
-            grab: open.grab,
-            is_rewindable: open.description.rewindable,
-            sought: open.sought,
-            options: self.options.clone(),
-            timing: self.timing,
-            queue: VecDeque::new(),
-            is_busy: false,
-            meter: Arc::clone(&self.meter),
-            session,
-            metered: Instant::now(),
-            has_videos: open.description.media.iter().any(|media| media.tag == "video"),
-            released: Instant::now(),
-        }))
+        Ok(Box::new(self.open_page(session, cancel)?))
     }
 
     fn wants_another(&self, pace: &Pace) -> bool {
@@ -99,6 +80,32 @@ impl OpenSource for PageSources {
 }
 
 impl PageSources {
+    /// Opens the page of one session.
+    pub(crate) fn open_page(&self, session: usize, cancel: &CancelToken) -> Result<PageSource> {
+        let probed = self.probed.lock().ok().and_then(|mut probed| probed.take());
+        let open = match probed {
+            Some(open) => open,
+            None => self.open_again(cancel)?,
+        };
+        self.meter.opened(open.page.group(), open.page.usage());
+        Ok(PageSource {
+            page: open.page,
+            grab: open.grab,
+            is_rewindable: open.description.rewindable,
+            sought: open.sought,
+            options: self.options.clone(),
+            timing: self.timing,
+            queue: VecDeque::new(),
+            is_busy: false,
+            meter: Arc::clone(&self.meter),
+            session,
+            metered: Instant::now(),
+            has_videos: open.description.media.iter().any(|media| media.tag == "video"),
+            released: Instant::now(),
+            layers: self.options.is_layered.then(LayerShots::default),
+        })
+    }
+
     /// Processor time of all processes per frame, since the first session was ready.
     fn cpu_per_frame(&self, recruiting: &Recruiting) -> Duration {
         let engine = sys::cpu_ms().saturating_sub(recruiting.engine_cpu_ms);
@@ -122,25 +129,27 @@ impl PageSources {
 }
 
 /// Renders the frames of one session, in any order.
-struct PageSource {
-    page: Page,
-    grab: Box<dyn Grab>,
+pub(crate) struct PageSource {
+    pub(super) page: Page,
+    pub(super) grab: Box<dyn Grab>,
     /// Whether the page can go back in time by itself.
     is_rewindable: bool,
     /// The composition's frame that was sought last.
     sought: Option<FrameIndex>,
-    options: SessionOptions,
-    timing: Timing,
+    pub(super) options: SessionOptions,
+    pub(super) timing: Timing,
     /// Submitted, oldest first.
     queue: VecDeque<FrameIndex>,
     /// Whether the first in `queue` is under way.
     is_busy: bool,
-    meter: Arc<Meter>,
-    session: usize,
+    pub(super) meter: Arc<Meter>,
+    pub(super) session: usize,
     metered: Instant,
     has_videos: bool,
     /// When the browser gave back memory.
     released: Instant,
+    /// For pages whose HDR videos are left out.
+    pub(super) layers: Option<LayerShots>,
 }
 
 impl FrameSource for PageSource {
@@ -168,11 +177,14 @@ impl FrameSource for PageSource {
             self.start(next)?;
         }
         let picture = self.develop(index)?;
-        if picture.size != self.timing.size {
-            let (got, wanted) = (picture.size, self.timing.size);
-            let text = format!("it is {got}, expected {wanted}");
-            return Err(self.frame_error(index, BrowserError::Picture(text)));
-        }
+        self.keep_house(index)?;
+        Ok(Frame { index, picture })
+    }
+}
+
+impl PageSource {
+    /// Measures now and then, and has the browser give back memory.
+    pub(super) fn keep_house(&mut self, index: FrameIndex) -> Result<()> {
         if self.metered.elapsed() > METER_INTERVAL {
             self.metered = Instant::now();
             self.meter.sample(self.page.group(), self.page.usage());
@@ -182,13 +194,11 @@ impl FrameSource for PageSource {
             let released = self.page.release_memory(self.options.frame_timeout);
             released.map_err(|e| self.frame_error(index, e))?;
         }
-        Ok(Frame { index, picture })
+        Ok(())
     }
-}
 
-impl PageSource {
     /// Seeks to one frame and asks for its picture.
-    fn start(&mut self, index: FrameIndex) -> Result<()> {
+    pub(super) fn start(&mut self, index: FrameIndex) -> Result<()> {
         let at = FrameIndex(self.timing.first + index.0);
         let mut is_fresh = self.go_back(index, at)?;
         let before = self.timing.batches.before(index.0).min(at.0);
@@ -198,8 +208,12 @@ impl PageSource {
         let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
         for earlier in next..at.0 {
             self.begin(index, FrameIndex(earlier), batch, is_fresh)?;
-            self.finish(index)?;
-            self.develop(index)?;
+            if self.layers.is_some() {
+                self.finish_shots(index)?;
+            } else {
+                self.finish(index)?;
+                self.develop(index)?;
+            }
             is_fresh = false;
         }
         self.begin(index, at, batch, is_fresh)?;
@@ -212,11 +226,12 @@ impl PageSource {
         self.sought = Some(at);
         let rate = self.timing.frame_rate;
         let shot = Shot { at, rate, is_fresh: fresh, begins_batch: at.0 == batch };
+        self.begin_layers(index, shot)?;
         let begun = self.grab.begin(&mut self.page, shot, self.options.frame_timeout);
         begun.map_err(|e| self.frame_error(index, e))
     }
 
-    fn finish(&mut self, index: FrameIndex) -> Result<Taken> {
+    pub(super) fn finish(&mut self, index: FrameIndex) -> Result<Taken> {
         let finished = self.grab.finish(&mut self.page, self.options.frame_timeout);
         let mut taken = finished.map_err(|e| self.frame_error(index, e))?;
         self.meter.sought(self.session, taken.seek);
@@ -224,9 +239,15 @@ impl PageSource {
         Ok(taken)
     }
 
-    fn develop(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
+    pub(super) fn develop(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
         let developed = self.grab.develop(&mut self.page);
-        developed.map_err(|e| self.frame_error(index, e))
+        let picture = developed.map_err(|e| self.frame_error(index, e))?;
+        if picture.size != self.timing.size {
+            let (got, wanted) = (picture.size, self.timing.size);
+            let text = format!("it is {got}, expected {wanted}");
+            return Err(self.frame_error(index, BrowserError::Picture(text)));
+        }
+        Ok(picture)
     }
 
     /// Loads the page again if it has passed `at` and cannot go back. Returns whether it did.
@@ -240,6 +261,7 @@ impl PageSource {
         // The same page was ready before: if it is not this time, the frame is lost.
         let loaded = load(&mut self.page, self.grab.as_mut(), &self.options)?;
         self.is_rewindable = loaded.description.rewindable;
+        self.layers = self.options.is_layered.then(LayerShots::default);
         loaded.refusal.map_or(Ok(true), Err)
     }
 
@@ -254,7 +276,7 @@ impl PageSource {
         }
     }
 
-    fn frame_error(&self, index: FrameIndex, source: BrowserError) -> Error {
+    pub(crate) fn frame_error(&self, index: FrameIndex, source: BrowserError) -> Error {
         match source {
             BrowserError::Cancelled => Error::Cancelled,
             source => {

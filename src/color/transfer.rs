@@ -40,6 +40,22 @@ pub(crate) fn scene_of_hlg(code: f64) -> f64 {
     if code <= 0.5 { code * code / 3.0 } else { (((code - C) / A).exp() + B) / 12.0 }
 }
 
+/// The HLG code of the light of a scene, 0 to 1 (ITU-R BT.2100, OETF).
+pub(crate) fn hlg_of_scene(scene: f64) -> f64 {
+    const A: f64 = 0.178_832_77;
+    const B: f64 = 1.0 - 4.0 * A;
+    const C: f64 = 0.559_910_73;
+    let scene = scene.max(0.0);
+    if scene <= 1.0 / 12.0 { (3.0 * scene).sqrt() } else { A * (12.0 * scene - B).ln() + C }
+}
+
+/// What the scene's light of HLG is proportional to, by the display's luminance in nit: the inverse
+/// of [`hlg_gain`].
+pub(crate) fn hlg_scene_gain(nits: f64) -> f64 {
+    const GAMMA: f64 = 1.2;
+    (nits.max(1e-6) / HLG_PEAK).powf(1.0 / GAMMA - 1.0) / HLG_PEAK
+}
+
 /// What the display's light of HLG is proportional to, by the scene's luminance (BT.2100, OOTF with
 /// the system gamma of a display of 1000 nit).
 pub(crate) fn hlg_gain(luminance: f64) -> f64 {
@@ -52,6 +68,26 @@ pub(crate) fn srgb_of_linear(linear: f64) -> f64 {
     let linear = linear.clamp(0.0, 1.0);
     if linear <= 0.003_130_8 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
 }
+
+/// The linear component, 0 to 1, of a code of sRGB (IEC 61966-2-1).
+pub(crate) fn linear_of_srgb(code: f64) -> f64 {
+    let code = code.clamp(0.0, 1.0);
+    if code <= 0.040_45 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
+}
+
+/// Linear BT.709 components in those of BT.2020 (ITU-R BT.2087).
+pub(crate) const BT2020_FROM_BT709: [[f32; 3]; 3] = [
+    [0.627_403_9, 0.329_283, 0.043_313_07],
+    [0.069_097_29, 0.919_540_4, 0.011_362_32],
+    [0.016_391_44, 0.088_013_31, 0.895_595_25],
+];
+
+/// Linear P3-D65 components in those of BT.2020, by the chromaticities of both (SMPTE EG 432-1).
+pub(crate) const BT2020_FROM_P3: [[f32; 3]; 3] = [
+    [0.753_833_03, 0.198_597_37, 0.047_569_6],
+    [0.045_743_85, 0.941_777_2, 0.012_478_93],
+    [-0.001_210_34, 0.017_601_72, 0.983_608_6],
+];
 
 /// Linear BT.2020 components in those of BT.709 (ITU-R BT.2087, the inverse of its matrix).
 pub(crate) const BT709_FROM_BT2020: [[f32; 3]; 3] = [
@@ -96,6 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn gamuts_keep_white_and_undo_each_other() {
+        for (to, name) in [(BT2020_FROM_BT709, "BT.709"), (BT2020_FROM_P3, "P3")] {
+            for row in to {
+                near(row.iter().copied().map(f64::from).sum(), 1.0, 1e-5);
+            }
+            assert!(to[0][0] < 1.0, "{name} lies within BT.2020");
+        }
+        let rgb = [0.2, 0.5, 0.8];
+        let wide = BT2020_FROM_BT709.map(|row| (0..3).map(|c| row[c] * rgb[c]).sum::<f32>());
+        let back = BT709_FROM_BT2020.map(|row| (0..3).map(|c| row[c] * wide[c]).sum::<f32>());
+        for (back, component) in back.into_iter().zip(rgb) {
+            near(back.into(), component.into(), 1e-5);
+        }
+    }
+
+    #[test]
     fn known_values() {
         near(pq_of_light(100.0), 0.5081, 1e-4);
         near(pq_of_light(203.0), 0.5807, 1e-4);
@@ -106,6 +158,15 @@ mod tests {
         }
         near(scene_of_hlg(0.5), 1.0 / 12.0, 1e-12);
         near(scene_of_hlg(1.0), 1.0, 1e-6);
+        for code in [0.0, 0.2, 0.5, 0.75, 1.0] {
+            near(hlg_of_scene(scene_of_hlg(code)), code, 1e-7);
+            near(srgb_of_linear(linear_of_srgb(code)), code, 1e-7);
+        }
+        // The OOTF and back: light of the display per light of the scene, and the inverse.
+        for scene in [0.001, 0.1, 1.0] {
+            let nits = scene * hlg_gain(scene);
+            near(nits * hlg_scene_gain(nits), scene, 1e-9);
+        }
         // HLG's 75 % is the reference white of a display of 1000 nit.
         let scene = scene_of_hlg(0.75);
         near(hlg_gain(scene) * scene, 203.0, 1.0);

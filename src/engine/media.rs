@@ -7,23 +7,27 @@ use hyper::body::Bytes;
 use serde_json::json;
 use url::form_urlencoded;
 
-use crate::media::{Library, MediaError};
+use crate::media::{Library, MediaError, flat_png};
 use crate::network::{Access, Verdict};
 use crate::serve::{Answer, FileFinder, FileServer, Route};
 
 /// What the page asks about an address with.
 const INFO: &str = "media/info";
+/// What stands before the size and the color of a flat picture.
+const FLAT: &str = "media/flat/";
 /// What stands before a picture's source, number and divisor.
 const PICTURE: &str = "media/picture/";
 
 #[derive(Debug)]
-struct MediaRoute(Library);
+struct MediaRoute(Arc<Library>);
 
-/// Lets the pages of one render ask for pictures. Returns the address they ask at.
-pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> String {
+/// Lets the pages of one render ask for pictures. Returns the address they ask at, and the pictures.
+pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> (String, Arc<Library>) {
     let (finder, access) = (server.finder(), Arc::clone(access));
     let library = Library::new(Box::new(move |address| resolve(address, Some(&finder), &access)));
-    server.add_route(Arc::new(MediaRoute(library))) + "media/"
+    let library = Arc::new(library);
+    let address = server.add_route(Arc::new(MediaRoute(Arc::clone(&library)))) + "media/";
+    (address, library)
 }
 
 /// The local file behind an address of the page, or why there is none.
@@ -54,13 +58,29 @@ pub(super) fn resolve(
 
 impl Route for MediaRoute {
     fn answer(&self, path: &str, query: &str) -> Answer {
-        let answered = if path == INFO { self.info(query) } else { self.picture(path) };
+        let answered = match path.strip_prefix(FLAT) {
+            Some(rest) => flat(rest),
+            None if path == INFO => self.info(query),
+            None => self.picture(path),
+        };
         answered.unwrap_or_else(|error| Answer {
             status: 404,
             content_type: "application/json",
             body: json!({ "error": error.to_string() }).to_string().into(),
         })
     }
+}
+
+/// `media/flat/<width>/<height>/<color>.png`.
+fn flat(rest: &str) -> Result<Answer, MediaError> {
+    let mut parts = rest.strip_suffix(".png").unwrap_or_default().split('/');
+    let mut number = |radix| {
+        parts.next().and_then(|n| u32::from_str_radix(n, radix).ok()).ok_or(MediaError::Unknown)
+    };
+    let (width, height, color) = (number(10)?, number(10)?, number(16)?);
+    let [_, red, green, blue] = color.to_be_bytes();
+    let body = flat_png(width, height, [red, green, blue])?;
+    Ok(Answer { status: 200, content_type: "image/png", body: body.into() })
 }
 
 impl MediaRoute {

@@ -7,7 +7,7 @@ use super::{Engine, Render};
 use crate::capture::Meter;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::{Job, Plan};
+use crate::job::{ColorMode, Job, Plan};
 use crate::pipeline::{CancelToken, FrameSource, OpenSource};
 use crate::report::Warning;
 use crate::sink::SinkClock;
@@ -68,7 +68,9 @@ impl Engine {
         on_picture: &mut dyn FnMut(Frame) -> Result<()>,
         cancel: &CancelToken,
     ) -> Result<Vec<Warning>> {
-        let job = Job { output: None, frames: None, ..job.clone() };
+        let mut job = Job { output: None, frames: None, ..job.clone() };
+        // Pictures of single moments are SDR.
+        job.color.mode = ColorMode::Sdr;
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());

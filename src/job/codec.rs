@@ -123,6 +123,11 @@ impl Codec {
         self == Self::Gif || self.formats().iter().any(|format| format.has_alpha())
     }
 
+    /// Whether it can carry the light of HDR, with what says so.
+    pub const fn holds_hdr(self) -> bool {
+        matches!(self, Self::Hevc | Self::Av1 | Self::Vp9 | Self::Prores)
+    }
+
     /// The largest constant quality, where it has one; 0 is the best.
     pub const fn largest_crf(self) -> Option<f64> {
         match self {

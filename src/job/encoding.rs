@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::words::{Dither, Hardware};
 use super::{Codec, Container, JobError, OddSize, OutputSize, Quality, Video};
 use crate::av::has_encoder;
-use crate::color::{Cicp, Matrix};
+use crate::color::{Cicp, MasteringDisplay, Matrix, Transfer};
 use crate::error::{Error, Result};
 use crate::frame::{CodedFormat, Fit, Size};
 use crate::time::FrameRate;
@@ -70,6 +70,8 @@ pub(super) struct Setting {
     pub rate: FrameRate,
     pub frames: u64,
     pub alpha: bool,
+    /// Of frames.
+    pub color: Cicp,
     pub cores: u32,
     pub is_stdout: bool,
 }
@@ -78,6 +80,20 @@ impl Video {
     /// The codec in an output of this kind.
     pub fn codec_in(&self, container: Container) -> Codec {
         self.codec.unwrap_or_else(|| container.codecs()[0])
+    }
+
+    /// The codec in an output of this kind whose light is HDR.
+    pub fn hdr_codec_in(&self, container: Container) -> Codec {
+        let holding = container.codecs().iter().copied().find(|codec| codec.holds_hdr());
+        self.codec.or(holding).unwrap_or_else(|| container.codecs()[0])
+    }
+
+    /// How `codec` stores HDR: with 10 bits. `None` if it cannot be as the job says.
+    pub(super) fn hdr_format_of(&self, codec: Codec) -> Option<CodedFormat> {
+        let is_deep = |format: &CodedFormat| format.is_yuv() && format.bits() >= 10;
+        let usual = codec.formats().iter().copied().find(is_deep);
+        let asked = self.pixel_format.is_some() || self.profile.is_some();
+        if asked { self.pixel_format_of(codec, false).filter(is_deep) } else { usual }
     }
 
     /// How `codec` stores pixels, the defaults resolved. `None` if it cannot be as the job says.
@@ -122,9 +138,15 @@ impl VideoPlan {
         setting: Setting,
         field: &str,
     ) -> Result<Self> {
-        let Setting { size, rate, frames, alpha, cores, is_stdout } = setting;
-        let codec = video.codec_in(container);
-        let Some(pixel_format) = video.pixel_format_of(codec, alpha) else {
+        let Setting { size, rate, frames, alpha, color, cores, is_stdout } = setting;
+        let (codec, format) = if color.is_hdr() {
+            let codec = video.hdr_codec_in(container);
+            (codec, video.hdr_format_of(codec))
+        } else {
+            let codec = video.codec_in(container);
+            (codec, video.pixel_format_of(codec, alpha))
+        };
+        let Some(pixel_format) = format else {
             return Err(Error::Job(bad_format(video, codec, field)));
         };
         let picture = video.size.map_or(size, |wanted: OutputSize| wanted.pixels(size));
@@ -141,7 +163,7 @@ impl VideoPlan {
             picture,
             fit: video.fit,
             pixel_format,
-            color: color_of(codec, pixel_format),
+            color: color_of(codec, pixel_format, color),
             bitrate: video.bitrate.map(|b| b.0),
             max_rate: video.max_rate.map(|b| b.0),
             buffer_size: video
@@ -157,7 +179,7 @@ impl VideoPlan {
             fragmented: video.fragmented || is_stdout,
             // Never from the number of sessions: the bytes depend on it.
             threads: cores.clamp(1, 16),
-            options: options(video, encoder, pixel_format, cores.clamp(1, 16)),
+            options: options(video, encoder, (pixel_format, color), cores.clamp(1, 16)),
             encoder: encoder.into(),
         })
     }
@@ -169,8 +191,9 @@ impl VideoPlan {
 }
 
 /// What code values mean.
-const fn color_of(codec: Codec, format: CodedFormat) -> Cicp {
+const fn color_of(codec: Codec, format: CodedFormat, frames: Cicp) -> Cicp {
     match codec {
+        _ if frames.is_hdr() => Cicp { transfer: frames.transfer, ..Cicp::HDR10 },
         // Its decoders take every stream for BT.601, whatever the container says.
         Codec::Vp8 => Cicp { matrix: Matrix::Bt601, ..Cicp::BT709 },
         _ if format.is_yuv() => Cicp::BT709,
@@ -364,7 +387,7 @@ fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option
 fn options(
     video: &Video,
     encoder: &str,
-    format: CodedFormat,
+    (format, color): (CodedFormat, Cicp),
     threads: u32,
 ) -> Vec<(String, String)> {
     let mut options: Vec<(String, String)> = Vec::new();
@@ -394,6 +417,10 @@ fn options(
             // It would write to standard error by itself.
             set("x265-params", &format!("log-level=none:open-gop={gop}:pools={threads}"));
             set("forced-idr", "1");
+            if color.transfer == Transfer::Pq {
+                let display = MasteringDisplay::BT2020_1000.x265_text();
+                set("x265-params", &format!("hdr10=1:repeat-headers=1:master-display={display}"));
+            }
         }
         "libx264" | "libx264rgb" if !video.keyframes.is_empty() => set("forced-idr", "1"),
         "libvpx-vp9" => {
@@ -438,7 +465,7 @@ mod tests {
 
     fn text(video: &Video, codec: Codec) -> String {
         let format = video.pixel_format_of(codec, false).unwrap();
-        let options = options(video, encoder(codec, format, video), format, 2);
+        let options = options(video, encoder(codec, format, video), (format, Cicp::SRGB), 2);
         let pairs = options.iter().map(|(key, value)| format!("{key}={value}"));
         pairs.collect::<Vec<_>>().join(" ")
     }

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::encoding::Setting;
 use super::{
-    AudioPlan, Container, Destination, Entry, FileNames, Job, JobError, Metadata, VideoPlan,
-    picture_size,
+    AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata,
+    VideoPlan, picture_size,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -38,6 +38,8 @@ const DEFAULT_SIZE: Size = Size { width: 1920, height: 1080 };
 pub enum Route {
     /// Straight into the encoder, while later frames are being captured.
     Stream,
+    /// The same, put together in light from the page and its HDR videos first.
+    Layered,
 }
 
 /// One output of a render, resolved.
@@ -201,12 +203,17 @@ impl Plan {
             }
         };
         let size = picture_size(size, job.scale)?;
+        let hdr = match job.color.mode {
+            ColorMode::Auto | ColorMode::Sdr => None,
+            ColorMode::Hdr10 => Some(Cicp::HDR10),
+            ColorMode::Hlg => Some(Cicp::HLG),
+        };
         let stream = StreamInfo {
             size,
             frame_rate,
             frames,
             alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
-            color: Cicp::SRGB,
+            color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
         let outputs = if encoded { outputs(job, &stream, cores)? } else { Vec::new() };
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
@@ -215,7 +222,7 @@ impl Plan {
             composition: entry.to_string(),
             outputs,
             posters,
-            route: Route::Stream,
+            route: if hdr.is_some() { Route::Layered } else { Route::Stream },
             stream,
             first_frame,
             duration,
@@ -287,6 +294,7 @@ fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>
             rate: stream.frame_rate,
             frames: stream.frames,
             alpha: job.alpha,
+            color: stream.color,
             cores,
             is_stdout,
         };

@@ -59,7 +59,12 @@ impl Job {
         let mut paths = Vec::new();
         for (prefix, destination, video, audio) in &encodings {
             let container = destination.container;
-            let codec = video.codec_in(container);
+            let is_hdr = matches!(self.color.mode, ColorMode::Hdr10 | ColorMode::Hlg);
+            let codec =
+                if is_hdr { video.hdr_codec_in(container) } else { video.codec_in(container) };
+            if is_hdr {
+                validate_hdr(video, codec, prefix)?;
+            }
             validate_codec(video, codec, container, prefix)?;
             validate_video(video, codec, prefix)?;
             validate_audio(audio, Some(container), prefix)?;
@@ -142,13 +147,15 @@ impl Job {
         if let Some(size) = self.size {
             scale::picture_size(size, self.scale)?;
         }
-        let unavailable = |path: &str, found: &str| {
-            Err(JobError::Unavailable { path: path.into(), found: found.into() })
-        };
         match self.color.mode {
-            ColorMode::Auto | ColorMode::Sdr => {}
-            ColorMode::Hdr10 => return unavailable("color.mode", "\"hdr10\""),
-            ColorMode::Hlg => return unavailable("color.mode", "\"hlg\""),
+            // What JPEG loses would be taken for videos that shine through.
+            ColorMode::Hdr10 | ColorMode::Hlg if self.capture.format == CaptureFormat::Jpeg => {
+                return Err(JobError::Conflict {
+                    first: "color.mode: hdr10 or hlg".into(),
+                    second: "capture.format: jpeg".into(),
+                });
+            }
+            _ => {}
         }
         if self.alpha { self.validate_alpha() } else { Ok(()) }
     }
@@ -212,6 +219,17 @@ fn validate_codec(
         return check(false, &format!("{field}.quality"), "lossless", &expected);
     }
     Ok(())
+}
+
+/// HDR needs codecs that say what their code values mean, and 10 bits.
+fn validate_hdr(video: &Video, codec: Codec, prefix: &str) -> Result<(), JobError> {
+    let expected = "one that holds HDR: hevc or av1 in .mp4 and .mkv, hevc or prores in .mov, vp9 \
+                    or av1 in .webm; or `color.mode` sdr";
+    check(codec.holds_hdr(), &format!("{prefix}video.codec"), codec, expected)?;
+    let format = video.pixel_format.map_or_else(String::new, |format| format.to_string());
+    let expected = "one of 10 bits, such as yuv420p10le, for HDR";
+    let is_deep = video.hdr_format_of(codec).is_some();
+    check(is_deep, &format!("{prefix}video.pixelFormat"), format, expected)
 }
 
 fn validate_audio(

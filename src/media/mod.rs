@@ -6,6 +6,7 @@
 
 mod buffers;
 mod cache;
+mod native;
 mod png;
 mod source;
 mod tone_map;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use self::buffers::{Buffer, Buffers};
 use self::cache::Cache;
+pub(crate) use self::native::flat_png;
 use self::png::StoredPng;
 use self::source::{Moment, Source};
 use crate::av::{AvError, Converter, DecodedFrame, MediaKinds, RgbLayout, probe_kinds};
@@ -75,6 +77,8 @@ pub(crate) struct Info {
     pub duration: f64,
     pub has_sound: bool,
     pub is_interlaced: bool,
+    /// The transfer of a source whose light can be read: `pq` or `hlg`.
+    pub hdr: Option<&'static str>,
     /// Seconds of one tick.
     pub tick: f64,
     /// When each picture is shown, in ticks from the beginning; none in files of sound alone.
@@ -123,6 +127,7 @@ impl File {
                     duration: source.duration(),
                     has_sound: source.facts.has_sound,
                     is_interlaced: source.facts.is_interlaced,
+                    hdr: source.hdr(),
                     tick: source.facts.tick,
                     ticks: source.ticks.clone(),
                 }
@@ -154,6 +159,13 @@ pub(crate) struct Library {
 impl std::fmt::Debug for Library {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Library").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+impl Default for Library {
+    /// A library without files.
+    fn default() -> Self {
+        Self::new(Box::new(|address| Err(format!("there is no file for {address}"))))
     }
 }
 

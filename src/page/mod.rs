@@ -5,6 +5,7 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod native;
 mod sound;
 mod stage;
 mod tree;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::native::{LayerElements, NativeLayer, begin_layers, choose_matte, layers};
 pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
@@ -35,6 +37,9 @@ macro_rules! runtime {
         )
     };
 }
+
+/// The same for expressions that are put together.
+const RUNTIME_FACE: &str = runtime!("");
 
 /// How often readiness is asked for.
 const POLL: Duration = Duration::from_millis(15);
@@ -131,7 +136,18 @@ pub(crate) struct Media {
     pub loops: bool,
     /// Whether it has the attribute `muted`.
     pub muted: bool,
+    /// What the codes of its pictures mean, where the engine can put their light into the frame.
+    #[serde(default)]
+    pub hdr: Option<Hdr>,
     pub sound: Sound,
+}
+
+/// How a video carries more light than SDR has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Hdr {
+    Pq,
+    Hlg,
 }
 
 /// Something the runtime noticed.

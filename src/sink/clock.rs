@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::color::ContentLightLevel;
 use crate::report::Warning;
 
 /// Shared by all sinks of a render.
@@ -15,6 +16,7 @@ struct Times {
     spent_ns: [AtomicU64; 4],
     stored_bytes: AtomicU64,
     warnings: Mutex<Vec<Warning>>,
+    light: Mutex<Option<ContentLightLevel>>,
 }
 
 /// What time is spent on.
@@ -80,6 +82,15 @@ impl SinkClock {
 
     pub(super) fn count_stored(&self, bytes: u64) {
         self.0.stored_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Tells sinks how bright the frames are, before they finish.
+    pub(crate) fn set_light(&self, level: Option<ContentLightLevel>) {
+        *self.0.light.lock().unwrap_or_else(PoisonError::into_inner) = level;
+    }
+
+    pub(super) fn light(&self) -> Option<ContentLightLevel> {
+        *self.0.light.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was not right so far, and has not been told.

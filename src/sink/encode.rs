@@ -11,6 +11,7 @@ use super::sound::SoundStream;
 use super::target::Target;
 use super::{hardware, verify};
 use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame};
+use crate::color::MasteringDisplay;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::job::{OutputPlan, Plan};
@@ -144,7 +145,10 @@ impl FrameSink for EncodeSink {
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
             sound.finish(muxer).map_err(|e| self.target.named(e))?;
         }
-        let muxer = self.muxer.take().expect("the file is open until `finish`");
+        let mut muxer = self.muxer.take().expect("the file is open until `finish`");
+        if let Some(level) = self.clock.light() {
+            muxer.set_light(PICTURE, MasteringDisplay::BT2020_1000, level)?;
+        }
         let bytes = muxer.finish().map_err(|e| self.target.named(e))?;
         let output = &self.plan.outputs[self.index];
         let mut verified = None;

@@ -12,6 +12,7 @@ mod deliverables;
 mod display;
 mod faults;
 mod fixtures;
+mod hdr;
 mod input;
 mod job;
 mod memory;

@@ -25,6 +25,7 @@ import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
+import { isLayered, layerElement, listLayers, numberLayer, setLayered, setRound, settleLayers, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
@@ -135,6 +136,13 @@ const agent = {
   mustStep,
   step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
   preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
+  showPictures: (ms) => applyPictures(ownMs(ms) / 1000),
+  isLayered,
+  setLayered,
+  matteRound: shownRound,
+  setRound,
+  settleLayers: (ms, slot) => settleLayers(ownMs(ms) / 1000, slot),
+  listLayers: (ms, numbers) => listLayers(ownMs(ms) / 1000, numbers),
   hidePage,
   takeChange,
   takeNewWarnings,
@@ -203,6 +211,43 @@ function prepare(index, num, den, passes = false) {
   return waits.length > 0 ? Promise.all(waits) : undefined;
 }
 
+/**
+ * Finds out which videos of the frame just shown are layers, and shows them as such.
+ * @returns {Promise|undefined} a promise if pictures have to come first
+ */
+function settleFrame(index, num, den) {
+  if (!isLayered()) return undefined;
+  const ms = frameMs(index, num, den);
+  let slot = 0;
+  let changed = false;
+  for (const each of runtimes()) {
+    const settled = each.settleLayers(ms, slot);
+    slot = settled.next;
+    changed ||= settled.changed;
+  }
+  if (!changed) return undefined;
+  const show = () => runtimes().forEach((each) => each.showPictures(ms));
+  const preparing = prepare(index, num, den);
+  return preparing ? preparing.then(show) : show();
+}
+
+/** Whether the next seek is for mattes of the frame that is shown. */
+let flips = false;
+
+function chooseMatte(round) {
+  for (const each of runtimes()) each.setRound(round);
+  flips = true;
+}
+
+function beginLayers() {
+  for (const each of runtimes()) each.setLayered();
+}
+
+function layers() {
+  const ms = frameMs(shown.index, shown.num, shown.den);
+  return runtimes().flatMap((each) => each.listLayers(ms, numberLayer));
+}
+
 let seeking = null;
 
 // Every document is asked: each forgets its change and its news with the answer.
@@ -227,6 +272,14 @@ function seek(index, num, den) {
   const preparing = prepare(index, num, den);
   if (preparing) return preparing.then(() => seek(index, num, den));
 
+  const isFlip = flips && index === shown.index && num === shown.num && den === shown.den;
+  flips = false;
+  if (isFlip) {
+    // Nothing moves: page code must not hear of it.
+    runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
+    return answerSeek();
+  }
+
   // What came before the first frame has been told by `status` and `describe`.
   if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
   all.forEach((each) => each.hold());
@@ -237,6 +290,7 @@ function seek(index, num, den) {
   let pending;
   try {
     pending = showFrame(index, num, den);
+    pending = pending ? pending.then(() => settleFrame(index, num, den)) : settleFrame(index, num, den);
   } catch (error) {
     release();
     throw error;
@@ -348,5 +402,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, conceal: concealAll, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, conceal: concealAll, beginLayers, chooseMatte, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

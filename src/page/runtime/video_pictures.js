@@ -8,6 +8,7 @@
 import { collectGarbage, config, native, nativeMethod, override } from "./natives.js";
 import { clock } from "./clock.js";
 import { decodesMedia, pictureNumber } from "./media_sources.js";
+import { flatAddress, flatAddresses } from "./native_layers.js";
 import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media.js";
 import { beginWork, endWork } from "./work.js";
 import { describeElement, warnOnce } from "./warnings.js";
@@ -54,20 +55,36 @@ function pictureAt(address) {
   return picture;
 }
 
-/** The address of what a video shows at `seconds`; null for nothing new. */
-function wantedPicture(element, seconds) {
+/** The address of a video's own picture at `seconds`; null for nothing new. */
+function ownPicture(element, seconds) {
   const info = mediaInfo(element);
   if (!info || info.ticks.length === 0) return null;
   if (element.isConnected && !playsAt(element, seconds)) return null;
   return `${config.media}picture/${info.id}/${pictureNumber(info, mediaTime(element, seconds))}/1.png`;
 }
 
-function* wantedPictures(seconds) {
+function* ownPictures(seconds) {
   if (!decodesMedia) return;
   for (const element of mediaElements()) {
     if (element.localName !== "video") continue;
-    const address = wantedPicture(element, seconds);
-    if (address) yield [element, pictureAt(address), address];
+    const address = ownPicture(element, seconds);
+    if (address) yield [element, address];
+  }
+}
+
+function* wantedPictures(seconds) {
+  for (const [element, own] of ownPictures(seconds)) {
+    const address = flatAddress(element, mediaInfo(element)) ?? own;
+    yield [element, pictureAt(address), address];
+  }
+}
+
+/** What must be there before the frame at `seconds` begins. */
+function* neededPictures(seconds) {
+  for (const [, picture] of wantedPictures(seconds)) yield picture;
+  for (const [element, own] of ownPictures(seconds)) {
+    if (drawsVideos) yield pictureAt(own);
+    for (const address of flatAddresses(mediaInfo(element))) yield pictureAt(address);
   }
 }
 
@@ -94,7 +111,7 @@ export function preparePictures(seconds, passes) {
   preparations += 1;
   forgetPictures();
   const waits = [];
-  for (const [, picture] of wantedPictures(seconds)) {
+  for (const picture of neededPictures(seconds)) {
     if (!picture.loaded) waits.push(picture.promise);
   }
   return waits.length > 0 ? Promise.all(waits) : undefined;
@@ -135,7 +152,7 @@ export function applyPictures(seconds) {
 function pictureOf(video) {
   drawsVideos = true;
   meetMedia(video);
-  const address = wantedPicture(video, clock.now / 1000);
+  const address = ownPicture(video, clock.now / 1000);
   const picture = address && pictureAt(address);
   if (picture?.loaded && !picture.failed) return picture.image;
   return shownVideos.get(video)?.picture.image ?? null;

@@ -1,0 +1,395 @@
+//! One frame: the page's picture and the light of its videos, mixed pixel by pixel.
+//!
+//! Where a video is drawn black the page's picture has `p = Σ aᵢ·cᵢ`, and where it is drawn white
+//! `p + w`: all that Chrome does to it (layers above and below, opacity, clips, masks, soft edges) is
+//! in its weight `w`, exactly, because blending is linear in each color. So the frame's light is
+//! `(1 - W)·light(p / (1 - W)) + Σ wᵢ·videoᵢ` with `W = Σ wᵢ`. Three videos share one picture, each
+//! in a primary color of its own.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rayon::prelude::*;
+
+use super::curve::Curve;
+use super::place::Placed;
+use super::{Rgb, dot, narrowed, times};
+use crate::color::transfer::{
+    BT2020_FROM_BT709, BT2020_LUMINANCE, HLG_PEAK, PQ_PEAK, REFERENCE_WHITE, hlg_of_scene,
+    hlg_scene_gain, linear_of_srgb, pq_of_light,
+};
+use crate::color::{Cicp, ContentLightLevel, Transfer};
+use crate::frame::{Picture, PixelFormat};
+
+/// Linear components of the page, in nit, by their codes; the last twice.
+static PAGE_LIGHT: LazyLock<Vec<f32>> = LazyLock::new(|| {
+    let light =
+        |code: u32| narrowed(linear_of_srgb(f64::from(code.min(255)) / 255.0) * REFERENCE_WHITE);
+    (0..=256).map(light).collect()
+});
+
+/// From light to the codes of a frame.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// From light, or from the light of the scene, to codes of 16 bits.
+    code: Curve,
+    /// For HLG, what light of the scene is per light of the display, by its luminance.
+    scene_gain: Option<Curve>,
+    /// The brightest light that there is a code for, in nit.
+    pub(super) most: f64,
+}
+
+impl Output {
+    /// For frames in the transfer of `color`; `None` if that is none of HDR.
+    pub(crate) fn new(color: Cicp) -> Option<Self> {
+        let most_code = f64::from(u16::MAX);
+        match color.transfer {
+            Transfer::Pq => Some(Self {
+                code: Curve::new(|nits| pq_of_light(nits.min(PQ_PEAK)) * most_code),
+                scene_gain: None,
+                most: PQ_PEAK,
+            }),
+            Transfer::Hlg => Some(Self {
+                code: Curve::new(|scene| hlg_of_scene(scene.min(1.0)) * most_code),
+                scene_gain: Some(Curve::new(hlg_scene_gain)),
+                most: HLG_PEAK,
+            }),
+            Transfer::Bt709 | Transfer::Srgb => None,
+        }
+    }
+
+    fn codes(&self, light: Rgb) -> [u16; 3] {
+        let light = match &self.scene_gain {
+            None => light,
+            Some(gain) => {
+                let gain = gain.at(dot(BT2020_LUMINANCE, light));
+                light.map(|nits| nits * gain)
+            }
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 65535")]
+        light.map(|light| (self.code.at(light) + 0.5) as u16)
+    }
+}
+
+/// How bright the frames of a render are (CTA-861.3), measured as they are made.
+#[derive(Debug, Default)]
+pub(crate) struct LightMeter {
+    // Floats that are not negative have the order of their bits.
+    max_content: AtomicU32,
+    max_frame_average: AtomicU32,
+}
+
+impl LightMeter {
+    pub(super) fn saw(&self, frame: FrameLight) {
+        self.max_content.fetch_max(frame.brightest.max(0.0).to_bits(), Ordering::Relaxed);
+        self.max_frame_average.fetch_max(frame.average.max(0.0).to_bits(), Ordering::Relaxed);
+    }
+
+    /// The levels of all frames so far.
+    pub(crate) fn level(&self) -> ContentLightLevel {
+        let nits = |bits: &AtomicU32| {
+            let nits = f32::from_bits(bits.load(Ordering::Relaxed)).round();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+            let nits = nits.clamp(0.0, 65_535.0) as u16;
+            nits
+        };
+        ContentLightLevel {
+            max_content: nits(&self.max_content),
+            max_frame_average: nits(&self.max_frame_average),
+        }
+    }
+}
+
+/// How bright one frame is, by the brightest component of each pixel, in nit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct FrameLight {
+    pub brightest: f32,
+    pub average: f32,
+}
+
+/// A video in the frame.
+#[derive(Debug)]
+pub(super) struct Layer<'a> {
+    pub picture: Placed<'a>,
+    /// The picture of the page in which it has a color.
+    pub matte: &'a Picture,
+    /// Which primary color.
+    pub channel: usize,
+    /// Columns and rows that it may touch.
+    pub columns: std::ops::Range<usize>,
+    pub rows: std::ops::Range<usize>,
+}
+
+/// The frame of a page that shows `layers`, whose picture with all of them black is `base`.
+pub(super) fn compose(
+    base: &Picture,
+    layers: &[Layer<'_>],
+    output: &Output,
+) -> (Picture, FrameLight) {
+    let format = PixelFormat::Rgb16;
+    let width = base.size.width as usize;
+    let mut data = vec![0; width * format.bytes_per_pixel() * base.size.height as usize];
+    let rows = data.par_chunks_exact_mut(width * format.bytes_per_pixel()).enumerate();
+    let measured: Vec<(f32, f64)> = rows
+        .map_init(
+            || Scratch::new(width),
+            |scratch, (y, row)| {
+                scratch.gather(base, layers, y);
+                scratch.mix(base, y, output, row)
+            },
+        )
+        .collect();
+    let brightest = measured.iter().map(|&(brightest, _)| brightest).fold(0.0, f32::max);
+    let total: f64 = measured.iter().map(|&(_, total)| total).sum();
+    let average = narrowed(total / (width as f64 * f64::from(base.size.height)).max(1.0));
+    (Picture { size: base.size, format, data }, FrameLight { brightest, average })
+}
+
+/// Room for the row that one thread works on.
+struct Scratch {
+    /// The light of all videos in each pixel, by their weights.
+    light: Vec<Rgb>,
+    /// The sum of their weights, of 255.
+    weight: Vec<u16>,
+    sampled: Vec<Rgb>,
+}
+
+impl Scratch {
+    fn new(width: usize) -> Self {
+        Self {
+            light: vec![[0.0; 3]; width],
+            weight: vec![0; width],
+            sampled: vec![[0.0; 3]; width],
+        }
+    }
+
+    /// Adds up what shows of the videos in a row.
+    fn gather(&mut self, base: &Picture, layers: &[Layer<'_>], y: usize) {
+        self.light.fill([0.0; 3]);
+        self.weight.fill(0);
+        for layer in layers.iter().filter(|layer| layer.rows.contains(&y)) {
+            let weights = Weights::new(base, layer, y);
+            let mut shown = layer.columns.clone().filter(|&x| weights.at(x) > 0);
+            let Some(first) = shown.next() else { continue };
+            let last = shown.next_back().unwrap_or(first);
+            let sampled = &mut self.sampled[..=last - first];
+            layer.picture.sample(y, first, sampled);
+            for (x, video) in (first..).zip(sampled) {
+                let weight = weights.at(x);
+                if weight > 0 {
+                    self.weight[x] += u16::from(weight);
+                    let part = f32::from(weight) / 255.0;
+                    self.light[x] = [0, 1, 2].map(|c| part.mul_add(video[c], self.light[x][c]));
+                }
+            }
+        }
+    }
+
+    /// Writes the codes of a row. Returns its brightest component and the sum of each pixel's.
+    fn mix(&self, base: &Picture, y: usize, output: &Output, row: &mut [u8]) -> (f32, f64) {
+        let format = base.format;
+        let from = &base.data[y * base.stride()..][..base.stride()];
+        let (mut brightest, mut total) = (0.0_f32, 0.0_f64);
+        // Pages have large areas of one color.
+        let mut known: Option<([u8; 3], [u16; 3], f32)> = None;
+        let pixels = from.chunks_exact(format.bytes_per_pixel()).zip(row.chunks_exact_mut(6));
+        for (x, (pixel, to)) in pixels.enumerate() {
+            let rgb = format.rgb(pixel);
+            let (codes, most) = match (self.weight[x], known) {
+                (0, Some((same, codes, most))) if same == rgb => (codes, most),
+                (weight, _) => {
+                    let light = self.light_of(x, rgb);
+                    let light = light.map(|nits| nits.clamp(0.0, narrowed(output.most)));
+                    let most = light.into_iter().fold(0.0, f32::max);
+                    let codes = output.codes(light);
+                    if weight == 0 {
+                        known = Some((rgb, codes, most));
+                    }
+                    (codes, most)
+                }
+            };
+            brightest = brightest.max(most);
+            total += f64::from(most);
+            for (to, code) in to.chunks_exact_mut(2).zip(codes) {
+                to.copy_from_slice(&code.to_ne_bytes());
+            }
+        }
+        (brightest, total)
+    }
+
+    fn light_of(&self, x: usize, page: [u8; 3]) -> Rgb {
+        match self.weight[x] {
+            0 => page_light(page.map(f32::from)),
+            255.. => self.light[x],
+            weight => {
+                let rest = 1.0 - f32::from(weight) / 255.0;
+                let page = page_light(page.map(|code| f32::from(code) / rest));
+                [0, 1, 2].map(|c| rest.mul_add(page[c], self.light[x][c]))
+            }
+        }
+    }
+}
+
+/// The light of a color of the page, whose codes count to 255.
+fn page_light(codes: Rgb) -> Rgb {
+    let linear = codes.map(|code| {
+        let code = code.min(255.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
+        let step = code as usize;
+        let (from, to) = (PAGE_LIGHT[step], PAGE_LIGHT[step + 1]);
+        (code - code.floor()).mul_add(to - from, from)
+    });
+    times(&BT2020_FROM_BT709, linear)
+}
+
+/// How much of a layer shows in the pixels of one row, of 255.
+struct Weights<'a> {
+    base: &'a [u8],
+    matte: &'a [u8],
+    base_at: (usize, usize),
+    matte_at: (usize, usize),
+}
+
+impl<'a> Weights<'a> {
+    fn new(base: &'a Picture, layer: &Layer<'a>, y: usize) -> Self {
+        let row = |picture: &'a Picture| &picture.data[y * picture.stride()..][..picture.stride()];
+        let at = |picture: &Picture| {
+            let channel = match picture.format {
+                PixelFormat::Bgrx8 => 2 - layer.channel,
+                _ => layer.channel,
+            };
+            (picture.format.bytes_per_pixel(), channel)
+        };
+        Self {
+            base: row(base),
+            matte: row(layer.matte),
+            base_at: at(base),
+            matte_at: at(layer.matte),
+        }
+    }
+
+    fn at(&self, x: usize) -> u8 {
+        let black = self.base[x * self.base_at.0 + self.base_at.1];
+        let color = self.matte[x * self.matte_at.0 + self.matte_at.1];
+        color.saturating_sub(black)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::light::LightPicture;
+    use super::super::place::Placement;
+    use super::*;
+    use crate::color::transfer::light_of_pq;
+    use crate::frame::Size;
+    use crate::page::NativeLayer;
+
+    const SIZE: Size = Size { width: 7, height: 3 };
+    const PIXELS: usize = 21;
+
+    /// The formula, pixel by pixel: codes of 16 bits, not rounded.
+    fn twin(base: &[[u8; 3]], weights: &[Vec<u8>], videos: &[Vec<Rgb>], pq: bool) -> Vec<[f64; 3]> {
+        let pixel = |at: usize| {
+            let weight = |layer: usize| f64::from(weights[layer][at]) / 255.0;
+            let shown: f64 = (0..weights.len()).map(weight).sum();
+            let rest = (1.0 - shown).max(0.0);
+            let mut light = [0.0; 3];
+            if rest > 1e-9 {
+                let linear = base[at].map(|code| {
+                    linear_of_srgb((f64::from(code) / 255.0 / rest).min(1.0)) * REFERENCE_WHITE
+                });
+                for (light, row) in light.iter_mut().zip(BT2020_FROM_BT709) {
+                    *light = rest * (0..3).map(|c| f64::from(row[c]) * linear[c]).sum::<f64>();
+                }
+            }
+            for (layer, video) in videos.iter().enumerate() {
+                for (light, &nits) in light.iter_mut().zip(&video[at]) {
+                    *light += weight(layer) * f64::from(nits);
+                }
+            }
+            if pq {
+                return light.map(|nits| pq_of_light(nits.min(PQ_PEAK)) * 65_535.0);
+            }
+            let light = light.map(|nits| nits.min(HLG_PEAK));
+            let luminance: f64 = (0..3).map(|c| f64::from(BT2020_LUMINANCE[c]) * light[c]).sum();
+            let gain = hlg_scene_gain(luminance);
+            light.map(|nits| hlg_of_scene((nits * gain).min(1.0)) * 65_535.0)
+        };
+        (0..base.len()).map(pixel).collect()
+    }
+
+    fn picture(format: PixelFormat, pixels: impl Iterator<Item = [u8; 3]>) -> Picture {
+        let bytes = |[r, g, b]: [u8; 3]| match format {
+            PixelFormat::Rgb8 => vec![r, g, b],
+            PixelFormat::Bgrx8 => vec![b, g, r, 0],
+            _ => vec![r, g, b, 255],
+        };
+        Picture { size: SIZE, format, data: pixels.flat_map(bytes).collect() }
+    }
+
+    proptest! {
+        #[test]
+        fn the_kernel_is_the_formula(
+            // Per pixel: a color, how much of the frame two videos take, and how they share it.
+            pixels in prop::collection::vec(
+                (any::<[u8; 3]>(), 0_u8..=255, 0_u8..=255, any::<bool>()),
+                PIXELS
+            ),
+            nits in prop::collection::vec(prop::array::uniform3(0.0_f32..4000.0), 2 * PIXELS),
+            formats in prop::array::uniform2(prop::sample::select(vec![
+                PixelFormat::Rgb8, PixelFormat::Rgba8, PixelFormat::Bgrx8,
+            ])),
+            pq in any::<bool>(),
+        ) {
+            let mut weights = [vec![], vec![]];
+            let mut base = vec![];
+            for (color, taken, part, is_plain) in pixels {
+                let taken = if is_plain { 0 } else { taken };
+                let first = u8::try_from(u16::from(taken) * u16::from(part) / 255).unwrap();
+                weights[0].push(first);
+                weights[1].push(taken - first);
+                // Chrome has what is left of the page's colors in its picture.
+                let rest = f64::from(255 - taken) / 255.0;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
+                base.push(color.map(|code| (f64::from(code) * rest) as u8));
+            }
+            let videos = [nits[..PIXELS].to_vec(), nits[PIXELS..].to_vec()];
+            let expected = twin(&base, &weights, &videos, pq);
+
+            let from = picture(formats[0], base.iter().copied());
+            let colored = base.iter().zip(weights[0].iter().zip(&weights[1]));
+            let colored = colored.map(|(&[r, g, b], (red, blue))| [r + red, g, b + blue]);
+            let matte = picture(formats[1], colored);
+            let quad = [[0.0, 0.0], [7.0, 0.0], [7.0, 3.0], [0.0, 3.0]];
+            let whole = NativeLayer {
+                quad, content: [7.0, 3.0], picture: [0.0, 0.0, 1.0, 1.0], ..NativeLayer::default()
+            };
+            let placement = Placement::of(&whole, 0).unwrap();
+            let [a, b] = videos.map(|pixels| LightPicture { width: 7, height: 3, pixels });
+            let layer = |light, channel| Layer {
+                picture: Placed::new(light, &placement, [3.5, 1.5]),
+                matte: &matte, channel, columns: 0..7, rows: 0..3,
+            };
+            let output = Output::new(if pq { Cicp::HDR10 } else { Cicp::HLG }).unwrap();
+            let (frame, light) = compose(&from, &[layer(&a, 0), layer(&b, 2)], &output);
+
+            let codes = frame.data.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]]));
+            for (code, expected) in codes.zip(expected.iter().flatten()) {
+                // HLG is steep at black.
+                let tolerance = if pq { 1.0 } else { 3.0 + 2000.0 / expected.max(1.0) };
+                let error = (f64::from(code) - expected).abs();
+                prop_assert!(error < tolerance, "{code}, not {expected}");
+            }
+            if pq {
+                let most = |codes: &[f64; 3]| codes.iter().copied().fold(0.0, f64::max) / 65_535.0;
+                let nits: Vec<f64> = expected.iter().map(|codes| light_of_pq(most(codes))).collect();
+                let brightest = nits.iter().copied().fold(0.0, f64::max);
+                let average = nits.iter().sum::<f64>() / PIXELS as f64;
+                prop_assert!((f64::from(light.brightest) - brightest).abs() < brightest * 1e-4 + 1e-3);
+                prop_assert!((f64::from(light.average) - average).abs() < average * 1e-4 + 1e-3);
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Pages with HDR videos: what Chrome draws and what libav decodes, put together in light.
+//!
+//! Light is in nit, linear, in the primaries of BT.2020; [`REFERENCE_WHITE`] is where the page's
+//! white goes. Chrome cannot carry it: its pictures are sRGB. So it draws each HDR video as a flat
+//! area, once black and once in a color, and the difference says how much of the video shows in each
+//! pixel (`blend`), whatever lies above it, clips it, turns it or lets it shine through. The video's
+//! own pictures come from its file (`light`) and are put where the page has them (`place`).
+//!
+//! [`REFERENCE_WHITE`]: crate::color::transfer::REFERENCE_WHITE
+
+mod blend;
+mod curve;
+mod light;
+mod place;
+mod source;
+
+pub(crate) use self::blend::{LightMeter, Output};
+pub(crate) use self::source::{LayeredSources, Layering};
+
+/// Red, green and blue.
+type Rgb = [f32; 3];
+
+type Matrix = [Rgb; 3];
+
+fn dot(a: Rgb, b: Rgb) -> f32 {
+    a[0].mul_add(b[0], a[1].mul_add(b[1], a[2] * b[2]))
+}
+
+fn times(matrix: &Matrix, rgb: Rgb) -> Rgb {
+    matrix.map(|row| dot(row, rgb))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "light needs no more digits")]
+const fn narrowed(value: f64) -> f32 {
+    value as f32
+}

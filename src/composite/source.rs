@@ -1,0 +1,194 @@
+//! Frames of a page with HDR videos.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::blend::{FrameLight, Layer, LightMeter, Output, compose};
+use super::light::{Decoder, LightPicture};
+use super::place::{Placed, Placement};
+use crate::browser::BrowserError;
+use crate::capture::{PageSource, PageSources, Shots};
+use crate::error::Result;
+use crate::frame::{Frame, Picture};
+use crate::media::Library;
+use crate::page::NativeLayer;
+use crate::pipeline::{CancelToken, FrameSource, OpenSource, Pace};
+use crate::time::FrameIndex;
+
+/// What all sessions of a render composite with.
+#[derive(Clone, Debug)]
+pub(crate) struct Layering {
+    pub library: Arc<Library>,
+    pub output: Arc<Output>,
+    pub meter: Arc<LightMeter>,
+}
+
+/// Opens the sessions of one render.
+pub(crate) struct LayeredSources {
+    pub pages: PageSources,
+    pub layering: Layering,
+}
+
+impl OpenSource for LayeredSources {
+    fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>> {
+        let page = self.pages.open_page(session, cancel)?;
+        Ok(Box::new(LayeredSource {
+            page,
+            layering: self.layering.clone(),
+            queue: VecDeque::new(),
+            decoded: Vec::new(),
+            last: None,
+        }))
+    }
+
+    fn wants_another(&self, pace: &Pace) -> bool {
+        self.pages.wants_another(pace)
+    }
+}
+
+/// Renders the frames of one session.
+struct LayeredSource {
+    page: PageSource,
+    layering: Layering,
+    /// Submitted, oldest first; the first is under way.
+    queue: VecDeque<FrameIndex>,
+    /// The pictures of the last frame, which the next may show again.
+    decoded: Vec<Decoded>,
+    last: Option<Last>,
+}
+
+/// A picture of a source, in light.
+#[derive(Debug)]
+struct Decoded {
+    source: usize,
+    number: usize,
+    quarter_turns: u8,
+    picture: Arc<LightPicture>,
+}
+
+/// The frame made last, and what of.
+#[derive(Debug)]
+struct Last {
+    shots: Shots,
+    picture: Arc<Picture>,
+    light: FrameLight,
+}
+
+impl FrameSource for LayeredSource {
+    fn depth(&self) -> usize {
+        2
+    }
+
+    fn submit(&mut self, index: FrameIndex) -> Result<()> {
+        self.queue.push_back(index);
+        if self.queue.len() == 1 { self.page.submit_shots(index) } else { Ok(()) }
+    }
+
+    fn collect(&mut self) -> Result<Frame> {
+        let index = *self.queue.front().expect("collect follows submit");
+        let shots = self.page.collect_shots(index)?;
+        self.queue.pop_front();
+        // The page draws the next frame while this one is put together.
+        if let Some(&next) = self.queue.front() {
+            self.page.submit_shots(next)?;
+        }
+        let (picture, light) = match &self.last {
+            Some(last) if is_same(&last.shots, &shots) => (Arc::clone(&last.picture), last.light),
+            _ => {
+                let (picture, light) = self.composite(index, &shots)?;
+                let picture = Arc::new(picture);
+                self.last = Some(Last { shots, picture: Arc::clone(&picture), light });
+                (picture, light)
+            }
+        };
+        self.layering.meter.saw(light);
+        Ok(Frame { index, picture })
+    }
+}
+
+fn is_same(before: &Shots, now: &Shots) -> bool {
+    Arc::ptr_eq(&before.base, &now.base)
+        && before.layers == now.layers
+        && before.mattes.len() == now.mattes.len()
+        && before.mattes.iter().zip(&now.mattes).all(|(a, b)| Arc::ptr_eq(a, b))
+}
+
+impl LayeredSource {
+    fn composite(&mut self, index: FrameIndex, shots: &Shots) -> Result<(Picture, FrameLight)> {
+        let mut decoded = Vec::with_capacity(shots.layers.len());
+        for layer in &shots.layers {
+            decoded.push(self.decode(index, layer)?);
+        }
+        self.decoded = decoded;
+        let size = shots.base.size;
+        let frame = [size.width as usize, size.height as usize];
+        let mut layers = Vec::with_capacity(shots.layers.len());
+        for (layer, decoded) in shots.layers.iter().zip(&self.decoded) {
+            // What is seen from its edge covers nothing.
+            if is_flat(&layer.quad) {
+                continue;
+            }
+            let placement = Placement::of(layer, decoded.quarter_turns).ok_or_else(|| {
+                let label = &layer.label;
+                let text = format!(
+                    "the HDR video {label} reaches behind the viewer; `color.mode: \"sdr\"` can \
+                     show it"
+                );
+                self.page.frame_error(index, BrowserError::Picture(text))
+            })?;
+            let ranges = [0, 1].map(|axis| range(&layer.quad, axis, frame[axis]));
+            let [columns, rows] = ranges;
+            let matte = shots.mattes.get(layer.round - 1).expect("each layer has a matte");
+            let middle = [middle(&columns), middle(&rows)];
+            let picture = Placed::new(&decoded.picture, &placement, middle);
+            layers.push(Layer { picture, matte, channel: layer.channel, columns, rows });
+        }
+        Ok(compose(&shots.base, &layers, &self.layering.output))
+    }
+
+    /// A layer's picture in light: one of the last frame's, or decoded.
+    fn decode(&self, index: FrameIndex, layer: &NativeLayer) -> Result<Decoded> {
+        let (source, number) = (layer.source, layer.picture_number);
+        let known = self.decoded.iter().find(|d| (d.source, d.number) == (source, number));
+        if let Some(Decoded { quarter_turns, picture, .. }) = known {
+            let (quarter_turns, picture) = (*quarter_turns, Arc::clone(picture));
+            return Ok(Decoded { source, number, quarter_turns, picture });
+        }
+        let failed = |text: String| {
+            let text = format!("the HDR video {}: {text}", layer.label);
+            self.page.frame_error(index, BrowserError::Picture(text))
+        };
+        let native = self.layering.library.native_picture(source, number);
+        let native = native.map_err(|e| failed(e.to_string()))?;
+        let planes = native.frame.planes().map_err(failed)?;
+        let decoder = Decoder::new(native.transfer, native.peak, self.layering.output.most);
+        let picture = Arc::new(decoder.decode(&planes));
+        Ok(Decoded { source, number, quarter_turns: native.quarter_turns, picture })
+    }
+}
+
+/// Whether a quadrilateral has no area.
+fn is_flat(quad: &[[f64; 2]; 4]) -> bool {
+    let area: f64 = (0..4)
+        .map(|i| {
+            let ([ax, ay], [bx, by]) = (quad[i], quad[(i + 1) % 4]);
+            ax.mul_add(by, -bx * ay)
+        })
+        .sum();
+    area.abs() < 1e-3
+}
+
+/// The columns, or rows, of the frame that a quadrilateral may touch, with its soft edge.
+fn range(quad: &[[f64; 2]; 4], axis: usize, length: usize) -> std::ops::Range<usize> {
+    let ends = quad.iter().map(|corner| corner[axis]);
+    let clamped = |place: f64| place.clamp(0.0, length as f64);
+    let first = clamped(ends.clone().fold(f64::INFINITY, f64::min).floor() - 1.0);
+    let last = clamped(ends.fold(f64::NEG_INFINITY, f64::max).ceil() + 1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let range = first as usize..last as usize;
+    range
+}
+
+fn middle(range: &std::ops::Range<usize>) -> f64 {
+    (range.start + range.end) as f64 / 2.0
+}

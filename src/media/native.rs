@@ -1,0 +1,61 @@
+//! Pictures as they were decoded, for compositing in light, and what stands for them in the page.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use image::{ImageFormat, Rgb, RgbImage};
+
+use super::source::Source;
+use super::{Library, MAX_SIDE, MediaError};
+use crate::av::{AvError, DecodedFrame, SourceTransfer};
+
+/// A decoded picture, and what its file says of it.
+#[derive(Debug)]
+pub(crate) struct NativePicture {
+    pub frame: Arc<DecodedFrame>,
+    pub transfer: SourceTransfer,
+    /// The brightest light of the display it was made on, in nit, where it says so.
+    pub peak: Option<f64>,
+    /// Quarter turns clockwise until it is upright.
+    pub quarter_turns: u8,
+}
+
+impl Source {
+    /// The transfer of pictures that are brighter than SDR, and whose light can be read.
+    pub(super) fn hdr(&self) -> Option<&'static str> {
+        match self.facts.transfer {
+            _ if !self.facts.is_readable => None,
+            SourceTransfer::Sdr => None,
+            SourceTransfer::Pq => Some("pq"),
+            SourceTransfer::Hlg => Some("hlg"),
+        }
+    }
+}
+
+impl Library {
+    /// One picture of a source, in its own format.
+    pub(crate) fn native_picture(
+        &self,
+        id: usize,
+        number: usize,
+    ) -> Result<NativePicture, MediaError> {
+        let source = self.source(id).ok_or(MediaError::Unknown)?;
+        let moment = self.wake(&source);
+        let frame = source.frame(number.min(source.ticks.len() - 1), &self.cache, moment)?;
+        let facts = &source.facts;
+        let (transfer, peak, quarter_turns) = (facts.transfer, facts.peak, facts.quarter_turns);
+        Ok(NativePicture { frame, transfer, peak, quarter_turns })
+    }
+}
+
+/// A PNG of one color.
+pub(crate) fn flat_png(width: u32, height: u32, color: [u8; 3]) -> Result<Vec<u8>, MediaError> {
+    if width > MAX_SIDE || height > MAX_SIDE {
+        return Err(MediaError::Unknown);
+    }
+    let mut png = Cursor::new(Vec::new());
+    let image = RgbImage::from_pixel(width, height, Rgb(color));
+    let written = image.write_to(&mut png, ImageFormat::Png);
+    written.map_err(|e| AvError::refused("making a flat picture", e.to_string()))?;
+    Ok(png.into_inner())
+}

@@ -1,0 +1,122 @@
+//! HDR videos, which the page shows as flat areas and the engine fills with light.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use headless_chrome::protocol::cdp::types::Method as _;
+use serde::Deserialize;
+
+use super::RUNTIME_FACE;
+use crate::browser::cdp::{DOM, Runtime};
+use crate::browser::{BrowserError, Page};
+
+/// A video that a frame shows, and where.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NativeLayer {
+    /// The number of its element.
+    pub element: usize,
+    /// Its name for the user, such as `<video id="intro">`.
+    pub label: String,
+    /// What its pictures are asked for with.
+    pub source: usize,
+    /// Which of them.
+    pub picture_number: usize,
+    /// Width and height of its content box, before it is transformed.
+    pub content: [f64; 2],
+    /// Left, top, width and height of the picture, in parts of the content box.
+    pub picture: [f64; 4],
+    /// Which matte has it in a color; from 1.
+    pub round: usize,
+    /// Which primary color that is.
+    pub channel: usize,
+    /// The corners of the content box in the viewport, from its upper left one clockwise.
+    #[serde(skip)]
+    pub quad: [[f64; 2]; 4],
+}
+
+/// Elements of a page that its layers belong to, as the protocol calls them.
+#[derive(Debug, Default)]
+pub(crate) struct LayerElements(HashMap<usize, String>);
+
+/// Has the page show HDR videos as flat areas from the next frame on.
+pub(crate) fn begin_layers(page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+    let expression = format!("{RUNTIME_FACE}.beginLayers()");
+    page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
+}
+
+/// Has the next seek to the same frame show a matte: 0 has all layers in black.
+pub(crate) fn choose_matte(
+    page: &mut Page,
+    round: usize,
+    timeout: Duration,
+) -> Result<(), BrowserError> {
+    let expression = format!("{RUNTIME_FACE}.chooseMatte({round})");
+    page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
+}
+
+/// The layers of the frame that is shown.
+pub(crate) fn layers(
+    page: &mut Page,
+    elements: &mut LayerElements,
+    timeout: Duration,
+) -> Result<Vec<NativeLayer>, BrowserError> {
+    let mut layers: Vec<NativeLayer> =
+        page.evaluate(&format!("{RUNTIME_FACE}.layers()"), timeout)?;
+    for layer in &mut layers {
+        let object = if let Some(object) = elements.0.get(&layer.element) {
+            object.clone()
+        } else {
+            let object = object_of(page, layer.element, timeout)?;
+            elements.0.insert(layer.element, object.clone());
+            object
+        };
+        layer.quad = quad_of(page, object, timeout)?;
+    }
+    Ok(layers)
+}
+
+/// The protocol's name for a layer's element.
+fn object_of(page: &mut Page, element: usize, timeout: Duration) -> Result<String, BrowserError> {
+    let expression = format!("{RUNTIME_FACE}.layerElement({element})");
+    let evaluate = Runtime::Evaluate {
+        expression,
+        object_group: None,
+        include_command_line_api: None,
+        silent: None,
+        context_id: None,
+        return_by_value: None,
+        generate_preview: None,
+        user_gesture: None,
+        await_promise: None,
+        throw_on_side_effect: None,
+        timeout: None,
+        disable_breaks: None,
+        repl_mode: None,
+        allow_unsafe_eval_blocked_by_csp: None,
+        unique_context_id: None,
+        serialization_options: None,
+    };
+    let answer = page.call(evaluate, timeout)?;
+    answer.result.object_id.ok_or_else(|| BrowserError::Answer {
+        method: Runtime::Evaluate::NAME,
+        message: format!("there is no element for layer {element}"),
+    })
+}
+
+/// Where the corners of an element's content box are on screen.
+fn quad_of(
+    page: &mut Page,
+    object: String,
+    timeout: Duration,
+) -> Result<[[f64; 2]; 4], BrowserError> {
+    let get = DOM::GetBoxModel { node_id: None, backend_node_id: None, object_id: Some(object) };
+    let content = page.call(get, timeout)?.model.content;
+    let [ax, ay, bx, by, cx, cy, dx, dy] = content[..] else {
+        return Err(BrowserError::Answer {
+            method: DOM::GetBoxModel::NAME,
+            message: format!("a box has {} coordinates, expected 8", content.len()),
+        });
+    };
+    Ok([[ax, ay], [bx, by], [cx, cy], [dx, dy]])
+}
