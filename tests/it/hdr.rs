@@ -8,9 +8,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use pagereel::frame::PixelFormat;
-use pagereel::job::{CaptureMode, ColorMode};
+use pagereel::job::{CaptureMode, Codec, ColorMode, Output, Quality, Video};
 use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, Picture, Report};
 use tempfile::TempDir;
+
+use crate::support::{judge, probe};
 
 /// SMPTE ST 2084, written once more: the code of a light in nit.
 fn pq(nits: f64) -> f64 {
@@ -607,4 +609,80 @@ fn broadcast_formats_are_read_at_their_depth() {
             }
         }
     }
+}
+
+#[test]
+fn files_carry_the_light_and_what_says_so() {
+    let body = r#"<video id="v" src="hdr.mkv" muted data-start="0" data-duration="1"
+        style="position:absolute;left:0;top:0;width:256px;height:64px"></video>"#;
+    for (curve, mode) in [(Curve::Pq, ColorMode::Hdr10), (Curve::Hlg, ColorMode::Hlg)] {
+        let directory = page((256, 64), 2, body);
+        source(&directory.path().join("hdr.mkv"), (256, 64, 2), curve, patch);
+        let mut job = job(&directory, mode);
+        let rows = [
+            ("lossless.mp4", Codec::Hevc, Quality::Lossless, "yuv420p10le", 1.0),
+            ("hevc.mp4", Codec::Hevc, Quality::High, "yuv420p10le", 3.0),
+            ("av1.mp4", Codec::Av1, Quality::High, "yuv420p10le", 3.0),
+            ("vp9.webm", Codec::Vp9, Quality::High, "yuv420p10le", 3.0),
+            ("prores.mov", Codec::Prores, Quality::High, "yuv422p10le", 3.0),
+        ];
+        let output = |&(name, codec, quality, ..): &(&str, _, _, _, _)| Output {
+            output: directory.path().join(name),
+            format: None,
+            at: None,
+            video: Video { codec: Some(codec), quality, ..Video::default() },
+            audio: pagereel::job::Audio::default(),
+        };
+        job.outputs = rows.iter().map(output).collect();
+        let cancel = CancelToken::new();
+        let report = Engine::new().render(&job, &mut |_: &Event| {}, &cancel).unwrap();
+        for (name, _, _, pixels, tolerance) in rows {
+            let file = directory.path().join(name);
+            let probed = probe(&file);
+            let stream = &probed["streams"][0];
+            assert_eq!(stream["pix_fmt"], pixels, "{name}");
+            assert_eq!(stream["color_primaries"], "bt2020", "{name}");
+            assert_eq!(stream["color_transfer"], curve.tag(), "{name}");
+            assert_eq!(stream["color_space"], "bt2020nc", "{name}");
+            let raw = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray10le", "-"];
+            let luma = judge("ffmpeg", &[&["-i", file.to_str().unwrap()], &raw[..]].concat());
+            for (i, &nits) in GRAYS.iter().enumerate() {
+                let at = 2 * (16 * 256 + 32 * i + 16);
+                let found = f64::from(u16::from_le_bytes([luma[at], luma[at + 1]]));
+                let wanted = 64.0 + 876.0 * curve.codes([nits; 3])[0].min(1.0);
+                assert!(
+                    (found - wanted).abs() <= tolerance,
+                    "{name}: {nits} nit: {found} {wanted}"
+                );
+            }
+            println!("{name}: {pixels} {} as planned", curve.tag());
+        }
+        let mp4 = probe(&directory.path().join("hevc.mp4"));
+        let sides = mp4["streams"][0]["side_data_list"].as_array().cloned().unwrap_or_default();
+        let light = sides.iter().find(|side| !side["max_content"].is_null());
+        if curve == Curve::Pq {
+            let light = light.expect("the file says how bright it is");
+            let told = report.content_light.unwrap();
+            assert_eq!(light["max_content"], told.max_content);
+            assert_eq!(light["max_average"], told.max_frame_average);
+            assert!(told.max_content.abs_diff(4000) <= 40, "{told:?}");
+            assert!(sides.iter().any(|side| !side["max_luminance"].is_null()), "{sides:?}");
+        } else {
+            assert!(light.is_none(), "HLG has none");
+        }
+    }
+}
+
+#[test]
+fn what_holds_no_hdr_is_refused() {
+    let directory = page((64, 64), 1, "");
+    let mut job = job(&directory, ColorMode::Hdr10);
+    job.output = Some("a.mp4".into());
+    job.video.codec = Some(Codec::H264);
+    let text = job.validate().unwrap_err().to_string();
+    assert!(text.contains("`video.codec` must be one that holds HDR"), "{text}");
+    job.video.codec = None;
+    job.video.pixel_format = Some(pagereel::job::CodedFormat::Yuv420p);
+    let text = job.validate().unwrap_err().to_string();
+    assert!(text.contains("10 bits"), "{text}");
 }
