@@ -10,6 +10,7 @@ mod layered;
 mod media;
 mod sound;
 mod stills;
+mod timed;
 mod verify;
 mod ways;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use self::guess::{GUESS, declared_size};
 use self::layered::Light;
 pub use self::stills::Moment;
+use self::timed::TimedSink;
 use crate::av;
 use crate::browser::{BrowserError, PageOptions, Sandbox};
 use crate::capture::{
@@ -522,25 +524,6 @@ impl Prepared {
             probed: Mutex::new(Some(self.page)),
         };
         (sources, self.server)
-    }
-}
-
-/// Measures the time spent in another sink.
-struct TimedSink<'s> {
-    sink: &'s mut dyn FrameSink,
-    spent: Duration,
-}
-
-impl FrameSink for TimedSink<'_> {
-    fn write(&mut self, frame: crate::frame::Frame) -> Result<()> {
-        let start = Instant::now();
-        let written = self.sink.write(frame);
-        self.spent += start.elapsed();
-        written
-    }
-
-    fn finish(self: Box<Self>) -> Result<Artifact> {
-        unreachable!("the engine finishes the sink that this one borrows")
     }
 }
 

@@ -10,6 +10,7 @@ use headless_chrome::protocol::cdp::types::Method as _;
 use super::Compression;
 use super::compressed::{Camera, picture_of};
 use crate::browser::{BrowserError, CallId, Page};
+use crate::page;
 use crate::page::HeadlessExperimental::{self, ScreenshotParams, ScreenshotParamsFormat};
 
 /// Milliseconds from one tick to the next.
@@ -67,6 +68,7 @@ impl Camera for BeginFrame {
         };
         let screenshot =
             ScreenshotParams { format: Some(format), quality, optimize_for_speed: Some(true) };
+        page::wish_for_frame(page, timeout)?;
         page.begin(&self.ticks.command(Some(screenshot), true), timeout)
     }
 
@@ -81,6 +83,13 @@ impl Camera for BeginFrame {
         loop {
             match picture_of(page, id, HeadlessExperimental::BeginFrame::NAME, timeout) {
                 Ok(None) if must_differ && retries < RETRIES => {}
+                // No picture means the same picture only if the page's state was taken: a frame that
+                // begins before the page's wish for it has arrived draws nothing.
+                Ok(None) if !page::has_drawn(page, timeout)? => {
+                    if retries == RETRIES {
+                        return Err(BrowserError::Picture("nothing was drawn".into()));
+                    }
+                }
                 Ok(picture) => return Ok(picture),
                 Err(BrowserError::Refused { message, .. })
                     if message.contains("pending") && retries < RETRIES => {}

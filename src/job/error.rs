@@ -85,15 +85,6 @@ pub enum JobError {
         expected: String,
     },
 
-    /// A value that a later version will take.
-    #[error("field `{path}`: {found} is not available in this version")]
-    Unavailable {
-        /// The field.
-        path: String,
-        /// The value as JSON.
-        found: String,
-    },
-
     /// The error of a job file.
     #[error("{}: {error}", .file.display())]
     InFile {

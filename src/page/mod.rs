@@ -427,6 +427,17 @@ pub(crate) fn seek(
     page.evaluate(&expression, timeout)
 }
 
+/// Has the page wish for a frame as it is now, for [`has_drawn`].
+pub(crate) fn wish_for_frame(page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+    // A blank page has no runtime, and needs none.
+    page.evaluate::<bool>("!!globalThis.__pagereel?.wishForFrame()", timeout).map(drop)
+}
+
+/// Whether the frame that was wished for last has been drawn.
+pub(crate) fn has_drawn(page: &mut Page, timeout: Duration) -> Result<bool, BrowserError> {
+    page.evaluate("globalThis.__pagereel?.hasDrawn() ?? true", timeout)
+}
+
 /// Hides the page, or shows it again, without touching its elements.
 pub(crate) fn conceal(
     page: &mut Page,

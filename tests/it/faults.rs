@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pagereel::job::CaptureMode;
 use pagereel::{CancelToken, Engine, Error, Event, Job};
 
 use tempfile::TempDir;
@@ -24,6 +25,8 @@ fn cards(output: &Path) -> Job {
     job.duration = Some(1.5);
     job.video.quality = pagereel::job::Quality::Draft;
     job.capture.workers = Some(2);
+    // As the program does by itself.
+    job.capture.mode = CaptureMode::Display;
     job
 }
 

@@ -644,7 +644,7 @@ fn files_carry_the_light_and_what_says_so() {
             assert_eq!(stream["color_primaries"], "bt2020", "{name}");
             assert_eq!(stream["color_transfer"], curve.tag(), "{name}");
             assert_eq!(stream["color_space"], "bt2020nc", "{name}");
-            let raw = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray10le", "-"];
+            let raw = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", pixels, "-"];
             let luma = judge("ffmpeg", &[&["-i", file.to_str().unwrap()], &raw[..]].concat());
             for (i, &nits) in GRAYS.iter().enumerate() {
                 let at = 2 * (16 * 256 + 32 * i + 16);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use crate::support::{fixture, pagereel};
+use crate::support::{CHEAPLY, fixture, pagereel};
 
 struct Ended {
     code: i32,
@@ -26,7 +26,8 @@ fn broken(page: &str, more: &[&str]) -> Ended {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("out.mp4");
     let page = fixture("broken").join(page);
-    let arguments = [&[page.to_str().unwrap(), "-o", output.to_str().unwrap()], more].concat();
+    let page = page.to_str().unwrap();
+    let arguments = [&[page, "-o", output.to_str().unwrap()], &CHEAPLY[..], more].concat();
     let result = run(&arguments);
     assert_eq!(output.exists(), result.code == 0, "{}", result.stderr);
     result
@@ -104,7 +105,7 @@ fn hasty(page: &str) -> Ended {
     let page = fixture("broken").join(page);
     let (directory, path) = job_file("{}");
     let job = serde_json::json!({
-        "composition": page, "output": "out.mp4", "capture": { "workers": 1 },
+        "composition": page, "output": "out.mp4", "capture": { "workers": 1, "mode": "beginFrame" },
         "timeouts": { "ready": 1, "player": 1, "timelines": 1, "frame": 2 },
     });
     fs::write(&path, job.to_string()).unwrap();

@@ -11,7 +11,7 @@ use std::process::Output;
 use pagereel::job::{CaptureMode, FrameRange};
 use pagereel::{CancelToken, Engine, Error, Frame, FrameIndex, Job, Moment};
 
-use crate::support::{digest, digests, fixture, page, pagereel, stills};
+use crate::support::{CHEAPLY, cheaply, digest, digests, fixture, page, pagereel, stills};
 
 #[track_caller]
 fn same_as_rendered(job: &Job, rendered: &[u64], frames: &[u64]) {
@@ -112,7 +112,7 @@ fn a_page_with_a_fragment_is_loaded_again_too() {
 
 #[test]
 fn the_caller_may_stop_it() {
-    let job = Job::without_output(fixture("title-card"));
+    let job = cheaply(&Job::without_output(fixture("title-card")));
     let moments = [0.5, 1.0, 1.5].map(Moment::Seconds);
     let mut seen = 0;
     let mut refuse = |frame: Frame| {
@@ -130,7 +130,7 @@ fn the_caller_may_stop_it() {
 }
 
 fn still(directory: &Path, arguments: &[&str]) -> Output {
-    pagereel().arg("still").args(arguments).current_dir(directory).output().unwrap()
+    pagereel().arg("still").args(arguments).args(CHEAPLY).current_dir(directory).output().unwrap()
 }
 
 fn files(directory: &Path) -> Vec<String> {

@@ -6,7 +6,7 @@ use pagereel::{CancelToken, Engine, Job};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{digests, fixture};
+use crate::support::{cheaply, digests, fixture};
 
 /// A directory with pages; the first is `index.html`.
 fn project(files: &[(&str, &str)]) -> TempDir {
@@ -57,7 +57,7 @@ fn same(expected: &str, files: &[(&str, &str)]) {
     let expected = digests(&job(&project(&[("index.html", expected)])), 1);
     assert!(expected.iter().any(|frame| *frame != expected[0]), "something moves");
     let directory = project(files);
-    for workers in [1, 3] {
+    for workers in [1, 2] {
         let got = digests(&job(&directory), workers);
         let wrong: Vec<_> = (0..expected.len()).filter(|&i| got[i] != expected[i]).collect();
         assert!(wrong.is_empty(), "frames {wrong:?} differ with {workers} session(s)");
@@ -198,7 +198,7 @@ fn variables_reach_text_pictures_and_styles() {
 fn warnings(directory: &TempDir, variables: &[(&str, serde_json::Value)]) -> Vec<String> {
     let mut job = job(directory);
     job.variables.extend(variables.iter().map(|(id, value)| ((*id).to_owned(), value.clone())));
-    let (_, warnings) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+    let (_, warnings) = Engine::new().plan(&cheaply(&job), &CancelToken::new()).unwrap();
     warnings.into_iter().map(|w| format!("{}: {}", w.code, w.message)).collect()
 }
 
@@ -261,9 +261,8 @@ fn a_host_whose_file_cannot_be_used_is_named() {
 
 #[test]
 fn the_nested_fixture_is_whole() {
-    let page = fixture("nested/index.html");
-    let (_, warnings) =
-        Engine::new().plan(&Job::without_output(&*page), &CancelToken::new()).unwrap();
+    let job = cheaply(&Job::without_output(&*fixture("nested/index.html")));
+    let (_, warnings) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
     let codes: Vec<_> = warnings.iter().map(|w| w.code.as_str()).collect();
     // Of the one whose script fails, and nothing else.
     assert_eq!(

@@ -15,7 +15,7 @@ use pagereel::{
     CancelToken, Engine, Error, Event, Job, NetworkOutcome, NetworkRequest, NullSink, Report,
 };
 
-use crate::support::{digests, fixture, page, pagereel, render};
+use crate::support::{CHEAPLY, digests, fixture, page, pagereel, render};
 
 const GSAP: &str = "https://cdn.jsdelivr.net/npm/gsap@3.14.2/dist/gsap.min.js";
 
@@ -165,7 +165,8 @@ fn what_is_denied_is_told_once_with_a_hint() {
 fn run(html: &Path, more: &[&str]) -> (Option<i32>, String) {
     let output = html.with_file_name("out.mp4");
     let mut command = pagereel();
-    command.arg(html).arg("-o").arg(&output).args(["--workers", "1"]).args(more);
+    command.arg(html).arg("-o").arg(&output).args(["--workers", "1"]);
+    command.args(CHEAPLY).args(more);
     let ended = command.output().unwrap();
     let is_done = ended.status.success();
     assert_eq!(output.exists(), is_done, "{:?}", ended.status);

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use pagereel::job::CaptureMode;
 use pagereel::{
     Artifact, CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, FrameSink, Job, Moment,
     Picture, Report,
@@ -25,14 +26,30 @@ pub(crate) fn pagereel() -> Command {
     command
 }
 
+/// What makes the program draw by the headless shell, as [`cheaply`] does.
+pub(crate) const CHEAPLY: [&str; 2] = ["--capture", "beginFrame"];
+
+/// The job, drawn by the headless shell unless it says how, or by which browser.
+///
+/// To start an ordinary browser on a display costs more than all else in most tests. Those of which
+/// it is the point name [`CaptureMode::Display`].
+pub(crate) fn cheaply(job: &Job) -> Job {
+    let mut job = job.clone();
+    // Pictures with alpha are not drawn on command.
+    if job.capture.mode == CaptureMode::Auto && job.browser.path.is_none() && !job.alpha {
+        job.capture.mode = CaptureMode::BeginFrame;
+    }
+    job
+}
+
 /// Renders a job to its file with nobody listening.
 pub(crate) fn render(job: &Job) -> pagereel::Result<Report> {
-    Engine::new().render(job, &mut |_: &Event| {}, &CancelToken::new())
+    Engine::new().render(&cheaply(job), &mut |_: &Event| {}, &CancelToken::new())
 }
 
 /// Digests of all frames of a job, by so many sessions.
 pub(crate) fn digests(job: &Job, workers: u32) -> Vec<u64> {
-    let mut job = job.clone();
+    let mut job = cheaply(job);
     job.capture.workers = Some(workers);
     let (list, digests) = sync_channel(100_000);
     let sink = Box::new(ChecksumSink::with_list(list));
@@ -56,7 +73,7 @@ pub(crate) fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
         seen.push(digest(frame));
         Ok(())
     };
-    Engine::new().stills(job, &moments, &mut take, &CancelToken::new()).unwrap();
+    Engine::new().stills(&cheaply(job), &moments, &mut take, &CancelToken::new()).unwrap();
     assert_eq!(seen.len(), frames.len());
     seen
 }

@@ -21,6 +21,7 @@ import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { pagePlayer, seekPage } from "./adapters.js";
+import { hasDrawn, wishForFrame } from "./drawing.js";
 import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
@@ -402,5 +403,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, conceal: concealAll, beginLayers, chooseMatte, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, chooseMatte, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

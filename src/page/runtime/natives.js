@@ -71,6 +71,7 @@ export const native = {
   eval: window.eval,
   now: performance.now.bind(performance),
   setTimeout: window.setTimeout.bind(window),
+  requestFrame: window.requestAnimationFrame.bind(window),
   fetch: window.fetch?.bind(window),
   reportError: window.reportError?.bind(window) ?? ((error) => console.error(error)),
   getComputedStyle: window.getComputedStyle.bind(window),
