@@ -74,13 +74,12 @@ impl MuxTarget<'_> {
     fn address(self) -> Result<(String, PathBuf), AvError> {
         match self {
             // Without the scheme, a colon in the name would be taken for one.
-            Self::File(path) => match path.to_str() {
-                Some(text) => Ok((format!("file:{text}"), path.to_owned())),
-                None => {
-                    let doing = format!("cannot write {}", path.display());
-                    Err(AvError::refused(doing, "not valid UTF-8"))
-                }
-            },
+            Self::File(path) => {
+                let doing = || format!("cannot write {}", path.display());
+                let text =
+                    path.to_str().ok_or_else(|| AvError::refused(doing(), "not valid UTF-8"))?;
+                Ok((format!("file:{text}"), path.to_owned()))
+            }
             Self::Stdout => Ok(("pipe:1".into(), "standard output".into())),
         }
     }
@@ -271,6 +270,9 @@ impl Muxer {
         display: MasteringDisplay,
         level: ContentLightLevel,
     ) -> Result<(), AvError> {
+        use ffi::AVPacketSideDataType::{
+            AV_PKT_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
+        };
         let ratio = |num: u32, den| ffi::AVRational { num: num.cast_signed(), den };
         let point = |[x, y]: [u16; 2]| [ratio(x.into(), 50_000), ratio(y.into(), 50_000)];
         let mastering = AvMasteringDisplay {
@@ -284,9 +286,6 @@ impl Muxer {
         let light = AvContentLight {
             max_cll: level.max_content.into(),
             max_fall: level.max_frame_average.into(),
-        };
-        use ffi::AVPacketSideDataType::{
-            AV_PKT_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
         };
         self.set_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &mastering)?;
         self.set_side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, &light)

@@ -42,16 +42,13 @@ impl Render<'_> {
                 continue;
             }
             let usual = output.container.sound_codecs().first().copied();
-            match audio.codec.or(usual) {
-                Some(codec) => {
-                    let (rate, sources) = (plan.stream.frame_rate, sources.clone());
-                    output.audio = Some(AudioPlan::new(audio, codec, rate, range, sources));
-                }
-                None => {
-                    let word = output.container.word();
-                    let text = format!("the composition's sound is left out: .{word} has none");
-                    self.warnings.push(Warning::new("sound_left_out", text));
-                }
+            if let Some(codec) = audio.codec.or(usual) {
+                let (rate, sources) = (plan.stream.frame_rate, sources.clone());
+                output.audio = Some(AudioPlan::new(audio, codec, rate, range, sources));
+            } else {
+                let word = output.container.word();
+                let text = format!("the composition's sound is left out: .{word} has none");
+                self.warnings.push(Warning::new("sound_left_out", text));
             }
         }
         Ok(())

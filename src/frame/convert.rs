@@ -52,13 +52,12 @@ pub(crate) fn convert(
     }
     if let Some(plane) = planes.next() {
         let bits = format.bits();
-        each_row(picture, size, plane, |row, pixels| match bits {
-            8 => {
+        each_row(picture, size, plane, |row, pixels| {
+            if bits == 8 {
                 for (target, pixel) in row.iter_mut().zip(pixels) {
                     *target = pixel[3].to_be_bytes()[0];
                 }
-            }
-            _ => {
+            } else {
                 let most = (1 << bits) - 1;
                 for (target, pixel) in row.as_chunks_mut::<2>().0.iter_mut().zip(pixels) {
                     *target = scaled(pixel[3], most).to_le_bytes();
@@ -135,13 +134,12 @@ fn each_row(
     write: impl Fn(&mut [u8], Pixels<'_>) + Sync,
 ) {
     let (stride, format) = (picture.stride(), picture.format);
-    let rows = plane.data.par_chunks_mut(plane.stride).take(size.height as usize);
+    let PlaneMut { data, stride: plane_stride } = plane;
+    let rows = data.par_chunks_mut(plane_stride).take(size.height as usize);
     rows.enumerate().for_each(|(row, target)| {
         let source = &picture.data[row.min(picture.size.height as usize - 1) * stride..][..stride];
         let row = source.chunks_exact(format.bytes_per_pixel());
-        // Only so many pixels: what follows in the row is padding.
-        let bytes = target.len();
-        write(&mut target[..bytes], Pixels { row, format, last: [0; 4] });
+        write(target, Pixels { row, format, last: [0; 4] });
     });
 }
 

@@ -75,7 +75,7 @@ trait Sample: Copy + Send {
 impl Sample for u8 {
     const BITS: u32 = 8;
 
-    #[inline(always)]
+    #[inline]
     fn of(value: i32) -> Self {
         value as Self
     }
@@ -90,7 +90,7 @@ impl Sample for u8 {
 impl Sample for [u8; 2] {
     const BITS: u32 = 10;
 
-    #[inline(always)]
+    #[inline]
     fn of(value: i32) -> Self {
         (value as u16).to_le_bytes()
     }

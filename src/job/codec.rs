@@ -95,9 +95,10 @@ impl Codec {
         };
         match self {
             Self::H264 => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10, Bgr0],
-            Self::Hevc | Self::Av1 => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10],
+            Self::Hevc | Self::Av1 | Self::Y4m => {
+                &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10]
+            }
             Self::Vp9 => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10, Yuva420p],
-            Self::Y4m => &[Yuv420p, Yuv422p, Yuv444p, Yuv420p10, Yuv422p10, Yuv444p10],
             Self::Vp8 => &[Yuv420p, Yuva420p],
             Self::Prores => &[Yuv422p10, Yuv444p10, Yuva444p10],
             Self::Dnxhr => &[Yuv422p, Yuv422p10, Yuv444p10],

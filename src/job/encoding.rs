@@ -179,7 +179,12 @@ impl VideoPlan {
             fragmented: video.fragmented || is_stdout,
             // Never from the number of sessions: the bytes depend on it.
             threads: cores.clamp(1, 16),
-            options: options(video, encoder, (pixel_format, color), cores.clamp(1, 16)),
+            options: {
+                let mut options =
+                    options(video, encoder, (pixel_format, color), cores.clamp(1, 16));
+                avoid_short_delay(&mut options, encoder, frames);
+                options
+            },
             encoder: encoder.into(),
         })
     }
@@ -187,6 +192,15 @@ impl VideoPlan {
     /// FFmpeg's name of the codec.
     pub(crate) const fn codec_name(&self) -> &'static str {
         self.codec.codec_name()
+    }
+}
+
+/// x265 takes the decoding time of clips of one or two frames from memory that it has not set, if
+/// there may be B-frames: now and then the muxer refuses it.
+fn avoid_short_delay(options: &mut [(String, String)], encoder: &str, frames: u64) {
+    let parameters = options.iter_mut().find(|(key, _)| key == "x265-params");
+    if let Some((_, value)) = parameters.filter(|_| encoder == "libx265" && frames < 3) {
+        value.push_str(":bframes=0");
     }
 }
 

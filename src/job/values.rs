@@ -53,9 +53,9 @@ const SIZE_NAMES: [(&str, OutputSize); 8] = [
 impl OutputSize {
     /// The pixels for frames of `size`, the longer side to the nearest even number.
     pub fn pixels(self, size: Size) -> Size {
-        let Self::Shorter(shorter) = self else {
-            let Self::Pixels(pixels) = self else { unreachable!() };
-            return pixels;
+        let shorter = match self {
+            Self::Pixels(pixels) => return pixels,
+            Self::Shorter(shorter) => shorter,
         };
         let (long, short) = (size.width.max(size.height), size.width.min(size.height));
         let longer = f64::from(shorter) * f64::from(long) / f64::from(short.max(1));
@@ -112,7 +112,7 @@ impl FromStr for OutputSize {
         if let Some((_, size)) = SIZE_NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(text)) {
             return Ok(*size);
         }
-        text.parse().map(Self::Pixels).map_err(|_: ValueError| ValueError(OUTPUT_SIZE))
+        text.parse().map(Self::Pixels).or(Err(ValueError(OUTPUT_SIZE)))
     }
 }
 

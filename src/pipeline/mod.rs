@@ -108,7 +108,7 @@ pub struct Artifact {
     pub verified: Option<serde_json::Value>,
     /// Further outputs of the same frames.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<Artifact>,
+    pub others: Vec<Self>,
 }
 
 /// How frames are dealt to sessions.

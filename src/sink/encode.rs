@@ -58,7 +58,7 @@ impl EncodeSink {
         let rate = plan.stream.frame_rate;
         let mut settings = encoder_settings(output, rate, global_header);
         if let Some(pass) = &learned.pass {
-            pass.apply(&mut settings, true)?;
+            pass.apply(&mut settings, true);
         }
         let encoder = open_encoder(output, settings, &clock)?;
         let open = |audio| SoundStream::open(audio, rate, global_header, clock.clone());

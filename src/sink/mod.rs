@@ -53,13 +53,11 @@ pub(crate) fn open(
 ) -> Result<Box<dyn FrameSink>> {
     let sinks = (0..plan.outputs.len()).map(|index| open_one(plan, index, clock, cancel));
     let mut sinks: Vec<_> = sinks.collect::<Result<_>>()?;
-    match (sinks.len(), plan.posters.is_empty()) {
-        (1, true) => Ok(sinks.remove(0)),
-        _ => {
-            let posters = plan.posters.iter().map(Poster::create).collect::<Result<_>>()?;
-            Ok(Box::new(TeeSink { sinks, posters, frames: 0 }))
-        }
+    if sinks.len() == 1 && plan.posters.is_empty() {
+        return Ok(sinks.remove(0));
     }
+    let posters = plan.posters.iter().map(Poster::create).collect::<Result<_>>()?;
+    Ok(Box::new(TeeSink { sinks, posters, frames: 0 }))
 }
 
 fn open_one(

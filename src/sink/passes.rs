@@ -26,12 +26,12 @@ pub(super) struct PassFile {
 impl PassFile {
     fn create() -> Result<Self> {
         let directory = tempfile::tempdir()
-            .map_err(Error::io("cannot create a directory in", &std::env::temp_dir()))?;
+            .map_err(Error::io("cannot create a directory in", &tempfile::env::temp_dir()))?;
         Ok(Self { directory, text: String::new() })
     }
 
     /// Makes of `settings` those of the first or the second pass.
-    pub(super) fn apply(&self, settings: &mut EncoderSettings, is_second: bool) -> Result<()> {
+    pub(super) fn apply(&self, settings: &mut EncoderSettings, is_second: bool) {
         let path = self.directory.path().join("statistics").to_string_lossy().into_owned();
         let number = 1 + u32::from(is_second);
         match settings.name.as_str() {
@@ -51,7 +51,6 @@ impl PassFile {
                 settings.pass = Some(if is_second { Pass::Second(text) } else { Pass::First });
             }
         }
-        Ok(())
     }
 }
 
@@ -83,7 +82,7 @@ impl TwoPassSink {
             return Err(Error::NoEncoder { name: settings.name });
         }
         let pass = PassFile::create()?;
-        pass.apply(&mut settings, false)?;
+        pass.apply(&mut settings, false);
         Ok(Self {
             plan: Arc::clone(plan),
             index,

@@ -127,16 +127,15 @@ fn format_of(output: &OutputPlan) -> PictureFormat {
 impl FrameSink for SequenceSink {
     fn write(&mut self, frame: Frame) -> Result<()> {
         let is_same = self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &frame.picture));
-        match self.waiting.last_mut().filter(|_| is_same) {
-            Some((_, frames)) => frames.push(self.frames),
-            None => {
-                let video = &self.plan.outputs[self.index].video;
-                let has_alpha = self.plan.stream.alpha != Alpha::Opaque;
-                let shaped = shaped(&frame.picture, video, has_alpha, &mut self.scaler);
-                let picture = shaped.map_or_else(|| Arc::clone(&frame.picture), Arc::new);
-                self.waiting.push((picture, vec![self.frames]));
-                self.last = Some(frame.picture);
-            }
+        if let Some((_, frames)) = self.waiting.last_mut().filter(|_| is_same) {
+            frames.push(self.frames);
+        } else {
+            let video = &self.plan.outputs[self.index].video;
+            let has_alpha = self.plan.stream.alpha != Alpha::Opaque;
+            let shaped = shaped(&frame.picture, video, has_alpha, &mut self.scaler);
+            let picture = shaped.map_or_else(|| Arc::clone(&frame.picture), Arc::new);
+            self.waiting.push((picture, vec![self.frames]));
+            self.last = Some(frame.picture);
         }
         self.frames += 1;
         if self.waiting.len() > self.most {

@@ -40,7 +40,7 @@ enum Entry {
 impl FrameStore {
     /// An empty store that may take so many bytes.
     pub(super) fn create(most: u64) -> Result<Self> {
-        let directory = std::env::temp_dir();
+        let directory = tempfile::env::temp_dir();
         let file = tempfile::tempfile_in(&directory)
             .map_err(Error::io("cannot create a file for frames in", &directory))?;
         Ok(Self {
@@ -135,7 +135,9 @@ mod tests {
 
     fn picture(seed: u8) -> Arc<Picture> {
         let size = Size { width: 33, height: 7 };
-        let data = (0..33 * 7 * 3_usize).map(|i| (i * usize::from(seed) % 251) as u8).collect();
+        let data = (0..33 * 7 * 3_usize)
+            .map(|i| u8::try_from(i * usize::from(seed) % 251).unwrap())
+            .collect();
         Arc::new(Picture { size, format: PixelFormat::Rgb8, data })
     }
 

@@ -14,8 +14,11 @@ pub(crate) use self::shared_memory::SharedMemory;
 /// For the beginning of a program: no other thread may be running yet.
 pub fn quiet_encoders() {
     if std::env::var_os("SVT_LOG").is_none() {
+        #[expect(clippy::disallowed_methods, reason = "SVT-AV1 listens to nothing else")]
         // SAFETY: the caller has not started a thread, so nobody reads the environment meanwhile.
-        unsafe { std::env::set_var("SVT_LOG", "1") };
+        unsafe {
+            std::env::set_var("SVT_LOG", "1");
+        };
     }
 }
 

@@ -24,7 +24,7 @@ const BAYER: [[i32; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15,
 /// The palettes of all scenes, and what was drawn last.
 #[derive(Debug)]
 pub(in crate::sink) struct Scenes {
-    scenes: Vec<Scene>,
+    list: Vec<Scene>,
     current: usize,
     /// The nearest color of each color of [`BITS`].
     lookup: Vec<u8>,
@@ -34,14 +34,14 @@ pub(in crate::sink) struct Scenes {
 
 impl Scenes {
     pub(super) fn new(scenes: Vec<Scene>) -> Self {
-        let mut new = Self { scenes, current: 0, lookup: Vec::new(), last: None };
+        let mut new = Self { list: scenes, current: 0, lookup: Vec::new(), last: None };
         new.enter(0);
         new
     }
 
     /// Goes to the scene of a frame; frames come in order. Returns whether it is another one.
     pub(in crate::sink) fn go_to(&mut self, frame: u64) -> bool {
-        let next = self.scenes.get(self.current + 1);
+        let next = self.list.get(self.current + 1);
         let is_next = next.is_some_and(|scene| scene.first <= frame);
         if is_next {
             self.enter(self.current + 1);
@@ -53,7 +53,7 @@ impl Scenes {
         self.current = scene;
         self.last = None;
         let colors: Vec<_> =
-            self.scenes[scene].palette.iter().map(|color| color.map(f32::from)).collect();
+            self.list[scene].palette.iter().map(|color| color.map(f32::from)).collect();
         let side = 1 << BITS;
         #[expect(clippy::cast_possible_truncation, reason = "at most 255 colors")]
         let look_up = |at: usize| {
@@ -65,7 +65,7 @@ impl Scenes {
 
     #[cfg(test)]
     pub(super) fn palette_at(&self, frame: u64) -> &[Color] {
-        &self.scenes.iter().rfind(|scene| scene.first <= frame).unwrap().palette
+        &self.list.iter().rfind(|scene| scene.first <= frame).unwrap().palette
     }
 
     /// Draws `picture`, which has the frame's size, into `frame`.
@@ -79,7 +79,7 @@ impl Scenes {
         let numbers = self.numbers(picture, dither);
         if let Some(colors) = frame.palette_mut() {
             *colors = [[0; 4]; 256];
-            let palette = &self.scenes[self.current].palette;
+            let palette = &self.list[self.current].palette;
             for (target, [r, g, b]) in colors.iter_mut().take(COLORS).zip(palette) {
                 *target = [*b, *g, *r, 255];
             }
@@ -103,7 +103,7 @@ impl Scenes {
         let (width, format) = (picture.size.width as usize, picture.format);
         let bytes = format.bytes_per_pixel();
         let last = self.last.as_ref().filter(|(last, _)| last.size == picture.size);
-        let palette = &self.scenes[self.current].palette;
+        let palette = &self.list[self.current].palette;
         // Errors that the row above and the pixel before have passed on, in 4ths.
         let mut below = vec![[0_i32; 3]; width + 2];
         let mut numbers = Vec::with_capacity(width * picture.size.height as usize);
@@ -120,7 +120,7 @@ impl Scenes {
                     numbers.push(NOTHING);
                     continue;
                 }
-                if self.scenes[self.current].is_exact {
+                if self.list[self.current].is_exact {
                     // In order, so that each can be found.
                     let found = palette.binary_search(&format.rgb(pixel)).unwrap_or_default();
                     numbers.push(u8::try_from(found).unwrap_or_default());
