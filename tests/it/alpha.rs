@@ -103,7 +103,9 @@ fn every_alpha_is_kept_in_every_way_that_can() {
         assert_eq!(capture.way, way, "{:?}", capture.reasons);
         assert_eq!(report.plan.stream.alpha, Alpha::Straight);
         assert_eq!(pictures.len(), 10);
-        pictures.iter().for_each(|picture| check_ramp(picture, &way.to_string()));
+        for picture in &pictures {
+            check_ramp(picture, &way.to_string());
+        }
         seen.push(pictures);
     }
     assert!(seen[0] == seen[1]);

@@ -70,7 +70,7 @@ fn first_frame(file: &Path, format: &str, matrix: &str) -> Vec<u8> {
     );
     let (file, raw) = (file.to_str().unwrap(), "rawvideo");
     let mut arguments = vec![];
-    if file.ends_with(".raw") {
+    if Path::new(file).extension().is_some_and(|extension| extension == "raw") {
         arguments.extend(["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "640x480"]);
     }
     arguments.extend(["-i", file, "-frames:v", "1", "-vf", &filter, "-f", raw, "-pix_fmt", format]);
@@ -326,6 +326,7 @@ fn transparency_arrives_in_everything_that_holds_it() {
     let directory = tempfile::tempdir().unwrap();
     let vp9: &[&str] = &["-c:v", "libvpx-vp9"];
     let vp8: &[&str] = &["-c:v", "libvpx"];
+    #[expect(clippy::type_complexity, reason = "a table")]
     let rows: [(&str, Option<Codec>, Option<CodedFormat>, &[&str], u8); 12] = [
         ("vp9.webm", None, None, vp9, 2),
         ("vp8.webm", Some(Codec::Vp8), None, vp8, 2),
@@ -662,6 +663,7 @@ fn what_cannot_be_written_is_refused_with_what_can() {
         job.validate().unwrap_err().to_string()
     };
     let output = |job: &mut Job, name: &str| job.output = Some(name.into());
+    #[expect(clippy::type_complexity, reason = "a table")]
     let cases: [(&dyn Fn(&mut Job), &str); 9] = [
         (&|job| job.alpha = true, "field `alpha` must be false for h264 as yuv420p; .webm (vp9)"),
         (

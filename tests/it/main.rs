@@ -3,6 +3,7 @@
 //! `ffmpeg` and `ffprobe` judge the files independently; `setup.sh` installs them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "tables of what was found")]
 
 mod adapters;
 mod alpha;

@@ -88,6 +88,11 @@ fn the_same_page_in_other_pixels_in_every_way() {
                 };
                 assert!(alike > 28.0, "{way}, {scale}: {alike} dB");
                 println!("{way}, {scale}: {alike:.1} dB");
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "60 to 100"
+                )]
                 let blue = (60.0 + 10.0 * scale).round() as u8;
                 let corner = scaled.get_pixel(width - 4, height - 4);
                 assert_eq!(corner.0, [20, 40, blue], "{way}, {scale}");
