@@ -148,6 +148,12 @@ impl Job {
             scale::picture_size(size, self.scale)?;
         }
         match self.color.mode {
+            ColorMode::Hdr10 | ColorMode::Hlg if self.alpha => {
+                return Err(JobError::Conflict {
+                    first: "color.mode: hdr10 or hlg".into(),
+                    second: "alpha: true".into(),
+                });
+            }
             // What JPEG loses would be taken for videos that shine through.
             ColorMode::Hdr10 | ColorMode::Hlg if self.capture.format == CaptureFormat::Jpeg => {
                 return Err(JobError::Conflict {

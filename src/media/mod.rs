@@ -77,7 +77,7 @@ pub(crate) struct Info {
     pub duration: f64,
     pub has_sound: bool,
     pub is_interlaced: bool,
-    /// The transfer of a source whose light can be read: `pq` or `hlg`.
+    /// For HDR: `light` that can be read, or `unknown` colors, or transparency.
     pub hdr: Option<&'static str>,
     /// Seconds of one tick.
     pub tick: f64,

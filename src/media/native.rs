@@ -21,13 +21,12 @@ pub(crate) struct NativePicture {
 }
 
 impl Source {
-    /// The transfer of pictures that are brighter than SDR, and whose light can be read.
+    /// Whether pictures are brighter than SDR, and whether their light can be read.
     pub(super) fn hdr(&self) -> Option<&'static str> {
         match self.facts.transfer {
-            _ if !self.facts.is_readable => None,
             SourceTransfer::Sdr => None,
-            SourceTransfer::Pq => Some("pq"),
-            SourceTransfer::Hlg => Some("hlg"),
+            SourceTransfer::Pq | SourceTransfer::Hlg if self.facts.is_readable => Some("light"),
+            SourceTransfer::Pq | SourceTransfer::Hlg => Some("unknown"),
         }
     }
 }

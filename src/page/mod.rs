@@ -136,18 +136,7 @@ pub(crate) struct Media {
     pub loops: bool,
     /// Whether it has the attribute `muted`.
     pub muted: bool,
-    /// What the codes of its pictures mean, where the engine can put their light into the frame.
-    #[serde(default)]
-    pub hdr: Option<Hdr>,
     pub sound: Sound,
-}
-
-/// How a video carries more light than SDR has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Hdr {
-    Pq,
-    Hlg,
 }
 
 /// Something the runtime noticed.

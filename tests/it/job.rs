@@ -476,7 +476,7 @@ fn contradictions_are_refused() {
 }
 
 #[test]
-fn ways_that_have_no_alpha_are_refused_with_it() {
+fn what_cannot_be_had_together_is_refused() {
     for (capture, first) in [
         (json!({ "mode": "display" }), "capture.mode: display"),
         (json!({ "mode": "beginFrame" }), "capture.mode: beginFrame"),
@@ -484,6 +484,18 @@ fn ways_that_have_no_alpha_are_refused_with_it() {
     ] {
         let told = format!("fields `{first}` and `alpha` exclude each other");
         says(&json!({ "alpha": true, "capture": capture }), &told);
+    }
+    for mode in ["hdr10", "hlg"] {
+        for (other, second) in [
+            (json!({ "alpha": true }), "alpha: true"),
+            (json!({ "capture": { "format": "jpeg" } }), "capture.format: jpeg"),
+        ] {
+            let mut fields = other;
+            fields["color"] = json!({ "mode": mode });
+            let told =
+                format!("fields `color.mode: hdr10 or hlg` and `{second}` exclude each other");
+            says(&fields, &told);
+        }
     }
 }
 

@@ -227,7 +227,6 @@ export function listMedia() {
       rate,
       loops: element.loop,
       muted: element.hasAttribute("muted"),
-      hdr: mediaInfo(element)?.hdr ?? null,
       ...soundOf(element),
     };
   });

@@ -9,7 +9,7 @@ import { beginWork, endWork } from "./work.js";
 
 /** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isInterlaced: boolean, hdr: string|null, tick: number, ticks: number[]}} SourceInfo
  *  `ticks` says when each picture is shown, `tick` how many seconds one tick has; without pictures it is empty.
- *  `hdr` is the transfer of a video whose light the engine can put into the frame. */
+ *  `hdr` is "light" for a video whose light the engine can put into the frame, "unknown" for other HDR. */
 /** @typedef {{address: string, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource */
 
 /** @type {Map<string, MediaSource>} */

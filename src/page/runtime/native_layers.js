@@ -42,7 +42,7 @@ export function setRound(round) {
   matteRound = round;
 }
 
-const couldBeLayer = (info) => layered && info?.hdr;
+const couldBeLayer = (info) => layered && info?.hdr === "light";
 
 const flatPicture = (info, color) => `${config.media}flat/${info.width}/${info.height}/${color}.png`;
 
@@ -138,7 +138,11 @@ export function settleLayers(seconds, slot) {
   let changed = false;
   let blending = null;
   for (const element of mediaElements()) {
-    if (element.localName !== "video" || !couldBeLayer(mediaInfo(element))) continue;
+    if (element.localName !== "video") continue;
+    if (layered && mediaInfo(element)?.hdr === "unknown") {
+      warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: its colors are not known, or it has transparency`);
+    }
+    if (!couldBeLayer(mediaInfo(element))) continue;
     const shows = element.isConnected && playsAt(element, seconds) && checkVisibility(element, { opacityProperty: true, visibilityProperty: true });
     const reason = shows ? objection(element, (blending ??= blendingElements())) : null;
     if (reason) warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: ${reason}`);
