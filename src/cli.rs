@@ -364,6 +364,7 @@ mod tests {
         expected.duration = Some(2.5);
         expected.frames = Some(FrameRange { start: 3, end: 9 });
         expected.capture.workers = Some(4);
+        expected.video.codec = Some(Codec::H264);
         expected.video.quality = Quality::Draft;
         expected.video.crf = Some(20.0);
         expected.video.bitrate = None;
@@ -446,7 +447,8 @@ mod tests {
             ("--frames 9", "expected START..END, such as 0..90"),
             ("--bitrate fast", "expected bits per second, such as 10M or 800k"),
             ("--quality best", "expected one of `draft`, `standard`, `high`, `lossless`"),
-            ("--codec hevc", "expected `h264`"),
+            ("--codec mpeg2", "`prores`"),
+            ("--format avi", "`webm`"),
             ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),
             ("--network a/b", "expected allow, deny or host names such as a.org,*.b.org"),
             (
