@@ -9,6 +9,7 @@ use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox,
 use crate::capture::{can_begin_frame, can_display, can_screenshot};
 use crate::frame::Size;
 use crate::pipeline::CancelToken;
+use crate::sink::hardware;
 use crate::sys;
 
 /// Commands timed for the round trip.
@@ -90,6 +91,18 @@ pub fn examine() -> Checkup {
         checkup.add("H.264", State::Missing, "no libx264 in the linked libavcodec").advice =
             Some("install a libavcodec that was built with it, as Debian's is".into());
     }
+    let other = ["libx265", "libsvtav1", "libaom-av1", "libvpx-vp9", "prores_ks", "libopus"];
+    let (there, absent): (Vec<&str>, Vec<&str>) =
+        other.into_iter().partition(|name| av::has_encoder(name));
+    let mut told = there.join(", ");
+    if !absent.is_empty() {
+        told = format!("{told}; not in this libavcodec: {}", absent.join(", "));
+    }
+    checkup.add("encoders", State::Good, told);
+    let hardware = hardware::working().join(", ");
+    let told =
+        if hardware.is_empty() { "no encoder of a graphics card works here" } else { &hardware };
+    checkup.add("hardware", State::Good, told);
     let cores = sys::cores();
     checkup.add("processors", State::Good, format!("{cores} usable by this process"));
     checkup

@@ -36,7 +36,7 @@ use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 use crate::serve::FileServer;
-use crate::sink::{self, NullSink, SinkClock};
+use crate::sink::{self, NullSink, Shutter, SinkClock};
 use crate::sys;
 
 /// Renders jobs. Holds nothing between them yet; keep one and use it for all.
@@ -437,18 +437,22 @@ impl<'a> Render<'a> {
         sink: &mut dyn FrameSink,
     ) -> Result<(Traffic, Duration)> {
         let (pages, _server) = prepared.sources(plan, meter);
-        let sources = self.light.sources(pages, &plan.stream);
-        let mut timed = TimedSink { sink, spent: Duration::ZERO };
+        let (captured, samples) = (plan.captured(), u64::from(plan.samples));
+        let sources = self.light.sources(pages, &captured);
+        let mut shutter = Shutter::new(sink, plan.samples);
+        let mut timed = TimedSink { sink: &mut shutter, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
         let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
-        let mut written = |n| {
-            if n == 1 {
+        let mut written = |n: u64| {
+            if n == samples {
                 stages.first_frame_ms = ms(started.elapsed());
             }
-            reporter.frame(n, frames, lanes.sessions.get());
+            if n.is_multiple_of(samples) {
+                reporter.frame(n / samples, frames, lanes.sessions.get());
+            }
         };
         let traffic =
-            run(&plan.stream, lanes, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
+            run(&captured, lanes, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
         Ok((traffic, timed.spent))
     }
 
@@ -514,8 +518,8 @@ impl Prepared {
         let sources = PageSources {
             options: self.options,
             timing: Timing {
-                frame_rate: plan.stream.frame_rate,
-                first: plan.first_frame,
+                frame_rate: plan.captured().frame_rate,
+                first: plan.first_frame * u64::from(plan.samples),
                 batches: plan.capture.lanes.batches,
                 size: plan.stream.size,
             },

@@ -111,6 +111,12 @@ impl FrameRate {
         (raw >= 0.0).then(|| FrameIndex(raw.floor() as u64))
     }
 
+    /// So many times this rate.
+    pub(crate) fn times(self, factor: u32) -> Self {
+        let factor = NonZeroU32::new(factor).unwrap_or(NonZeroU32::MIN);
+        Self { num: self.num.saturating_mul(factor), ..self }
+    }
+
     /// How many frames show `duration_secs`; 0 unless that is a number above 0.
     ///
     /// A last frame that is cut short still counts, but a thousandth of a frame does not: it is

@@ -187,7 +187,10 @@ mod tests {
         let cases = [
             ("--at 1", "no file to write: pass -o FILE, such as -o frame.png: page.html"),
             ("--at 1,2", "no file to write: pass -o FILE, such as -o frame-{}.png: page.html"),
-            ("--at 1 -o a.mp4", "the file's name must end in .png, .jpg, .jpeg, .webp, .tif, .tiff or .exr: a.mp4"),
+            (
+                "--at 1 -o a.mp4",
+                "the file's name must end in .png, .jpg, .jpeg, .webp, .tif, .tiff or .exr: a.mp4",
+            ),
             (
                 "--at 1,2 -o {}/a.png",
                 "2 moments need as many files: put {} into the name, such as frame-{}.png: \

@@ -66,6 +66,11 @@ pub struct Job {
     /// The frames to render, such as `"0..90"`; the last number is excluded. Default: all.
     #[serde(default)]
     pub frames: Option<FrameRange>,
+    /// Motion blur: how many moments of each frame are drawn and averaged in light, 1 to 64.
+    /// Default: 1, no blur.
+    #[serde(default = "one_sample")]
+    #[schemars(range(min = 1, max = 64))]
+    pub samples: u32,
     /// Values that replace the defaults of the composition's variables.
     #[serde(default)]
     pub variables: serde_json::Map<String, serde_json::Value>,
@@ -324,6 +329,7 @@ impl Job {
             fps: None,
             size: None,
             scale: one(),
+            samples: one_sample(),
             duration: None,
             frames: None,
             variables: serde_json::Map::new(),
@@ -346,6 +352,10 @@ impl Job {
         let output = self.output.as_deref().ok_or(JobError::Absent { path: "output".into() })?;
         Destination::resolve(output, self.format, "output")
     }
+}
+
+const fn one_sample() -> u32 {
+    1
 }
 
 const fn one() -> f64 {

@@ -112,6 +112,8 @@ pub struct Plan {
     pub route: Route,
     /// What all frames have in common.
     pub stream: StreamInfo,
+    /// Moments of each frame that are drawn and averaged.
+    pub samples: u32,
     /// The composition's frame that is output frame 0.
     pub first_frame: u64,
     /// Length of the whole composition, in seconds.
@@ -173,6 +175,13 @@ pub(crate) fn size_of(
 }
 
 impl Plan {
+    /// What is captured: as many pictures for each frame as there are samples.
+    pub(crate) fn captured(&self) -> StreamInfo {
+        let samples = u64::from(self.samples);
+        let frame_rate = self.stream.frame_rate.times(self.samples);
+        StreamInfo { frame_rate, frames: self.stream.frames * samples, ..self.stream.clone() }
+    }
+
     /// Resolves `job` against what is known of its page.
     pub(crate) fn new(
         job: &Job,
@@ -217,13 +226,16 @@ impl Plan {
         };
         let outputs = if encoded { outputs(job, &stream, cores)? } else { Vec::new() };
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
-        let lanes = lanes(job, size, (first_frame, frames), cores, &mut reasons);
+        let samples = u64::from(job.samples);
+        let range = (first_frame * samples, frames * samples);
+        let lanes = lanes(job, size, range, cores, &mut reasons);
         Ok(Self {
             composition: entry.to_string(),
             outputs,
             posters,
             route: if hdr.is_some() { Route::Layered } else { Route::Stream },
             stream,
+            samples: job.samples,
             first_frame,
             duration,
             duration_source,

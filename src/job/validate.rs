@@ -25,6 +25,11 @@ impl Job {
         self.validate_outputs()?;
         self.validate_network()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
+        within("samples", self.samples, 1..=64)?;
+        if self.samples > 1 && matches!(self.color.mode, ColorMode::Hdr10 | ColorMode::Hlg) {
+            let first = "color.mode: hdr10 or hlg".into();
+            return Err(JobError::Conflict { first, second: "samples".into() });
+        }
         if let Some(workers) = self.capture.workers {
             within("capture.workers", workers, 1..=64)?;
         }

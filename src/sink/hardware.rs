@@ -1,10 +1,12 @@
 //! Encoders of the graphics card: tried with one frame before they are relied on.
 
 use super::clock::SinkClock;
-use crate::av::{AvError, Encoder, EncoderSettings, FramePool, Received};
+use crate::av::{AvError, Encoder, EncoderSettings, FramePool, RateControl, Received};
 use crate::color::Cicp;
+use crate::frame::{CodedFormat, Size};
 use crate::job::OutputPlan;
 use crate::report::Warning;
+use crate::time::FrameRate;
 
 /// Bits per pixel and second where an encoder knows no constant quality: 8 Mbit/s at 1080p30.
 const BITS_PER_PIXEL: f64 = 0.13;
@@ -34,8 +36,34 @@ pub(super) fn open(
     None
 }
 
+/// Encoders of a graphics card that encode a frame here.
+pub(crate) fn working() -> Vec<String> {
+    let kinds = ["nvenc", "videotoolbox", "qsv", "amf", "v4l2m2m"];
+    let names = ["h264", "hevc", "av1"]
+        .into_iter()
+        .flat_map(|codec| kinds.map(|kind| format!("{codec}_{kind}")));
+    let works = |name: &String| {
+        let settings = EncoderSettings {
+            name: name.clone(),
+            size: Size { width: 640, height: 360 },
+            frame_rate: FrameRate::DEFAULT,
+            format: CodedFormat::Yuv420p,
+            color: Cicp::BT709,
+            rate: RateControl { bitrate: Some(2_000_000), ..RateControl::default() },
+            gop: None,
+            open_gop: false,
+            pass: None,
+            threads: 1,
+            options: Vec::new(),
+            global_header: false,
+        };
+        probe(&settings).is_ok()
+    };
+    names.filter(works).collect()
+}
+
 /// Encodes one gray frame. An error says why the encoder does not work here.
-pub(crate) fn probe(settings: &EncoderSettings) -> Result<(), AvError> {
+fn probe(settings: &EncoderSettings) -> Result<(), AvError> {
     if !crate::av::has_encoder(&settings.name) {
         let doing = format!("encoder {}", settings.name);
         return Err(AvError::refused(doing, "not in the linked libavcodec"));

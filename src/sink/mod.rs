@@ -5,6 +5,7 @@
 //! | [`EncodeSink`] | encoded outputs: a file, a playlist with segments, standard output |
 //! | `TwoPassSink`, `GifSink` | encoders that must see all frames first: they are kept meanwhile |
 //! | `SequenceSink` | a file per frame |
+//! | `Shutter` | motion blur: several moments of a frame become one |
 //! | `TeeSink` | several outputs at once, and posters |
 //! | [`ChecksumSink`] | proving that two renders are the same |
 //! | [`PictureFormat`] | single pictures, which need no sink |
@@ -23,6 +24,7 @@ mod passes;
 mod picture;
 mod sequence;
 mod settings;
+mod shutter;
 mod sound;
 mod store;
 mod target;
@@ -40,6 +42,7 @@ pub use self::null::NullSink;
 use self::passes::TwoPassSink;
 pub use self::picture::PictureFormat;
 use self::sequence::SequenceSink;
+pub(crate) use self::shutter::Shutter;
 use self::tee::{Poster, TeeSink};
 use crate::error::Result;
 use crate::job::{Codec, Plan};

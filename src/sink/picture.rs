@@ -17,6 +17,7 @@ use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder as _, ImageError, ImageResult};
 
 use super::partial::PartialFile;
+use super::shutter::linear_of_srgb;
 use crate::error::{Error, Result};
 use crate::frame::convert::deep;
 use crate::frame::{Picture, PixelFormat, Size};
@@ -152,11 +153,6 @@ fn encode_exr(picture: &Picture) -> ImageResult<Vec<u8>> {
     };
     written.map_err(|e| ImageError::IoError(std::io::Error::other(e)))?;
     Ok(file.into_inner())
-}
-
-/// Light from 0 to 1 of a code of sRGB.
-fn linear_of_srgb(code: f32) -> f32 {
-    if code <= 0.040_45 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
 }
 
 /// Red, green and blue of every pixel.

@@ -745,3 +745,45 @@ fn a_directory_with_other_things_in_it_is_left_alone() {
     assert!(error.to_string().contains("notes.txt"), "{error}");
     assert!(frames.join("notes.txt").exists());
 }
+
+#[test]
+fn motion_blur_is_light_averaged_over_the_frame() {
+    let (_directory, path) = crate::support::page(
+        "<!doctype html><style>body{margin:0;background:#fff}@keyframes k{to{transform:translateX(64px)}}
+         p{margin:0;width:16px;height:16px;background:#000;animation:k 1s linear}</style>
+         <div data-composition-id=a data-width=96 data-height=16 data-duration=0.5 data-fps=8><p></p></div>",
+    );
+    let mut job = Job::without_output(path);
+    job.capture.mode = CaptureMode::BeginFrame;
+    job.samples = 4;
+    let blurred = captured(&job);
+    job.samples = 1;
+    job.fps = Some("32".parse().unwrap());
+    let moments = captured(&job);
+    assert_eq!((blurred.len(), moments.len()), (4, 16));
+    let light = |code: u8| {
+        let code = f64::from(code) / 255.0;
+        if code <= 0.040_45 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
+    };
+    for (frame, moments) in blurred.iter().zip(moments.chunks(4)) {
+        let (frame, moments): (_, Vec<_>) = (rgb(frame), moments.iter().map(|m| rgb(m)).collect());
+        for (at, &code) in frame.iter().enumerate() {
+            let wanted = moments.iter().map(|moment| light(moment[at])).sum::<f64>() / 4.0;
+            let half = (light(code.saturating_add(1)) - light(code.saturating_sub(1))) / 2.0;
+            assert!((light(code) - wanted).abs() <= half + 1e-4, "{at}: {code}, light {wanted}");
+        }
+        assert!(frame.iter().any(|&code| (150..250).contains(&code)), "there is something between");
+    }
+}
+
+#[test]
+fn an_encoder_that_is_not_built_in_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut job = patches(1);
+    job.output = Some(directory.path().join("a.mp4"));
+    let mut plan = plan(&job);
+    plan.outputs[0].video.encoder = "libnope".into();
+    let error = Engine::new().file_sink(plan, &CancelToken::new()).err().unwrap();
+    assert_eq!(error.to_string(), "no encoder `libnope` in the linked libavcodec");
+    assert_eq!(error.exit_code(), 3);
+}
