@@ -68,7 +68,7 @@ fn job_files() {
         (r#"{"composition":"a.html","output":"a.mp4"}"#, "the composition does not exist"),
         (
             r#"{"composition":"a.html","output":"a.avi"}"#,
-            "field `output` must be a file name that ends in .mp4, .mov or .mkv",
+            "field `output` must be a file name that ends in .mp4, .mov, .mkv, .webm",
         ),
     ] {
         let (_directory, path) = job_file(text);
