@@ -74,7 +74,9 @@ impl AudioEncoder {
         raw.sample_fmt = best_format(known.sample_fmts, format);
         raw.sample_rate = AV_SAMPLE_RATE;
         raw.time_base = ffi::AVRational { num: 1, den: AV_SAMPLE_RATE };
-        if raw.sample_fmt == ffi::AVSampleFormat::AV_SAMPLE_FMT_S32 {
+        let whole =
+            [ffi::AVSampleFormat::AV_SAMPLE_FMT_S32, ffi::AVSampleFormat::AV_SAMPLE_FMT_S32P];
+        if whole.contains(&raw.sample_fmt) {
             raw.bits_per_raw_sample = 24;
         }
         if let Some(bitrate) = bitrate {
@@ -181,8 +183,13 @@ fn best_format(
     first: ffi::AVSampleFormat,
 ) -> ffi::AVSampleFormat {
     use ffi::AVSampleFormat as F;
-    let wanted =
-        [F::AV_SAMPLE_FMT_FLTP, F::AV_SAMPLE_FMT_FLT, F::AV_SAMPLE_FMT_S32, F::AV_SAMPLE_FMT_S16];
+    let wanted = [
+        F::AV_SAMPLE_FMT_FLTP,
+        F::AV_SAMPLE_FMT_FLT,
+        F::AV_SAMPLE_FMT_S32,
+        F::AV_SAMPLE_FMT_S32P,
+        F::AV_SAMPLE_FMT_S16,
+    ];
     let mut offered = Vec::new();
     // SAFETY: the list ends with -1.
     unsafe {
@@ -243,6 +250,15 @@ impl Frame {
                         2 * count,
                     )
                     .copy_from_slice(packed);
+                }
+                F::AV_SAMPLE_FMT_S32P => {
+                    for channel in 0..2 {
+                        let plane = data[channel].cast::<c_void>().cast::<i32>();
+                        let plane = std::slice::from_raw_parts_mut(plane, count);
+                        for (to, from) in plane.iter_mut().zip(from) {
+                            *to = whole(from[channel], 8_388_608.0) << 8;
+                        }
+                    }
                 }
                 F::AV_SAMPLE_FMT_S32 => {
                     let plane = std::slice::from_raw_parts_mut(

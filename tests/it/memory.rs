@@ -13,7 +13,7 @@ fn resident_kib(process: u32) -> u64 {
 }
 
 #[test]
-fn five_thousand_frames_need_what_five_hundred_need() {
+fn five_thousand_frames_need_what_fifteen_hundred_need() {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("long.mp4");
     let mut child = pagereel()
@@ -28,13 +28,14 @@ fn five_thousand_frames_need_what_five_hundred_need() {
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let event: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
         match event["frame"].as_u64() {
-            Some(frame) if early == 0 && frame >= 500 => early = resident_kib(child.id()),
-            Some(frame) if late == 0 && frame >= 4900 => late = resident_kib(child.id()),
+            // The most over a thousand frames each: single values jump by what is in flight.
+            Some(500..=1500) => early = early.max(resident_kib(child.id())),
+            Some(3900..=4900) => late = late.max(resident_kib(child.id())),
             _ => {}
         }
     }
     assert!(child.wait().unwrap().success());
     assert!(early > 0 && late > 0);
     let growth = (late as f64 - early as f64) / early as f64;
-    assert!(growth <= 0.1, "{early} KiB at frame 500, {late} KiB at frame 4900");
+    assert!(growth <= 0.1, "{early} KiB until frame 1500, {late} KiB until frame 4900");
 }
