@@ -74,6 +74,8 @@ pub(crate) struct Answer {
     pub status: u16,
     pub content_type: &'static str,
     pub body: Bytes,
+    /// Whether the browser may show it again without asking.
+    pub is_lasting: bool,
 }
 
 /// Serves a directory until it is dropped.
@@ -230,10 +232,11 @@ impl Site {
         let route = Arc::clone(self.route.get().filter(|_| is_ours)?);
         let answered = tokio::task::spawn_blocking(move || route.answer(&path, &query)).await;
         let answered = answered.ok()?;
+        let lasts = if answered.is_lasting { "max-age=86400, immutable" } else { "no-store" };
         let answer = Response::builder()
             .status(answered.status)
             .header(CONTENT_TYPE, answered.content_type)
-            .header(CACHE_CONTROL, "no-store");
+            .header(CACHE_CONTROL, lasts);
         answer.body(FileBody::of(answered.body)).ok()
     }
 

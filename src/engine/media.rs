@@ -67,6 +67,7 @@ impl Route for MediaRoute {
             status: 404,
             content_type: "application/json",
             body: json!({ "error": error.to_string() }).to_string().into(),
+            is_lasting: false,
         })
     }
 }
@@ -80,7 +81,8 @@ fn flat(rest: &str) -> Result<Answer, MediaError> {
     let (width, height, color) = (number(10)?, number(10)?, number(16)?);
     let [_, red, green, blue] = color.to_be_bytes();
     let body = flat_png(width, height, [red, green, blue])?;
-    Ok(Answer { status: 200, content_type: "image/png", body: body.into() })
+    // It changes within a frame: the browser must have it at hand then.
+    Ok(Answer { status: 200, content_type: "image/png", body: body.into(), is_lasting: true })
 }
 
 impl MediaRoute {
@@ -89,7 +91,12 @@ impl MediaRoute {
         let (_, address) = address.ok_or(MediaError::Unknown)?;
         let info = self.0.info(&address)?;
         let body = serde_json::to_vec(&info).expect("numbers and text become JSON");
-        Ok(Answer { status: 200, content_type: "application/json", body: body.into() })
+        Ok(Answer {
+            status: 200,
+            content_type: "application/json",
+            body: body.into(),
+            is_lasting: false,
+        })
     }
 
     /// `media/picture/<source>/<number>/<divisor>.png`.
@@ -100,6 +107,11 @@ impl MediaRoute {
         let (source, picture, divisor) = (number()?, number()?, number()?);
         tracing::debug!(source, picture, divisor, "picture asked for");
         let body = self.0.picture(source as usize, picture as usize, divisor)?;
-        Ok(Answer { status: 200, content_type: "image/png", body: Bytes::from_owner(body) })
+        Ok(Answer {
+            status: 200,
+            content_type: "image/png",
+            body: Bytes::from_owner(body),
+            is_lasting: false,
+        })
     }
 }
