@@ -333,11 +333,11 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         }
         ("libx264" | "libx264rgb", Lossless) => rung(&[("preset", "medium")], Some(("crf", "0"))),
         ("libx265", Draft) => rung(&[("preset", "ultrafast")], Some(("crf", "28"))),
-        ("libx265", Standard) => rung(&[("preset", "fast")], Some(("crf", "20"))),
+        ("libx265", Standard) => rung(&[("preset", "veryfast")], Some(("crf", "20"))),
         ("libx265", High) => rung(&[("preset", "medium")], Some(("crf", "16"))),
         ("libx265", Lossless) => rung(&[("preset", "fast")], Some(("x265-params", "lossless=1"))),
         ("libsvtav1", Draft) => rung(&[("preset", "12")], Some(("crf", "40"))),
-        ("libsvtav1", Standard) => rung(&[("preset", "10")], Some(("crf", "26"))),
+        ("libsvtav1", Standard) => rung(&[("preset", "9")], Some(("crf", "26"))),
         ("libsvtav1", _) => rung(&[("preset", "7")], Some(("crf", "18"))),
         ("libaom-av1", Draft) => rung(&[("cpu-used", "8")], Some(("crf", "40"))),
         ("libaom-av1", Standard) => rung(&[("cpu-used", "6")], Some(("crf", "26"))),
