@@ -136,7 +136,13 @@ fn ssim(file: &Path, reference: &Path) -> Result<f64> {
         .arg(file)
         .arg("-i")
         .arg(reference)
-        .args(["-lavfi", "[0:v]settb=1/30,setpts=N[a];[1:v]settb=1/30,setpts=N[b];[a][b]ssim", "-f", "null", "-"])
+        .args([
+            "-lavfi",
+            "[0:v]settb=1/30,setpts=N[a];[1:v]settb=1/30,setpts=N[b];[a][b]ssim",
+            "-f",
+            "null",
+            "-",
+        ])
         .output()
         .context("ffmpeg; run ./setup.sh")?;
     let text = String::from_utf8_lossy(&output.stderr);
