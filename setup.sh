@@ -21,7 +21,8 @@ libraries=(libavcodec libavformat libavutil libswresample libswscale)
 
 # What fixtures load from npm packages: file in node_modules, fixtures that use it.
 vendor_files=(
-  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text nested shadow-dom text-grid"
+  "gsap/dist/gsap.min.js gsap gsap-500 gsap-late gsap-letters gsap-nested kinetic-text nested shadow-dom text-grid transitions transitions-library"
+  "@hyperframes/shader-transitions/dist/index.global.js transitions-library"
   "animejs/dist/bundles/anime.umd.min.js anime4"
   "animejs3/lib/anime.min.js anime3"
   "lottie-web/build/player/lottie_svg.min.js lottie-svg"

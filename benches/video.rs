@@ -4,8 +4,9 @@
 //!
 //! *Whole* is a render with default settings into a file; *pictures* the same into the null sink, once
 //! with the engine's decoder and once with Chrome's own player, which the page seeks frame by frame.
-//! *Decode* and *hand-over* run in this process alone: decoding the source, and making of it what the
-//! page is sent. Medians of the runs, in turn after a warm-up; processor time is that of all processes,
+//! *HDR* is the same page over a source of PQ, put together in light: whole by x265 `medium`, and into
+//! the null sink. *Decode* and *hand-over* run in this process alone: decoding the source, and making
+//! of it what the page is sent. Medians of the runs, in turn after a warm-up; processor time is that of all processes,
 //! without the browsers' start.
 
 #![expect(clippy::print_stdout, reason = "it prints tables")]
@@ -19,6 +20,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use pagereel::job::ColorMode;
 use pagereel::{CancelToken, Engine, Event, Job, NullSink, Report, parts};
 
 const PAGE: &str = r#"<!doctype html><body style="margin:0">
@@ -53,10 +55,9 @@ fn main() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let source = directory.path().join("source.mp4");
     make_source(&source, seconds)?;
-    let text = PAGE.replace("SECONDS", &seconds.to_string());
-    fs::write(directory.path().join("index.html"), &text)?;
-    let player = text + &PLAYER.replace("SECONDS", &seconds.to_string());
-    fs::write(directory.path().join("player.html"), player)?;
+    let deep = directory.path().join("deep.mp4");
+    make_hdr(&source, &deep)?;
+    write_pages(directory.path(), seconds)?;
 
     let cancel = CancelToken::new();
     let job = |page: &str| {
@@ -64,20 +65,28 @@ fn main() -> Result<()> {
         job.capture.workers = Some(1);
         job
     };
-    let (ours, seeking) = (job("index.html"), job("player.html"));
+    let (ours, seeking, mut hdr) = (job("index.html"), job("player.html"), job("hdr.html"));
+    hdr.color.mode = ColorMode::Hdr10;
+    hdr.video.preset = Some("medium".into());
     let mut silent = |_: &Event| {};
     let mut whole = || Engine::new().render(&ours, &mut silent, &cancel);
     let mut silent = |_: &Event| {};
     let null = || Box::new(NullSink::default());
     let mut pictures = || Engine::new().render_into(&ours, null(), &mut silent, &cancel);
     let mut by_player = || Engine::new().render_with_player(&seeking, null(), &cancel);
-    let mut kinds: [(&str, &mut dyn FnMut() -> pagereel::Result<Report>); 3] = [
+    let mut silent = |_: &Event| {};
+    let mut hdr_whole = || Engine::new().render(&hdr, &mut silent, &cancel);
+    let mut silent = |_: &Event| {};
+    let mut hdr_pictures = || Engine::new().render_into(&hdr, null(), &mut silent, &cancel);
+    let mut kinds: [(&str, &mut dyn FnMut() -> pagereel::Result<Report>); 5] = [
         ("whole", &mut whole),
         ("pictures, our decoder", &mut pictures),
         ("pictures, Chrome's player", &mut by_player),
+        ("HDR whole, x265 medium", &mut hdr_whole),
+        ("HDR pictures", &mut hdr_pictures),
     ];
     let mut all = vec![Vec::new(); kinds.len()];
-    let mut parts_ms = [Vec::new(), Vec::new()];
+    let mut parts_ms = [Vec::new(), Vec::new(), Vec::new()];
     let frames = f64::from(seconds * 30);
     for run in 0..=runs {
         for (at, (_, render)) in kinds.iter_mut().enumerate() {
@@ -91,9 +100,12 @@ fn main() -> Result<()> {
         let decoded = shared::cpu_time();
         ensure!(parts::video_pictures(&source).is_some(), "the source cannot be handed over");
         let handed = shared::cpu_time();
+        ensure!(parts::decode_video(&deep).is_some(), "the source of HDR cannot be decoded");
+        let deep = shared::cpu_time().saturating_sub(handed);
         if run > 0 {
             let decode = decoded.saturating_sub(before).as_secs_f64() * 1e3 / frames;
             parts_ms[0].push(decode);
+            parts_ms[2].push(deep.as_secs_f64() * 1e3 / frames);
             parts_ms[1].push(handed.saturating_sub(decoded).as_secs_f64() * 1e3 / frames - decode);
         }
     }
@@ -116,8 +128,25 @@ fn main() -> Result<()> {
             of(|f| f.chrome_mib),
         );
     }
-    let [decode, hand_over] = parts_ms.map(median);
+    let [decode, hand_over, deep] = parts_ms.map(median);
     println!("\nin this process: decode {decode:.1}, hand-over {hand_over:.1} ms per frame");
+    let of = |at: usize, get: fn(&Figures) -> f64| median(all[at].iter().map(get).collect());
+    let pictures = of(4, |f| f.chrome + f.engine) - deep;
+    let convert = of(3, |f| f.convert);
+    println!(
+        "HDR: decode {deep:.1}, all else but x265 {:.1} ms per frame: page and light {pictures:.1}, \
+         conversion {convert:.1}",
+        pictures + convert
+    );
+    Ok(())
+}
+
+fn write_pages(directory: &Path, seconds: u32) -> Result<()> {
+    let seconds = seconds.to_string();
+    let text = PAGE.replace("SECONDS", &seconds);
+    fs::write(directory.join("index.html"), &text)?;
+    fs::write(directory.join("hdr.html"), text.replace("source.mp4", "deep.mp4"))?;
+    fs::write(directory.join("player.html"), text + &PLAYER.replace("SECONDS", &seconds))?;
     Ok(())
 }
 
@@ -150,6 +179,23 @@ impl Figures {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// The same as PQ, its white at 400 nit.
+fn make_hdr(source: &Path, path: &Path) -> Result<()> {
+    let filter = "zscale=tin=bt709:pin=bt709:min=bt709:rin=limited:t=smpte2084:p=bt2020:\
+                  m=bt2020nc:npl=400,format=yuv420p10le";
+    let status = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(source)
+        .args(["-an", "-vf", filter, "-c:v", "libx265", "-preset", "ultrafast"])
+        .args(["-x265-params", "crf=16:log-level=error:hdr10=1", "-tag:v", "hvc1"])
+        .args(["-color_primaries", "bt2020", "-color_trc", "smpte2084"])
+        .args(["-colorspace", "bt2020nc"])
+        .arg(path)
+        .status()?;
+    ensure!(status.success(), "ffmpeg made no source of HDR");
+    Ok(())
 }
 
 /// Detail everywhere that moves: a zoom into the Mandelbrot set, and a tone.

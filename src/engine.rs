@@ -29,7 +29,7 @@ use crate::capture::{
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, Circumstances, Entry, Job, Plan, Route};
+use crate::job::{self, CaptureFormat, Circumstances, Entry, Job, Plan};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
@@ -257,13 +257,14 @@ impl<'a> Render<'a> {
         let opened = self.open();
         let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
         let (mut opened, size) = (opened, size.map_err(|e| self.name_missing(e))?);
-        let plan = opened.plan(self.job, size, encoded);
+        let plan = opened.plan(self.job, size, encoded, &mut self.warnings);
         let mut plan = plan.map_err(|e| self.name_missing(e))?;
         if opened.options.way() == Way::Canvas {
             opened = self.verified(opened, &plan)?;
-            plan = opened.plan(self.job, size, encoded)?;
+            plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
         }
-        if plan.route == Route::Layered {
+        opened.options.transitions = plan.transitions.clone().into();
+        if plan.stream.color.is_hdr() {
             opened.options.is_layered = true;
             opened.page.begin_layers(opened.options.load.call_timeout)?;
         }
@@ -438,7 +439,7 @@ impl<'a> Render<'a> {
     ) -> Result<(Traffic, Duration)> {
         let (pages, _server) = prepared.sources(plan, meter);
         let (captured, samples) = (plan.captured(), u64::from(plan.samples));
-        let sources = self.light.sources(pages, &captured);
+        let sources = self.light.sources(pages, plan);
         let mut shutter = Shutter::new(sink, plan.samples);
         let mut timed = TimedSink { sink: &mut shutter, spent: Duration::ZERO };
         let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
@@ -499,7 +500,13 @@ impl<'a> Render<'a> {
 
 impl Opened {
     /// Resolves `job` against the page. An error for a page that cannot be rendered.
-    fn plan(&self, job: &Job, size: Size, encoded: bool) -> Result<Plan> {
+    fn plan(
+        &self,
+        job: &Job,
+        size: Size,
+        encoded: bool,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Plan> {
         let circumstances = Circumstances {
             description: &self.page.description,
             troubles: &self.page.troubles(),
@@ -508,7 +515,7 @@ impl Opened {
             reasons: self.reasons.clone(),
             cores: sys::cores(),
         };
-        Plan::new(job, &self.entry, encoded, size, circumstances)
+        Plan::new(job, &self.entry, encoded, size, circumstances, warnings)
     }
 }
 
@@ -578,6 +585,7 @@ fn session_options(
         frame_timeout: timeouts.frame,
         is_blind: false,
         is_layered: false,
+        transitions: Arc::default(),
     };
     candidate.apply(&mut options);
     options

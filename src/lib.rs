@@ -41,6 +41,7 @@ mod serve;
 mod sink;
 mod sound;
 mod sys;
+mod transition;
 
 pub use crate::av::AvError;
 pub use crate::browser::BrowserError;
@@ -62,6 +63,7 @@ pub use crate::sound::{Effect, Group, Track, VolumePoint};
 #[doc(hidden)]
 pub use crate::sys::quiet_encoders;
 pub use crate::time::{FrameIndex, FrameRate};
+pub use crate::transition::{Ease, Shader, Transition};
 
 /// Parts for the benches. Not part of the interface.
 #[doc(hidden)]

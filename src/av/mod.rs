@@ -12,6 +12,7 @@ mod frame;
 mod log;
 mod muxer;
 mod planes;
+mod png_color;
 mod probe;
 mod resampler;
 mod video_reader;

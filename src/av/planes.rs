@@ -36,6 +36,8 @@ struct Component<'a> {
     offset: usize,
     /// Bits below the code.
     shift: u32,
+    /// Whether codes of two bytes have the other order than this machine's.
+    is_swapped: bool,
 }
 
 /// A picture's red, green and blue, or luma and color differences.
@@ -64,7 +66,8 @@ impl Planes<'_> {
 
     /// The codes of one row of a component, as many as `codes` has room for.
     pub(crate) fn read_row(&self, component: usize, row: usize, codes: &mut [f32]) {
-        let Component { data, stride, step, offset, shift } = self.components[component];
+        let Component { data, stride, step, offset, shift, is_swapped } =
+            self.components[component];
         let data = &data[row * stride + offset..];
         if self.depth <= 8 {
             for (code, bytes) in codes.iter_mut().zip(data.chunks(step)) {
@@ -74,6 +77,19 @@ impl Planes<'_> {
         }
         // What stands above the code belongs to nothing.
         let mask = u16::MAX >> (16 - self.depth);
+        if is_swapped {
+            for (code, bytes) in codes.iter_mut().zip(data.chunks(step)) {
+                let swapped = u16::from_ne_bytes([bytes[1], bytes[0]]);
+                *code = f32::from(swapped >> shift & mask);
+            }
+            return;
+        }
+        if step == 2 {
+            for (code, &bytes) in codes.iter_mut().zip(data.as_chunks::<2>().0) {
+                *code = f32::from(u16::from_ne_bytes(bytes) >> shift & mask);
+            }
+            return;
+        }
         for (code, bytes) in codes.iter_mut().zip(data.chunks(step)) {
             *code = f32::from(u16::from_ne_bytes([bytes[0], bytes[1]]) >> shift & mask);
         }
@@ -94,13 +110,13 @@ impl DecodedFrame {
         let descriptor = descriptor.ok_or("its pixel format is not known")?;
         let has = |flag: u32| descriptor.flags & u64::from(flag) != 0;
         let is_rgb = has(ffi::AV_PIX_FMT_FLAG_RGB.cast_unsigned());
-        let foreign = if cfg!(target_endian = "little") { ffi::AV_PIX_FMT_FLAG_BE } else { 0 };
+        let is_swapped =
+            has(ffi::AV_PIX_FMT_FLAG_BE.cast_unsigned()) == cfg!(target_endian = "little");
         let odd = ffi::AV_PIX_FMT_FLAG_PAL
             | ffi::AV_PIX_FMT_FLAG_BITSTREAM
             | ffi::AV_PIX_FMT_FLAG_HWACCEL
             | ffi::AV_PIX_FMT_FLAG_FLOAT
-            | ffi::AV_PIX_FMT_FLAG_BAYER
-            | foreign;
+            | ffi::AV_PIX_FMT_FLAG_BAYER;
         let depth = u32::try_from(descriptor.comp[0].depth).unwrap_or_default();
         if has(odd.cast_unsigned()) || descriptor.nb_components < 3 || !(8..=16).contains(&depth) {
             return Err("its pixel format is not one of planes of 8 to 16 bits".into());
@@ -128,6 +144,7 @@ impl DecodedFrame {
                 step,
                 offset: usize::try_from(described.offset).unwrap_or_default(),
                 shift: u32::try_from(described.shift).unwrap_or_default(),
+                is_swapped,
             })
         };
         let (Some(first), Some(second), Some(third)) = (component(0), component(1), component(2))

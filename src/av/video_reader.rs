@@ -8,6 +8,7 @@ use ffmpeg_next::codec::packet::side_data::Type as SideDataType;
 use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, codec, ffi, format, media};
 
+use super::png_color::png_color;
 use super::{AvError, check, read_packet};
 use crate::frame::Size;
 
@@ -103,6 +104,29 @@ impl DecodedFrame {
         frame.map(|frame| Self { frame }).ok_or_else(|| AvError::out_of_memory("frame"))
     }
 
+    /// Says which colors it has, in code points of H.273, before it is shared. Those that are not
+    /// HDR stay unsaid.
+    fn tag(&self, primaries: u8, transfer: u8) {
+        use ffi::AVColorPrimaries as Primaries;
+        use ffi::AVColorTransferCharacteristic as Trc;
+        let transfer = match transfer {
+            16 => Trc::AVCOL_TRC_SMPTE2084,
+            18 => Trc::AVCOL_TRC_ARIB_STD_B67,
+            _ => return,
+        };
+        let primaries = match primaries {
+            1 => Primaries::AVCOL_PRI_BT709,
+            9 => Primaries::AVCOL_PRI_BT2020,
+            12 => Primaries::AVCOL_PRI_SMPTE432,
+            _ => Primaries::AVCOL_PRI_RESERVED0,
+        };
+        // SAFETY: the frame is ours, and nobody else has seen it.
+        unsafe {
+            (*self.frame.as_ptr()).color_trc = transfer;
+            (*self.frame.as_ptr()).color_primaries = primaries;
+        }
+    }
+
     /// libav's view of it.
     pub(super) fn as_ref(&self) -> &ffi::AVFrame {
         // SAFETY: a valid frame that nobody writes to.
@@ -140,6 +164,8 @@ pub(crate) struct VideoReader {
     stream: usize,
     name: String,
     is_drained: bool,
+    /// What a PNG says about its colors.
+    png_color: Option<[u8; 4]>,
 }
 
 impl std::fmt::Debug for VideoReader {
@@ -179,7 +205,8 @@ impl VideoReader {
         unsafe { (*context.as_mut_ptr()).pkt_timebase = stream.time_base().into() };
         let decoder = context.decoder().open_as(codec).and_then(codec::decoder::Opened::video);
         let decoder = decoder.map_err(failed)?;
-        Ok(Self { decoder, stream: index, name, is_drained: false, input })
+        let png_color = if id == codec::Id::PNG { png_color(path) } else { None };
+        Ok(Self { decoder, stream: index, name, is_drained: false, png_color, input })
     }
 
     /// FFmpeg's own VP8 and VP9 decoders leave out the alpha channel; those of libvpx do not.
@@ -310,7 +337,12 @@ impl VideoReader {
                 ffi::avcodec_receive_frame(self.decoder.as_mut_ptr(), frame.frame.as_ptr())
             };
             match code {
-                0 => return Ok(Some(frame)),
+                0 => {
+                    if let Some([primaries, transfer, ..]) = self.png_color {
+                        frame.tag(primaries, transfer);
+                    }
+                    return Ok(Some(frame));
+                }
                 ffi::AVERROR_EOF => return Ok(None),
                 again if again == ffi::AVERROR(ffi::EAGAIN) => {}
                 code => return Err(AvError::new(format!("cannot decode {}", self.name), code)),

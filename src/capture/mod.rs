@@ -35,13 +35,14 @@ use self::display::window_of;
 pub(crate) use self::meter::Meter;
 pub(crate) use self::open::{OpenError, OpenPage, can_begin_frame, can_display, can_screenshot};
 use self::screenshot::Screenshot;
-pub(crate) use self::shots::Shots;
+pub(crate) use self::shots::{Crossing, FrameShots, Shots};
 pub(crate) use self::source::{PageSource, PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
 use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting, Staging};
 use crate::time::{FrameIndex, FrameRate};
+use crate::transition::Transition;
 
 /// Console lines that an error carries.
 const CONSOLE_LINES: usize = 8;
@@ -191,9 +192,16 @@ pub(crate) struct SessionOptions {
     pub is_blind: bool,
     /// HDR videos are left out of the pictures, and mattes say where they show.
     pub is_layered: bool,
+    /// During these, pictures are taken of two scenes.
+    pub transitions: Arc<[Transition]>,
 }
 
 impl SessionOptions {
+    /// Whether a frame may take more than one picture.
+    fn takes_shots(&self) -> bool {
+        self.is_layered || !self.transitions.is_empty()
+    }
+
     pub(crate) const fn way(&self) -> Way {
         match self.page.surface {
             _ if self.page.canvas => Way::Canvas,

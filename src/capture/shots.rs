@@ -1,8 +1,10 @@
-//! Frames of pages whose HDR videos are left out: the page without them, and where they show.
+//! Frames that take more than one picture of the page.
 //!
-//! A frame takes a picture with all videos black, and one more for every three of them. All are taken
-//! in the session's own way. The first picture is taken of whatever was shown last, black or not: if
-//! the page says that it has not changed since, all pictures of the frame before are those of this one.
+//! Where HDR videos are left out, a frame takes a picture with all videos black, and one more for
+//! every three of them. During a transition it takes all of this twice: with each of two scenes
+//! alone. All pictures are taken in the session's own way. The first is taken of whatever was shown
+//! last, black or not: if the page says that it has not changed since, all pictures of the frame
+//! before are those of this one.
 
 use std::sync::Arc;
 
@@ -10,10 +12,11 @@ use super::source::PageSource;
 use super::{Shot, Taken};
 use crate::error::Result;
 use crate::frame::Picture;
-use crate::page::{self, LayerElements, NativeLayer};
+use crate::page::{self, LayerElements, NativeLayer, Side, View};
 use crate::time::FrameIndex;
+use crate::transition::Transition;
 
-/// The pictures of one frame.
+/// The pictures of one frame, or of one scene in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shots {
     /// With all layers in black.
@@ -23,12 +26,32 @@ pub(crate) struct Shots {
     pub layers: Vec<NativeLayer>,
 }
 
+/// All that was taken of a frame.
+#[derive(Debug)]
+pub(crate) struct FrameShots {
+    /// Of the whole page, or of the scene that goes.
+    pub first: Shots,
+    /// During a transition.
+    pub crossing: Option<Crossing>,
+}
+
+/// The other half of a frame in a transition.
+#[derive(Debug)]
+pub(crate) struct Crossing {
+    /// Which transition.
+    pub number: usize,
+    /// How far it has gone, from 0 to 1.
+    pub progress: f64,
+    /// Of the scene that comes.
+    pub to: Shots,
+}
+
 /// What a session remembers of its layers.
 #[derive(Debug, Default)]
 pub(super) struct LayerShots {
     elements: LayerElements,
-    /// The matte that the page shows; 0 for none.
-    round: usize,
+    /// What the page shows.
+    view: View,
     /// The frame being taken.
     shot: Option<Shot>,
     last: Option<Shots>,
@@ -39,63 +62,81 @@ impl PageSource {
     pub(super) fn begin_layers(&mut self, index: FrameIndex, shot: Shot) -> Result<()> {
         let Some(layers) = &mut self.layers else { return Ok(()) };
         layers.shot = Some(shot);
+        let crossing = Transition::under_way(&self.options.transitions, shot.at, shot.rate);
+        let scene = crossing.map(|(number, _)| (number, Side::From));
         // Pictures must not depend on what was shown before the batch.
-        if shot.is_fresh || shot.begins_batch {
+        if shot.is_fresh || shot.begins_batch || scene.is_some() || layers.view.scene.is_some() {
             layers.last = None;
-            return self.choose_matte(index, 0);
+            return self.choose_view(index, View { round: 0, scene });
         }
         Ok(())
     }
 
-    fn choose_matte(&mut self, index: FrameIndex, round: usize) -> Result<()> {
-        let chosen = page::choose_matte(&mut self.page, round, self.options.frame_timeout);
-        chosen.map_err(|e| self.frame_error(index, e))?;
+    fn choose_view(&mut self, index: FrameIndex, view: View) -> Result<()> {
+        // A page of one view need not hear of it.
+        let is_needed = self.options.is_layered || !self.options.transitions.is_empty();
+        if is_needed {
+            let chosen = page::choose_view(&mut self.page, view, self.options.frame_timeout);
+            chosen.map_err(|e| self.frame_error(index, e))?;
+        }
         if let Some(layers) = &mut self.layers {
-            layers.round = round;
+            layers.view = view;
         }
         Ok(())
     }
 
     /// Takes the other pictures of a frame that was begun.
-    pub(super) fn finish_shots(&mut self, index: FrameIndex) -> Result<(Shots, bool)> {
+    pub(super) fn finish_shots(&mut self, index: FrameIndex) -> Result<(FrameShots, bool)> {
+        let (first, is_same) = self.finish_scene(index)?;
+        let state = self.layers.as_mut().expect("only pages with layers are taken so");
+        let Some(((number, _), shot)) = state.view.scene.zip(state.shot) else {
+            state.last = Some(first.clone());
+            return Ok((FrameShots { first, crossing: None }, is_same));
+        };
+        let scene = Some((number, Side::To));
+        self.choose_view(index, View { round: 0, scene })?;
+        self.begin_again(index)?;
+        let (to, _) = self.finish_scene(index)?;
+        let transition = &self.options.transitions[number];
+        let progress = transition.progress(shot.at, shot.rate).unwrap_or(1.0);
+        Ok((FrameShots { first, crossing: Some(Crossing { number, progress, to }) }, false))
+    }
+
+    /// Takes all pictures of the view that was begun.
+    fn finish_scene(&mut self, index: FrameIndex) -> Result<(Shots, bool)> {
         let Taken { is_same, .. } = self.finish(index)?;
         let shown = self.develop(index)?;
+        if !self.options.is_layered {
+            return Ok((Shots { base: shown, mattes: Vec::new(), layers: Vec::new() }, is_same));
+        }
         let mut state = self.layers.take().expect("only pages with layers are taken so");
         let layers = page::layers(&mut self.page, &mut state.elements, self.options.frame_timeout);
-        let (round, shot, last) = (state.round, state.shot, state.last.take());
+        let (view, last) = (state.view, state.last.take());
         self.layers = Some(state);
         let layers = layers.map_err(|e| self.frame_error(index, e))?;
-        let shots = match last {
+        Ok(match last {
             Some(last) if is_same && has_same_places(&last.layers, &layers) => {
                 (Shots { layers, ..last }, true)
             }
-            _ => (self.take_rounds(index, shot, (round, shown), layers)?, false),
-        };
-        if let Some(state) = &mut self.layers {
-            state.last = Some(shots.0.clone());
-        }
-        Ok(shots)
+            _ => (self.take_rounds(index, (view, shown), layers)?, false),
+        })
     }
 
     /// Takes the pictures of all rounds but the one that is there.
     fn take_rounds(
         &mut self,
         index: FrameIndex,
-        shot: Option<Shot>,
-        (shown_round, shown): (usize, Arc<Picture>),
+        (view, shown): (View, Arc<Picture>),
         layers: Vec<NativeLayer>,
     ) -> Result<Shots> {
         let rounds = layers.iter().map(|layer| layer.round).max().unwrap_or(0);
         // A matte of a round that has no layers any more has them all in black.
-        let shown_round = if shown_round > rounds { 0 } else { shown_round };
+        let shown_round = if view.round > rounds { 0 } else { view.round };
         let mut pictures = vec![None; rounds + 1];
         pictures[shown_round] = Some(shown);
-        let again = shot.map(|shot| Shot { is_fresh: false, begins_batch: false, ..shot });
         for (round, picture) in pictures.iter_mut().enumerate().filter(|(_, p)| p.is_none()) {
-            self.choose_matte(index, round)?;
-            let again = again.expect("pictures follow a beginning");
-            let begun = self.grab.begin(&mut self.page, again, self.options.frame_timeout);
-            begun.map_err(|e| self.frame_error(index, e))?;
+            self.choose_view(index, View { round, ..view })?;
+            self.begin_again(index)?;
             self.finish(index)?;
             *picture = Some(self.develop(index)?);
         }
@@ -104,13 +145,22 @@ impl PageSource {
         Ok(Shots { base, mattes: pictures.collect(), layers })
     }
 
+    /// Asks for another picture of the frame that is shown.
+    fn begin_again(&mut self, index: FrameIndex) -> Result<()> {
+        let shot = self.layers.as_ref().and_then(|layers| layers.shot);
+        let shot = shot.expect("pictures follow a beginning");
+        let again = Shot { is_fresh: false, begins_batch: false, ..shot };
+        let begun = self.grab.begin(&mut self.page, again, self.options.frame_timeout);
+        begun.map_err(|e| self.frame_error(index, e))
+    }
+
     /// Begins a frame, for [`Self::collect_shots`].
     pub(crate) fn submit_shots(&mut self, index: FrameIndex) -> Result<()> {
         self.start(index)
     }
 
     /// Waits for the pictures of the frame that was begun.
-    pub(crate) fn collect_shots(&mut self, index: FrameIndex) -> Result<Shots> {
+    pub(crate) fn collect_shots(&mut self, index: FrameIndex) -> Result<FrameShots> {
         let (shots, is_same) = self.finish_shots(index)?;
         self.meter.took_one();
         if is_same {

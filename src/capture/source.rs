@@ -102,7 +102,7 @@ impl PageSources {
             metered: Instant::now(),
             has_videos: open.description.media.iter().any(|media| media.tag == "video"),
             released: Instant::now(),
-            layers: self.options.is_layered.then(LayerShots::default),
+            layers: self.options.takes_shots().then(LayerShots::default),
         })
     }
 
@@ -148,7 +148,7 @@ pub(crate) struct PageSource {
     has_videos: bool,
     /// When the browser gave back memory.
     released: Instant,
-    /// For pages whose HDR videos are left out.
+    /// For pages of whose frames more than one picture is taken.
     pub(super) layers: Option<LayerShots>,
 }
 
@@ -261,7 +261,7 @@ impl PageSource {
         // The same page was ready before: if it is not this time, the frame is lost.
         let loaded = load(&mut self.page, self.grab.as_mut(), &self.options)?;
         self.is_rewindable = loaded.description.rewindable;
-        self.layers = self.options.is_layered.then(LayerShots::default);
+        self.layers = self.options.takes_shots().then(LayerShots::default);
         loaded.refusal.map_or(Ok(true), Err)
     }
 

@@ -12,14 +12,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 
 use super::curve::Curve;
+use super::light::{CodeRow, Codes, Decoder, light_of_codes};
 use super::place::Placed;
-use super::{Rgb, dot, narrowed, times};
+use super::{Rgb, WHITE_NITS, dot, narrowed, times};
 use crate::color::transfer::{
     BT2020_FROM_BT709, BT2020_LUMINANCE, HLG_PEAK, PQ_PEAK, REFERENCE_WHITE, hlg_of_scene,
     hlg_scene_gain, linear_of_srgb, pq_of_light,
 };
 use crate::color::{Cicp, ContentLightLevel, Transfer};
 use crate::frame::{Picture, PixelFormat};
+use crate::transition::Light;
 
 /// Linear components of the page, in nit, by their codes; the last twice.
 static PAGE_LIGHT: LazyLock<Vec<f32>> = LazyLock::new(|| {
@@ -37,6 +39,7 @@ pub(crate) struct Output {
     scene_gain: Option<Curve>,
     /// The brightest light that there is a code for, in nit.
     pub(super) most: f64,
+    transfer: Transfer,
 }
 
 impl Output {
@@ -48,17 +51,24 @@ impl Output {
                 code: Curve::new(|nits| pq_of_light(nits.min(PQ_PEAK)) * most_code),
                 scene_gain: None,
                 most: PQ_PEAK,
+                transfer: Transfer::Pq,
             }),
             Transfer::Hlg => Some(Self {
                 code: Curve::new(|scene| hlg_of_scene(scene.min(1.0)) * most_code),
                 scene_gain: Some(Curve::new(hlg_scene_gain)),
                 most: HLG_PEAK,
+                transfer: Transfer::Hlg,
             }),
             Transfer::Bt709 | Transfer::Srgb => None,
         }
     }
 
-    fn codes(&self, light: Rgb) -> [u16; 3] {
+    /// The light of each code, where one component alone says it.
+    fn lights(&self) -> &'static [f32] {
+        light_of_codes(self.transfer == Transfer::Hlg)
+    }
+
+    pub(super) fn codes(&self, light: Rgb) -> [u16; 3] {
         let light = match &self.scene_gain {
             None => light,
             Some(gain) => {
@@ -110,7 +120,7 @@ pub(super) struct FrameLight {
 /// A video in the frame.
 #[derive(Debug)]
 pub(super) struct Layer<'a> {
-    pub picture: Placed<'a>,
+    pub picture: Content<'a>,
     /// The picture of the page in which it has a color.
     pub matte: &'a Picture,
     /// Which primary color.
@@ -119,6 +129,18 @@ pub(super) struct Layer<'a> {
     pub columns: std::ops::Range<usize>,
     pub rows: std::ops::Range<usize>,
 }
+
+/// What a layer shows.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    /// Light, wherever it lies.
+    Placed(Placed<'a>),
+    /// Codes that lie pixel on pixel, so many columns and rows away.
+    Aligned { codes: Codes<'a>, decoder: &'a Decoder, shift: (isize, isize) },
+}
+
+/// The weight of a pixel that is a code of the output already.
+const IS_CODE: u16 = u16::MAX;
 
 /// The frame of a page that shows `layers`, whose picture with all of them black is `base`.
 pub(super) fn compose(
@@ -134,7 +156,7 @@ pub(super) fn compose(
         .map_init(
             || Scratch::new(width),
             |scratch, (y, row)| {
-                scratch.gather(base, layers, y);
+                scratch.gather(base, layers, y, Some(output));
                 scratch.mix(base, y, output, row)
             },
         )
@@ -145,13 +167,42 @@ pub(super) fn compose(
     (Picture { size: base.size, format, data }, FrameLight { brightest, average })
 }
 
+/// The light of such a page, in parts of its white, opaque.
+pub(super) fn light_of_page(
+    base: &Picture,
+    layers: &[Layer<'_>],
+    output: &Output,
+    pixels: &mut [Light],
+) {
+    let width = base.size.width as usize;
+    let rows = pixels.par_chunks_exact_mut(width).enumerate();
+    rows.for_each_init(
+        || Scratch::new(width),
+        |scratch, (y, row)| {
+            scratch.gather(base, layers, y, None);
+            let from = &base.data[y * base.stride()..][..base.stride()];
+            let codes = from.chunks_exact(base.format.bytes_per_pixel());
+            for (x, (to, pixel)) in row.iter_mut().zip(codes).enumerate() {
+                let light = scratch.light_of(x, base.format.rgb(pixel));
+                let most = narrowed(output.most);
+                let [r, g, b] = light.map(|nits| nits.clamp(0.0, most) / WHITE_NITS);
+                *to = [r, g, b, 1.0];
+            }
+        },
+    );
+}
+
 /// Room for the row that one thread works on.
 struct Scratch {
     /// The light of all videos in each pixel, by their weights.
     light: Vec<Rgb>,
-    /// The sum of their weights, of 255.
+    /// The sum of their weights, of 255; [`IS_CODE`] where there is a code instead.
     weight: Vec<u16>,
+    codes: [Vec<u16>; 3],
+    /// Those of the layer at hand, from the first column on in which it shows.
+    aligned: [Vec<u16>; 3],
     sampled: Vec<Rgb>,
+    read: CodeRow,
 }
 
 impl Scratch {
@@ -159,12 +210,16 @@ impl Scratch {
         Self {
             light: vec![[0.0; 3]; width],
             weight: vec![0; width],
+            codes: [vec![0; width], vec![0; width], vec![0; width]],
+            aligned: Default::default(),
             sampled: vec![[0.0; 3]; width],
+            read: CodeRow::default(),
         }
     }
 
-    /// Adds up what shows of the videos in a row.
-    fn gather(&mut self, base: &Picture, layers: &[Layer<'_>], y: usize) {
+    /// Adds up what shows of the videos in a row. Codes of `output` stay codes where nothing else
+    /// shows.
+    fn gather(&mut self, base: &Picture, layers: &[Layer<'_>], y: usize, output: Option<&Output>) {
         self.light.fill([0.0; 3]);
         self.weight.fill(0);
         for layer in layers.iter().filter(|layer| layer.rows.contains(&y)) {
@@ -172,16 +227,70 @@ impl Scratch {
             let mut shown = layer.columns.clone().filter(|&x| weights.at(x) > 0);
             let Some(first) = shown.next() else { continue };
             let last = shown.next_back().unwrap_or(first);
-            let sampled = &mut self.sampled[..=last - first];
-            layer.picture.sample(y, first, sampled);
-            for (x, video) in (first..).zip(sampled) {
-                let weight = weights.at(x);
-                if weight > 0 {
-                    self.weight[x] += u16::from(weight);
-                    let part = f32::from(weight) / 255.0;
-                    self.light[x] = [0, 1, 2].map(|c| part.mul_add(video[c], self.light[x][c]));
+            match &layer.picture {
+                Content::Placed(picture) => {
+                    let mut sampled = std::mem::take(&mut self.sampled);
+                    picture.sample(y, first, &mut sampled[..=last - first]);
+                    for (x, &video) in (first..=last).zip(&sampled) {
+                        self.add(x, weights.at(x), video);
+                    }
+                    self.sampled = sampled;
+                }
+                Content::Aligned { codes, decoder, shift } => {
+                    let mut read = std::mem::take(&mut self.read);
+                    let (_, rows) = codes.planes.extent(0);
+                    codes.read(y.saturating_add_signed(shift.1).min(rows - 1), &mut read);
+                    let primaries = codes.planes.primaries;
+                    let keeps = output.is_some_and(|o| decoder.keeps_codes(o.transfer, primaries));
+                    self.align(&mut read.full, first..last + 1, shift.0);
+                    for x in first..=last {
+                        match weights.at(x) {
+                            0 => {}
+                            255 if keeps => {
+                                self.weight[x] = IS_CODE;
+                                for (codes, aligned) in self.codes.iter_mut().zip(&self.aligned) {
+                                    codes[x] = aligned[x - first];
+                                }
+                            }
+                            weight => {
+                                let video = [0, 1, 2].map(|c| read.full[c][x - first]);
+                                self.add(x, weight, decoder.light(video, primaries));
+                            }
+                        }
+                    }
+                    self.read = read;
                 }
             }
+        }
+    }
+
+    /// Brings codes of a row to where they are wanted, columns `range`, and makes codes of 16 bits
+    /// of them, too.
+    fn align(&mut self, full: &mut [Vec<f32>; 3], range: std::ops::Range<usize>, shift: isize) {
+        for (row, aligned) in full.iter_mut().zip(&mut self.aligned) {
+            let last = row.len() - 1;
+            let start = range.start.checked_add_signed(shift);
+            match start.filter(|start| start + range.len() <= row.len()) {
+                Some(0) => {}
+                Some(start) => row.copy_within(start..start + range.len(), 0),
+                // Beyond its edges a picture goes on as it is there.
+                None => {
+                    let at = |x: usize| row[x.saturating_add_signed(shift).min(last)];
+                    *row = range.clone().map(at).collect();
+                }
+            }
+            aligned.resize(range.len(), 0);
+            for (to, &from) in aligned.iter_mut().zip(&*row) {
+                *to = code_of(from);
+            }
+        }
+    }
+
+    fn add(&mut self, x: usize, weight: u8, video: Rgb) {
+        if weight > 0 {
+            self.weight[x] = self.weight[x].saturating_add(u16::from(weight));
+            let part = f32::from(weight) / 255.0;
+            self.light[x] = [0, 1, 2].map(|c| self.light[x][c] + part * video[c]);
         }
     }
 
@@ -192,8 +301,19 @@ impl Scratch {
         let (mut brightest, mut total) = (0.0_f32, 0.0_f64);
         // Pages have large areas of one color.
         let mut known: Option<([u8; 3], [u16; 3], f32)> = None;
-        let pixels = from.chunks_exact(format.bytes_per_pixel()).zip(row.chunks_exact_mut(6));
-        for (x, (pixel, to)) in pixels.enumerate() {
+        let row = row.as_chunks_mut::<6>().0;
+        let pixels = from.chunks_exact(format.bytes_per_pixel()).zip(row);
+        let lights = output.lights();
+        let [red, green, blue] = &self.codes;
+        let kept = self.weight.iter().zip(red.iter().zip(green).zip(blue));
+        for ((x, (pixel, to)), (&weight, ((&r, &g), &b))) in pixels.enumerate().zip(kept) {
+            if weight == IS_CODE {
+                let most = lights[usize::from(r.max(g).max(b))];
+                brightest = brightest.max(most);
+                total += f64::from(most);
+                *to = bytes_of([r, g, b]);
+                continue;
+            }
             let rgb = format.rgb(pixel);
             let (codes, most) = match (self.weight[x], known) {
                 (0, Some((same, codes, most))) if same == rgb => (codes, most),
@@ -210,9 +330,7 @@ impl Scratch {
             };
             brightest = brightest.max(most);
             total += f64::from(most);
-            for (to, code) in to.chunks_exact_mut(2).zip(codes) {
-                to.copy_from_slice(&code.to_ne_bytes());
-            }
+            *to = bytes_of(codes);
         }
         (brightest, total)
     }
@@ -224,10 +342,26 @@ impl Scratch {
             weight => {
                 let rest = 1.0 - f32::from(weight) / 255.0;
                 let page = page_light(page.map(|code| f32::from(code) / rest));
-                [0, 1, 2].map(|c| rest.mul_add(page[c], self.light[x][c]))
+                [0, 1, 2].map(|c| self.light[x][c] + rest * page[c])
             }
         }
     }
+}
+
+/// A pixel of codes.
+fn bytes_of([r, g, b]: [u16; 3]) -> [u8; 6] {
+    let ([r0, r1], [g0, g1], [b0, b1]) = (r.to_ne_bytes(), g.to_ne_bytes(), b.to_ne_bytes());
+    [r0, r1, g0, g1, b0, b1]
+}
+
+/// A code of 16 bits of one from 0 to 1.
+fn code_of(code: f32) -> u16 {
+    /// From here on floats are whole, and their last bits count.
+    const WHOLE: f32 = (1 << 23) as f32;
+    let bits = (code.clamp(0.0, 1.0) * f32::from(u16::MAX) + WHOLE).to_bits();
+    #[expect(clippy::cast_possible_truncation, reason = "the last 16 bits are meant")]
+    let code = bits as u16;
+    code
 }
 
 /// The light of a color of the page, whose codes count to 255.
@@ -237,7 +371,7 @@ fn page_light(codes: Rgb) -> Rgb {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
         let step = code as usize;
         let (from, to) = (PAGE_LIGHT[step], PAGE_LIGHT[step + 1]);
-        (code - code.floor()).mul_add(to - from, from)
+        from + (code - step as f32) * (to - from)
     });
     times(&BT2020_FROM_BT709, linear)
 }
@@ -369,7 +503,7 @@ mod tests {
             let placement = Placement::of(&whole, 0).unwrap();
             let [a, b] = videos.map(|pixels| LightPicture { width: 7, height: 3, pixels });
             let layer = |light, channel| Layer {
-                picture: Placed::new(light, &placement, [3.5, 1.5]),
+                picture: Content::Placed(Placed::new(light, &placement, [3.5, 1.5])),
                 matte: &matte, channel, columns: 0..7, rows: 0..3,
             };
             let output = Output::new(if pq { Cicp::HDR10 } else { Cicp::HLG }).unwrap();

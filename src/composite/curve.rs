@@ -35,9 +35,9 @@ impl Curve {
             let step = (bits >> REST_BITS) as usize;
             let part = (bits & ((1 << REST_BITS) - 1)) as f32 * (1.0 / (1 << REST_BITS) as f32);
             let (from, to) = (self.steps[step], self.steps[step + 1]);
-            part.mul_add(to - from, from)
+            from + part * (to - from)
         } else {
-            (light.max(0.0) / LEAST).mul_add(self.steps[0] - self.zero, self.zero)
+            self.zero + light.max(0.0) / LEAST * (self.steps[0] - self.zero)
         }
     }
 }

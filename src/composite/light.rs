@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use super::curve::Curve;
 use super::{Matrix, Rgb, dot, narrowed, times};
 use crate::av::{Planes, SourceMatrix, SourcePrimaries, SourceTransfer};
-use crate::color::Range;
 use crate::color::transfer::{
     BT2020_FROM_BT709, BT2020_FROM_P3, BT2020_LUMINANCE, PQ_PEAK, compressed, hlg_gain,
     light_of_pq, scene_of_hlg,
 };
+use crate::color::{Range, Transfer};
 
 /// Steps of the tables over codes.
 const CODES: usize = 1 << 16;
@@ -19,6 +19,11 @@ const CODES: usize = 1 << 16;
 static PQ: LazyLock<Vec<f32>> = LazyLock::new(|| table(light_of_pq));
 static HLG: LazyLock<Vec<f32>> = LazyLock::new(|| table(scene_of_hlg));
 static HLG_GAIN: LazyLock<Curve> = LazyLock::new(|| Curve::new(hlg_gain));
+
+/// The light of each code of 16 bits: in nit, or for HLG of the scene.
+pub(super) fn light_of_codes(is_hlg: bool) -> &'static [f32] {
+    if is_hlg { &HLG } else { &PQ }
+}
 
 fn table(decode: fn(f64) -> f64) -> Vec<f32> {
     (0..CODES).map(|code| narrowed(decode(code as f64 / (CODES - 1) as f64))).collect()
@@ -47,6 +52,16 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
+    /// Whether codes of these primaries are those of the output, unchanged.
+    pub(super) fn keeps_codes(&self, transfer: Transfer, primaries: SourcePrimaries) -> bool {
+        let is_same = match self.transfer {
+            SourceTransfer::Pq => transfer == Transfer::Pq,
+            SourceTransfer::Hlg => transfer == Transfer::Hlg,
+            SourceTransfer::Sdr => false,
+        };
+        is_same && self.limit.is_none() && primaries == SourcePrimaries::Bt2020
+    }
+
     /// For a source of PQ whose brightest light is `peak`, or of HLG. What is brighter than the
     /// output's `most` nit is brought below it (ITU-R BT.2390), with its hue.
     pub(super) fn new(transfer: SourceTransfer, peak: Option<f64>, most: f64) -> Self {
@@ -64,9 +79,9 @@ impl Decoder {
     pub(super) fn decode(&self, planes: &Planes<'_>) -> LightPicture {
         let (width, height) = planes.extent(0);
         let mut pixels = vec![[0.0; 3]; width * height];
-        let codes = Codes::new(planes);
+        let codes = Codes::new(*planes);
         pixels.par_chunks_exact_mut(width).enumerate().for_each_init(
-            || Scratch::new(planes),
+            CodeRow::default,
             |scratch, (y, row)| {
                 codes.read(y, scratch);
                 let [first, second, third] = &scratch.full;
@@ -80,12 +95,12 @@ impl Decoder {
     }
 
     /// The light of red, green and blue codes, which count from 0 to 1.
-    fn light(&self, codes: Rgb, primaries: SourcePrimaries) -> Rgb {
+    pub(super) fn light(&self, codes: Rgb, primaries: SourcePrimaries) -> Rgb {
         let is_hlg = self.transfer == SourceTransfer::Hlg;
-        let table: &[f32] = if is_hlg { &HLG } else { &PQ };
+        let table = light_of_codes(is_hlg);
         let mut light = codes.map(|code| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-            let step = code.clamp(0.0, 1.0).mul_add((CODES - 1) as f32, 0.5) as usize;
+            let step = (code.clamp(0.0, 1.0) * (CODES - 1) as f32 + 0.5) as usize;
             table[step]
         });
         if let Some(matrix) = wide(primaries) {
@@ -112,31 +127,35 @@ const fn wide(primaries: SourcePrimaries) -> Option<&'static Matrix> {
 }
 
 /// Rows of one picture as red, green and blue codes from 0 to 1.
-struct Codes<'a> {
-    planes: &'a Planes<'a>,
+#[derive(Debug)]
+pub(super) struct Codes<'a> {
+    pub planes: Planes<'a>,
+    /// For each pixel of a row the samples of chroma around it, and how much of the second it has.
+    taps: Vec<(usize, usize, f32)>,
     /// What codes of luma, or of red, green and blue, are multiplied by after an offset.
     luma: (f32, f32),
     chroma: (f32, f32),
 }
 
-/// Room for the rows that one thread works on.
-struct Scratch {
+/// Room for the row that one thread works on.
+#[derive(Debug, Default)]
+pub(super) struct CodeRow {
     /// Red, green and blue, or luma and color differences, of each pixel.
-    full: [Vec<f32>; 3],
+    pub full: [Vec<f32>; 3],
     /// Two rows of chroma, which are mixed into the first.
     near: [Vec<f32>; 2],
 }
 
-impl Scratch {
-    fn new(planes: &Planes<'_>) -> Self {
+impl CodeRow {
+    fn fit(&mut self, planes: &Planes<'_>) {
         let (width, (chroma, _)) = (planes.extent(0).0, planes.extent(1));
-        let row = |length| vec![0.0; length];
-        Self { full: [row(width), row(width), row(width)], near: [row(chroma), row(chroma)] }
+        self.full.iter_mut().for_each(|row| row.resize(width, 0.0));
+        self.near.iter_mut().for_each(|row| row.resize(chroma, 0.0));
     }
 }
 
 impl<'a> Codes<'a> {
-    fn new(planes: &'a Planes<'a>) -> Self {
+    pub(super) fn new(planes: Planes<'a>) -> Self {
         let unit = (1_u32 << (planes.depth - 8)) as f32;
         let most = ((1_u32 << planes.depth) - 1) as f32;
         let middle = (1_u32 << (planes.depth - 1)) as f32;
@@ -144,11 +163,15 @@ impl<'a> Codes<'a> {
             Range::Full => ((0.0, 1.0 / most), (middle, 1.0 / most)),
             Range::Limited => ((16.0 * unit, 1.0 / (219.0 * unit)), (middle, 1.0 / (224.0 * unit))),
         };
-        Self { planes, luma, chroma }
+        let (columns, _) = planes.extent(1);
+        let tap = |x| between(x, planes.chroma_shift.0, planes.chroma_offset.0, columns);
+        let taps = (0..planes.extent(0).0).map(tap).collect();
+        Self { planes, taps, luma, chroma }
     }
 
-    fn read(&self, y: usize, scratch: &mut Scratch) {
-        let planes = self.planes;
+    pub(super) fn read(&self, y: usize, scratch: &mut CodeRow) {
+        let planes = &self.planes;
+        scratch.fit(planes);
         planes.read_row(0, y, &mut scratch.full[0]);
         scale(&mut scratch.full[0], self.luma);
         let SourceMatrix::Luma { red, blue } = planes.matrix else {
@@ -168,32 +191,32 @@ impl<'a> Codes<'a> {
         }
         let green = 1.0 - red - blue;
         let (from_cr, from_cb) = (2.0 - 2.0 * red, 2.0 - 2.0 * blue);
+        // What red and blue have too much of, green has too little.
+        let (green_cr, green_cb) = (from_cr * red / green, from_cb * blue / green);
         let [luma, cb, cr] = &mut scratch.full;
         for ((luma, cb), cr) in luma.iter_mut().zip(cb).zip(cr) {
-            let r = cr.mul_add(from_cr, *luma);
-            let b = cb.mul_add(from_cb, *luma);
-            let g = (*luma - red * r - blue * b) / green;
+            let r = *luma + from_cr * *cr;
+            let b = *luma + from_cb * *cb;
+            let g = *luma - green_cr * *cr - green_cb * *cb;
             (*luma, *cb, *cr) = (r, g, b);
         }
     }
 
     /// One row of a color difference for all pixels, between the samples around each.
-    fn spread(&self, component: usize, y: usize, scratch: &mut Scratch) {
-        let planes = self.planes;
-        let (columns, rows) = planes.extent(component);
+    fn spread(&self, component: usize, y: usize, scratch: &mut CodeRow) {
+        let planes = &self.planes;
+        let (_, rows) = planes.extent(component);
         let (upper, lower, part) = between(y, planes.chroma_shift.1, planes.chroma_offset.1, rows);
         let [near, other] = &mut scratch.near;
         planes.read_row(component, upper, near);
         if part > 0.0 && lower != upper {
             planes.read_row(component, lower, other);
             for (near, other) in near.iter_mut().zip(other) {
-                *near = part.mul_add(*other - *near, *near);
+                *near += part * (*other - *near);
             }
         }
-        for (x, code) in scratch.full[component].iter_mut().enumerate() {
-            let (left, right, part) =
-                between(x, planes.chroma_shift.0, planes.chroma_offset.0, columns);
-            *code = part.mul_add(near[right] - near[left], near[left]);
+        for (code, &(left, right, part)) in scratch.full[component].iter_mut().zip(&self.taps) {
+            *code = near[left] + part * (near[right] - near[left]);
         }
     }
 }

@@ -6,15 +6,19 @@
 //! pixel (`blend`), whatever lies above it, clips it, turns it or lets it shine through. The video's
 //! own pictures come from its file (`light`) and are put where the page has them (`place`).
 //!
+//! Transitions between scenes are put together here as well (`cross`), for SDR and HDR.
+//!
 //! [`REFERENCE_WHITE`]: crate::color::transfer::REFERENCE_WHITE
 
 mod blend;
+mod cross;
 mod curve;
 mod light;
 mod place;
 mod source;
 
 pub(crate) use self::blend::{LightMeter, Output};
+pub(crate) use self::cross::Crossings;
 pub(crate) use self::source::{LayeredSources, Layering};
 
 /// Red, green and blue.
@@ -22,8 +26,11 @@ type Rgb = [f32; 3];
 
 type Matrix = [Rgb; 3];
 
+/// [`REFERENCE_WHITE`](crate::color::transfer::REFERENCE_WHITE), in short.
+const WHITE_NITS: f32 = narrowed(crate::color::transfer::REFERENCE_WHITE);
+
 fn dot(a: Rgb, b: Rgb) -> f32 {
-    a[0].mul_add(b[0], a[1].mul_add(b[1], a[2] * b[2]))
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 fn times(matrix: &Matrix, rgb: Rgb) -> Rgb {

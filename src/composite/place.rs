@@ -142,6 +142,16 @@ pub(super) struct Placed<'a> {
 }
 
 impl<'a> Placed<'a> {
+    /// Columns and rows between the frame and a picture of a size, where that is all that lies
+    /// between them.
+    pub(super) fn shift(
+        (width, height): (usize, usize),
+        placement: &Placement,
+    ) -> Option<(isize, isize)> {
+        let scale = [[width as f64, 0.0, 0.0], [0.0, height as f64, 0.0], [0.0, 0.0, 1.0]];
+        whole_shift(&product(&scale, &placement.inverse))
+    }
+
     /// Where many pixels of the picture share one of the frame, they are averaged first.
     pub(super) fn new(picture: &'a LightPicture, placement: &Placement, middle: [f64; 2]) -> Self {
         let steep = placement.steepness(middle[0], middle[1]);
@@ -181,7 +191,7 @@ impl<'a> Placed<'a> {
         let at = self.inverse.map(|row| row[0] * start[0] + row[1] * start[1] + row[2]);
         let step = self.inverse.map(|row| row[0]);
         for (n, pixel) in out.iter_mut().enumerate() {
-            let [u, v, w] = [0, 1, 2].map(|i| step[i].mul_add(n as f64, at[i]));
+            let [u, v, w] = [0, 1, 2].map(|i| at[i] + step[i] * n as f64);
             *pixel = self.between(u / w, v / w);
         }
     }
@@ -191,7 +201,7 @@ impl<'a> Placed<'a> {
         let (width, height) = (self.picture.width, self.picture.height);
         let (left, right, across) = neighbors(u, width);
         let (upper, lower, down) = neighbors(v, height);
-        let mix = |a: f32, b: f32, part: f32| part.mul_add(b - a, a);
+        let mix = |a: f32, b: f32, part: f32| a + part * (b - a);
         let (above, below) = (self.picture.row(upper), self.picture.row(lower));
         [0, 1, 2].map(|c| {
             let top = mix(above[left][c], above[right][c], across);
@@ -203,10 +213,9 @@ impl<'a> Placed<'a> {
 /// The pixels around a place, and how much of the second it has.
 fn neighbors(place: f64, count: usize) -> (usize, usize, f32) {
     let place = (place - 0.5).clamp(0.0, (count - 1) as f64);
-    let floor = place.floor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-    let first = floor as usize;
-    (first, (first + 1).min(count - 1), super::narrowed(place - floor))
+    let first = place as usize;
+    (first, (first + 1).min(count - 1), super::narrowed(place - first as f64))
 }
 
 /// The shift by whole pixels that a map is, if it is no more.
@@ -235,13 +244,13 @@ fn shrunk(picture: &LightPicture, width: usize, height: usize) -> LightPicture {
             sum.fill([0.0; 3]);
             for (y, &weight) in (*first..).zip(weights) {
                 for (sum, pixel) in sum.iter_mut().zip(picture.row(y)) {
-                    *sum = [0, 1, 2].map(|c| weight.mul_add(pixel[c], sum[c]));
+                    *sum = [0, 1, 2].map(|c| sum[c] + weight * pixel[c]);
                 }
             }
             for (pixel, (first, weights)) in out.iter_mut().zip(&columns) {
                 let part = sum[*first..].iter().zip(weights);
                 *pixel = part.fold([0.0; 3], |total, (light, &weight)| {
-                    [0, 1, 2].map(|c| weight.mul_add(light[c], total[c]))
+                    [0, 1, 2].map(|c| total[c] + weight * light[c])
                 });
             }
         },

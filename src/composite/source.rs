@@ -1,13 +1,15 @@
 //! Frames of a page with HDR videos.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::blend::{FrameLight, Layer, LightMeter, Output, compose};
-use super::light::{Decoder, LightPicture};
+use super::blend::{Content, FrameLight, Layer, LightMeter, Output, compose};
+use super::cross::{Crossings, Target};
+use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
+use crate::av::DecodedFrame;
 use crate::browser::BrowserError;
-use crate::capture::{PageSource, PageSources, Shots};
+use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
 use crate::error::Result;
 use crate::frame::{Frame, Picture};
 use crate::media::Library;
@@ -19,8 +21,12 @@ use crate::time::FrameIndex;
 #[derive(Clone, Debug)]
 pub(crate) struct Layering {
     pub library: Arc<Library>,
-    pub output: Arc<Output>,
+    /// `None` for SDR.
+    pub output: Option<Arc<Output>>,
     pub meter: Arc<LightMeter>,
+    pub crossings: Arc<Crossings>,
+    /// Whether pictures are transparent where the page is.
+    pub has_alpha: bool,
 }
 
 /// Opens the sessions of one render.
@@ -57,13 +63,16 @@ struct LayeredSource {
     last: Option<Last>,
 }
 
-/// A picture of a source, in light.
+/// A picture of a source.
 #[derive(Debug)]
 struct Decoded {
     source: usize,
     number: usize,
     quarter_turns: u8,
-    picture: Arc<LightPicture>,
+    frame: Arc<DecodedFrame>,
+    decoder: Decoder,
+    /// All of it, once it is wanted.
+    light: OnceLock<LightPicture>,
 }
 
 /// The frame made last, and what of.
@@ -86,16 +95,28 @@ impl FrameSource for LayeredSource {
 
     fn collect(&mut self) -> Result<Frame> {
         let index = *self.queue.front().expect("collect follows submit");
-        let shots = self.page.collect_shots(index)?;
+        let FrameShots { first: shots, crossing } = self.page.collect_shots(index)?;
         self.queue.pop_front();
         // The page draws the next frame while this one is put together.
         if let Some(&next) = self.queue.front() {
             self.page.submit_shots(next)?;
         }
+        if let Some(crossing) = crossing {
+            self.last = None;
+            let (picture, light) = self.cross(index, &shots, &crossing)?;
+            self.layering.meter.saw(light);
+            return Ok(Frame { index, picture: Arc::new(picture) });
+        }
+        // Where nothing is to be put together, the page's picture is the frame.
+        let Some(output) = self.layering.output.clone() else {
+            return Ok(Frame { index, picture: shots.base });
+        };
         let (picture, light) = match &self.last {
             Some(last) if is_same(&last.shots, &shots) => (Arc::clone(&last.picture), last.light),
             _ => {
-                let (picture, light) = self.composite(index, &shots)?;
+                self.decode_all(index, &[&shots])?;
+                let layers = self.layers(index, &shots)?;
+                let (picture, light) = compose(&shots.base, &layers, &output);
                 let picture = Arc::new(picture);
                 self.last = Some(Last { shots, picture: Arc::clone(&picture), light });
                 (picture, light)
@@ -114,16 +135,47 @@ fn is_same(before: &Shots, now: &Shots) -> bool {
 }
 
 impl LayeredSource {
-    fn composite(&mut self, index: FrameIndex, shots: &Shots) -> Result<(Picture, FrameLight)> {
-        let mut decoded = Vec::with_capacity(shots.layers.len());
-        for layer in &shots.layers {
-            decoded.push(self.decode(index, layer)?);
+    /// One scene becomes the other.
+    fn cross(
+        &mut self,
+        index: FrameIndex,
+        from: &Shots,
+        crossing: &Crossing,
+    ) -> Result<(Picture, FrameLight)> {
+        let Crossing { number, progress, to } = crossing;
+        self.decode_all(index, &[from, to])?;
+        let output = self.layering.output.clone();
+        let target = match &output {
+            Some(output) => Target::Hdr(output),
+            None => Target::Sdr { has_alpha: self.layering.has_alpha },
+        };
+        let from = target.scene(&from.base, &self.layers(index, from)?);
+        let to = target.scene(&to.base, &self.layers(index, to)?);
+        Ok(self.layering.crossings.cross(*number, *progress, [&from, &to], &target))
+    }
+
+    /// Has the pictures of all layers, and only those, in light.
+    fn decode_all(&mut self, index: FrameIndex, shots: &[&Shots]) -> Result<()> {
+        let mut decoded: Vec<Decoded> = Vec::new();
+        for layer in shots.iter().flat_map(|shots| &shots.layers) {
+            let wanted = (layer.source, layer.picture_number);
+            if decoded.iter().all(|d| (d.source, d.number) != wanted) {
+                decoded.push(self.decode(index, layer)?);
+            }
         }
         self.decoded = decoded;
+        Ok(())
+    }
+
+    /// Where the layers of a picture lie, and what they show.
+    fn layers<'s>(&'s self, index: FrameIndex, shots: &'s Shots) -> Result<Vec<Layer<'s>>> {
         let size = shots.base.size;
         let frame = [size.width as usize, size.height as usize];
         let mut layers = Vec::with_capacity(shots.layers.len());
-        for (layer, decoded) in shots.layers.iter().zip(&self.decoded) {
+        for layer in &shots.layers {
+            let wanted = (layer.source, layer.picture_number);
+            let decoded = self.decoded.iter().find(|d| (d.source, d.number) == wanted);
+            let decoded = decoded.expect("all layers have been decoded");
             // What is seen from its edge covers nothing.
             if is_flat(&layer.quad) {
                 continue;
@@ -139,20 +191,26 @@ impl LayeredSource {
             let ranges = [0, 1].map(|axis| range(&layer.quad, axis, frame[axis]));
             let [columns, rows] = ranges;
             let matte = shots.mattes.get(layer.round - 1).expect("each layer has a matte");
-            let middle = [middle(&columns), middle(&rows)];
-            let picture = Placed::new(&decoded.picture, &placement, middle);
+            let planes = decoded.frame.planes().expect("they were there when it was decoded");
+            let picture = if let Some(shift) = Placed::shift(planes.extent(0), &placement) {
+                let (codes, decoder) = (Codes::new(planes), &decoded.decoder);
+                Content::Aligned { codes, decoder, shift }
+            } else {
+                let light = decoded.light.get_or_init(|| decoded.decoder.decode(&planes));
+                let middle = [middle(&columns), middle(&rows)];
+                Content::Placed(Placed::new(light, &placement, middle))
+            };
             layers.push(Layer { picture, matte, channel: layer.channel, columns, rows });
         }
-        Ok(compose(&shots.base, &layers, &self.layering.output))
+        Ok(layers)
     }
 
-    /// A layer's picture in light: one of the last frame's, or decoded.
-    fn decode(&self, index: FrameIndex, layer: &NativeLayer) -> Result<Decoded> {
+    /// A layer's picture: one of the last frame's, or decoded.
+    fn decode(&mut self, index: FrameIndex, layer: &NativeLayer) -> Result<Decoded> {
         let (source, number) = (layer.source, layer.picture_number);
-        let known = self.decoded.iter().find(|d| (d.source, d.number) == (source, number));
-        if let Some(Decoded { quarter_turns, picture, .. }) = known {
-            let (quarter_turns, picture) = (*quarter_turns, Arc::clone(picture));
-            return Ok(Decoded { source, number, quarter_turns, picture });
+        let known = self.decoded.iter().position(|d| (d.source, d.number) == (source, number));
+        if let Some(known) = known {
+            return Ok(self.decoded.swap_remove(known));
         }
         let failed = |text: String| {
             let text = format!("the HDR video {}: {text}", layer.label);
@@ -160,10 +218,16 @@ impl LayeredSource {
         };
         let native = self.layering.library.native_picture(source, number);
         let native = native.map_err(|e| failed(e.to_string()))?;
-        let planes = native.frame.planes().map_err(failed)?;
-        let decoder = Decoder::new(native.transfer, native.peak, self.layering.output.most);
-        let picture = Arc::new(decoder.decode(&planes));
-        Ok(Decoded { source, number, quarter_turns: native.quarter_turns, picture })
+        native.frame.planes().map_err(failed)?;
+        let most = self.layering.output.as_ref().expect("SDR has no layers").most;
+        Ok(Decoded {
+            source,
+            number,
+            quarter_turns: native.quarter_turns,
+            frame: native.frame,
+            decoder: Decoder::new(native.transfer, native.peak, most),
+            light: OnceLock::new(),
+        })
     }
 }
 

@@ -21,7 +21,7 @@ impl Engine {
         let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
         render.is_captured = false;
         let (mut opened, size) = render.open()?;
-        let planned = size.and_then(|size| opened.plan(job, size, encoded));
+        let planned = size.and_then(|size| opened.plan(job, size, encoded, &mut render.warnings));
         render.collect_warnings(&opened.page);
         let mut tree = opened.page.inspect(opened.options.load.call_timeout)?;
 

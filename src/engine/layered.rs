@@ -1,11 +1,12 @@
-//! How a render of HDR differs: its frames are put together in light.
+//! How renders of HDR, and of transitions, differ: their frames are put together in light.
 
 use std::sync::Arc;
 
 use crate::capture::PageSources;
 use crate::color::{ContentLightLevel, Transfer};
-use crate::composite::{LayeredSources, Layering, LightMeter, Output};
-use crate::frame::StreamInfo;
+use crate::composite::{Crossings, LayeredSources, Layering, LightMeter, Output};
+use crate::frame::{Alpha, StreamInfo};
+use crate::job::{Plan, Route};
 use crate::media::Library;
 use crate::pipeline::OpenSource;
 
@@ -18,11 +19,18 @@ pub(super) struct Light {
 }
 
 impl Light {
-    /// The sources of a stream: those of its pages, or of pages and HDR videos.
-    pub(super) fn sources(&self, pages: PageSources, stream: &StreamInfo) -> Box<dyn OpenSource> {
-        let Some(output) = Output::new(stream.color) else { return Box::new(pages) };
-        let (library, meter) = (Arc::clone(&self.library), Arc::clone(&self.meter));
-        let layering = Layering { library, output: Arc::new(output), meter };
+    /// The sources of a plan: those of its pages, or what is put together of them.
+    pub(super) fn sources(&self, pages: PageSources, plan: &Plan) -> Box<dyn OpenSource> {
+        if plan.route != Route::Layered {
+            return Box::new(pages);
+        }
+        let layering = Layering {
+            library: Arc::clone(&self.library),
+            output: Output::new(plan.stream.color).map(Arc::new),
+            meter: Arc::clone(&self.meter),
+            crossings: Arc::new(Crossings::new(plan.transitions.clone().into())),
+            has_alpha: plan.stream.alpha == Alpha::Straight,
+        };
         Box::new(LayeredSources { pages, layering })
     }
 

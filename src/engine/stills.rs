@@ -76,10 +76,11 @@ impl Engine {
         let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
         let (plan, prepared) = render.prepare(false)?;
         let frames: Vec<_> = moments.iter().map(|m| m.frame(&plan)).collect::<Result<_>>()?;
-        let (sources, _server) = prepared.sources(&plan, &Arc::new(Meter::default()));
+        let (pages, _server) = prepared.sources(&plan, &Arc::new(Meter::default()));
+        let sources = render.light.sources(pages, &plan);
         let mut source = sources.open(0, cancel)?;
         for index in frames {
-            on_picture(picture(&sources, &mut source, index, cancel)?)?;
+            on_picture(picture(sources.as_ref(), &mut source, index, cancel)?)?;
         }
         Ok(render.warnings)
     }

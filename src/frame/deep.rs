@@ -53,24 +53,104 @@ impl Coding {
         Self { kr, kb, unit: (1 << (bits - 8)) as f32, bits, dithers }
     }
 
-    fn luma(self, [r, g, b]: [f32; 3]) -> f32 {
-        self.kr * r + (1.0 - self.kr - self.kb) * g + self.kb * b
-    }
-
-    /// Stores a code value that is not whole at its place.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-    fn store(self, row: &mut [u8], (x, y): (usize, usize), value: f32) {
-        let threshold =
-            if self.dithers { (f32::from(BAYER[y % 8][x % 8]) + 0.5) / 64.0 } else { 0.5 };
-        let most = 256.0f32.mul_add(self.unit, -1.0);
-        let value = (value * self.unit + threshold).floor().clamp(0.0, most) as u16;
+    /// Stores code values of 8 bits that are not whole, in row `y` of their plane.
+    fn store(self, row: &mut [u8], y: usize, values: impl Iterator<Item = f32>) {
+        let most = 256.0 * self.unit - 1.0;
+        let thresholds = BAYER[y % 8]
+            .map(|step| if self.dithers { (f32::from(step) + 0.5) / 64.0 } else { 0.5 });
+        let code = |(value, threshold): (f32, &f32)| {
+            let value = (value * self.unit + threshold).clamp(0.0, most);
+            #[expect(clippy::cast_possible_truncation, reason = "clamped")]
+            let code = value as i32;
+            code
+        };
+        let codes = values.zip(thresholds.iter().cycle()).map(code);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         if self.bits == 8 {
-            row[x] = value as u8;
+            row.iter_mut().zip(codes).for_each(|(to, code)| *to = code as u8);
         } else {
-            row[2 * x..2 * x + 2].copy_from_slice(&value.to_le_bytes());
+            let row = row.as_chunks_mut::<2>().0.iter_mut();
+            row.zip(codes).for_each(|(to, code)| *to = (code as u16).to_le_bytes());
         }
     }
 }
+
+/// Rows of one step of chroma, as luma and what red and blue have more than it.
+#[derive(Default)]
+struct Rows {
+    /// From 0 to 1, of each row.
+    luma: [Vec<f32>; 2],
+    /// Blue and red, the mean of the rows.
+    more: [Vec<f32>; 2],
+    /// The same, at the places of the samples.
+    sampled: Vec<f32>,
+}
+
+impl Rows {
+    fn read(&mut self, picture: &Picture, width: usize, rows: [usize; 2], count: usize, c: Coding) {
+        let (red, green, blue) = (c.kr / FULL, (1.0 - c.kr - c.kb) / FULL, c.kb / FULL);
+        let share = 1.0 / count as f32;
+        let [more_blue, more_red] = &mut self.more;
+        more_blue.clear();
+        more_blue.resize(width, 0.0);
+        more_red.clear();
+        more_red.resize(width, 0.0);
+        for (&y, luma) in rows[..count].iter().zip(&mut self.luma) {
+            luma.resize(width, 0.0);
+            let y = y.min(picture.size.height as usize - 1);
+            let source = &picture.data[y * picture.stride()..][..picture.stride()];
+            let mut store = |x: usize, [r, g, b]: [f32; 3]| {
+                let light = red * r + green * g + blue * b;
+                luma[x] = light;
+                more_blue[x] += share * (b / FULL - light);
+                more_red[x] += share * (r / FULL - light);
+            };
+            if picture.format == PixelFormat::Rgb16 {
+                for (x, pixel) in source.as_chunks::<6>().0.iter().take(width).enumerate() {
+                    let &[r0, r1, g0, g1, b0, b1] = pixel;
+                    let pixel = [[r0, r1], [g0, g1], [b0, b1]];
+                    store(x, pixel.map(|c| f32::from(u16::from_ne_bytes(c))));
+                }
+            } else {
+                let pixels = source.chunks_exact(picture.format.bytes_per_pixel());
+                for (x, pixel) in pixels.take(width).enumerate() {
+                    let [r, g, b, _] = deep(picture.format, pixel);
+                    store(x, [r, g, b].map(f32::from));
+                }
+            }
+            // The last column is repeated.
+            let columns = picture.size.width as usize;
+            if columns < width {
+                luma[columns] = luma[columns - 1];
+                // Once for all rows, when the last has been read.
+                more_blue[columns] = more_blue[columns - 1];
+                more_red[columns] = more_red[columns - 1];
+            }
+        }
+    }
+
+    /// The samples of blue, or red, each from the pixels around it.
+    fn sample(&mut self, which: usize, subsampling: Subsampling) -> &[f32] {
+        let more = &self.more[which];
+        if subsampling.shift_x() == 0 {
+            return more;
+        }
+        let last = more.len() - 1;
+        self.sampled.clear();
+        let first = (3.0 * more[0] + more[1.min(last)]) / 4.0;
+        self.sampled.push(first);
+        // Left, its own column, and right: from the second sample on.
+        let inner = more[1..].windows(3).step_by(2);
+        self.sampled.extend(inner.map(|near| (near[0] + 2.0 * near[1] + near[2]) / 4.0));
+        if self.sampled.len() < more.len().div_ceil(2) {
+            self.sampled.push((more[last - 1] + 3.0 * more[last]) / 4.0);
+        }
+        &self.sampled
+    }
+}
+
+/// What the largest component counts.
+const FULL: f32 = 65_535.0;
 
 /// Converts `picture` into the planes of a frame of `size` with `bits` of 8 or 10.
 ///
@@ -86,13 +166,14 @@ pub(super) fn yuv_from_deep_rgb(
     let coding = Coding::new(matrix, bits, picture.format == PixelFormat::Rgb16);
     let [y, cb, cr] = planes;
     let per_step = 1 << subsampling.shift_y();
+    let width = size.width as usize;
     let strides = (y.stride, cb.stride, cr.stride);
     let tasks = y
         .data
         .par_chunks_mut(strides.0 * per_step * ROWS_PER_TASK)
         .zip(cb.data.par_chunks_mut(strides.1 * ROWS_PER_TASK))
         .zip(cr.data.par_chunks_mut(strides.2 * ROWS_PER_TASK));
-    tasks.enumerate().for_each(|(task, ((y, cb), cr))| {
+    tasks.enumerate().for_each_init(Rows::default, |rows, (task, ((y, cb), cr))| {
         let steps = y.chunks_mut(strides.0 * per_step);
         let steps = steps.zip(cb.chunks_mut(strides.1)).zip(cr.chunks_mut(strides.2));
         for (step, ((y, cb), cr)) in steps.enumerate() {
@@ -101,57 +182,17 @@ pub(super) fn yuv_from_deep_rgb(
             if first >= size.height as usize {
                 break;
             }
-            let rows: Vec<_> = (first..first + per_step).map(|n| row(picture, size, n)).collect();
-            for (i, (row, y)) in rows.iter().zip(y.chunks_mut(strides.0)).enumerate() {
-                for (x, &rgb) in row.iter().enumerate() {
-                    coding.store(y, (x, first + i), 219.0f32.mul_add(coding.luma(rgb), 16.0));
-                }
+            rows.read(picture, width, [first, first + 1], per_step, coding);
+            for (i, (luma, y)) in rows.luma.iter().zip(y.chunks_mut(strides.0)).enumerate() {
+                coding.store(y, first + i, luma.iter().map(|light| 16.0 + 219.0 * light));
             }
-            for x in 0..(size.width as usize).div_ceil(1 << subsampling.shift_x()) {
-                let rgb = mean(&rows, x, subsampling);
-                let luma = coding.luma(rgb);
-                let blue = 0.5 * (rgb[2] - luma) / (1.0 - coding.kb);
-                let red = 0.5 * (rgb[0] - luma) / (1.0 - coding.kr);
-                coding.store(cb, (x, chroma_row), 224.0f32.mul_add(blue, 128.0));
-                coding.store(cr, (x, chroma_row), 224.0f32.mul_add(red, 128.0));
+            for (which, plane, part) in [(0, cb, coding.kb), (1, cr, coding.kr)] {
+                let factor = 224.0 * 0.5 / (1.0 - part);
+                let samples = rows.sample(which, subsampling).iter();
+                coding.store(plane, chroma_row, samples.map(|more| 128.0 + factor * more));
             }
         }
     });
-}
-
-/// One row of a frame, components from 0 to 1.
-fn row(picture: &Picture, size: Size, row: usize) -> Vec<[f32; 3]> {
-    let stride = picture.stride();
-    let source = &picture.data[row.min(picture.size.height as usize - 1) * stride..][..stride];
-    let pixels = source.chunks_exact(picture.format.bytes_per_pixel());
-    let mut row: Vec<[f32; 3]> = pixels
-        .map(|pixel| {
-            let [r, g, b, _] = deep(picture.format, pixel);
-            [r, g, b].map(|component| f32::from(component) / 65535.0)
-        })
-        .collect();
-    let edge = *row.last().expect("a picture has a column");
-    row.resize(size.width as usize, edge);
-    row
-}
-
-/// The color of one chroma sample.
-fn mean(rows: &[Vec<[f32; 3]>], x: usize, subsampling: Subsampling) -> [f32; 3] {
-    let mut sum = [0.0; 3];
-    for row in rows {
-        let taps: &[(usize, f32)] = if subsampling.shift_x() == 0 {
-            &[(x, 1.0)]
-        } else {
-            let right = (2 * x + 1).min(row.len() - 1);
-            &[((2 * x).saturating_sub(1), 0.25), (2 * x, 0.5), (right, 0.25)]
-        };
-        for &(x, weight) in taps {
-            for (sum, component) in sum.iter_mut().zip(row[x]) {
-                *sum += component * weight / rows.len() as f32;
-            }
-        }
-    }
-    sum
 }
 
 #[cfg(test)]

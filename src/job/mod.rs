@@ -13,6 +13,7 @@ mod audio;
 mod codec;
 mod container;
 mod destination;
+mod dynamic_range;
 mod encoding;
 mod error;
 mod metadata;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::dynamic_range::settled;
 use super::encoding::Setting;
 use super::{
     AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata,
@@ -21,6 +22,7 @@ use crate::pipeline::{Batches, Lanes};
 use crate::report::Warning;
 use crate::time::FrameIndex;
 use crate::time::FrameRate;
+use crate::transition::Transition;
 
 /// Longest composition, in seconds.
 const MAX_DURATION: f64 = 86_400.0;
@@ -38,7 +40,8 @@ const DEFAULT_SIZE: Size = Size { width: 1920, height: 1080 };
 pub enum Route {
     /// Straight into the encoder, while later frames are being captured.
     Stream,
-    /// The same, put together in light from the page and its HDR videos first.
+    /// The same, put together in light first: from the page and its HDR videos, and of two scenes
+    /// during transitions.
     Layered,
 }
 
@@ -114,6 +117,9 @@ pub struct Plan {
     pub stream: StreamInfo,
     /// Moments of each frame that are drawn and averaged.
     pub samples: u32,
+    /// Scenes that become others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<Transition>,
     /// The composition's frame that is output frame 0.
     pub first_frame: u64,
     /// Length of the whole composition, in seconds.
@@ -189,6 +195,7 @@ impl Plan {
         encoded: bool,
         size: Size,
         circumstances: Circumstances<'_>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Self> {
         let Circumstances { description, way, mut reasons, cores, .. } = circumstances;
         let composition_error = |message| Error::Composition {
@@ -211,7 +218,15 @@ impl Plan {
                 }));
             }
         };
+        let resolved = description.transitions.iter().enumerate();
+        let transitions: Vec<_> = resolved
+            .map(|(i, declared)| declared.resolve(i, warnings))
+            .collect::<Result<_, _>>()
+            .map_err(composition_error)?;
         let size = picture_size(size, job.scale)?;
+        let range = (first_frame, first_frame + frames);
+        let seconds = <[u64; 2]>::from(range).map(|n| frame_rate.seconds(FrameIndex(n)));
+        let job = &settled(job, description, encoded, seconds.into(), warnings);
         let hdr = match job.color.mode {
             ColorMode::Auto | ColorMode::Sdr => None,
             ColorMode::Hdr10 => Some(Cicp::HDR10),
@@ -233,9 +248,14 @@ impl Plan {
             composition: entry.to_string(),
             outputs,
             posters,
-            route: if hdr.is_some() { Route::Layered } else { Route::Stream },
+            route: if hdr.is_some() || !transitions.is_empty() {
+                Route::Layered
+            } else {
+                Route::Stream
+            },
             stream,
             samples: job.samples,
+            transitions,
             first_frame,
             duration,
             duration_source,

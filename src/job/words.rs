@@ -80,7 +80,8 @@ pub enum CaptureOrder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ColorMode {
-    /// What the composition's media call for.
+    /// HDR where a video of it is on screen: PQ if any is, else HLG. Else SDR; also where the job
+    /// asks for what HDR does not have, with a warning, and for callers' own sinks.
     #[default]
     Auto,
     /// BT.709.

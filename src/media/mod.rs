@@ -79,6 +79,8 @@ pub(crate) struct Info {
     pub is_interlaced: bool,
     /// For HDR: `light` that can be read, or `unknown` colors, or transparency.
     pub hdr: Option<&'static str>,
+    /// For HDR, `pq` or `hlg`.
+    pub curve: Option<&'static str>,
     /// Seconds of one tick.
     pub tick: f64,
     /// When each picture is shown, in ticks from the beginning; none in files of sound alone.
@@ -128,6 +130,7 @@ impl File {
                     has_sound: source.facts.has_sound,
                     is_interlaced: source.facts.is_interlaced,
                     hdr: source.hdr(),
+                    curve: source.curve(),
                     tick: source.facts.tick,
                     ticks: source.ticks.clone(),
                 }

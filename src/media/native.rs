@@ -29,6 +29,15 @@ impl Source {
             SourceTransfer::Pq | SourceTransfer::Hlg => Some("unknown"),
         }
     }
+
+    /// The curve of its codes, if that is one of HDR.
+    pub(super) fn curve(&self) -> Option<&'static str> {
+        match self.facts.transfer {
+            SourceTransfer::Sdr => None,
+            SourceTransfer::Pq => Some("pq"),
+            SourceTransfer::Hlg => Some("hlg"),
+        }
+    }
 }
 
 impl Library {

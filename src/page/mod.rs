@@ -8,18 +8,22 @@
 mod native;
 mod sound;
 mod stage;
+mod transitions;
 mod tree;
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::native::{LayerElements, NativeLayer, begin_layers, choose_matte, layers};
+pub(crate) use self::native::{
+    LayerElements, NativeLayer, Side, View, begin_layers, choose_view, layers,
+};
 pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
     set_mark,
 };
+pub(crate) use self::transitions::DeclaredTransition;
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
 use crate::browser::{BrowserError, Page, cdp};
 use crate::report::Warning;
@@ -110,6 +114,8 @@ pub(crate) struct Description {
     pub rewindable: bool,
     pub media: Vec<Media>,
     pub audio_groups: Vec<GroupElement>,
+    pub transitions: Vec<DeclaredTransition>,
+    pub hdr_images: Vec<HdrImage>,
     pub warnings: Vec<RuntimeWarning>,
 }
 
@@ -136,7 +142,19 @@ pub(crate) struct Media {
     pub loops: bool,
     /// Whether it has the attribute `muted`.
     pub muted: bool,
+    /// `pq` or `hlg` for a video whose light the engine can put into the frame.
+    #[serde(default)]
+    pub hdr: Option<String>,
     pub sound: Sound,
+}
+
+/// An `<img>` whose file is HDR.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct HdrImage {
+    /// Its name for the user.
+    pub label: String,
+    /// `pq` or `hlg` if the engine can put its light into the frame.
+    pub curve: Option<String>,
 }
 
 /// Something the runtime noticed.

@@ -45,13 +45,35 @@ pub(crate) fn begin_layers(page: &mut Page, timeout: Duration) -> Result<(), Bro
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
-/// Has the next seek to the same frame show a matte: 0 has all layers in black.
-pub(crate) fn choose_matte(
+/// What a page shows of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    /// Which matte; 0 has all layers in black.
+    pub round: usize,
+    /// Which transition, and which of its scenes alone; `None` for all as the page has them.
+    pub scene: Option<(usize, Side)>,
+}
+
+/// One of the two scenes of a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The one that goes.
+    From,
+    /// The one that comes.
+    To,
+}
+
+/// Has the next seek to the same frame show it so.
+pub(crate) fn choose_view(
     page: &mut Page,
-    round: usize,
+    view: View,
     timeout: Duration,
 ) -> Result<(), BrowserError> {
-    let expression = format!("{RUNTIME_FACE}.chooseMatte({round})");
+    let (number, side) = match view.scene {
+        None => ("-1".to_owned(), 0),
+        Some((number, side)) => (number.to_string(), u8::from(side == Side::To)),
+    };
+    let expression = format!("{RUNTIME_FACE}.chooseView({},{number},{side})", view.round);
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 

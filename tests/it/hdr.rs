@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use pagereel::color::Transfer;
 use pagereel::frame::PixelFormat;
-use pagereel::job::{CaptureMode, Codec, ColorMode, Output, Quality, Video};
+use pagereel::job::{CaptureMode, Codec, ColorMode, FrameRange, Output, Quality, Video};
 use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, Picture, Report};
 use tempfile::TempDir;
 
@@ -45,7 +46,7 @@ fn hlg_of_nits([r, g, b]: [f64; 3]) -> [f64; 3] {
 }
 
 /// The light of a color of the page, in components of BT.2020 (IEC 61966-2-1, ITU-R BT.2087).
-fn page_light(rgb: [u8; 3]) -> [f64; 3] {
+pub(crate) fn page_light(rgb: [u8; 3]) -> [f64; 3] {
     let [r, g, b] = rgb.map(|code| {
         let code = f64::from(code) / 255.0;
         if code <= 0.04045 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
@@ -58,20 +59,20 @@ fn page_light(rgb: [u8; 3]) -> [f64; 3] {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Curve {
+pub(crate) enum Curve {
     Pq,
     Hlg,
 }
 
 impl Curve {
-    fn codes(self, light: [f64; 3]) -> [f64; 3] {
+    pub(crate) fn codes(self, light: [f64; 3]) -> [f64; 3] {
         match self {
             Self::Pq => light.map(pq),
             Self::Hlg => hlg_of_nits(light),
         }
     }
 
-    const fn tag(self) -> &'static str {
+    pub(crate) const fn tag(self) -> &'static str {
         match self {
             Self::Pq => "smpte2084",
             Self::Hlg => "arib-std-b67",
@@ -116,8 +117,13 @@ fn source(
     assert!(child.wait().unwrap().success());
 }
 
+/// A video of one gray, in PQ.
+pub(crate) fn bright_source(path: &Path, nits: f64) {
+    source(path, (64, 36, 30), Curve::Pq, |_, _, _| [nits; 3]);
+}
+
 /// A page of 30 frames per second with `body` in it.
-fn page((width, height): (usize, usize), frames: usize, body: &str) -> TempDir {
+pub(crate) fn page((width, height): (usize, usize), frames: usize, body: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let html = format!(
         r#"<!doctype html><body style="margin:0;background:#000"><div data-composition-id="hdr"
@@ -129,7 +135,7 @@ fn page((width, height): (usize, usize), frames: usize, body: &str) -> TempDir {
     directory
 }
 
-fn job(directory: &TempDir, mode: ColorMode) -> Job {
+pub(crate) fn job(directory: &TempDir, mode: ColorMode) -> Job {
     let mut job = Job::without_output(directory.path().join("index.html"));
     job.color.mode = mode;
     job.capture.workers = Some(1);
@@ -152,7 +158,7 @@ impl FrameSink for Collect {
     }
 }
 
-fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
+pub(crate) fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
     let sink = Collect::default();
     let (engine, cancel) = (Engine::new(), CancelToken::new());
     let report = engine.render_into(job, Box::new(sink.clone()), &mut |_: &Event| {}, &cancel)?;
@@ -160,20 +166,20 @@ fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
     Ok((pictures, report))
 }
 
-fn codes_at(picture: &Picture, x: usize, y: usize) -> [u16; 3] {
+pub(crate) fn codes_at(picture: &Picture, x: usize, y: usize) -> [u16; 3] {
     assert_eq!(picture.format, PixelFormat::Rgb16);
     let at = y * picture.stride() + x * 6;
     [0, 2, 4].map(|c| u16::from_ne_bytes([picture.data[at + c], picture.data[at + c + 1]]))
 }
 
 /// Whether codes are those of a light, within a part of a 10-bit code.
-fn near(codes: [u16; 3], light: [f64; 3], curve: Curve, tolerance: f64) -> bool {
+pub(crate) fn near(codes: [u16; 3], light: [f64; 3], curve: Curve, tolerance: f64) -> bool {
     let expected = curve.codes(light).map(|code| code.min(1.0) * 65_535.0);
     codes.iter().zip(expected).all(|(&code, e)| (f64::from(code) - e).abs() <= tolerance * 64.0)
 }
 
-const GRAYS: [f64; 8] = [0.0, 0.1, 1.0, 10.0, 100.0, 203.0, 1000.0, 4000.0];
-const COLORS: [[f64; 3]; 8] = [
+pub(crate) const GRAYS: [f64; 8] = [0.0, 0.1, 1.0, 10.0, 100.0, 203.0, 1000.0, 4000.0];
+pub(crate) const COLORS: [[f64; 3]; 8] = [
     [203.0, 0.0, 0.0],
     [0.0, 203.0, 0.0],
     [0.0, 0.0, 203.0],
@@ -184,7 +190,7 @@ const COLORS: [[f64; 3]; 8] = [
     [600.0, 20.0, 400.0],
 ];
 
-fn patch(_: usize, x: usize, y: usize) -> [f64; 3] {
+pub(crate) fn patch(_: usize, x: usize, y: usize) -> [f64; 3] {
     if y < 32 { [GRAYS[x / 32]; 3] } else { COLORS[x / 32] }
 }
 
@@ -261,6 +267,34 @@ fn what_shines_through_is_mixed_in_light() {
         let expected = opacity(n) * 203.0 + (1.0 - opacity(n)) * 1000.0;
         assert!((nits - expected).abs() < 797.0 / 255.0 + 1.0, "{n}: {nits} {expected}");
     }
+}
+
+#[test]
+fn the_page_decides_where_the_job_leaves_it_open() {
+    let body = r#"<video id="v" src="hdr.mkv" muted data-start="0.1" data-duration="1"
+        style="position:absolute;left:0;top:0;width:64px;height:36px"></video>"#;
+    let directory = page((64, 36), 9, body);
+    let planned = |curve: Curve, change: &dyn Fn(&mut Job)| {
+        let one = |_: usize, _: usize, _: usize| [100.0; 3];
+        source(&directory.path().join("hdr.mkv"), (64, 36, 3), curve, one);
+        let mut job = job(&directory, ColorMode::Auto);
+        job.strict = false;
+        job.output = Some(directory.path().join("out.mp4"));
+        change(&mut job);
+        let (plan, warnings) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+        let codes: Vec<_> = warnings.into_iter().map(|warning| warning.code).collect();
+        (plan.stream.color.transfer, plan.outputs[0].video.codec, codes)
+    };
+    let found = planned(Curve::Pq, &|_| {});
+    assert_eq!(found, (Transfer::Pq, Codec::Hevc, vec![]));
+    assert_eq!(planned(Curve::Hlg, &|_| {}), (Transfer::Hlg, Codec::Hevc, vec![]));
+    let sdr = planned(Curve::Pq, &|job| job.color.mode = ColorMode::Sdr);
+    assert_eq!(sdr, (Transfer::Srgb, Codec::H264, vec![]));
+    let held = planned(Curve::Pq, &|job| job.video.codec = Some(Codec::H264));
+    assert_eq!(held, (Transfer::Srgb, Codec::H264, vec!["hdr_as_sdr".to_owned()]));
+    // Before the video is on screen.
+    let before = planned(Curve::Pq, &|job| job.frames = Some(FrameRange { start: 0, end: 3 }));
+    assert_eq!(before, (Transfer::Srgb, Codec::H264, vec![]));
 }
 
 /// A picture with soft and hard edges, in codes of sRGB.

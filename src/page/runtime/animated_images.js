@@ -8,6 +8,7 @@ import { native } from "./natives.js";
 import { localTime } from "./players.js";
 import { allTrees } from "./shadow_roots.js";
 import { readImageFile } from "./image_files.js";
+import { findHdrImages } from "./hdr_images.js";
 import { ageFrames, openAnimation } from "./image_frames.js";
 import { openSvgAnimation } from "./svg_frames.js";
 import { beginWork, endWork } from "./work.js";
@@ -152,6 +153,7 @@ export function countMovingImages() {
 /** Shows all moving images as they are at `seconds`. What is not ready becomes work under way. */
 export function applyAnimatedImages(seconds) {
   findImages();
+  findHdrImages();
   if (unplaced.size > 0) warnUnplaced();
   if (watched.size === 0) return;
   ageFrames();

@@ -33,6 +33,26 @@ function isAnimatedPng(bytes) {
   return null;
 }
 
+// PNG, third edition: cICP has primaries, transfer, matrix and range. ISOBMFF: colr of kind nclx has
+// them in two bytes each. The transfers are code points of H.273.
+function curveOf(bytes) {
+  const curveNamed = (transfer) => (transfer === 16 ? "pq" : transfer === 18 ? "hlg" : null);
+  const head = textAt(bytes, 0, 4096);
+  if (head.slice(1, 4) === "PNG") {
+    for (let at = 8; at + 12 <= bytes.length; at += 12 + numberAt(bytes, at)) {
+      const name = textAt(bytes, at + 4, at + 8);
+      if (name === "cICP") return curveNamed(bytes[at + 9]);
+      if (name === "IDAT" || name === "PLTE") return null;
+    }
+    return null;
+  }
+  const color = head.slice(4, 8) === "ftyp" ? head.indexOf("colrnclx") : -1;
+  return color > 0 && color + 12 <= bytes.length ? curveNamed(bytes[color + 11]) : null;
+}
+
+/** @type {Map<string, string>} "pq" or "hlg" of still HDR pictures, by address */
+export const hdrCurves = new native.Map();
+
 /** Type of an animated file by its first bytes, "" for what cannot move, null as long as it is not known. */
 function animatedType(bytes, declared) {
   if (bytes.length < 32) return null;
@@ -58,7 +78,7 @@ function joinChunks(chunks) {
   return whole;
 }
 
-async function readAnimated(response) {
+async function readAnimated(response, address) {
   const declared = response.headers.get("content-type") ?? "";
   const reader = response.body.getReader();
   let chunks = [];
@@ -69,6 +89,8 @@ async function readAnimated(response) {
     if (type === null) {
       chunks = [joinChunks(chunks)];
       type = animatedType(chunks[0], declared);
+      const curve = type === "" ? curveOf(chunks[0]) : null;
+      if (curve) hdrCurves.set(address, curve);
     }
     if (type === "" && !done) reader.cancel();
     if (type === "" || (done && type === null)) return null;
@@ -89,7 +111,7 @@ export async function readImageFile(address) {
   if (/^https?:/.test(address) && new URL(address).origin !== location.origin && !ANIMATED_NAME.test(address)) return null;
   try {
     const response = await native.fetch(address);
-    return response.ok && response.body ? await readAnimated(response) : null;
+    return response.ok && response.body ? await readAnimated(response, address) : null;
   } catch {
     if (ANIMATED_NAME.test(address)) warnOnce("animated_image_unreadable", `a picture that may be animated belongs to another host, which does not let it be read; it moves by Chrome's own clock: ${address}`);
     return null;

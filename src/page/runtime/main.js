@@ -21,6 +21,8 @@ import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { pagePlayer, seekPage } from "./adapters.js";
+import { listHdrImages } from "./hdr_images.js";
+import { listTransitions, offerTransitions, showScene } from "./transitions.js";
 import { hasDrawn, wishForFrame } from "./drawing.js";
 import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
@@ -232,11 +234,14 @@ function settleFrame(index, num, den) {
   return preparing ? preparing.then(show) : show();
 }
 
-/** Whether the next seek is for mattes of the frame that is shown. */
+/** Whether the next seek is for another view of the frame that is shown. */
 let flips = false;
+/** Whether that view has other scenes. */
+let movesScenes = false;
 
-function chooseMatte(round) {
+function chooseView(round, transition, side) {
   for (const each of runtimes()) each.setRound(round);
+  if (showScene(transition, side)) movesScenes = true;
   flips = true;
 }
 
@@ -274,11 +279,15 @@ function seek(index, num, den) {
   if (preparing) return preparing.then(() => seek(index, num, den));
 
   const isFlip = flips && index === shown.index && num === shown.num && den === shown.den;
-  flips = false;
+  const settled = isFlip && movesScenes ? settleFrame(index, num, den) : undefined;
+  flips = movesScenes = false;
   if (isFlip) {
     // Nothing moves: page code must not hear of it.
-    runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
-    return answerSeek();
+    const show = () => {
+      runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
+      return answerSeek();
+    };
+    return settled ? settled.then(show) : show();
   }
 
   // What came before the first frame has been told by `status` and `describe`.
@@ -389,6 +398,8 @@ function describe() {
     rewindable: !steps && gsapRewinds(),
     media,
     audioGroups: listGroups(),
+    hdrImages: listHdrImages(),
+    transitions: listTransitions(jsonNumber),
     hasVideo: media.some(({ tag }) => tag === "video"),
     hasAudio: media.some(({ tag }) => tag === "audio"),
     warnings: allWarnings(),
@@ -403,5 +414,6 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 
 awaitGsap();
 offerVariables(config.variables);
-defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, chooseMatte, layers, layerElement, runScoped, agents: runtimes, agent }));
+offerTransitions();
+defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

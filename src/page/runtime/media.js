@@ -227,6 +227,7 @@ export function listMedia() {
       rate,
       loops: element.loop,
       muted: element.hasAttribute("muted"),
+      hdr: element.localName === "video" && mediaInfo(element)?.hdr === "light" ? mediaInfo(element).curve : null,
       ...soundOf(element),
     };
   });

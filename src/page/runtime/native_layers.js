@@ -11,6 +11,7 @@
 import { config, native, nativeMethod, parentRuntime } from "./natives.js";
 import { mediaElements, mediaInfo, mediaTime, playsAt } from "./media.js";
 import { pictureNumber } from "./media_sources.js";
+import { hdrImageInfo, hdrImages } from "./hdr_images.js";
 import { describeElement, warnOnce } from "./warnings.js";
 
 const BLACK = "000000";
@@ -23,9 +24,9 @@ const HARMLESS_FILTERS = /(opacity|drop-shadow)\((?:[^()]|\([^()]*\))*\)/g;
 let layered = parentRuntime()?.agent?.isLayered() ?? false;
 /** Which mattes are shown; 0 for none. */
 let matteRound = parentRuntime()?.agent?.matteRound() ?? 0;
-/** @type {Map<HTMLVideoElement, LayerState>} by element: its place among the layers, or why it is none */
+/** @type {Map<HTMLVideoElement|HTMLImageElement, LayerState>} by element: its place among the layers, or why it is none */
 const layerStates = new native.Map();
-/** @type {HTMLVideoElement[]} by their numbers */
+/** @type {(HTMLVideoElement|HTMLImageElement)[]} by their numbers */
 const layerElements = [];
 
 const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
@@ -45,6 +46,13 @@ export function setRound(round) {
 const couldBeLayer = (info) => layered && info?.hdr === "light";
 
 const flatPicture = (info, color) => `${config.media}flat/${info.width}/${info.height}/${color}.png`;
+
+const layerInfo = (element) => (element.localName === "img" ? hdrImageInfo(element) : mediaInfo(element));
+
+function* layerCandidates() {
+  for (const element of mediaElements()) if (element.localName === "video") yield element;
+  yield* hdrImages();
+}
 
 /** The address of what stands for a video's picture; null if the page shows its own. */
 export function flatAddress(element, info) {
@@ -137,13 +145,14 @@ function objection(element, blending) {
 export function settleLayers(seconds, slot) {
   let changed = false;
   let blending = null;
-  for (const element of mediaElements()) {
-    if (element.localName !== "video") continue;
-    if (layered && mediaInfo(element)?.hdr === "unknown") {
+  for (const element of layerCandidates()) {
+    const info = layerInfo(element);
+    if (layered && info?.hdr === "unknown") {
       warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: its colors are not known, or it has transparency`);
     }
-    if (!couldBeLayer(mediaInfo(element))) continue;
-    const shows = element.isConnected && playsAt(element, seconds) && checkVisibility(element, { opacityProperty: true, visibilityProperty: true });
+    if (!couldBeLayer(info)) continue;
+    const isDue = element.localName === "img" || playsAt(element, seconds);
+    const shows = element.isConnected && isDue && checkVisibility(element, { opacityProperty: true, visibilityProperty: true });
     const reason = shows ? objection(element, (blending ??= blendingElements())) : null;
     if (reason) warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: ${reason}`);
     const before = layerStates.get(element);
@@ -199,7 +208,8 @@ export function listLayers(seconds, numbers) {
   const found = [];
   for (const [element, { slot }] of layerStates) {
     if (slot < 0) continue;
-    const info = mediaInfo(element);
+    const info = layerInfo(element);
+    if (!info) continue;
     const style = native.getComputedStyle(element);
     const content = contentSize(element, style);
     if (content.some((side) => !(side > 0))) continue;
@@ -207,7 +217,7 @@ export function listLayers(seconds, numbers) {
       element: numbers(element),
       label: describeElement(element),
       source: info.id,
-      pictureNumber: pictureNumber(info, mediaTime(element, seconds)),
+      pictureNumber: element.localName === "img" ? 0 : pictureNumber(info, mediaTime(element, seconds)),
       content,
       picture: pictureBox(content, info, style),
       round: 1 + Math.floor(slot / CHANNELS.length),

@@ -22,7 +22,9 @@ import { findGsap, pauseTimelines, restGsap } from "./gsap.js";
 import { followImages, noticeMutations, pendingStylesheets } from "./resources.js";
 import { dismissWork, hasWork, pendingWork } from "./work.js";
 import { pendingPlayers } from "./players.js";
+import { declaresPlayer } from "./transitions.js";
 import { findImages } from "./animated_images.js";
+import { findHdrImages } from "./hdr_images.js";
 import { findStyleImages } from "./animated_styles.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
@@ -80,7 +82,7 @@ function missingTimelines() {
 function missingDeclarations() {
   const missing = [];
   if (window.__renderReady === false) missing.push({ kind: "player", code: "render_not_ready", message: "window.__renderReady" });
-  if (window.__hf && !(window.__hf.duration > 0)) missing.push({ kind: "player", code: "hf_missing", message: "window.__hf.duration" });
+  if (declaresPlayer() && !(window.__hf.duration > 0)) missing.push({ kind: "player", code: "hf_missing", message: "window.__hf.duration" });
   if (typeof window.__tailwindReady?.then === "function") {
     if (tailwind?.promise !== window.__tailwindReady) {
       const state = (tailwind = { promise: window.__tailwindReady, done: false });
@@ -161,6 +163,7 @@ function look() {
   restGsap();
   findAnimations(clock.now);
 
+  findHdrImages();
   const waits = pendingResources();
   if (document.readyState === "complete" && pendingStylesheets().length === 0) {
     if (!assetsBegan()) beginAssets();

@@ -9,6 +9,7 @@ import { collectGarbage, config, native, nativeMethod, override } from "./native
 import { clock } from "./clock.js";
 import { decodesMedia, pictureNumber } from "./media_sources.js";
 import { flatAddress, flatAddresses } from "./native_layers.js";
+import { hdrImageInfo, hdrImages, showFlatImage } from "./hdr_images.js";
 import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media.js";
 import { beginWork, endWork } from "./work.js";
 import { describeElement, warnOnce } from "./warnings.js";
@@ -86,6 +87,9 @@ function* neededPictures(seconds) {
     if (drawsVideos) yield pictureAt(own);
     for (const address of flatAddresses(mediaInfo(element))) yield pictureAt(address);
   }
+  for (const image of hdrImages()) {
+    for (const address of flatAddresses(hdrImageInfo(image))) yield pictureAt(address);
+  }
 }
 
 function forgetPictures() {
@@ -137,6 +141,7 @@ function showPicture(element, picture, address) {
 /** Shows all pictures at `seconds`. What is not ready becomes work under way. */
 export function applyPictures(seconds) {
   if (skipping) return;
+  for (const image of hdrImages()) showFlatImage(image, flatAddress(image, hdrImageInfo(image)));
   for (const [element, picture, address] of wantedPictures(seconds)) {
     if (picture.loaded) {
       showPicture(element, picture, address);
