@@ -161,13 +161,6 @@ impl MasteringDisplay {
         max_luminance: 10_000_000,
         min_luminance: 1,
     };
-
-    /// The display in the words of x265's `master-display`.
-    pub(crate) fn x265_text(&self) -> String {
-        let [r, g, b] = self.primaries.map(|[x, y]| format!("({x},{y})"));
-        let [x, y] = self.white;
-        format!("G{g}B{b}R{r}WP({x},{y})L({},{})", self.max_luminance, self.min_luminance)
-    }
 }
 
 /// How bright the content of HDR video is, in nit (CTA-861.3).

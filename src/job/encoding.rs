@@ -31,6 +31,9 @@ pub struct VideoPlan {
     pub pixel_format: CodedFormat,
     /// Color tags, and what the conversion does.
     pub color: Cicp,
+    /// The display that HDR10 is made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mastering_display: Option<MasteringDisplay>,
     /// Target bits per second, where quality does not steer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u64>,
@@ -164,6 +167,8 @@ impl VideoPlan {
             fit: video.fit,
             pixel_format,
             color: color_of(codec, pixel_format, color),
+            mastering_display: (color.transfer == Transfer::Pq)
+                .then_some(MasteringDisplay::BT2020_1000),
             bitrate: video.bitrate.map(|b| b.0),
             max_rate: video.max_rate.map(|b| b.0),
             buffer_size: video
@@ -181,7 +186,7 @@ impl VideoPlan {
             threads: cores.clamp(1, 16),
             options: {
                 let mut options =
-                    options(video, encoder, (pixel_format, color), cores.clamp(1, 16));
+                    options(video, encoder, pixel_format, cores.clamp(1, 16));
                 avoid_short_delay(&mut options, encoder, frames);
                 options
             },
@@ -401,7 +406,7 @@ fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option
 fn options(
     video: &Video,
     encoder: &str,
-    (format, color): (CodedFormat, Cicp),
+    format: CodedFormat,
     threads: u32,
 ) -> Vec<(String, String)> {
     let mut options: Vec<(String, String)> = Vec::new();
@@ -431,10 +436,6 @@ fn options(
             // It would write to standard error by itself.
             set("x265-params", &format!("log-level=none:open-gop={gop}:pools={threads}"));
             set("forced-idr", "1");
-            if color.transfer == Transfer::Pq {
-                let display = MasteringDisplay::BT2020_1000.x265_text();
-                set("x265-params", &format!("hdr10=1:repeat-headers=1:master-display={display}"));
-            }
         }
         "libx264" | "libx264rgb" if !video.keyframes.is_empty() => set("forced-idr", "1"),
         "libvpx-vp9" => {
@@ -479,7 +480,7 @@ mod tests {
 
     fn text(video: &Video, codec: Codec) -> String {
         let format = video.pixel_format_of(codec, false).unwrap();
-        let options = options(video, encoder(codec, format, video), (format, Cicp::SRGB), 2);
+        let options = options(video, encoder(codec, format, video), format, 2);
         let pairs = options.iter().map(|(key, value)| format!("{key}={value}"));
         pairs.collect::<Vec<_>>().join(" ")
     }

@@ -18,6 +18,7 @@ mod encode;
 mod gif;
 pub(crate) mod hardware;
 mod null;
+mod light;
 mod palette;
 mod partial;
 mod passes;

@@ -15,13 +15,13 @@ use tempfile::TempDir;
 use crate::support::{judge, probe};
 
 /// SMPTE ST 2084, written once more: the code of a light in nit.
-fn pq(nits: f64) -> f64 {
+pub(crate) fn pq(nits: f64) -> f64 {
     let y = (nits / 10_000.0).powf(0.159_301_757_812_5);
     ((0.835_937_5 + 18.851_562_5 * y) / (1.0 + 18.6875 * y)).powf(78.84375)
 }
 
 /// The light of a PQ code.
-fn nits_of_pq(code: f64) -> f64 {
+pub(crate) fn nits_of_pq(code: f64) -> f64 {
     let p = code.powf(1.0 / 78.84375);
     let y = (p - 0.835_937_5).max(0.0) / (18.851_562_5 - 18.6875 * p);
     10_000.0 * y.powf(1.0 / 0.159_301_757_812_5)
@@ -45,7 +45,7 @@ fn hlg_of_nits([r, g, b]: [f64; 3]) -> [f64; 3] {
 }
 
 /// The light of a color of the page, in components of BT.2020 (IEC 61966-2-1, ITU-R BT.2087).
-fn page_light(rgb: [u8; 3]) -> [f64; 3] {
+pub(crate) fn page_light(rgb: [u8; 3]) -> [f64; 3] {
     let [r, g, b] = rgb.map(|code| {
         let code = f64::from(code) / 255.0;
         if code <= 0.04045 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
@@ -58,20 +58,20 @@ fn page_light(rgb: [u8; 3]) -> [f64; 3] {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Curve {
+pub(crate) enum Curve {
     Pq,
     Hlg,
 }
 
 impl Curve {
-    fn codes(self, light: [f64; 3]) -> [f64; 3] {
+    pub(crate) fn codes(self, light: [f64; 3]) -> [f64; 3] {
         match self {
             Self::Pq => light.map(pq),
             Self::Hlg => hlg_of_nits(light),
         }
     }
 
-    const fn tag(self) -> &'static str {
+    pub(crate) const fn tag(self) -> &'static str {
         match self {
             Self::Pq => "smpte2084",
             Self::Hlg => "arib-std-b67",
@@ -80,7 +80,7 @@ impl Curve {
 }
 
 /// Makes a video of so many pictures, whose light `light(picture, x, y)` gives, without loss.
-fn source(
+pub(crate) fn source(
     path: &Path,
     (width, height, pictures): (usize, usize, usize),
     curve: Curve,
@@ -117,7 +117,7 @@ fn source(
 }
 
 /// A page of 30 frames per second with `body` in it.
-fn page((width, height): (usize, usize), frames: usize, body: &str) -> TempDir {
+pub(crate) fn page((width, height): (usize, usize), frames: usize, body: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let html = format!(
         r#"<!doctype html><body style="margin:0;background:#000"><div data-composition-id="hdr"
@@ -129,7 +129,7 @@ fn page((width, height): (usize, usize), frames: usize, body: &str) -> TempDir {
     directory
 }
 
-fn job(directory: &TempDir, mode: ColorMode) -> Job {
+pub(crate) fn job(directory: &TempDir, mode: ColorMode) -> Job {
     let mut job = Job::without_output(directory.path().join("index.html"));
     job.color.mode = mode;
     job.capture.workers = Some(1);
@@ -152,7 +152,7 @@ impl FrameSink for Collect {
     }
 }
 
-fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
+pub(crate) fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
     let sink = Collect::default();
     let (engine, cancel) = (Engine::new(), CancelToken::new());
     let report = engine.render_into(job, Box::new(sink.clone()), &mut |_: &Event| {}, &cancel)?;
@@ -160,20 +160,20 @@ fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
     Ok((pictures, report))
 }
 
-fn codes_at(picture: &Picture, x: usize, y: usize) -> [u16; 3] {
+pub(crate) fn codes_at(picture: &Picture, x: usize, y: usize) -> [u16; 3] {
     assert_eq!(picture.format, PixelFormat::Rgb16);
     let at = y * picture.stride() + x * 6;
     [0, 2, 4].map(|c| u16::from_ne_bytes([picture.data[at + c], picture.data[at + c + 1]]))
 }
 
 /// Whether codes are those of a light, within a part of a 10-bit code.
-fn near(codes: [u16; 3], light: [f64; 3], curve: Curve, tolerance: f64) -> bool {
+pub(crate) fn near(codes: [u16; 3], light: [f64; 3], curve: Curve, tolerance: f64) -> bool {
     let expected = curve.codes(light).map(|code| code.min(1.0) * 65_535.0);
     codes.iter().zip(expected).all(|(&code, e)| (f64::from(code) - e).abs() <= tolerance * 64.0)
 }
 
-const GRAYS: [f64; 8] = [0.0, 0.1, 1.0, 10.0, 100.0, 203.0, 1000.0, 4000.0];
-const COLORS: [[f64; 3]; 8] = [
+pub(crate) const GRAYS: [f64; 8] = [0.0, 0.1, 1.0, 10.0, 100.0, 203.0, 1000.0, 4000.0];
+pub(crate) const COLORS: [[f64; 3]; 8] = [
     [203.0, 0.0, 0.0],
     [0.0, 203.0, 0.0],
     [0.0, 0.0, 203.0],
@@ -184,7 +184,7 @@ const COLORS: [[f64; 3]; 8] = [
     [600.0, 20.0, 400.0],
 ];
 
-fn patch(_: usize, x: usize, y: usize) -> [f64; 3] {
+pub(crate) fn patch(_: usize, x: usize, y: usize) -> [f64; 3] {
     if y < 32 { [GRAYS[x / 32]; 3] } else { COLORS[x / 32] }
 }
 
@@ -405,7 +405,7 @@ fn an_hdr_video_lies_where_chrome_puts_one_of_sdr() {
 }
 
 /// Light that tells the picture's number, in a picture of one color.
-fn step(n: usize) -> f64 {
+pub(crate) fn step(n: usize) -> f64 {
     20.0 * (n + 1) as f64
 }
 

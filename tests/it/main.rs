@@ -14,6 +14,7 @@ mod display;
 mod faults;
 mod fixtures;
 mod hdr;
+mod hdr_files;
 mod input;
 mod job;
 mod memory;
