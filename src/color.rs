@@ -4,6 +4,8 @@
 //! taken over as they are (players show BT.709 video on sRGB screens without another curve), and
 //! only the matrix and the range are applied. A stream is tagged with exactly what was done to it.
 
+pub(crate) mod codes;
+pub(crate) mod curve;
 pub(crate) mod transfer;
 
 use serde::Serialize;

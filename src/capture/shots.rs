@@ -61,7 +61,8 @@ impl PageSource {
         let Taken { is_same, .. } = self.finish(index)?;
         let shown = self.develop(index)?;
         let mut state = self.layers.take().expect("only pages with layers are taken so");
-        let layers = page::layers(&mut self.page, &mut state.elements, self.options.frame_timeout);
+        let (scale, timeout) = (self.options.page.scale, self.options.frame_timeout);
+        let layers = page::layers(&mut self.page, &mut state.elements, scale, timeout);
         let (round, shot, last) = (state.round, state.shot, state.last.take());
         self.layers = Some(state);
         let layers = layers.map_err(|e| self.frame_error(index, e))?;

@@ -9,10 +9,11 @@
 //! [`REFERENCE_WHITE`]: crate::color::transfer::REFERENCE_WHITE
 
 mod blend;
-mod curve;
 mod light;
 mod place;
 mod source;
+
+use crate::color::curve;
 
 pub(crate) use self::blend::{LightMeter, Output};
 pub(crate) use self::source::{LayeredSources, Layering};

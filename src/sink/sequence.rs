@@ -64,7 +64,7 @@ impl SequenceSink {
             sound,
             directory,
             format: format_of(output),
-            scaler: Scaler::default(),
+            scaler: Scaler::new(plan.stream.color),
             waiting: Vec::new(),
             most: 2 * output.video.threads as usize,
             last: None,
