@@ -126,6 +126,29 @@ impl Cicp {
         ]
     }
 
+    /// The code points of primaries, transfer, matrix and range.
+    pub(crate) const fn code_points(self) -> [u8; 4] {
+        [
+            match self.primaries {
+                Primaries::Bt709 => 1,
+                Primaries::Bt2020 => 9,
+            },
+            match self.transfer {
+                Transfer::Bt709 => 1,
+                Transfer::Srgb => 13,
+                Transfer::Pq => 16,
+                Transfer::Hlg => 18,
+            },
+            match self.matrix {
+                Matrix::Identity => 0,
+                Matrix::Bt709 => 1,
+                Matrix::Bt601 => 5,
+                Matrix::Bt2020 => 9,
+            },
+            matches!(self.range, Range::Full) as u8,
+        ]
+    }
+
     /// Whether code values stand for more light than SDR has.
     pub const fn is_hdr(self) -> bool {
         matches!(self.transfer, Transfer::Pq | Transfer::Hlg)

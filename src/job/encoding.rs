@@ -87,13 +87,13 @@ impl Video {
 
     /// The codec in an output of this kind whose light is HDR.
     pub fn hdr_codec_in(&self, container: Container) -> Codec {
-        let holding = container.codecs().iter().copied().find(|codec| codec.holds_hdr());
+        let holding = container.codecs().iter().copied().find(|&codec| container.holds_hdr(codec));
         self.codec.or(holding).unwrap_or_else(|| container.codecs()[0])
     }
 
-    /// How `codec` stores HDR: with 10 bits. `None` if it cannot be as the job says.
+    /// How `codec` stores HDR: with 10 bits at least. `None` if it cannot be as the job says.
     pub(super) fn hdr_format_of(&self, codec: Codec) -> Option<CodedFormat> {
-        let is_deep = |format: &CodedFormat| format.is_yuv() && format.bits() >= 10;
+        let is_deep = |format: &CodedFormat| format.bits() >= 10;
         let usual = codec.formats().iter().copied().find(is_deep);
         let asked = self.pixel_format.is_some() || self.profile.is_some();
         if asked { self.pixel_format_of(codec, false).filter(is_deep) } else { usual }
@@ -212,7 +212,10 @@ fn avoid_short_delay(options: &mut [(String, String)], encoder: &str, frames: u6
 /// What code values mean.
 const fn color_of(codec: Codec, format: CodedFormat, frames: Cicp) -> Cicp {
     match codec {
-        _ if frames.is_hdr() => Cicp { transfer: frames.transfer, ..Cicp::HDR10 },
+        _ if frames.is_hdr() && format.is_yuv() => {
+            Cicp { transfer: frames.transfer, ..Cicp::HDR10 }
+        }
+        _ if frames.is_hdr() => frames.as_rgb(),
         // Its decoders take every stream for BT.601, whatever the container says.
         Codec::Vp8 => Cicp { matrix: Matrix::Bt601, ..Cicp::BT709 },
         _ if format.is_yuv() => Cicp::BT709,
