@@ -186,6 +186,10 @@ impl MasteringDisplay {
         max_luminance: 10_000_000,
         min_luminance: 1,
     };
+
+    /// The primaries of P3 with D65 (SMPTE EG 432-1), from 0.0001 to 1000 nit.
+    pub const P3_1000: Self =
+        Self { primaries: [[34_000, 16_000], [13_250, 34_500], [7500, 3000]], ..Self::BT2020_1000 };
 }
 
 /// How bright the content of HDR video is, in nit (CTA-861.3).

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::words::{Dither, Hardware};
-use super::{Codec, Container, JobError, OddSize, OutputSize, Quality, Video};
+use super::{Codec, Container, Display, JobError, OddSize, OutputSize, Quality, Video};
 use crate::av::has_encoder;
 use crate::color::{Cicp, MasteringDisplay, Matrix, Transfer};
 use crate::error::{Error, Result};
@@ -75,6 +75,8 @@ pub(super) struct Setting {
     pub alpha: bool,
     /// Of frames.
     pub color: Cicp,
+    /// That HDR10 is mastered for.
+    pub display: Display,
     pub cores: u32,
     pub is_stdout: bool,
 }
@@ -141,7 +143,7 @@ impl VideoPlan {
         setting: Setting,
         field: &str,
     ) -> Result<Self> {
-        let Setting { size, rate, frames, alpha, color, cores, is_stdout } = setting;
+        let Setting { size, rate, frames, alpha, color, display, cores, is_stdout } = setting;
         let (codec, format) = if color.is_hdr() {
             let codec = video.hdr_codec_in(container);
             (codec, video.hdr_format_of(codec))
@@ -167,8 +169,7 @@ impl VideoPlan {
             fit: video.fit,
             pixel_format,
             color: color_of(codec, pixel_format, color),
-            mastering_display: (color.transfer == Transfer::Pq)
-                .then_some(MasteringDisplay::BT2020_1000),
+            mastering_display: (color.transfer == Transfer::Pq).then(|| display.resolved()),
             bitrate: video.bitrate.map(|b| b.0),
             max_rate: video.max_rate.map(|b| b.0),
             buffer_size: video
@@ -185,8 +186,7 @@ impl VideoPlan {
             // Never from the number of sessions: the bytes depend on it.
             threads: cores.clamp(1, 16),
             options: {
-                let mut options =
-                    options(video, encoder, pixel_format, cores.clamp(1, 16));
+                let mut options = options(video, encoder, pixel_format, cores.clamp(1, 16));
                 avoid_short_delay(&mut options, encoder, frames);
                 options
             },

@@ -161,6 +161,17 @@ impl Job {
         if let Some(size) = self.size {
             scale::picture_size(size, self.scale)?;
         }
+        if let Some(display) = self.color.mastering_display {
+            display.validate()?;
+            let first = match self.color.mode {
+                ColorMode::Hdr10 | ColorMode::Auto => None,
+                ColorMode::Hlg => Some("color.mode: hlg"),
+                ColorMode::Sdr => Some("color.mode: sdr"),
+            };
+            if let Some(first) = first.map(Into::into) {
+                return Err(JobError::Conflict { first, second: "color.masteringDisplay".into() });
+            }
+        }
         match self.color.mode {
             ColorMode::Hdr10 | ColorMode::Hlg if self.alpha => {
                 return Err(JobError::Conflict {

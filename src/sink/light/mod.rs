@@ -96,10 +96,8 @@ impl LightNote {
         if found == self.written {
             return Ok(());
         }
-        let message = format!(
-            "{found} keyframes say how bright the frames are, expected {}",
-            self.written
-        );
+        let message =
+            format!("{found} keyframes say how bright the frames are, expected {}", self.written);
         Err(Error::Verify { path: output.path.clone(), message })
     }
 }

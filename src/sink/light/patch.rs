@@ -110,10 +110,10 @@ impl Element {
         };
         let id = id.iter().fold(0, |id, &byte| id << 8 | u32::from(byte));
         let Some(&first) = rest.first() else { return Ok(None) };
-        let size_bytes = first.leading_zeros() as usize + 1;
+        let bits = 7 * (first.leading_zeros() + 1);
+        let size_bytes = bits as usize / 7;
         let Some(size) = rest.get(..size_bytes) else { return Ok(None) };
         let size = size.iter().fold(0, |size, &byte| size << 8 | u64::from(byte));
-        let bits = 7 * size_bytes as u32;
         let size = size & ((1 << bits) - 1);
         let start = at + (id_bytes + size_bytes) as u64;
         // All ones: as far as the file goes.
