@@ -4,6 +4,8 @@
 //! taken over as they are (players show BT.709 video on sRGB screens without another curve), and
 //! only the matrix and the range are applied. A stream is tagged with exactly what was done to it.
 
+pub(crate) mod codes;
+pub(crate) mod curve;
 pub(crate) mod transfer;
 
 use serde::Serialize;
@@ -124,6 +126,29 @@ impl Cicp {
         ]
     }
 
+    /// The code points of primaries, transfer, matrix and range.
+    pub(crate) const fn code_points(self) -> [u8; 4] {
+        [
+            match self.primaries {
+                Primaries::Bt709 => 1,
+                Primaries::Bt2020 => 9,
+            },
+            match self.transfer {
+                Transfer::Bt709 => 1,
+                Transfer::Srgb => 13,
+                Transfer::Pq => 16,
+                Transfer::Hlg => 18,
+            },
+            match self.matrix {
+                Matrix::Identity => 0,
+                Matrix::Bt709 => 1,
+                Matrix::Bt601 => 5,
+                Matrix::Bt2020 => 9,
+            },
+            matches!(self.range, Range::Full) as u8,
+        ]
+    }
+
     /// Whether code values stand for more light than SDR has.
     pub const fn is_hdr(self) -> bool {
         matches!(self.transfer, Transfer::Pq | Transfer::Hlg)
@@ -162,12 +187,9 @@ impl MasteringDisplay {
         min_luminance: 1,
     };
 
-    /// The display in the words of x265's `master-display`.
-    pub(crate) fn x265_text(&self) -> String {
-        let [r, g, b] = self.primaries.map(|[x, y]| format!("({x},{y})"));
-        let [x, y] = self.white;
-        format!("G{g}B{b}R{r}WP({x},{y})L({},{})", self.max_luminance, self.min_luminance)
-    }
+    /// The primaries of P3 with D65 (SMPTE EG 432-1), from 0.0001 to 1000 nit.
+    pub const P3_1000: Self =
+        Self { primaries: [[34_000, 16_000], [13_250, 34_500], [7500, 3000]], ..Self::BT2020_1000 };
 }
 
 /// How bright the content of HDR video is, in nit (CTA-861.3).

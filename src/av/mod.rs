@@ -11,6 +11,7 @@ mod encoder;
 mod frame;
 mod log;
 mod muxer;
+mod packet;
 mod planes;
 mod png_color;
 mod probe;
@@ -29,6 +30,7 @@ pub(crate) use self::converter::{Converter, RgbLayout};
 pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Pass, RateControl, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{MuxTarget, MuxedChapter, Muxer, MuxerSettings};
+pub(crate) use self::packet::with_inserted;
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
 pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
 pub(crate) use self::video_reader::{

@@ -31,6 +31,8 @@ pub(crate) struct MuxerSettings {
     /// The four characters that name the first stream's codec, where the usual ones will not do.
     pub codec_tag: Option<[u8; 4]>,
     pub chapters: Vec<MuxedChapter>,
+    /// What the head says about the light of the first stream's pictures.
+    pub light: Option<(MasteringDisplay, Option<ContentLightLevel>)>,
 }
 
 /// A part of the whole with a name.
@@ -155,6 +157,9 @@ impl Muxer {
             // SAFETY: the parameters of a valid stream.
             unsafe { (*(*stream.as_ptr()).codecpar).codec_tag = u32::from_le_bytes(tag) };
         }
+        if let (Some((display, level)), false) = (settings.light, streams.is_empty()) {
+            muxer.set_light(0, display, level)?;
+        }
         // SAFETY: a valid context, whose dictionary it frees.
         set_all(unsafe { &raw mut (*context.as_ptr()).metadata }, &settings.metadata)?;
         for chapter in &settings.chapters {
@@ -262,13 +267,12 @@ impl Muxer {
         self.check_file()
     }
 
-    /// Says what display and what light HDR pictures have: in containers that keep their head for
-    /// the end, which are MP4 and MOV.
-    pub(crate) fn set_light(
+    /// Says what display and what light HDR pictures have, before the header is written.
+    fn set_light(
         &mut self,
         stream: usize,
         display: MasteringDisplay,
-        level: ContentLightLevel,
+        level: Option<ContentLightLevel>,
     ) -> Result<(), AvError> {
         use ffi::AVPacketSideDataType::{
             AV_PKT_DATA_CONTENT_LIGHT_LEVEL, AV_PKT_DATA_MASTERING_DISPLAY_METADATA,
@@ -283,11 +287,12 @@ impl Muxer {
             has_primaries: 1,
             has_luminance: 1,
         };
+        self.set_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &mastering)?;
+        let Some(level) = level else { return Ok(()) };
         let light = AvContentLight {
             max_cll: level.max_content.into(),
             max_fall: level.max_frame_average.into(),
         };
-        self.set_side_data(stream, AV_PKT_DATA_MASTERING_DISPLAY_METADATA, &mastering)?;
         self.set_side_data(stream, AV_PKT_DATA_CONTENT_LIGHT_LEVEL, &light)
     }
 

@@ -110,7 +110,8 @@ impl PageSource {
             return Ok((Shots { base: shown, mattes: Vec::new(), layers: Vec::new() }, is_same));
         }
         let mut state = self.layers.take().expect("only pages with layers are taken so");
-        let layers = page::layers(&mut self.page, &mut state.elements, self.options.frame_timeout);
+        let (scale, timeout) = (self.options.page.scale, self.options.frame_timeout);
+        let layers = page::layers(&mut self.page, &mut state.elements, scale, timeout);
         let (view, last) = (state.view, state.last.take());
         self.layers = Some(state);
         let layers = layers.map_err(|e| self.frame_error(index, e))?;

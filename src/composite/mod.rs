@@ -12,10 +12,11 @@
 
 mod blend;
 mod cross;
-mod curve;
 mod light;
 mod place;
 mod source;
+
+use crate::color::curve;
 
 pub(crate) use self::blend::{LightMeter, Output};
 pub(crate) use self::cross::Crossings;

@@ -7,7 +7,7 @@ use super::{Engine, Render};
 use crate::capture::Meter;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::{ColorMode, Job, Plan};
+use crate::job::{Color, ColorMode, Job, Plan};
 use crate::pipeline::{CancelToken, FrameSource, OpenSource};
 use crate::report::Warning;
 use crate::sink::SinkClock;
@@ -70,7 +70,7 @@ impl Engine {
     ) -> Result<Vec<Warning>> {
         let mut job = Job { output: None, frames: None, ..job.clone() };
         // Pictures of single moments are SDR.
-        job.color.mode = ColorMode::Sdr;
+        job.color = Color { mode: ColorMode::Sdr, ..Color::default() };
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());

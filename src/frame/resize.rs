@@ -2,14 +2,21 @@
 //!
 //! By Lanczos on code values, as `swscale` and every player do it; colors are weighted by alpha. The
 //! kernels are those of `fast_image_resize`, rows in parallel on rayon's global pool.
+//!
+//! HDR is scaled in light, by a Hamming window: it has no negative weights, so there are no dark
+//! rings around lights that are twenty times as bright as white, and no pixel is brighter than one of
+//! the source.
 
 use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use rayon::prelude::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Picture, PixelFormat, Size};
+use crate::color::Cicp;
+use crate::color::codes::LightCodes;
 
 /// How a picture comes into an output of another shape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,11 +35,21 @@ pub enum Fit {
 #[derive(Debug, Default)]
 pub(crate) struct Scaler {
     resizer: Resizer,
+    /// What the codes of HDR pictures mean.
+    codes: Option<&'static LightCodes>,
 }
 
 impl Scaler {
+    /// For pictures whose code values mean `color`.
+    pub(crate) fn new(color: Cicp) -> Self {
+        Self { resizer: Resizer::new(), codes: LightCodes::of(color) }
+    }
+
     /// `picture` in `size`; bars are black, or transparent where the picture has alpha.
     pub(crate) fn scale(&mut self, picture: &Picture, size: Size, fit: Fit) -> Picture {
+        if let (Some(codes), PixelFormat::Rgb16) = (self.codes, picture.format) {
+            return scale_light(&mut self.resizer, codes, picture, size, fit);
+        }
         let pixel = match picture.format {
             PixelFormat::Rgb8 => PixelType::U8x3,
             PixelFormat::Rgba8 | PixelFormat::Bgrx8 => PixelType::U8x4,
@@ -49,30 +66,75 @@ impl Scaler {
                     .expect("a picture has all rows")
             }
         };
-        let mut options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-            .use_alpha(picture.format == PixelFormat::Rgba8);
-        let content = match fit {
-            Fit::Pad => inside(from, size),
-            Fit::Crop => {
-                options = options.fit_into_destination(None);
-                size
-            }
-            Fit::Stretch => size,
-        };
+        let (options, content) = placed(fit, from, size, FilterType::Lanczos3);
+        let options = options.use_alpha(picture.format == PixelFormat::Rgba8);
         let mut target = Image::new(size.width, size.height, pixel);
         if picture.format == PixelFormat::Bgrx8 {
             // Black, and not transparent, for those who look at the fourth byte.
             target.buffer_mut().as_chunks_mut::<4>().0.fill([0, 0, 0, 255]);
         }
-        let (left, top) = ((size.width - content.width) / 2, (size.height - content.height) / 2);
-        let mut part = CroppedImageMut::new(&mut target, left, top, content.width, content.height)
-            .expect("the content lies within the size");
-        self.resizer
-            .resize(&source, &mut part, &options)
-            .expect("both have the same kind of pixels and are not empty");
+        resize(&mut self.resizer, &source, &mut target, content, &options);
         Picture { size, format: picture.format, data: target.into_vec() }
     }
+}
+
+/// How a picture is scaled, and which size it comes to.
+fn placed(fit: Fit, from: Size, size: Size, filter: FilterType) -> (ResizeOptions, Size) {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    match fit {
+        Fit::Pad => (options, inside(from, size)),
+        Fit::Crop => (options.fit_into_destination(None), size),
+        Fit::Stretch => (options, size),
+    }
+}
+
+/// Scales into the middle of `target`.
+fn resize(
+    resizer: &mut Resizer,
+    source: &impl IntoImageView,
+    target: &mut Image<'_>,
+    content: Size,
+    options: &ResizeOptions,
+) {
+    let left = (target.width() - content.width) / 2;
+    let top = (target.height() - content.height) / 2;
+    let mut part = CroppedImageMut::new(target, left, top, content.width, content.height)
+        .expect("the content lies within the size");
+    resizer
+        .resize(source, &mut part, options)
+        .expect("both have the same kind of pixels and are not empty");
+}
+
+/// Scales a picture of HDR in light.
+fn scale_light(
+    resizer: &mut Resizer,
+    codes: &LightCodes,
+    picture: &Picture,
+    size: Size,
+    fit: Fit,
+) -> Picture {
+    let from = picture.size;
+    let mut source = Image::new(from.width, from.height, PixelType::F32x3);
+    let rows = source.buffer_mut().par_chunks_exact_mut(12 * from.width as usize);
+    rows.zip(picture.data.par_chunks_exact(picture.stride())).for_each(|(to, row)| {
+        for (to, pixel) in to.chunks_exact_mut(12).zip(row.chunks_exact(6)) {
+            let code = |at: usize| u16::from_ne_bytes([pixel[at], pixel[at + 1]]);
+            let light = codes.light([code(0), code(2), code(4)]);
+            to.copy_from_slice(light.map(f32::to_ne_bytes).as_flattened());
+        }
+    });
+    let (options, content) = placed(fit, from, size, FilterType::Hamming);
+    let mut target = Image::new(size.width, size.height, PixelType::F32x3);
+    resize(resizer, &source, &mut target, content, &options);
+    let mut data = vec![0; target.buffer().len() / 2];
+    let rows = data.par_chunks_exact_mut(6 * size.width as usize);
+    rows.zip(target.buffer().par_chunks_exact(12 * size.width as usize)).for_each(|(to, row)| {
+        for (to, pixel) in to.chunks_exact_mut(6).zip(row.as_chunks::<4>().0.as_chunks::<3>().0) {
+            let codes = codes.codes(pixel.map(f32::from_ne_bytes));
+            to.copy_from_slice(codes.map(u16::to_ne_bytes).as_flattened());
+        }
+    });
+    Picture { size, format: PixelFormat::Rgb16, data }
 }
 
 /// The largest size of the shape of `from` that lies within `size`.
@@ -112,6 +174,36 @@ mod tests {
             let picture = scaler.scale(&gray(wide, 200), square, fit);
             assert!(picture.data.iter().all(|&value| value == 200), "{fit:?}");
         }
+    }
+
+    #[test]
+    fn hdr_is_averaged_in_light_and_has_no_rings() {
+        let codes = LightCodes::of(Cicp::HDR10).unwrap();
+        let picture = |size: Size, light: &dyn Fn(u32) -> f32| {
+            let row = (0..size.width).flat_map(|x| codes.codes([light(x); 3]));
+            let row: Vec<u8> = row.flat_map(u16::to_ne_bytes).collect();
+            Picture { size, format: PixelFormat::Rgb16, data: row.repeat(size.height as usize) }
+        };
+        let nits = |picture: &Picture| -> Vec<f32> {
+            let codes_at = picture.data.as_chunks::<2>().0.iter();
+            let of = |&bytes: &[u8; 2]| codes.light([u16::from_ne_bytes(bytes); 3])[0];
+            codes_at.step_by(3).map(of).collect()
+        };
+        let mut scaler = Scaler::new(Cicp::HDR10.as_rgb());
+        // Lines of 0 and 1000 nit become 500, not the 75 that the mean of their codes is.
+        let lines = picture(Size { width: 64, height: 8 }, &|x| [0.0, 1000.0][x as usize % 2]);
+        let half = scaler.scale(&lines, Size { width: 32, height: 4 }, Fit::Stretch);
+        assert!(nits(&half)[8..24].iter().all(|nits| (nits - 500.0).abs() < 5.0), "{half:?}");
+        // A light of 4000 nit upon white: all is between the two, at any size.
+        let light = picture(Size { width: 48, height: 4 }, &|x| [203.0, 4000.0][x as usize / 24]);
+        for width in [17, 31, 96, 150] {
+            let scaled = scaler.scale(&light, Size { width, height: 4 }, Fit::Stretch);
+            let nits = nits(&scaled);
+            let is_between = |nits: &f32| (202.9..4001.0).contains(nits);
+            assert!(nits.iter().all(is_between), "{width}: {nits:?}");
+        }
+        let padded = scaler.scale(&light, Size { width: 48, height: 8 }, Fit::Pad);
+        assert!(nits(&padded)[0] < 1e-3);
     }
 
     #[test]

@@ -124,9 +124,12 @@ impl Codec {
         self == Self::Gif || self.formats().iter().any(|format| format.has_alpha())
     }
 
-    /// Whether it can carry the light of HDR, with what says so.
+    /// Whether it can carry the light of HDR; PNG only as files of their own.
     pub const fn holds_hdr(self) -> bool {
-        matches!(self, Self::Hevc | Self::Av1 | Self::Vp9 | Self::Prores)
+        matches!(
+            self,
+            Self::Hevc | Self::Av1 | Self::Vp9 | Self::Prores | Self::Ffv1 | Self::Png | Self::Exr
+        )
     }
 
     /// The largest constant quality, where it has one; 0 is the best.

@@ -106,6 +106,11 @@ impl Container {
         matches!(self, Self::Png | Self::Jpeg | Self::Tiff | Self::Exr)
     }
 
+    /// Whether pictures of this codec can carry the light of HDR in it, with what says so.
+    pub fn holds_hdr(self, codec: Codec) -> bool {
+        codec.holds_hdr() && (codec != Codec::Png || self == Self::Png)
+    }
+
     /// The muxer's name in FFmpeg. Sequences have none for their pictures.
     pub const fn muxer(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::words::{Dither, Hardware};
-use super::{Codec, Container, JobError, OddSize, OutputSize, Quality, Video};
+use super::{Codec, Container, Display, JobError, OddSize, OutputSize, Quality, Video};
 use crate::av::has_encoder;
 use crate::color::{Cicp, MasteringDisplay, Matrix, Transfer};
 use crate::error::{Error, Result};
@@ -31,6 +31,9 @@ pub struct VideoPlan {
     pub pixel_format: CodedFormat,
     /// Color tags, and what the conversion does.
     pub color: Cicp,
+    /// The display that HDR10 is made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mastering_display: Option<MasteringDisplay>,
     /// Target bits per second, where quality does not steer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u64>,
@@ -72,6 +75,8 @@ pub(super) struct Setting {
     pub alpha: bool,
     /// Of frames.
     pub color: Cicp,
+    /// That HDR10 is mastered for.
+    pub display: Display,
     pub cores: u32,
     pub is_stdout: bool,
 }
@@ -84,13 +89,13 @@ impl Video {
 
     /// The codec in an output of this kind whose light is HDR.
     pub fn hdr_codec_in(&self, container: Container) -> Codec {
-        let holding = container.codecs().iter().copied().find(|codec| codec.holds_hdr());
+        let holding = container.codecs().iter().copied().find(|&codec| container.holds_hdr(codec));
         self.codec.or(holding).unwrap_or_else(|| container.codecs()[0])
     }
 
-    /// How `codec` stores HDR: with 10 bits. `None` if it cannot be as the job says.
+    /// How `codec` stores HDR: with 10 bits at least. `None` if it cannot be as the job says.
     pub(super) fn hdr_format_of(&self, codec: Codec) -> Option<CodedFormat> {
-        let is_deep = |format: &CodedFormat| format.is_yuv() && format.bits() >= 10;
+        let is_deep = |format: &CodedFormat| format.bits() >= 10;
         let usual = codec.formats().iter().copied().find(is_deep);
         let asked = self.pixel_format.is_some() || self.profile.is_some();
         if asked { self.pixel_format_of(codec, false).filter(is_deep) } else { usual }
@@ -138,7 +143,7 @@ impl VideoPlan {
         setting: Setting,
         field: &str,
     ) -> Result<Self> {
-        let Setting { size, rate, frames, alpha, color, cores, is_stdout } = setting;
+        let Setting { size, rate, frames, alpha, color, display, cores, is_stdout } = setting;
         let (codec, format) = if color.is_hdr() {
             let codec = video.hdr_codec_in(container);
             (codec, video.hdr_format_of(codec))
@@ -164,6 +169,7 @@ impl VideoPlan {
             fit: video.fit,
             pixel_format,
             color: color_of(codec, pixel_format, color),
+            mastering_display: (color.transfer == Transfer::Pq).then(|| display.resolved()),
             bitrate: video.bitrate.map(|b| b.0),
             max_rate: video.max_rate.map(|b| b.0),
             buffer_size: video
@@ -180,8 +186,7 @@ impl VideoPlan {
             // Never from the number of sessions: the bytes depend on it.
             threads: cores.clamp(1, 16),
             options: {
-                let mut options =
-                    options(video, encoder, (pixel_format, color), cores.clamp(1, 16));
+                let mut options = options(video, encoder, pixel_format, cores.clamp(1, 16));
                 avoid_short_delay(&mut options, encoder, frames);
                 options
             },
@@ -207,7 +212,10 @@ fn avoid_short_delay(options: &mut [(String, String)], encoder: &str, frames: u6
 /// What code values mean.
 const fn color_of(codec: Codec, format: CodedFormat, frames: Cicp) -> Cicp {
     match codec {
-        _ if frames.is_hdr() => Cicp { transfer: frames.transfer, ..Cicp::HDR10 },
+        _ if frames.is_hdr() && format.is_yuv() => {
+            Cicp { transfer: frames.transfer, ..Cicp::HDR10 }
+        }
+        _ if frames.is_hdr() => frames.as_rgb(),
         // Its decoders take every stream for BT.601, whatever the container says.
         Codec::Vp8 => Cicp { matrix: Matrix::Bt601, ..Cicp::BT709 },
         _ if format.is_yuv() => Cicp::BT709,
@@ -401,7 +409,7 @@ fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option
 fn options(
     video: &Video,
     encoder: &str,
-    (format, color): (CodedFormat, Cicp),
+    format: CodedFormat,
     threads: u32,
 ) -> Vec<(String, String)> {
     let mut options: Vec<(String, String)> = Vec::new();
@@ -431,10 +439,6 @@ fn options(
             // It would write to standard error by itself.
             set("x265-params", &format!("log-level=none:open-gop={gop}:pools={threads}"));
             set("forced-idr", "1");
-            if color.transfer == Transfer::Pq {
-                let display = MasteringDisplay::BT2020_1000.x265_text();
-                set("x265-params", &format!("hdr10=1:repeat-headers=1:master-display={display}"));
-            }
         }
         "libx264" | "libx264rgb" if !video.keyframes.is_empty() => set("forced-idr", "1"),
         "libvpx-vp9" => {
@@ -479,7 +483,7 @@ mod tests {
 
     fn text(video: &Video, codec: Codec) -> String {
         let format = video.pixel_format_of(codec, false).unwrap();
-        let options = options(video, encoder(codec, format, video), (format, Cicp::SRGB), 2);
+        let options = options(video, encoder(codec, format, video), format, 2);
         let pairs = options.iter().map(|(key, value)| format!("{key}={value}"));
         pairs.collect::<Vec<_>>().join(" ")
     }

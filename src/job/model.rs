@@ -16,7 +16,7 @@ use super::words::{
     CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,
     Sandbox,
 };
-use super::{AudioCodec, Codec, Container, Destination, Metadata};
+use super::{AudioCodec, Codec, Container, Destination, Display, Metadata};
 use crate::frame::{CodedFormat, Fit, Size};
 use crate::time::FrameRate;
 
@@ -225,11 +225,13 @@ pub struct Audio {
 }
 
 /// Which colors the file holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Color {
     /// The dynamic range. Default: `auto`.
     pub mode: ColorMode,
+    /// The display that HDR10 is mastered for. Default: that of BT.2020 with 1000 nit.
+    pub mastering_display: Option<Display>,
 }
 
 /// How pixels are taken from the page.

@@ -327,6 +327,7 @@ fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>
             frames: stream.frames,
             alpha: job.alpha,
             color: stream.color,
+            display: job.color.mastering_display.unwrap_or_default(),
             cores,
             is_stdout,
         };

@@ -26,7 +26,7 @@ impl Job {
         self.validate_network()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
         within("samples", self.samples, 1..=64)?;
-        if self.samples > 1 && matches!(self.color.mode, ColorMode::Hdr10 | ColorMode::Hlg) {
+        if self.samples > 1 && self.is_hdr() {
             let first = "color.mode: hdr10 or hlg".into();
             return Err(JobError::Conflict { first, second: "samples".into() });
         }
@@ -34,6 +34,11 @@ impl Job {
             within("capture.workers", workers, 1..=64)?;
         }
         Ok(())
+    }
+
+    /// Whether the job asks for HDR.
+    const fn is_hdr(&self) -> bool {
+        matches!(self.color.mode, ColorMode::Hdr10 | ColorMode::Hlg)
     }
 
     /// Every output but posters, with the prefix of its fields' names; the main one first.
@@ -64,11 +69,11 @@ impl Job {
         let mut paths = Vec::new();
         for (prefix, destination, video, audio) in &encodings {
             let container = destination.container;
-            let is_hdr = matches!(self.color.mode, ColorMode::Hdr10 | ColorMode::Hlg);
+            let is_hdr = self.is_hdr();
             let codec =
                 if is_hdr { video.hdr_codec_in(container) } else { video.codec_in(container) };
             if is_hdr {
-                validate_hdr(video, codec, prefix)?;
+                validate_hdr(video, codec, container, prefix)?;
             }
             validate_codec(video, codec, container, prefix)?;
             validate_video(video, codec, prefix)?;
@@ -84,10 +89,14 @@ impl Job {
             let Some(at) = output.at else { continue };
             let expected = "a number of seconds from 0";
             check(at.is_finite() && at >= 0.0, &format!("outputs[{i}].at"), at, expected)?;
-            let is_picture = PictureFormat::of(&output.output).is_some();
-            let expected = format!("a name that ends in {}", PictureFormat::EXTENSIONS);
+            let format = PictureFormat::of(&output.output);
+            let holds_hdr = matches!(format, Some(PictureFormat::Png | PictureFormat::Exr));
             let field = format!("outputs[{i}].output");
-            check(is_picture, &field, output.output.display(), &expected)?;
+            let expected = format!("a name that ends in {}", PictureFormat::EXTENSIONS);
+            check(format.is_some(), &field, output.output.display(), &expected)?;
+            let expected = "a name that ends in .png or .exr, which hold HDR";
+            let is_right = holds_hdr || !self.is_hdr();
+            check(is_right, &field, output.output.display(), expected)?;
         }
         if self.alpha {
             let holds = |(_, _, video, codec): &(_, _, &Video, Codec)| {
@@ -152,11 +161,29 @@ impl Job {
         if let Some(size) = self.size {
             scale::picture_size(size, self.scale)?;
         }
+        if let Some(display) = self.color.mastering_display {
+            display.validate()?;
+            let first = match self.color.mode {
+                ColorMode::Hdr10 | ColorMode::Auto => None,
+                ColorMode::Hlg => Some("color.mode: hlg"),
+                ColorMode::Sdr => Some("color.mode: sdr"),
+            };
+            if let Some(first) = first.map(Into::into) {
+                return Err(JobError::Conflict { first, second: "color.masteringDisplay".into() });
+            }
+        }
         match self.color.mode {
             ColorMode::Hdr10 | ColorMode::Hlg if self.alpha => {
                 return Err(JobError::Conflict {
                     first: "color.mode: hdr10 or hlg".into(),
                     second: "alpha: true".into(),
+                });
+            }
+            // Videos are not redrawn for their mattes there.
+            ColorMode::Hdr10 | ColorMode::Hlg if self.capture.mode == CaptureMode::Canvas => {
+                return Err(JobError::Conflict {
+                    first: "color.mode: hdr10 or hlg".into(),
+                    second: "capture.mode: canvas".into(),
                 });
             }
             // What JPEG loses would be taken for videos that shine through.
@@ -233,12 +260,18 @@ fn validate_codec(
 }
 
 /// HDR needs codecs that say what their code values mean, and 10 bits.
-fn validate_hdr(video: &Video, codec: Codec, prefix: &str) -> Result<(), JobError> {
-    let expected = "one that holds HDR: hevc or av1 in .mp4 and .mkv, hevc or prores in .mov, vp9 \
-                    or av1 in .webm; or `color.mode` sdr";
-    check(codec.holds_hdr(), &format!("{prefix}video.codec"), codec, expected)?;
+fn validate_hdr(
+    video: &Video,
+    codec: Codec,
+    container: Container,
+    prefix: &str,
+) -> Result<(), JobError> {
+    let expected = "one that holds HDR: hevc or av1 in .mp4 and .mkv, ffv1 in .mkv, hevc or prores \
+                    in .mov, vp9 or av1 in .webm, directories of PNG or EXR files; or `color.mode` \
+                    sdr";
+    check(container.holds_hdr(codec), &format!("{prefix}video.codec"), codec, expected)?;
     let format = video.pixel_format.map_or_else(String::new, |format| format.to_string());
-    let expected = "one of 10 bits, such as yuv420p10le, for HDR";
+    let expected = "one of 10 bits or more, such as yuv420p10le, for HDR";
     let is_deep = video.hdr_format_of(codec).is_some();
     check(is_deep, &format!("{prefix}video.pixelFormat"), format, expected)
 }

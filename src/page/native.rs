@@ -22,7 +22,7 @@ pub(crate) struct NativeLayer {
     pub source: usize,
     /// Which of them.
     pub picture_number: usize,
-    /// Width and height of its content box, before it is transformed.
+    /// Width and height of its content box, before it is transformed, in pixels of the picture.
     pub content: [f64; 2],
     /// Left, top, width and height of the picture, in parts of the content box.
     pub picture: [f64; 4],
@@ -30,7 +30,7 @@ pub(crate) struct NativeLayer {
     pub round: usize,
     /// Which primary color that is.
     pub channel: usize,
-    /// The corners of the content box in the viewport, from its upper left one clockwise.
+    /// The corners of the content box in the picture, from its upper left one clockwise.
     #[serde(skip)]
     pub quad: [[f64; 2]; 4],
 }
@@ -77,10 +77,11 @@ pub(crate) fn choose_view(
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
-/// The layers of the frame that is shown.
+/// The layers of the frame that is shown, whose picture has `scale` pixels for each of the page.
 pub(crate) fn layers(
     page: &mut Page,
     elements: &mut LayerElements,
+    scale: f64,
     timeout: Duration,
 ) -> Result<Vec<NativeLayer>, BrowserError> {
     let mut layers: Vec<NativeLayer> =
@@ -93,7 +94,9 @@ pub(crate) fn layers(
             elements.0.insert(layer.element, object.clone());
             object
         };
-        layer.quad = quad_of(page, object, timeout)?;
+        let quad = quad_of(page, object, timeout)?;
+        layer.quad = quad.map(|corner| corner.map(|place| place * scale));
+        layer.content = layer.content.map(|side| side * scale);
     }
     Ok(layers)
 }

@@ -37,7 +37,7 @@ impl Converter {
         let video = plan.outputs[index].video.clone();
         let pool = FramePool::new(video.size, video.pixel_format, video.color)?;
         let has_alpha = plan.stream.alpha != Alpha::Opaque;
-        let scaler = Scaler::default();
+        let scaler = Scaler::new(plan.stream.color);
         Ok(Self { video, has_alpha, scaler, pool, scenes, last: None, clock })
     }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::clock::{Part, SinkClock};
 use super::converter::Converter;
+use super::light::LightNote;
 use super::palette::Scenes;
 use super::passes::PassFile;
 use super::settings::{encoder_settings, muxer_settings};
 use super::sound::SoundStream;
 use super::target::Target;
 use super::{hardware, verify};
-use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame};
-use crate::color::MasteringDisplay;
+use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame, with_inserted};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::job::{OutputPlan, Plan};
@@ -30,6 +30,7 @@ pub(crate) struct EncodeSink {
     encoder: Encoder,
     sound: Option<SoundStream>,
     muxer: Option<Muxer>,
+    light: Option<LightNote>,
     target: Target,
     frames: u64,
     clock: SinkClock,
@@ -66,7 +67,9 @@ impl EncodeSink {
         let target = Target::create(output)?;
         let mut encoders: Vec<&dyn Described> = vec![&encoder];
         encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
-        let settings = muxer_settings(output, &plan.stream, &target);
+        let light = LightNote::new(output);
+        let head = light.as_ref().map(LightNote::head);
+        let settings = muxer_settings(output, &plan.stream, &target, head);
         let muxer =
             Muxer::create(target.for_muxer(), &encoders, &settings).map_err(|e| target.named(e))?;
         let converter = Converter::new(plan, index, learned.scenes, clock.clone())?;
@@ -77,6 +80,7 @@ impl EncodeSink {
             encoder,
             sound,
             muxer: Some(muxer),
+            light,
             target,
             frames: 0,
             clock,
@@ -88,7 +92,12 @@ impl EncodeSink {
         let muxer = self.muxer.as_mut().expect("the file is open until `finish`");
         loop {
             match self.encoder.receive()? {
-                Received::Packet(packet) => {
+                Received::Packet(mut packet) => {
+                    let keyframe = packet.data().filter(|_| packet.is_key());
+                    let note = self.light.as_mut().zip(keyframe);
+                    if let Some((at, bytes)) = note.and_then(|(note, key)| note.for_keyframe(key)) {
+                        packet = with_inserted(&packet, at, &bytes)?;
+                    }
                     muxer.write(PICTURE, packet).map_err(|e| self.target.named(e))?;
                 }
                 Received::NeedsInput => return Ok(false),
@@ -145,12 +154,12 @@ impl FrameSink for EncodeSink {
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
             sound.finish(muxer).map_err(|e| self.target.named(e))?;
         }
-        let mut muxer = self.muxer.take().expect("the file is open until `finish`");
-        if let Some(level) = self.clock.light() {
-            muxer.set_light(PICTURE, MasteringDisplay::BT2020_1000, level)?;
-        }
+        let muxer = self.muxer.take().expect("the file is open until `finish`");
         let bytes = muxer.finish().map_err(|e| self.target.named(e))?;
         let output = &self.plan.outputs[self.index];
+        if let (Some(note), Some(level)) = (self.light.take(), self.clock.light()) {
+            note.complete(&self.target, output, level)?;
+        }
         let mut verified = None;
         if let Some(path) = self.target.path() {
             let _timed = self.clock.time(Part::Verify);

@@ -15,8 +15,10 @@ mod checksum;
 mod clock;
 mod converter;
 mod encode;
+mod exr;
 mod gif;
 pub(crate) mod hardware;
+mod light;
 mod null;
 mod palette;
 mod partial;
@@ -59,7 +61,8 @@ pub(crate) fn open(
     if sinks.len() == 1 && plan.posters.is_empty() {
         return Ok(sinks.remove(0));
     }
-    let posters = plan.posters.iter().map(Poster::create).collect::<Result<_>>()?;
+    let posters = plan.posters.iter().map(|poster| Poster::create(poster, plan.stream.color));
+    let posters = posters.collect::<Result<_>>()?;
     Ok(Box::new(TeeSink { sinks, posters, frames: 0 }))
 }
 

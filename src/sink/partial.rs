@@ -117,7 +117,8 @@ impl PartialDirectory {
         Ok(target)
     }
 
-    fn files(&self) -> Result<Vec<PathBuf>> {
+    /// What lies in it.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
         let path = self.temporary.path();
         let entries = fs::read_dir(path).map_err(Error::io("cannot read", path))?;
         let files = entries.map(|entry| entry.map(|entry| entry.path()));

@@ -5,19 +5,15 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use exr::image::write::WritableImage as _;
-use exr::image::{Encoding, SpecificChannels};
-use exr::math::Vec2;
-use half::f16;
-
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::tiff::TiffEncoder;
 use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder as _, ImageError, ImageResult};
+use image::{ExtendedColorType, ImageEncoder as _, ImageResult};
 
+use super::exr;
 use super::partial::PartialFile;
-use super::shutter::linear_of_srgb;
+use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::convert::deep;
 use crate::frame::{Picture, PixelFormat, Size};
@@ -31,13 +27,13 @@ pub enum PictureFormat {
     Jpeg(u8),
     /// WebP: lossless, as PNG.
     WebP,
-    /// PNG of 16 bits.
+    /// PNG of 16 bits. HDR has a `cICP` chunk.
     Png16,
     /// TIFF: lossless, as PNG.
     Tiff,
     /// TIFF of 16 bits.
     Tiff16,
-    /// `OpenEXR`: half floats in linear light, colors multiplied by alpha.
+    /// `OpenEXR`: half floats in linear light, white at 1, colors multiplied by alpha.
     Exr,
 }
 
@@ -64,17 +60,18 @@ impl PictureFormat {
     /// Writes `picture` to the file `path`, which appears when it is whole. Returns its bytes.
     pub fn write(self, picture: &Picture, path: &Path) -> Result<u64> {
         let file = PartialFile::create(path)?;
-        let encoded = self.encode(picture).map_err(std::io::Error::other);
+        let encoded = self.encode(picture, Cicp::SRGB).map_err(std::io::Error::other);
         let encoded = encoded.map_err(Error::io("cannot encode the picture", path))?;
         fs::write(file.path(), &encoded).map_err(Error::io("cannot write", path))?;
         file.keep()?;
         Ok(encoded.len() as u64)
     }
 
-    pub(super) fn encode(self, picture: &Picture) -> ImageResult<Vec<u8>> {
+    /// The file's bytes, for a picture whose code values mean `color`.
+    pub(super) fn encode(self, picture: &Picture, color: Cicp) -> ImageResult<Vec<u8>> {
         match self {
-            Self::Exr => return encode_exr(picture),
-            Self::Png16 | Self::Tiff16 => return self.encode_deep(picture),
+            Self::Exr => return exr::encode(picture, color),
+            Self::Png16 | Self::Tiff16 => return self.encode_deep(picture, color),
             _ => {}
         }
         let has_alpha = !matches!(self, Self::Jpeg(_)) && !picture.is_opaque();
@@ -98,7 +95,7 @@ impl PictureFormat {
     }
 
     /// With 16 bits for each component.
-    fn encode_deep(self, picture: &Picture) -> ImageResult<Vec<u8>> {
+    fn encode_deep(self, picture: &Picture, cicp: Cicp) -> ImageResult<Vec<u8>> {
         let has_alpha = !picture.is_opaque();
         let pixels = picture.data.chunks_exact(picture.format.bytes_per_pixel());
         let components = pixels.flat_map(|pixel| {
@@ -112,7 +109,7 @@ impl PictureFormat {
         let mut bytes = Vec::new();
         let (width, height) = (picture.size.width, picture.size.height);
         PngEncoder::new(&mut bytes).write_image(&data, width, height, color)?;
-        Ok(bytes)
+        Ok(with_cicp(bytes, cicp))
     }
 }
 
@@ -122,37 +119,18 @@ fn tiff(data: &[u8], size: Size, color: ExtendedColorType) -> ImageResult<Vec<u8
     Ok(file.into_inner())
 }
 
-/// Half floats in linear light (IEC 61966-2-1), white at 1, colors multiplied by alpha as the format
-/// wants it.
-fn encode_exr(picture: &Picture) -> ImageResult<Vec<u8>> {
-    let linear: Vec<f32> =
-        (0..=u16::MAX).map(|code| linear_of_srgb(f32::from(code) / 65535.0)).collect();
-    let (stride, bytes) = (picture.stride(), picture.format.bytes_per_pixel());
-    let components = |place: Vec2<usize>| {
-        let pixel = &picture.data[place.y() * stride + place.x() * bytes..][..bytes];
-        let [r, g, b, a] = deep(picture.format, pixel);
-        let alpha = f32::from(a) / 65535.0;
-        let [r, g, b] = [r, g, b].map(|code| f16::from_f32(linear[usize::from(code)] * alpha));
-        (r, g, b, f16::from_f32(alpha))
-    };
-    let size = (picture.size.width as usize, picture.size.height as usize);
-    let mut file = Cursor::new(Vec::new());
-    let written = if picture.is_opaque() {
-        let channels = SpecificChannels::rgb(|place| {
-            let (r, g, b, _) = components(place);
-            (r, g, b)
-        });
-        let image =
-            exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
-        image.write().non_parallel().to_buffered(&mut file)
-    } else {
-        let channels = SpecificChannels::rgba(components);
-        let image =
-            exr::image::Image::from_encoded_channels(size, Encoding::SMALL_LOSSLESS, channels);
-        image.write().non_parallel().to_buffered(&mut file)
-    };
-    written.map_err(|e| ImageError::IoError(std::io::Error::other(e)))?;
-    Ok(file.into_inner())
+/// The PNG with a chunk that says what its codes mean (W3C PNG, third edition, 11.3.2.6), if that is
+/// HDR.
+fn with_cicp(png: Vec<u8>, color: Cicp) -> Vec<u8> {
+    // The signature, and the header's chunk of 13 bytes with its length, name and checksum.
+    const AFTER_HEADER: usize = 8 + 25;
+    if !color.is_hdr() {
+        return png;
+    }
+    let chunk = [&b"cICP"[..], &color.as_rgb().code_points()].concat();
+    let sum = crc32fast::hash(&chunk).to_be_bytes();
+    let (before, after) = png.split_at(AFTER_HEADER);
+    [before, &4_u32.to_be_bytes(), &chunk, &sum, after].concat()
 }
 
 /// Red, green and blue of every pixel.
@@ -214,7 +192,8 @@ mod tests {
         let data = (0..251).map(|n: u8| n.wrapping_mul(7)).cycle().take(64 * 64 * 3).collect();
         let size = Size { width: 64, height: 64 };
         let picture = Picture { size, format: PixelFormat::Rgb8, data };
-        let bytes = |quality| PictureFormat::Jpeg(quality).encode(&picture).unwrap().len();
+        let bytes =
+            |quality| PictureFormat::Jpeg(quality).encode(&picture, Cicp::SRGB).unwrap().len();
         assert!(bytes(20) < bytes(95), "{} {}", bytes(20), bytes(95));
         assert_eq!(read_back(PictureFormat::Jpeg(95), "a.jpg", &picture).width(), 64);
     }

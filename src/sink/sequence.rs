@@ -64,7 +64,7 @@ impl SequenceSink {
             sound,
             directory,
             format: format_of(output),
-            scaler: Scaler::default(),
+            scaler: Scaler::new(plan.stream.color),
             waiting: Vec::new(),
             most: 2 * output.video.threads as usize,
             last: None,
@@ -85,12 +85,12 @@ impl SequenceSink {
         let waiting = std::mem::replace(&mut self.waiting, kept.into_iter().collect());
         let clock = self.clock.clone();
         let _timed = clock.time(Part::Convert);
-        let (format, names) = (self.format, self.names());
+        let (format, names, color) = (self.format, self.names(), self.plan.stream.color);
         let (place, target) = (self.directory.path(), self.directory.target());
         let write = |(picture, frames): &(Arc<Picture>, Vec<u64>)| -> Result<u64> {
             let path = |frame: &u64| place.join(names.of(*frame));
             let (first, others) = frames.split_first().expect("a picture is shown by a frame");
-            let encoded = format.encode(picture).map_err(std::io::Error::other);
+            let encoded = format.encode(picture, color).map_err(std::io::Error::other);
             let encoded = encoded.map_err(Error::io("cannot encode a frame", target))?;
             let write =
                 |to: &Path| fs::write(to, &encoded).map_err(Error::io("cannot write", target));

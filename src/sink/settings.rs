@@ -3,6 +3,7 @@
 use super::sound::SoundStream;
 use super::target::Target;
 use crate::av::{EncoderSettings, MuxedChapter, MuxerSettings, RateControl};
+use crate::color::{ContentLightLevel, MasteringDisplay};
 use crate::frame::StreamInfo;
 use crate::job::{Codec, Container, OutputPlan};
 use crate::time::FrameRate;
@@ -93,6 +94,7 @@ pub(super) fn muxer_settings(
     output: &OutputPlan,
     stream: &StreamInfo,
     target: &Target,
+    light: Option<(MasteringDisplay, Option<ContentLightLevel>)>,
 ) -> MuxerSettings {
     let video = &output.video;
     let mut packets = vec![stream.frames];
@@ -121,6 +123,7 @@ pub(super) fn muxer_settings(
         // Apple's players know no other.
         codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),
         chapters: chapters(output, stream),
+        light,
     }
 }
 

@@ -47,6 +47,15 @@ impl Target {
         }
     }
 
+    /// All files of it.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
+        match self {
+            Self::File(file) => Ok(vec![file.path().to_owned()]),
+            Self::Files(directory, _) => directory.files(),
+            Self::Stdout => Ok(Vec::new()),
+        }
+    }
+
     /// Gives it the user's name. Returns that name, where there is one.
     pub(super) fn keep(self) -> Result<Option<PathBuf>> {
         match self {

@@ -2,6 +2,7 @@
 
 use super::partial::PartialFile;
 use super::picture::PictureFormat;
+use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::job::PosterPlan;
@@ -21,19 +22,26 @@ pub(super) struct Poster {
     format: PictureFormat,
     file: PartialFile,
     bytes: u64,
+    /// What code values of the frames mean.
+    color: Cicp,
 }
 
 impl Poster {
-    pub(super) fn create(plan: &PosterPlan) -> Result<Self> {
-        let format = PictureFormat::of(&plan.path).unwrap_or(PictureFormat::Png);
-        Ok(Self { plan: plan.clone(), format, file: PartialFile::create(&plan.path)?, bytes: 0 })
+    pub(super) fn create(plan: &PosterPlan, color: Cicp) -> Result<Self> {
+        let format = match PictureFormat::of(&plan.path) {
+            Some(PictureFormat::Png) | None if color.is_hdr() => PictureFormat::Png16,
+            format => format.unwrap_or(PictureFormat::Png),
+        };
+        let file = PartialFile::create(&plan.path)?;
+        Ok(Self { plan: plan.clone(), format, file, bytes: 0, color })
     }
 }
 
 impl FrameSink for TeeSink {
     fn write(&mut self, frame: Frame) -> Result<()> {
         for poster in self.posters.iter_mut().filter(|poster| poster.plan.frame.0 == self.frames) {
-            let encoded = poster.format.encode(&frame.picture).map_err(std::io::Error::other);
+            let encoded = poster.format.encode(&frame.picture, poster.color);
+            let encoded = encoded.map_err(std::io::Error::other);
             let encoded =
                 encoded.map_err(Error::io("cannot encode the picture", poster.file.target()))?;
             std::fs::write(poster.file.path(), &encoded)

@@ -87,7 +87,8 @@ fn difference(facts: &VideoFacts, output: &OutputPlan, stream: &StreamInfo) -> O
         _ => 1.5 / rate.as_f64(),
     };
     let size = format!("{}x{}", facts.width, facts.height);
-    let has_tags = video.pixel_format.is_yuv() && video.codec != Codec::Y4m;
+    let is_tagged = video.pixel_format.is_yuv() || video.color.is_hdr();
+    let has_tags = is_tagged && video.codec != Codec::Y4m;
     let is_alpha_apart = decoded_format(output) == "yuv420p" && video.pixel_format.has_alpha();
     let timed = !matches!(output.container, Container::Gif | Container::Apng | Container::Hls);
     expected("the codec", &facts.codec, video.codec_name())

@@ -16,13 +16,13 @@ use tempfile::TempDir;
 use crate::support::{judge, probe};
 
 /// SMPTE ST 2084, written once more: the code of a light in nit.
-fn pq(nits: f64) -> f64 {
+pub(crate) fn pq(nits: f64) -> f64 {
     let y = (nits / 10_000.0).powf(0.159_301_757_812_5);
     ((0.835_937_5 + 18.851_562_5 * y) / (1.0 + 18.6875 * y)).powf(78.84375)
 }
 
 /// The light of a PQ code.
-fn nits_of_pq(code: f64) -> f64 {
+pub(crate) fn nits_of_pq(code: f64) -> f64 {
     let p = code.powf(1.0 / 78.84375);
     let y = (p - 0.835_937_5).max(0.0) / (18.851_562_5 - 18.6875 * p);
     10_000.0 * y.powf(1.0 / 0.159_301_757_812_5)
@@ -81,7 +81,7 @@ impl Curve {
 }
 
 /// Makes a video of so many pictures, whose light `light(picture, x, y)` gives, without loss.
-fn source(
+pub(crate) fn source(
     path: &Path,
     (width, height, pictures): (usize, usize, usize),
     curve: Curve,
@@ -439,7 +439,7 @@ fn an_hdr_video_lies_where_chrome_puts_one_of_sdr() {
 }
 
 /// Light that tells the picture's number, in a picture of one color.
-fn step(n: usize) -> f64 {
+pub(crate) fn step(n: usize) -> f64 {
     20.0 * (n + 1) as f64
 }
 

@@ -497,6 +497,18 @@ fn what_cannot_be_had_together_is_refused() {
             says(&fields, &told);
         }
     }
+    let display = |mode: &str, display: Value| json!({ "color": { "mode": mode, "masteringDisplay": display } });
+    let p3 = json!({ "preset": "p3-1000" });
+    for mode in ["hlg", "sdr"] {
+        let told =
+            format!("fields `color.mode: {mode}` and `color.masteringDisplay` exclude each other");
+        says(&display(mode, p3.clone()), &told);
+    }
+    let told = "field `color.masteringDisplay.maxLuminance` must be within 50 to 10000, found 49.5";
+    says(&display("hdr10", json!({ "maxLuminance": 49.5 })), told);
+    let told = "field `color.masteringDisplay.minLuminance` must be within 0.0001 to 5, found 6";
+    says(&display("hdr10", json!({ "minLuminance": 6 })), told);
+    read(&with(&display("hdr10", p3))).unwrap().validate().unwrap();
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod display;
 mod faults;
 mod fixtures;
 mod hdr;
+mod hdr_files;
 mod hdr_images;
 mod input;
 mod job;

@@ -12,16 +12,16 @@ const MOST: f32 = 16_384.0;
 /// Steps follow the bits of a float, so that they are equal parts of the light; between them the
 /// function is straight. Over PQ and HLG it is right to a hundredth of a 16-bit code.
 #[derive(Debug)]
-pub(super) struct Curve {
+pub(crate) struct Curve {
     zero: f32,
     steps: Vec<f32>,
 }
 
 impl Curve {
     /// The values of `function` from 0 to [`MOST`].
-    pub(super) fn new(function: impl Fn(f64) -> f64) -> Self {
+    pub(crate) fn new(function: impl Fn(f64) -> f64) -> Self {
         let last = (MOST.to_bits() - LEAST.to_bits()) >> REST_BITS;
-        let value = |light: f32| super::narrowed(function(f64::from(light)));
+        let value = |light: f32| narrowed(function(f64::from(light)));
         let steps = (0..=last + 1)
             .map(|step| value(f32::from_bits(LEAST.to_bits() + (step << REST_BITS))))
             .collect();
@@ -29,7 +29,7 @@ impl Curve {
     }
 
     /// The value at a light; what is negative, or not a number, counts as 0.
-    pub(super) fn at(&self, light: f32) -> f32 {
+    pub(crate) fn at(&self, light: f32) -> f32 {
         if light >= LEAST {
             let bits = light.min(MOST).to_bits() - LEAST.to_bits();
             let step = (bits >> REST_BITS) as usize;
@@ -40,6 +40,11 @@ impl Curve {
             self.zero + light.max(0.0) / LEAST * (self.steps[0] - self.zero)
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "light needs no more digits")]
+const fn narrowed(value: f64) -> f32 {
+    value as f32
 }
 
 #[cfg(test)]
@@ -63,7 +68,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_the_function(exponent in -12.0_f64..4.0) {
-            let light = super::super::narrowed(10.0_f64.powf(exponent));
+            let light = narrowed(10.0_f64.powf(exponent));
             let pq = Curve::new(pq_of_light).at(light);
             let error = (f64::from(pq) - pq_of_light(f64::from(light))).abs() * 65_535.0;
             // Below a millionth of a nit, PQ is steeper than it matters.
