@@ -528,6 +528,7 @@ impl Prepared {
                 frame_rate: plan.captured().frame_rate,
                 first: plan.first_frame * u64::from(plan.samples),
                 batches: plan.capture.lanes.batches,
+                frames: plan.captured().frames,
                 size: plan.stream.size,
             },
             meter: Arc::clone(meter),

@@ -8,7 +8,7 @@ use super::compressed::Camera as _;
 use super::{Compression, Grab, History, Shot, Taken};
 use crate::browser::{BrowserError, Page};
 use crate::frame::{Picture, PixelFormat, Size};
-use crate::page;
+use crate::page::{self, Moved};
 
 /// Draws each frame that has changed upon the one before, and hands over the same blank picture.
 #[derive(Debug)]
@@ -40,9 +40,11 @@ impl Grab for Blind {
         timeout: Duration,
     ) -> Result<(), BrowserError> {
         let start = Instant::now();
-        let (has_changed, warnings) = page::seek(page, shot.at, shot.rate, timeout)?.into_parts();
-        self.taken = Taken { is_same: true, seek: start.elapsed(), warnings };
-        if has_changed || self.history.need(shot).must_draw {
+        let must_draw = self.history.need(shot).must_draw;
+        let Moved { changed: has_changed, warnings, still } =
+            page::seek(page, shot.step(!must_draw), timeout)?;
+        self.taken = Taken { is_same: true, seek: start.elapsed(), warnings, still };
+        if has_changed || must_draw {
             // Never anew, as nobody compares.
             self.history.drawn(true);
             self.camera.draw(page, timeout)?;

@@ -20,7 +20,7 @@ use super::frame_socket::{FrameSocket, Header};
 use super::{Grab, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, PixelFormat, Size};
-use crate::page::{self, Asked, HeadlessExperimental};
+use crate::page::{self, Asked, HeadlessExperimental, Moved};
 
 #[derive(Debug)]
 pub(super) struct Canvas {
@@ -153,7 +153,7 @@ impl Grab for Canvas {
     ) -> Result<(), BrowserError> {
         let must_draw = std::mem::take(&mut self.is_first);
         let number = self.next_number();
-        let call = page::begin_shoot(page, shot.at, shot.rate, number, must_draw, timeout)?;
+        let call = page::begin_shoot(page, shot.step(!must_draw), number, must_draw, timeout)?;
         self.under_way = Some(UnderWay::Seeking(call, Instant::now() + timeout));
         Ok(())
     }
@@ -169,8 +169,8 @@ impl Grab for Canvas {
             self.announced = (header.rows > 0).then(|| (header, Instant::now() + timeout));
         }
         let seek = Duration::from_secs_f64((asked.ms / 1e3).max(0.0));
-        let (_, warnings) = asked.sought.into_parts();
-        Ok(Taken { is_same: self.announced.is_none(), seek, warnings })
+        let Moved { warnings, still, .. } = asked.sought.into();
+        Ok(Taken { is_same: self.announced.is_none(), seek, warnings, still })
     }
 
     fn develop(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError> {

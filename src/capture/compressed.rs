@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Compression, Grab, History, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, decode};
-use crate::page;
+use crate::page::{self, Moved};
 
 /// What takes the pictures.
 pub(super) trait Camera: Send {
@@ -92,10 +92,12 @@ impl<C: Camera> Grab for Compressed<C> {
         timeout: Duration,
     ) -> Result<(), BrowserError> {
         let start = Instant::now();
-        let (has_changed, warnings) = page::seek(page, shot.at, shot.rate, timeout)?.into_parts();
         let need = self.history.need(shot);
-        let is_same = !has_changed && !need.must_draw;
-        let taken = Taken { is_same, seek: start.elapsed(), warnings };
+        // A picture that must be drawn is one of this frame.
+        let moved = page::seek(page, shot.step(!need.must_draw), timeout)?;
+        let Moved { changed, warnings, still } = moved;
+        let is_same = !changed && !need.must_draw;
+        let taken = Taken { is_same, seek: start.elapsed(), warnings, still };
         let call = if is_same {
             None
         } else {

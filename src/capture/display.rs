@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Grab, History, Need, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page, Screen};
 use crate::frame::{Picture, PixelFormat, Rect, Size};
-use crate::page::{self, Sought};
+use crate::page::{self, Moved, Sought};
 
 /// Height of the strip below the picture, in pixels.
 const MARK_HEIGHT: u32 = 8;
@@ -103,7 +103,9 @@ impl Grab for Display {
         let number = self.next_number();
         let Need { must_draw, anew } = self.history.need(shot);
         let show = page::Show { number, must_draw, anew };
-        self.call = Some(page::begin_show(page, shot.at, shot.rate, show, timeout)?);
+        // A picture that must be drawn is one of this frame.
+        let step = shot.step(!must_draw);
+        self.call = Some(page::begin_show(page, step, show, timeout)?);
         Ok(())
     }
 
@@ -111,7 +113,7 @@ impl Grab for Display {
         let call = self.call.take().expect("finish follows begin");
         let shown: Shown = page.finish_evaluate(call, timeout)?;
         let seek = Duration::from_secs_f64((shown.ms / 1e3).max(0.0));
-        let (_, warnings) = shown.sought.into_parts();
+        let Moved { warnings, still, .. } = shown.sought.into();
         if let Some(anew) = shown.anew {
             self.history.drawn(anew);
             self.await_mark(page, timeout)?;
@@ -122,7 +124,7 @@ impl Grab for Display {
                 screen_of(page)?.fetch(part)?;
             }
         }
-        Ok(Taken { is_same: self.read.is_none(), seek, warnings })
+        Ok(Taken { is_same: self.read.is_none(), seek, warnings, still })
     }
 
     fn develop(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError> {

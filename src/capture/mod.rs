@@ -40,7 +40,7 @@ pub(crate) use self::source::{PageSource, PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
-use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting, Staging};
+use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting, Staging, Step};
 use crate::time::{FrameIndex, FrameRate};
 use crate::transition::Transition;
 
@@ -102,6 +102,15 @@ struct Shot {
     is_fresh: bool,
     /// Whether it must not depend on what was drawn before.
     begins_batch: bool,
+    /// Frames of its batch that follow.
+    ahead: u64,
+}
+
+impl Shot {
+    /// How the page is moved for it; it `may_go_on` through frames that look the same.
+    const fn step(self, may_go_on: bool) -> Step {
+        Step { at: self.at, rate: self.rate, ahead: if may_go_on { self.ahead } else { 0 } }
+    }
 }
 
 /// What a way remembers of what its page has drawn, to know what the next frame needs.
@@ -148,6 +157,8 @@ struct Taken {
     /// How long the page took to show the frame's time.
     seek: Duration,
     warnings: Vec<RuntimeWarning>,
+    /// How many frames more are known to look the same.
+    still: u64,
 }
 
 /// One way of taking pictures, with its state.

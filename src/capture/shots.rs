@@ -150,7 +150,7 @@ impl PageSource {
     fn begin_again(&mut self, index: FrameIndex) -> Result<()> {
         let shot = self.layers.as_ref().and_then(|layers| layers.shot);
         let shot = shot.expect("pictures follow a beginning");
-        let again = Shot { is_fresh: false, begins_batch: false, ..shot };
+        let again = Shot { is_fresh: false, begins_batch: false, ahead: 0, ..shot };
         let begun = self.grab.begin(&mut self.page, again, self.options.frame_timeout);
         begun.map_err(|e| self.frame_error(index, e))
     }

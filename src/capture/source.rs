@@ -35,6 +35,8 @@ pub(crate) struct Timing {
     pub first: u64,
     /// Output frames that are drawn upon each other.
     pub batches: Batches,
+    /// Output frames in all.
+    pub frames: u64,
     pub size: Size,
 }
 
@@ -93,10 +95,11 @@ impl PageSources {
             grab: open.grab,
             is_rewindable: open.description.rewindable,
             sought: open.sought,
+            still_until: None,
             options: self.options.clone(),
             timing: self.timing,
             queue: VecDeque::new(),
-            is_busy: false,
+            under_way: None,
             meter: Arc::clone(&self.meter),
             session,
             metered: Instant::now(),
@@ -128,6 +131,15 @@ impl PageSources {
     }
 }
 
+/// How a frame comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UnderWay {
+    /// From the browser.
+    Asked,
+    /// The page has said before that it looks like the last one.
+    Known,
+}
+
 /// Renders the frames of one session, in any order.
 pub(crate) struct PageSource {
     pub(super) page: Page,
@@ -136,12 +148,14 @@ pub(crate) struct PageSource {
     is_rewindable: bool,
     /// The composition's frame that was sought last.
     sought: Option<FrameIndex>,
+    /// The last of its frames that is known to look like that one.
+    still_until: Option<FrameIndex>,
     pub(super) options: SessionOptions,
     pub(super) timing: Timing,
     /// Submitted, oldest first.
     queue: VecDeque<FrameIndex>,
-    /// Whether the first in `queue` is under way.
-    is_busy: bool,
+    /// How the first in `queue` comes, once it is under way.
+    under_way: Option<UnderWay>,
     pub(super) meter: Arc<Meter>,
     pub(super) session: usize,
     metered: Instant,
@@ -159,14 +173,14 @@ impl FrameSource for PageSource {
 
     fn submit(&mut self, index: FrameIndex) -> Result<()> {
         self.queue.push_back(index);
-        if self.is_busy { Ok(()) } else { self.start(index) }
+        if self.under_way.is_some() { Ok(()) } else { self.start(index) }
     }
 
     fn collect(&mut self) -> Result<Frame> {
         let index = *self.queue.front().expect("collect follows submit");
-        debug_assert!(self.is_busy, "the first frame in the queue is under way");
+        debug_assert!(self.under_way.is_some(), "the first frame in the queue is under way");
         let taken = self.finish(index)?;
-        self.is_busy = false;
+        self.under_way = None;
         self.meter.took_one();
         if taken.is_same {
             self.meter.reused(self.session);
@@ -200,14 +214,22 @@ impl PageSource {
     /// Seeks to one frame and asks for its picture.
     pub(super) fn start(&mut self, index: FrameIndex) -> Result<()> {
         let at = FrameIndex(self.timing.first + index.0);
+        if self.sought.is_some_and(|sought| sought <= at)
+            && self.still_until.is_some_and(|until| at <= until)
+        {
+            self.sought = Some(at);
+            self.under_way = Some(UnderWay::Known);
+            return Ok(());
+        }
         let mut is_fresh = self.go_back(index, at)?;
         let before = self.timing.batches.before(index.0).min(at.0);
         let batch = if self.grab.has_history() { at.0 - before } else { at.0 };
         let drawn = self.sought.filter(|&sought| !is_fresh && sought <= at);
         // Frames of the batch that were not asked for here are drawn all the same.
+        let drawn = drawn.map(|drawn| self.still_until.map_or(drawn, |until| until.max(drawn)));
         let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
         for earlier in next..at.0 {
-            self.begin(index, FrameIndex(earlier), batch, is_fresh)?;
+            self.begin(index, FrameIndex(earlier), batch, is_fresh, 0)?;
             if self.layers.is_some() {
                 self.finish_shots(index)?;
             } else {
@@ -216,24 +238,40 @@ impl PageSource {
             }
             is_fresh = false;
         }
-        self.begin(index, at, batch, is_fresh)?;
-        self.is_busy = true;
+        let last = self.timing.batches.end_of(index.0).min(self.timing.frames);
+        let ahead = if self.layers.is_some() { 0 } else { last.saturating_sub(index.0 + 1) };
+        self.begin(index, at, batch, is_fresh, ahead)?;
+        self.under_way = Some(UnderWay::Asked);
         Ok(())
     }
 
     /// Begins the composition's frame `at`, on the way to the output frame `index`.
-    fn begin(&mut self, index: FrameIndex, at: FrameIndex, batch: u64, fresh: bool) -> Result<()> {
+    fn begin(
+        &mut self,
+        index: FrameIndex,
+        at: FrameIndex,
+        batch: u64,
+        is_fresh: bool,
+        ahead: u64,
+    ) -> Result<()> {
         self.sought = Some(at);
+        self.still_until = None;
         let rate = self.timing.frame_rate;
-        let shot = Shot { at, rate, is_fresh: fresh, begins_batch: at.0 == batch };
+        let shot = Shot { at, rate, is_fresh, begins_batch: at.0 == batch, ahead };
         self.begin_layers(index, shot)?;
         let begun = self.grab.begin(&mut self.page, shot, self.options.frame_timeout);
         begun.map_err(|e| self.frame_error(index, e))
     }
 
     pub(super) fn finish(&mut self, index: FrameIndex) -> Result<Taken> {
+        if self.under_way == Some(UnderWay::Known) {
+            return Ok(Taken { is_same: true, ..Taken::default() });
+        }
         let finished = self.grab.finish(&mut self.page, self.options.frame_timeout);
         let mut taken = finished.map_err(|e| self.frame_error(index, e))?;
+        if taken.still > 0 {
+            self.still_until = self.sought.map(|sought| FrameIndex(sought.0 + taken.still));
+        }
         self.meter.sought(self.session, taken.seek);
         self.meter.noted(taken.warnings.drain(..).map(Warning::from));
         Ok(taken)

@@ -11,6 +11,7 @@ mod stage;
 mod transitions;
 mod tree;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -403,35 +404,63 @@ pub(crate) fn forget(page: &mut Page, url: &str, timeout: Duration) -> Result<()
     page.call(clear, timeout).map(drop)
 }
 
+/// Where a page is to be moved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    /// The frame, counted from the beginning of the composition.
+    pub at: FrameIndex,
+    pub rate: FrameRate,
+    /// Through how many frames more the page may move by itself, as long as nothing changes.
+    pub ahead: u64,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, rate, ahead } = self;
+        write!(f, "{},{},{},{ahead}", at.0, rate.num, rate.den)
+    }
+}
+
 /// What a page says after it was moved.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Sought {
     /// Whether it may look different from the frame shown before.
     Changed(bool),
-    /// The same, and what was not right on the way.
-    Noted { changed: bool, warnings: Vec<RuntimeWarning> },
+    /// The same, what was not right on the way, and how many frames more look the same.
+    Noted {
+        changed: bool,
+        warnings: Vec<RuntimeWarning>,
+        #[serde(default)]
+        still: u64,
+    },
 }
 
-impl Sought {
-    /// Whether the page may look different, and what was not right.
-    pub(crate) fn into_parts(self) -> (bool, Vec<RuntimeWarning>) {
-        match self {
-            Self::Changed(changed) => (changed, Vec::new()),
-            Self::Noted { changed, warnings } => (changed, warnings),
+/// The same in parts.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    /// Whether the page may look different.
+    pub changed: bool,
+    /// What was not right.
+    pub warnings: Vec<RuntimeWarning>,
+    /// How many frames more look like this one, which looks like the one before.
+    pub still: u64,
+}
+
+impl From<Sought> for Moved {
+    fn from(sought: Sought) -> Self {
+        match sought {
+            Sought::Changed(changed) => Self { changed, warnings: Vec::new(), still: 0 },
+            Sought::Noted { changed, warnings, still } => Self { changed, warnings, still },
         }
     }
 }
 
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
-pub(crate) fn seek(
-    page: &mut Page,
-    index: FrameIndex,
-    rate: FrameRate,
-    timeout: Duration,
-) -> Result<Sought, BrowserError> {
-    let expression = format!("__pagereel.seek({},{},{})", index.0, rate.num, rate.den);
-    page.evaluate(&expression, timeout)
+pub(crate) fn seek(page: &mut Page, step: Step, timeout: Duration) -> Result<Moved, BrowserError> {
+    let name = if step.ahead > 0 { "seekOn" } else { "seek" };
+    let sought: Sought = page.evaluate(&format!("__pagereel.{name}({step})"), timeout)?;
+    Ok(sought.into())
 }
 
 /// Has the page wish for a frame as it is now, for [`has_drawn`].

@@ -53,14 +53,15 @@ const stage = {
 Object.defineProperty(window, "__pagereelStage", { value: stage });
 
 /**
- * Moves the composition to its frame `index`. Returns what `then` makes of what the runtime's `seek`
+ * Moves the composition to its frame `index`, and on through up to `ahead` frames that look like the
+ * one before. Returns what `then` makes of what the runtime's `seek`
  * returns, whether the page may look different, the milliseconds that it took, and whether other
  * tasks have run meanwhile.
  */
-function seek(index, num, den, then) {
+function seek(index, num, den, ahead, then) {
   const start = now();
   const move = () => {
-    const sought = stage.runtime.seek(index, num, den);
+    const sought = ahead > 0 ? stage.runtime.seekOn(index, num, den, ahead) : stage.runtime.seek(index, num, den);
     const done = (sought, isLate) => then(sought, sought.changed ?? sought, now() - start, isLate);
     return typeof sought?.then === "function" ? sought.then((sought) => done(sought, true)) : done(sought, false);
   };

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::{LoadError, LoadOptions, POLL, Sought};
+use super::{LoadError, LoadOptions, POLL, Sought, Step};
 use crate::browser::{BrowserError, CallId, Page, Stage};
 use crate::frame::Size;
-use crate::time::{FrameIndex, FrameRate};
 
 /// The document. The runtime stays out of it.
 pub(crate) const STAGE: Stage = Stage {
@@ -93,14 +92,12 @@ pub(crate) struct Show {
 /// Begins to show one frame in the window. Read the answer with `finish_evaluate`.
 pub(crate) fn begin_show(
     page: &mut Page,
-    index: FrameIndex,
-    rate: FrameRate,
+    step: Step,
     show: Show,
     timeout: Duration,
 ) -> Result<CallId, BrowserError> {
-    let (index, num, den) = (index.0, rate.num, rate.den);
     let Show { number, must_draw, anew } = show;
-    let show = format!("__pagereelStage.show({index},{num},{den},{number},{must_draw},{anew})");
+    let show = format!("__pagereelStage.show({step},{number},{must_draw},{anew})");
     page.begin_evaluate(&show, timeout)
 }
 
@@ -129,14 +126,12 @@ pub(crate) struct Asked {
 /// `finish_evaluate`.
 pub(crate) fn begin_shoot(
     page: &mut Page,
-    index: FrameIndex,
-    rate: FrameRate,
+    step: Step,
     number: u32,
     must_draw: bool,
     timeout: Duration,
 ) -> Result<CallId, BrowserError> {
-    let (index, num, den) = (index.0, rate.num, rate.den);
-    let shoot = format!("__pagereelStage.shoot({index},{num},{den},{number},{must_draw})");
+    let shoot = format!("__pagereelStage.shoot({step},{number},{must_draw})");
     page.begin_evaluate(&shoot, timeout)
 }
 

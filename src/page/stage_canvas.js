@@ -114,8 +114,8 @@ function connect(address, number) {
  * @returns what the runtime's `seek` returns, the milliseconds that it took, and whether there will
  *   be a picture
  */
-function shoot(index, num, den, number, mustDraw) {
-  return seek(index, num, den, (sought, hasChanged, ms) => {
+function shoot(index, num, den, ahead, number, mustDraw) {
+  return seek(index, num, den, ahead, (sought, hasChanged, ms) => {
     const isAwaited = mustDraw || hasChanged;
     if (isAwaited) ask(number);
     return { sought, ms, isAwaited };

@@ -35,8 +35,8 @@ function setMark(number) {
  * @returns what the runtime's `seek` returns, the milliseconds that it took, and whether it was
  *   drawn anew, if there is a new picture under a new mark
  */
-function show(index, num, den, number, mustDraw, anew) {
-  return seek(index, num, den, (sought, hasChanged, ms, isLate) => {
+function show(index, num, den, ahead, number, mustDraw, anew) {
+  return seek(index, num, den, ahead, (sought, hasChanged, ms, isLate) => {
     if (!mustDraw && !hasChanged) return { sought, ms, anew: null };
     const mark = (anew) => {
       setMark(number);

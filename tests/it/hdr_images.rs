@@ -66,7 +66,7 @@ fn png(path: &Path, curve: Curve) {
 }
 
 fn avif(path: &Path, curve: Curve) {
-    let matrix = "scale=in_color_matrix=bt2020:out_color_matrix=bt2020:out_range=tv";
+    let matrix = "format=gbrp16le,zscale=min=gbr:rin=full:m=2020_ncl:r=limited,format=yuv444p10le";
     let arguments = [
         "-vf",
         matrix,

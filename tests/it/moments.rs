@@ -34,6 +34,39 @@ fn a_still_is_that_frame_of_a_render_in_any_order() {
     }
 }
 
+/// Bars come and go at frames 3, 4, 11, 17 and 18.
+const MOSTLY_STILL: &str = "<!doctype html><style>body { margin: 0 } i { position: absolute; left: \
+    0; width: 90px; height: 8px; background: #08f }</style><body>\
+    <div data-composition-id=m data-width=160 data-height=64 data-duration=1 data-fps=30>\
+    <i style='top: 0' data-start=0.1 data-duration=0.4667></i>\
+    <i style='top: 20px' data-start=0.13333 data-duration=2></i>\
+    <i style='top: 40px' data-start=0.36667 data-duration=0.23333></i></div>";
+
+#[test]
+fn the_page_is_asked_no_more_than_it_takes() {
+    let (_directory, html) = page(MOSTLY_STILL);
+    let mut job = Job::without_output(html);
+    let modes = [
+        CaptureMode::Display,
+        CaptureMode::BeginFrame,
+        CaptureMode::Screenshot,
+        CaptureMode::Canvas,
+    ];
+    for mode in modes {
+        job.capture.mode = mode;
+        let rendered = digests(&job, 1);
+        let changes: Vec<_> = (1..30).filter(|&n| rendered[n] != rendered[n - 1]).collect();
+        assert_eq!(changes, [3, 4, 11, 17, 18], "{mode:?}");
+        assert_eq!(rendered, digests(&job, 2), "{mode:?}");
+        // In whatever order they are wanted.
+        let frames: Vec<u64> = (0..30).map(|n| n * 11 % 30).collect();
+        for (frame, seen) in frames.iter().zip(stills(&job, &frames)) {
+            let rendered = rendered[usize::try_from(*frame).unwrap()];
+            assert_eq!(seen, rendered, "{mode:?}: frame {frame}");
+        }
+    }
+}
+
 /// Counts its loads wherever a page can keep something, and moves by a timer and a promise.
 const REMEMBERS: &str = "<!doctype html><style>body { margin: 0 } div { height: 8px; background: \
     #08f }</style><body data-width=160 data-height=64 data-duration=1 data-fps=30><script>

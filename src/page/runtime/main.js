@@ -255,11 +255,14 @@ function layers() {
 }
 
 let seeking = null;
+/** Whether the page was moved on, to a frame that may look different, before that frame was asked for. */
+let hasMovedOn = false;
 
 // Every document is asked: each forgets its change and its news with the answer.
 function answerSeek() {
   const all = runtimes();
-  const changed = all.filter((each) => each.takeChange()).length > 0;
+  const changed = all.filter((each) => each.takeChange()).length > 0 || hasMovedOn;
+  hasMovedOn = false;
   const warnings = all.flatMap((each) => each.takeNewWarnings());
   return warnings.length > 0 ? { changed, warnings } : changed;
 }
@@ -318,6 +321,30 @@ function seek(index, num, den) {
   const result = pending.then(answer);
   seeking = result.then(release, release);
   return result;
+}
+
+/**
+ * Shows frame `index` as `seek` does. If it looks like the one before, the page moves on through at
+ * most `ahead` frames more, as long as these look the same, too, and at most to the first that does not.
+ * @returns {boolean|object|Promise} as `seek`; `still` says how many frames more look the same
+ */
+function seekOn(index, num, den, ahead) {
+  const warnings = [];
+  let still = 0;
+  const go = (given) => {
+    for (let answer = given; ; answer = seek(index + still, num, den)) {
+      if (typeof answer?.then === "function") return answer.then(go);
+      warnings.push(...(answer.warnings ?? []));
+      const changed = answer.changed ?? answer;
+      if (changed && still === 0) return answer;
+      if (changed || still === ahead) {
+        hasMovedOn = changed;
+        return { changed: false, still: changed ? still - 1 : still, warnings };
+      }
+      still += 1;
+    }
+  };
+  return go(seek(index, num, den));
 }
 
 function children() {
@@ -415,5 +442,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();
