@@ -6,6 +6,7 @@
 //! `(1 - W)·light(p / (1 - W)) + Σ wᵢ·videoᵢ` with `W = Σ wᵢ`. Three videos share one picture, each
 //! in a primary color of its own.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -126,8 +127,8 @@ pub(super) struct Layer<'a> {
     /// Which primary color.
     pub channel: usize,
     /// Columns and rows that it may touch.
-    pub columns: std::ops::Range<usize>,
-    pub rows: std::ops::Range<usize>,
+    pub columns: Range<usize>,
+    pub rows: Range<usize>,
 }
 
 /// What a layer shows.
@@ -201,6 +202,8 @@ struct Scratch {
     codes: [Vec<u16>; 3],
     /// Those of the layer at hand, from the first column on in which it shows.
     aligned: [Vec<u16>; 3],
+    /// And its weights.
+    parts: Vec<u8>,
     sampled: Vec<Rgb>,
     read: CodeRow,
 }
@@ -212,6 +215,7 @@ impl Scratch {
             weight: vec![0; width],
             codes: [vec![0; width], vec![0; width], vec![0; width]],
             aligned: Default::default(),
+            parts: Vec::new(),
             sampled: vec![[0.0; 3]; width],
             read: CodeRow::default(),
         }
@@ -243,21 +247,29 @@ impl Scratch {
                     let primaries = codes.planes.primaries;
                     let keeps = output.is_some_and(|o| decoder.keeps_codes(o.transfer, primaries));
                     self.align(&mut read.full, first..last + 1, shift.0);
-                    for x in first..=last {
-                        match weights.at(x) {
-                            0 => {}
-                            255 if keeps => {
-                                self.weight[x] = IS_CODE;
-                                for (codes, aligned) in self.codes.iter_mut().zip(&self.aligned) {
-                                    codes[x] = aligned[x - first];
-                                }
+                    self.parts.clear();
+                    self.parts.extend((first..=last).map(|x| weights.at(x)));
+                    let parts = std::mem::take(&mut self.parts);
+                    let mut x = first;
+                    for run in parts.chunk_by(|a, b| (*a == 255) == (*b == 255)) {
+                        let columns = x..x + run.len();
+                        let at = x - first..x - first + run.len();
+                        x = columns.end;
+                        if keeps && run[0] == 255 {
+                            self.weight[columns.clone()].fill(IS_CODE);
+                            for (codes, aligned) in self.codes.iter_mut().zip(&self.aligned) {
+                                codes[columns.clone()].copy_from_slice(&aligned[at.clone()]);
                             }
-                            weight => {
-                                let video = [0, 1, 2].map(|c| read.full[c][x - first]);
+                            continue;
+                        }
+                        for ((x, at), &weight) in columns.zip(at).zip(run) {
+                            if weight > 0 {
+                                let video = [0, 1, 2].map(|c| read.full[c][at]);
                                 self.add(x, weight, decoder.light(video, primaries));
                             }
                         }
                     }
+                    self.parts = parts;
                     self.read = read;
                 }
             }
@@ -266,7 +278,7 @@ impl Scratch {
 
     /// Brings codes of a row to where they are wanted, columns `range`, and makes codes of 16 bits
     /// of them, too.
-    fn align(&mut self, full: &mut [Vec<f32>; 3], range: std::ops::Range<usize>, shift: isize) {
+    fn align(&mut self, full: &mut [Vec<f32>; 3], range: Range<usize>, shift: isize) {
         for (row, aligned) in full.iter_mut().zip(&mut self.aligned) {
             let last = row.len() - 1;
             let start = range.start.checked_add_signed(shift);
@@ -296,24 +308,64 @@ impl Scratch {
 
     /// Writes the codes of a row. Returns its brightest component and the sum of each pixel's.
     fn mix(&self, base: &Picture, y: usize, output: &Output, row: &mut [u8]) -> (f32, f64) {
-        let format = base.format;
+        let n = base.format.bytes_per_pixel();
         let from = &base.data[y * base.stride()..][..base.stride()];
+        let row = row.as_chunks_mut::<6>().0;
+        let (mut brightest, mut total) = (0.0_f32, 0.0_f64);
+        let mut start = 0;
+        for run in self.weight.chunk_by(|a, b| (*a == IS_CODE) == (*b == IS_CODE)) {
+            let columns = start..start + run.len();
+            start = columns.end;
+            let to = &mut row[columns.clone()];
+            let (most, sum) = if run[0] == IS_CODE {
+                self.take_over(columns, output, to)
+            } else {
+                self.blend(
+                    columns.clone(),
+                    &from[columns.start * n..columns.end * n],
+                    base.format,
+                    output,
+                    to,
+                )
+            };
+            brightest = brightest.max(most);
+            total += sum;
+        }
+        (brightest, total)
+    }
+
+    /// Writes what is a code already.
+    fn take_over(&self, columns: Range<usize>, output: &Output, to: &mut [[u8; 6]]) -> (f32, f64) {
+        let lights = output.lights();
+        let [red, green, blue] = self.codes.each_ref().map(|codes| &codes[columns.clone()]);
+        let mut brightest = 0;
+        // Several sums do not wait for each other.
+        let mut sums = [0.0_f64; 4];
+        for (x, ((to, &r), (&g, &b))) in
+            to.iter_mut().zip(red).zip(green.iter().zip(blue)).enumerate()
+        {
+            let most = r.max(g).max(b);
+            brightest = brightest.max(most);
+            sums[x % 4] += f64::from(lights[usize::from(most)]);
+            *to = bytes_of([r, g, b]);
+        }
+        (lights[usize::from(brightest)], sums.iter().sum())
+    }
+
+    /// Writes what the page has a part in.
+    fn blend(
+        &self,
+        columns: Range<usize>,
+        from: &[u8],
+        format: PixelFormat,
+        output: &Output,
+        to: &mut [[u8; 6]],
+    ) -> (f32, f64) {
         let (mut brightest, mut total) = (0.0_f32, 0.0_f64);
         // Pages have large areas of one color.
         let mut known: Option<([u8; 3], [u16; 3], f32)> = None;
-        let row = row.as_chunks_mut::<6>().0;
-        let pixels = from.chunks_exact(format.bytes_per_pixel()).zip(row);
-        let lights = output.lights();
-        let [red, green, blue] = &self.codes;
-        let kept = self.weight.iter().zip(red.iter().zip(green).zip(blue));
-        for ((x, (pixel, to)), (&weight, ((&r, &g), &b))) in pixels.enumerate().zip(kept) {
-            if weight == IS_CODE {
-                let most = lights[usize::from(r.max(g).max(b))];
-                brightest = brightest.max(most);
-                total += f64::from(most);
-                *to = bytes_of([r, g, b]);
-                continue;
-            }
+        let pixels = from.chunks_exact(format.bytes_per_pixel()).zip(to);
+        for (x, (pixel, to)) in columns.zip(pixels) {
             let rgb = format.rgb(pixel);
             let (codes, most) = match (self.weight[x], known) {
                 (0, Some((same, codes, most))) if same == rgb => (codes, most),

@@ -53,24 +53,31 @@ impl Coding {
         Self { kr, kb, unit: (1 << (bits - 8)) as f32, bits, dithers }
     }
 
-    /// Stores code values of 8 bits that are not whole, in row `y` of their plane.
-    fn store(self, row: &mut [u8], y: usize, values: impl Iterator<Item = f32>) {
+    /// Stores `offset + factor * value`, code values of 8 bits that are not whole, in row `y` of
+    /// their plane.
+    fn store(self, row: &mut [u8], y: usize, values: &[f32], (offset, factor): (f32, f32)) {
         let most = 256.0 * self.unit - 1.0;
         let thresholds = BAYER[y % 8]
             .map(|step| if self.dithers { (f32::from(step) + 0.5) / 64.0 } else { 0.5 });
-        let code = |(value, threshold): (f32, &f32)| {
-            let value = (value * self.unit + threshold).clamp(0.0, most);
+        let (offset, factor) = (offset * self.unit, factor * self.unit);
+        let code = |value: f32, threshold: f32| {
             #[expect(clippy::cast_possible_truncation, reason = "clamped")]
-            let code = value as i32;
+            let code = (offset + factor * value + threshold).clamp(0.0, most) as i32;
             code
         };
-        let codes = values.zip(thresholds.iter().cycle()).map(code);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         if self.bits == 8 {
-            row.iter_mut().zip(codes).for_each(|(to, code)| *to = code as u8);
+            for (to, values) in row.chunks_mut(8).zip(values.chunks(8)) {
+                for ((to, &value), &threshold) in to.iter_mut().zip(values).zip(&thresholds) {
+                    *to = code(value, threshold) as u8;
+                }
+            }
         } else {
-            let row = row.as_chunks_mut::<2>().0.iter_mut();
-            row.zip(codes).for_each(|(to, code)| *to = (code as u16).to_le_bytes());
+            for (to, values) in row.as_chunks_mut::<2>().0.chunks_mut(8).zip(values.chunks(8)) {
+                for ((to, &value), &threshold) in to.iter_mut().zip(values).zip(&thresholds) {
+                    *to = (code(value, threshold) as u16).to_le_bytes();
+                }
+            }
         }
     }
 }
@@ -78,6 +85,8 @@ impl Coding {
 /// Rows of one step of chroma, as luma and what red and blue have more than it.
 #[derive(Default)]
 struct Rows {
+    /// The components of one row, up to 65535.
+    rgb: [Vec<f32>; 3],
     /// From 0 to 1, of each row.
     luma: [Vec<f32>; 2],
     /// Blue and red, the mean of the rows.
@@ -90,41 +99,49 @@ impl Rows {
     fn read(&mut self, picture: &Picture, width: usize, rows: [usize; 2], count: usize, c: Coding) {
         let (red, green, blue) = (c.kr / FULL, (1.0 - c.kr - c.kb) / FULL, c.kb / FULL);
         let share = 1.0 / count as f32;
-        let [more_blue, more_red] = &mut self.more;
-        more_blue.clear();
-        more_blue.resize(width, 0.0);
-        more_red.clear();
-        more_red.resize(width, 0.0);
-        for (&y, luma) in rows[..count].iter().zip(&mut self.luma) {
-            luma.resize(width, 0.0);
+        let Self { rgb, luma, more: [more_blue, more_red], .. } = self;
+        for more in [&mut *more_blue, &mut *more_red] {
+            more.clear();
+            more.resize(width, 0.0);
+        }
+        for (&y, luma) in rows[..count].iter().zip(luma) {
             let y = y.min(picture.size.height as usize - 1);
             let source = &picture.data[y * picture.stride()..][..picture.stride()];
-            let mut store = |x: usize, [r, g, b]: [f32; 3]| {
-                let light = red * r + green * g + blue * b;
-                luma[x] = light;
-                more_blue[x] += share * (b / FULL - light);
-                more_red[x] += share * (r / FULL - light);
-            };
+            for component in &mut *rgb {
+                component.resize(width, 0.0);
+            }
+            luma.resize(width, 0.0);
+            let [r, g, b] = rgb;
+            let pixels = r.iter_mut().zip(g.iter_mut()).zip(b.iter_mut());
             if picture.format == PixelFormat::Rgb16 {
-                for (x, pixel) in source.as_chunks::<6>().0.iter().take(width).enumerate() {
-                    let &[r0, r1, g0, g1, b0, b1] = pixel;
-                    let pixel = [[r0, r1], [g0, g1], [b0, b1]];
-                    store(x, pixel.map(|c| f32::from(u16::from_ne_bytes(c))));
+                for (((r, g), b), &pixel) in pixels.zip(source.as_chunks::<6>().0) {
+                    let [r0, r1, g0, g1, b0, b1] = pixel;
+                    *r = f32::from(u16::from_ne_bytes([r0, r1]));
+                    *g = f32::from(u16::from_ne_bytes([g0, g1]));
+                    *b = f32::from(u16::from_ne_bytes([b0, b1]));
                 }
             } else {
-                let pixels = source.chunks_exact(picture.format.bytes_per_pixel());
-                for (x, pixel) in pixels.take(width).enumerate() {
-                    let [r, g, b, _] = deep(picture.format, pixel);
-                    store(x, [r, g, b].map(f32::from));
+                let source = source.chunks_exact(picture.format.bytes_per_pixel());
+                for (((r, g), b), pixel) in pixels.zip(source) {
+                    let [red, green, blue, _] = deep(picture.format, pixel).map(f32::from);
+                    (*r, *g, *b) = (red, green, blue);
                 }
             }
             // The last column is repeated.
             let columns = picture.size.width as usize;
             if columns < width {
-                luma[columns] = luma[columns - 1];
-                // Once for all rows, when the last has been read.
-                more_blue[columns] = more_blue[columns - 1];
-                more_red[columns] = more_red[columns - 1];
+                for component in &mut *rgb {
+                    component[columns] = component[columns - 1];
+                }
+            }
+            let [r, g, b] = &*rgb;
+            for (luma, ((r, g), b)) in luma.iter_mut().zip(r.iter().zip(g).zip(b)) {
+                *luma = red * r + green * g + blue * b;
+            }
+            for (more, component) in [(&mut *more_blue, b), (&mut *more_red, r)] {
+                for ((more, component), luma) in more.iter_mut().zip(component).zip(&*luma) {
+                    *more += share * (component / FULL - luma);
+                }
             }
         }
     }
@@ -184,12 +201,12 @@ pub(super) fn yuv_from_deep_rgb(
             }
             rows.read(picture, width, [first, first + 1], per_step, coding);
             for (i, (luma, y)) in rows.luma.iter().zip(y.chunks_mut(strides.0)).enumerate() {
-                coding.store(y, first + i, luma.iter().map(|light| 16.0 + 219.0 * light));
+                coding.store(y, first + i, luma, (16.0, 219.0));
             }
             for (which, plane, part) in [(0, cb, coding.kb), (1, cr, coding.kr)] {
                 let factor = 224.0 * 0.5 / (1.0 - part);
-                let samples = rows.sample(which, subsampling).iter();
-                coding.store(plane, chroma_row, samples.map(|more| 128.0 + factor * more));
+                let samples = rows.sample(which, subsampling);
+                coding.store(plane, chroma_row, samples, (128.0, factor));
             }
         }
     });

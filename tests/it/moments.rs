@@ -38,9 +38,9 @@ fn a_still_is_that_frame_of_a_render_in_any_order() {
 const MOSTLY_STILL: &str = "<!doctype html><style>body { margin: 0 } i { position: absolute; left: \
     0; width: 90px; height: 8px; background: #08f }</style><body>\
     <div data-composition-id=m data-width=160 data-height=64 data-duration=1 data-fps=30>\
-    <i style='top: 0' data-start=0.1 data-duration=0.4667></i>\
-    <i style='top: 20px' data-start=0.13333 data-duration=2></i>\
-    <i style='top: 40px' data-start=0.36667 data-duration=0.23333></i></div>";
+    <i style='top: 0' data-start=0.1 data-duration=0.466667></i>\
+    <i style='top: 20px' data-start=0.133333 data-duration=2></i>\
+    <i style='top: 40px' data-start=0.366667 data-duration=0.233333></i></div>";
 
 #[test]
 fn the_page_is_asked_no_more_than_it_takes() {
