@@ -9,27 +9,15 @@ use pagereel::color::Transfer;
 use pagereel::job::ColorMode;
 use pagereel::{CancelToken, Engine};
 
-use crate::hdr::{COLORS, Curve, GRAYS, codes_at, job, near, page, page_light, patch, rendered};
+use crate::hdr::{
+    COLORS, Curve, GRAYS, codes_at, job, near, page, page_light, patch, raw_picture, rendered,
+};
 
 type Write = fn(&Path, Curve);
 
-/// Raw pixels of 16 bits, 256 by 64: grays above, colors below.
+/// Grays above, colors below.
 fn raw(curve: Curve) -> Vec<u8> {
-    let mut raw = Vec::new();
-    for y in 0..64 {
-        for x in 0..256 {
-            for code in curve.codes(patch(0, x, y)) {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "16 bits"
-                )]
-                let code = (code.clamp(0.0, 1.0) * 65_535.0).round() as u16;
-                raw.extend(code.to_le_bytes());
-            }
-        }
-    }
-    raw
+    raw_picture((256, 64), curve, |x, y| patch(0, x, y))
 }
 
 fn encode(raw: &[u8], path: &Path, arguments: &[&str]) {
