@@ -280,6 +280,7 @@ impl<'a> Render<'a> {
             cores: sys::cores(),
             start: self.started.elapsed(),
             engine_cpu_ms: sys::cpu_ms(),
+            has_videos: page.description.media.iter().any(|media| media.tag == "video"),
         });
         Ok((plan, Prepared { server, options, page, recruiting }))
     }

@@ -59,6 +59,8 @@ pub(crate) struct Recruiting {
     pub start: Duration,
     /// Processor time of this process until the first frame, in milliseconds.
     pub engine_cpu_ms: u64,
+    /// Whether the page has videos.
+    pub has_videos: bool,
 }
 
 impl OpenSource for PageSources {
@@ -72,6 +74,7 @@ impl OpenSource for PageSources {
             cores: recruiting.cores,
             start: recruiting.start,
             cpu_per_frame: self.cpu_per_frame(recruiting),
+            has_videos: recruiting.has_videos,
         };
         let wants = pays_off(pace, circumstances);
         if wants {

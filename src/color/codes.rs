@@ -18,21 +18,22 @@ pub(crate) struct LightCodes {
     code: Curve,
     /// For HLG, light of the display per light of the scene by its luminance, and the inverse.
     gains: Option<(Curve, Curve)>,
-    most: f32,
+    /// The brightest light that there is a code for, in nit.
+    pub most: f64,
 }
 
 static PQ: LazyLock<LightCodes> = LazyLock::new(|| LightCodes {
     light: table(light_of_pq),
     code: Curve::new(|nits| pq_of_light(nits) * 65_535.0),
     gains: None,
-    most: narrowed(PQ_PEAK),
+    most: PQ_PEAK,
 });
 
 static HLG: LazyLock<LightCodes> = LazyLock::new(|| LightCodes {
     light: table(scene_of_hlg),
     code: Curve::new(|scene| hlg_of_scene(scene) * 65_535.0),
     gains: Some((Curve::new(hlg_gain), Curve::new(hlg_scene_gain))),
-    most: narrowed(HLG_PEAK),
+    most: HLG_PEAK,
 });
 
 fn table(light: fn(f64) -> f64) -> Vec<f32> {
@@ -43,15 +44,36 @@ impl LightCodes {
     /// For pictures in the transfer of `color`; `None` if that is none of HDR.
     pub(crate) fn of(color: Cicp) -> Option<&'static Self> {
         match color.transfer {
-            Transfer::Pq => Some(&PQ),
-            Transfer::Hlg => Some(&HLG),
+            Transfer::Pq => Some(Self::pq()),
+            Transfer::Hlg => Some(Self::hlg()),
             Transfer::Bt709 | Transfer::Srgb => None,
         }
     }
 
+    pub(crate) fn pq() -> &'static Self {
+        &PQ
+    }
+
+    pub(crate) fn hlg() -> &'static Self {
+        &HLG
+    }
+
+    pub(crate) const fn is_hlg(&self) -> bool {
+        self.gains.is_some()
+    }
+
+    /// The light of a component of each of the 65,536 codes; for HLG that of the scene, of 1.
+    pub(crate) fn table(&self) -> &[f32] {
+        &self.light
+    }
+
     /// The light of a pixel.
     pub(crate) fn light(&self, codes: [u16; 3]) -> [f32; 3] {
-        let light = codes.map(|code| self.light[usize::from(code)]);
+        self.displayed(codes.map(|code| self.light[usize::from(code)]))
+    }
+
+    /// What the display makes of light of the [`table`](Self::table).
+    pub(crate) fn displayed(&self, light: [f32; 3]) -> [f32; 3] {
         match &self.gains {
             Some((gain, _)) => times(light, gain.at(luminance(light))),
             None => light,
@@ -60,7 +82,8 @@ impl LightCodes {
 
     /// The codes of a light; what is negative counts as 0, what is too bright as the brightest.
     pub(crate) fn codes(&self, light: [f32; 3]) -> [u16; 3] {
-        let light = light.map(|nits| nits.clamp(0.0, self.most));
+        let most = narrowed(self.most);
+        let light = light.map(|nits| nits.clamp(0.0, most));
         let light = match &self.gains {
             Some((_, gain)) => times(light, gain.at(luminance(light))).map(|scene| scene.min(1.0)),
             None => light,
@@ -72,7 +95,7 @@ impl LightCodes {
 
 fn luminance([r, g, b]: [f32; 3]) -> f32 {
     let [kr, kg, kb] = BT2020_LUMINANCE;
-    kr.mul_add(r, kg.mul_add(g, kb * b))
+    kr * r + kg * g + kb * b
 }
 
 fn times(light: [f32; 3], gain: f32) -> [f32; 3] {

@@ -12,15 +12,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
-use super::curve::Curve;
-use super::light::{CodeRow, Codes, Decoder, light_of_codes};
+use super::light::{CodeRow, Codes, Decoder};
 use super::place::Placed;
-use super::{Rgb, WHITE_NITS, dot, narrowed, times};
-use crate::color::transfer::{
-    BT2020_FROM_BT709, BT2020_LUMINANCE, HLG_PEAK, PQ_PEAK, REFERENCE_WHITE, hlg_of_scene,
-    hlg_scene_gain, linear_of_srgb, pq_of_light,
-};
-use crate::color::{Cicp, ContentLightLevel, Transfer};
+use super::{Rgb, WHITE_NITS, narrowed, times};
+use crate::color::ContentLightLevel;
+use crate::color::codes::LightCodes;
+use crate::color::transfer::{BT2020_FROM_BT709, REFERENCE_WHITE, linear_of_srgb};
 use crate::frame::{Picture, PixelFormat};
 use crate::transition::Light;
 
@@ -30,57 +27,6 @@ static PAGE_LIGHT: LazyLock<Vec<f32>> = LazyLock::new(|| {
         |code: u32| narrowed(linear_of_srgb(f64::from(code.min(255)) / 255.0) * REFERENCE_WHITE);
     (0..=256).map(light).collect()
 });
-
-/// From light to the codes of a frame.
-#[derive(Debug)]
-pub(crate) struct Output {
-    /// From light, or from the light of the scene, to codes of 16 bits.
-    code: Curve,
-    /// For HLG, what light of the scene is per light of the display, by its luminance.
-    scene_gain: Option<Curve>,
-    /// The brightest light that there is a code for, in nit.
-    pub(super) most: f64,
-    transfer: Transfer,
-}
-
-impl Output {
-    /// For frames in the transfer of `color`; `None` if that is none of HDR.
-    pub(crate) fn new(color: Cicp) -> Option<Self> {
-        let most_code = f64::from(u16::MAX);
-        match color.transfer {
-            Transfer::Pq => Some(Self {
-                code: Curve::new(|nits| pq_of_light(nits.min(PQ_PEAK)) * most_code),
-                scene_gain: None,
-                most: PQ_PEAK,
-                transfer: Transfer::Pq,
-            }),
-            Transfer::Hlg => Some(Self {
-                code: Curve::new(|scene| hlg_of_scene(scene.min(1.0)) * most_code),
-                scene_gain: Some(Curve::new(hlg_scene_gain)),
-                most: HLG_PEAK,
-                transfer: Transfer::Hlg,
-            }),
-            Transfer::Bt709 | Transfer::Srgb => None,
-        }
-    }
-
-    /// The light of each code, where one component alone says it.
-    fn lights(&self) -> &'static [f32] {
-        light_of_codes(self.transfer == Transfer::Hlg)
-    }
-
-    pub(super) fn codes(&self, light: Rgb) -> [u16; 3] {
-        let light = match &self.scene_gain {
-            None => light,
-            Some(gain) => {
-                let gain = gain.at(dot(BT2020_LUMINANCE, light));
-                light.map(|nits| nits * gain)
-            }
-        };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 65535")]
-        light.map(|light| (self.code.at(light) + 0.5) as u16)
-    }
-}
 
 /// How bright the frames of a render are (CTA-861.3), measured as they are made.
 #[derive(Debug, Default)]
@@ -147,7 +93,7 @@ const IS_CODE: u16 = u16::MAX;
 pub(super) fn compose(
     base: &Picture,
     layers: &[Layer<'_>],
-    output: &Output,
+    output: &LightCodes,
 ) -> (Picture, FrameLight) {
     let format = PixelFormat::Rgb16;
     let width = base.size.width as usize;
@@ -172,7 +118,7 @@ pub(super) fn compose(
 pub(super) fn light_of_page(
     base: &Picture,
     layers: &[Layer<'_>],
-    output: &Output,
+    output: &LightCodes,
     pixels: &mut [Light],
 ) {
     let width = base.size.width as usize;
@@ -223,7 +169,13 @@ impl Scratch {
 
     /// Adds up what shows of the videos in a row. Codes of `output` stay codes where nothing else
     /// shows.
-    fn gather(&mut self, base: &Picture, layers: &[Layer<'_>], y: usize, output: Option<&Output>) {
+    fn gather(
+        &mut self,
+        base: &Picture,
+        layers: &[Layer<'_>],
+        y: usize,
+        output: Option<&LightCodes>,
+    ) {
         self.light.fill([0.0; 3]);
         self.weight.fill(0);
         for layer in layers.iter().filter(|layer| layer.rows.contains(&y)) {
@@ -245,7 +197,7 @@ impl Scratch {
                     let (_, rows) = codes.planes.extent(0);
                     codes.read(y.saturating_add_signed(shift.1).min(rows - 1), &mut read);
                     let primaries = codes.planes.primaries;
-                    let keeps = output.is_some_and(|o| decoder.keeps_codes(o.transfer, primaries));
+                    let keeps = output.is_some_and(|o| decoder.keeps_codes(o, primaries));
                     self.align(&mut read.full, first..last + 1, shift.0);
                     self.parts.clear();
                     self.parts.extend((first..=last).map(|x| weights.at(x)));
@@ -307,7 +259,7 @@ impl Scratch {
     }
 
     /// Writes the codes of a row. Returns its brightest component and the sum of each pixel's.
-    fn mix(&self, base: &Picture, y: usize, output: &Output, row: &mut [u8]) -> (f32, f64) {
+    fn mix(&self, base: &Picture, y: usize, output: &LightCodes, row: &mut [u8]) -> (f32, f64) {
         let n = base.format.bytes_per_pixel();
         let from = &base.data[y * base.stride()..][..base.stride()];
         let row = row.as_chunks_mut::<6>().0;
@@ -335,8 +287,13 @@ impl Scratch {
     }
 
     /// Writes what is a code already.
-    fn take_over(&self, columns: Range<usize>, output: &Output, to: &mut [[u8; 6]]) -> (f32, f64) {
-        let lights = output.lights();
+    fn take_over(
+        &self,
+        columns: Range<usize>,
+        output: &LightCodes,
+        to: &mut [[u8; 6]],
+    ) -> (f32, f64) {
+        let lights = output.table();
         let [red, green, blue] = self.codes.each_ref().map(|codes| &codes[columns.clone()]);
         let mut brightest = 0;
         // Several sums do not wait for each other.
@@ -358,7 +315,7 @@ impl Scratch {
         columns: Range<usize>,
         from: &[u8],
         format: PixelFormat,
-        output: &Output,
+        output: &LightCodes,
         to: &mut [[u8; 6]],
     ) -> (f32, f64) {
         let (mut brightest, mut total) = (0.0_f32, 0.0_f64);
@@ -468,7 +425,9 @@ mod tests {
     use super::super::light::LightPicture;
     use super::super::place::Placement;
     use super::*;
-    use crate::color::transfer::light_of_pq;
+    use crate::color::transfer::{
+        BT2020_LUMINANCE, HLG_PEAK, PQ_PEAK, hlg_of_scene, hlg_scene_gain, light_of_pq, pq_of_light,
+    };
     use crate::frame::Size;
     use crate::page::NativeLayer;
 
@@ -558,8 +517,8 @@ mod tests {
                 picture: Content::Placed(Placed::new(light, &placement, [3.5, 1.5])),
                 matte: &matte, channel, columns: 0..7, rows: 0..3,
             };
-            let output = Output::new(if pq { Cicp::HDR10 } else { Cicp::HLG }).unwrap();
-            let (frame, light) = compose(&from, &[layer(&a, 0), layer(&b, 2)], &output);
+            let output = if pq { LightCodes::pq() } else { LightCodes::hlg() };
+            let (frame, light) = compose(&from, &[layer(&a, 0), layer(&b, 2)], output);
 
             let codes = frame.data.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]]));
             for (code, expected) in codes.zip(expected.iter().flatten()) {

@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::blend::{FrameLight, Layer, Output, light_of_page};
+use super::blend::{FrameLight, Layer, light_of_page};
 use super::curve::Curve;
 use super::{Rgb, WHITE_NITS, narrowed, times};
+use crate::color::codes::LightCodes;
 use crate::color::transfer::{BT2020_FROM_BT709, linear_of_srgb, srgb_of_linear};
 use crate::frame::{Picture, PixelFormat, Size};
 use crate::transition::{Fields, Light, Scene, Shader, Transition, blend_row};
@@ -84,7 +85,7 @@ impl Crossings {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target<'a> {
     /// Codes of HDR.
-    Hdr(&'a Output),
+    Hdr(&'a LightCodes),
     /// sRGB, like the page's own pictures.
     Sdr { has_alpha: bool },
 }

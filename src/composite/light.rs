@@ -1,33 +1,13 @@
 //! The light of a decoded picture.
 
-use std::sync::LazyLock;
-
 use rayon::prelude::*;
 
 use super::curve::Curve;
-use super::{Matrix, Rgb, dot, narrowed, times};
+use super::{Matrix, Rgb, times};
 use crate::av::{Planes, SourceMatrix, SourcePrimaries, SourceTransfer};
-use crate::color::transfer::{
-    BT2020_FROM_BT709, BT2020_FROM_P3, BT2020_LUMINANCE, PQ_PEAK, compressed, hlg_gain,
-    light_of_pq, scene_of_hlg,
-};
-use crate::color::{Range, Transfer};
-
-/// Steps of the tables over codes.
-const CODES: usize = 1 << 16;
-
-static PQ: LazyLock<Vec<f32>> = LazyLock::new(|| table(light_of_pq));
-static HLG: LazyLock<Vec<f32>> = LazyLock::new(|| table(scene_of_hlg));
-static HLG_GAIN: LazyLock<Curve> = LazyLock::new(|| Curve::new(hlg_gain));
-
-/// The light of each code of 16 bits: in nit, or for HLG of the scene.
-pub(super) fn light_of_codes(is_hlg: bool) -> &'static [f32] {
-    if is_hlg { &HLG } else { &PQ }
-}
-
-fn table(decode: fn(f64) -> f64) -> Vec<f32> {
-    (0..CODES).map(|code| narrowed(decode(code as f64 / (CODES - 1) as f64))).collect()
-}
+use crate::color::Range;
+use crate::color::codes::LightCodes;
+use crate::color::transfer::{BT2020_FROM_BT709, BT2020_FROM_P3, PQ_PEAK, compressed};
 
 /// A picture in nit, in rows from the top.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,16 +27,17 @@ impl LightPicture {
 #[derive(Debug)]
 pub(super) struct Decoder {
     transfer: SourceTransfer,
+    codes: &'static LightCodes,
     /// Dims what is too bright for the output, by the brightest component.
     limit: Option<Curve>,
 }
 
 impl Decoder {
     /// Whether codes of these primaries are those of the output, unchanged.
-    pub(super) fn keeps_codes(&self, transfer: Transfer, primaries: SourcePrimaries) -> bool {
+    pub(super) fn keeps_codes(&self, output: &LightCodes, primaries: SourcePrimaries) -> bool {
         let is_same = match self.transfer {
-            SourceTransfer::Pq => transfer == Transfer::Pq,
-            SourceTransfer::Hlg => transfer == Transfer::Hlg,
+            SourceTransfer::Pq => !output.is_hlg(),
+            SourceTransfer::Hlg => output.is_hlg(),
             SourceTransfer::Sdr => false,
         };
         is_same && self.limit.is_none() && primaries == SourcePrimaries::Bt2020
@@ -72,7 +53,9 @@ impl Decoder {
                 compressed(nits.min(peak), peak, most) / nits
             })
         });
-        Self { transfer, limit }
+        let is_hlg = transfer == SourceTransfer::Hlg;
+        let codes = if is_hlg { LightCodes::hlg() } else { LightCodes::pq() };
+        Self { transfer, codes, limit }
     }
 
     /// The light of a whole picture.
@@ -96,20 +79,16 @@ impl Decoder {
 
     /// The light of red, green and blue codes, which count from 0 to 1.
     pub(super) fn light(&self, codes: Rgb, primaries: SourcePrimaries) -> Rgb {
-        let is_hlg = self.transfer == SourceTransfer::Hlg;
-        let table = light_of_codes(is_hlg);
+        let table = self.codes.table();
         let mut light = codes.map(|code| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-            let step = (code.clamp(0.0, 1.0) * (CODES - 1) as f32 + 0.5) as usize;
+            let step = (code.clamp(0.0, 1.0) * f32::from(u16::MAX) + 0.5) as usize;
             table[step]
         });
         if let Some(matrix) = wide(primaries) {
             light = times(matrix, light);
         }
-        if is_hlg {
-            let gain = HLG_GAIN.at(dot(BT2020_LUMINANCE, light));
-            light = light.map(|scene| scene * gain);
-        }
+        light = self.codes.displayed(light);
         if let Some(limit) = &self.limit {
             let gain = limit.at(light.into_iter().fold(0.0, f32::max));
             light = light.map(|nits| nits * gain);

@@ -18,7 +18,7 @@ mod source;
 
 use crate::color::curve;
 
-pub(crate) use self::blend::{LightMeter, Output};
+pub(crate) use self::blend::LightMeter;
 pub(crate) use self::cross::Crossings;
 pub(crate) use self::source::{LayeredSources, Layering};
 

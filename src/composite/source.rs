@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use super::blend::{Content, FrameLight, Layer, LightMeter, Output, compose};
+use super::blend::{Content, FrameLight, Layer, LightMeter, compose};
 use super::cross::{Crossings, Target};
 use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
 use crate::av::DecodedFrame;
 use crate::browser::BrowserError;
 use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
+use crate::color::codes::LightCodes;
 use crate::error::Result;
 use crate::frame::{Frame, Picture};
 use crate::media::Library;
@@ -22,7 +23,7 @@ use crate::time::FrameIndex;
 pub(crate) struct Layering {
     pub library: Arc<Library>,
     /// `None` for SDR.
-    pub output: Option<Arc<Output>>,
+    pub output: Option<&'static LightCodes>,
     pub meter: Arc<LightMeter>,
     pub crossings: Arc<Crossings>,
     /// Whether pictures are transparent where the page is.
@@ -108,7 +109,7 @@ impl FrameSource for LayeredSource {
             return Ok(Frame { index, picture: Arc::new(picture) });
         }
         // Where nothing is to be put together, the page's picture is the frame.
-        let Some(output) = self.layering.output.clone() else {
+        let Some(output) = self.layering.output else {
             return Ok(Frame { index, picture: shots.base });
         };
         let (picture, light) = match &self.last {
@@ -116,7 +117,7 @@ impl FrameSource for LayeredSource {
             _ => {
                 self.decode_all(index, &[&shots])?;
                 let layers = self.layers(index, &shots)?;
-                let (picture, light) = compose(&shots.base, &layers, &output);
+                let (picture, light) = compose(&shots.base, &layers, output);
                 let picture = Arc::new(picture);
                 self.last = Some(Last { shots, picture: Arc::clone(&picture), light });
                 (picture, light)
@@ -144,8 +145,7 @@ impl LayeredSource {
     ) -> Result<(Picture, FrameLight)> {
         let Crossing { number, progress, to } = crossing;
         self.decode_all(index, &[from, to])?;
-        let output = self.layering.output.clone();
-        let target = match &output {
+        let target = match self.layering.output {
             Some(output) => Target::Hdr(output),
             None => Target::Sdr { has_alpha: self.layering.has_alpha },
         };
@@ -219,7 +219,7 @@ impl LayeredSource {
         let native = self.layering.library.native_picture(source, number);
         let native = native.map_err(|e| failed(e.to_string()))?;
         native.frame.planes().map_err(failed)?;
-        let most = self.layering.output.as_ref().expect("SDR has no layers").most;
+        let most = self.layering.output.expect("SDR has no layers").most;
         Ok(Decoded {
             source,
             number,

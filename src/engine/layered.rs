@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::capture::PageSources;
+use crate::color::codes::LightCodes;
 use crate::color::{ContentLightLevel, Transfer};
-use crate::composite::{Crossings, LayeredSources, Layering, LightMeter, Output};
+use crate::composite::{Crossings, LayeredSources, Layering, LightMeter};
 use crate::frame::{Alpha, StreamInfo};
 use crate::job::{Plan, Route};
 use crate::media::Library;
@@ -26,7 +27,7 @@ impl Light {
         }
         let layering = Layering {
             library: Arc::clone(&self.library),
-            output: Output::new(plan.stream.color).map(Arc::new),
+            output: LightCodes::of(plan.stream.color),
             meter: Arc::clone(&self.meter),
             crossings: Arc::new(Crossings::new(plan.transitions.clone().into())),
             has_alpha: plan.stream.alpha == Alpha::Straight,

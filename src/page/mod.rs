@@ -126,10 +126,8 @@ pub(crate) struct Description {
 /// `from + (t - origin) * rate` seconds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "pictures of media come with the next change")]
 pub(crate) struct Media {
     pub tag: String,
-    pub id: Option<String>,
     /// Its name for the user, such as `<video id="intro">`.
     pub label: String,
     /// Absolute.
