@@ -141,6 +141,7 @@ fn examine_display(checkup: &mut Checkup) {
                 stage: None,
                 launch_timeout: Duration::from_secs(20),
                 access: Arc::default(),
+                pool: Arc::default(),
             };
             Page::open(&options, &CancelToken::new())
                 .and_then(|mut page| can_display(&mut page))
@@ -181,6 +182,7 @@ fn examine_browser(checkup: &mut Checkup) {
         stage: None,
         launch_timeout: Duration::from_secs(20),
         access: Arc::default(),
+        pool: Arc::default(),
     };
     let mut page = match Page::open(&options, &CancelToken::new()) {
         Ok(page) => page,

@@ -8,6 +8,7 @@ mod check;
 mod guess;
 mod layered;
 mod media;
+mod options;
 mod sound;
 mod stills;
 mod timed;
@@ -20,18 +21,18 @@ use std::time::{Duration, Instant};
 
 use self::guess::{GUESS, declared_size};
 use self::layered::Light;
+use self::options::session_options;
 pub use self::stills::Moment;
 use self::timed::TimedSink;
 use crate::av;
-use crate::browser::{BrowserError, PageOptions, Sandbox};
+use crate::browser::{BrowserError, BrowserPool};
 use crate::capture::{
-    Compression, Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing, Way,
+    Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing, Way,
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, Circumstances, Entry, Job, Plan};
+use crate::job::{self, Circumstances, Entry, Job, Plan};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
-use crate::page::LoadOptions;
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
@@ -39,10 +40,14 @@ use crate::serve::FileServer;
 use crate::sink::{self, NullSink, Shutter, SinkClock};
 use crate::sys;
 
-/// Renders jobs. Holds nothing between them yet; keep one and use it for all.
-#[derive(Debug, Default)]
+/// How long browsers wait for the next render, where nothing else is said.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Renders jobs. Keep one and use it for all: browsers of a render that went well wait for the next
+/// one, which then begins half a second sooner. They end with the engine, at the latest.
+#[derive(Debug)]
 pub struct Engine {
-    _private: (),
+    pool: Arc<BrowserPool>,
 }
 
 /// The page's own words for addresses that did not load.
@@ -52,15 +57,25 @@ const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_f
 type OpenSink<'s> = Box<dyn FnOnce(&Arc<Plan>) -> Result<Box<dyn FrameSink + 's>> + 's>;
 
 impl Engine {
-    /// An engine with nothing started.
+    /// An engine with nothing started, whose browsers wait half a minute for another render.
     pub fn new() -> Self {
-        Self::default()
+        Self::keeping_browsers(PATIENCE)
+    }
+
+    /// An engine whose browsers wait so long for another render; with zero each ends with its own.
+    pub fn keeping_browsers(patience: Duration) -> Self {
+        Self { pool: BrowserPool::new(patience) }
+    }
+
+    /// Ends the browsers that wait.
+    pub fn end_idle_browsers(&self) {
+        self.pool.clear();
     }
 
     /// Renders `job` to its output file.
     ///
     /// Blocks until the file is complete and checked, or the render has failed or was cancelled.
-    /// In the latter cases no file appears and no browser is left.
+    /// In the latter cases no file appears and no browser is left, not even one that waits.
     pub fn render(
         &self,
         job: &Job,
@@ -70,7 +85,7 @@ impl Engine {
         let clock = SinkClock::default();
         let sink_clock = clock.clone();
         let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
-        Render::new(job, progress, cancel, clock).run(true, open)
+        self.begin(job, progress, cancel, clock).run(true, open)
     }
 
     /// Renders `job` into the caller's own sink; the job's output and video settings are not used.
@@ -84,7 +99,7 @@ impl Engine {
         cancel: &CancelToken,
     ) -> Result<Report> {
         let open: OpenSink<'_> = Box::new(move |_| Ok(sink));
-        Render::new(job, progress, cancel, SinkClock::default()).run(false, open)
+        self.begin(job, progress, cancel, SinkClock::default()).run(false, open)
     }
 
     /// Renders without taking pictures: what Chrome needs for drawing alone. For the benches.
@@ -95,7 +110,7 @@ impl Engine {
         let mut job = job.clone();
         job.capture.mode = job::CaptureMode::BeginFrame;
         job.alpha = false;
-        let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
         render.is_blind = true;
         render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
     }
@@ -109,7 +124,7 @@ impl Engine {
         cancel: &CancelToken,
     ) -> Result<Report> {
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         render.decodes_media = false;
         render.run(false, Box::new(|_| Ok(sink)))
     }
@@ -124,10 +139,22 @@ impl Engine {
     /// Opens the page and resolves the job against it, without rendering.
     pub fn plan(&self, job: &Job, cancel: &CancelToken) -> Result<(Plan, Vec<Warning>)> {
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
         let (plan, _) = render.prepare(job.output.is_some() || !job.outputs.is_empty())?;
         Ok((plan, render.warnings))
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.pool.close();
     }
 }
 
@@ -156,6 +183,8 @@ struct Render<'a> {
     decodes_media: bool,
     /// What HDR is put together with.
     light: Light,
+    /// The engine's.
+    pool: Arc<BrowserPool>,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -177,14 +206,15 @@ struct Prepared {
     recruiting: Option<Recruiting>,
 }
 
-impl<'a> Render<'a> {
-    fn new(
+impl Engine {
+    fn begin<'a>(
+        &self,
         job: &'a Job,
         progress: &'a mut dyn Progress,
         cancel: &'a CancelToken,
         clock: SinkClock,
-    ) -> Self {
-        Self {
+    ) -> Render<'a> {
+        Render {
             job,
             reporter: Reporter::new(progress),
             cancel,
@@ -201,13 +231,19 @@ impl<'a> Render<'a> {
             is_blind: false,
             decodes_media: true,
             light: Light::default(),
+            pool: Arc::clone(&self.pool),
         }
     }
+}
 
+impl Render<'_> {
     /// Runs all stages, and tells the end whatever it is.
     fn run(mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
         self.reporter.stage(Status::Queued, 0.0, "Queued");
         let result = self.stages(encoded, open);
+        if result.is_err() {
+            self.pool.clear();
+        }
         match &result {
             Ok(_) => self.reporter.stage(Status::Complete, 100.0, "Render complete"),
             Err(Error::Cancelled) => self.reporter.ended(Status::Cancelled, "Render cancelled"),
@@ -324,7 +360,7 @@ impl<'a> Render<'a> {
         let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
-        let mut options = session_options(job, candidate, url, size, access);
+        let mut options = session_options(job, candidate, url, size, access, &self.pool);
         self.decodes_media &= server.is_some();
         if let Some(server) = server.as_ref().filter(|_| self.decodes_media) {
             let (address, library) = media::serve(server, &self.access);
@@ -538,59 +574,6 @@ impl Prepared {
         };
         (sources, self.server)
     }
-}
-
-fn session_options(
-    job: &Job,
-    candidate: ways::Candidate,
-    url: String,
-    size: Size,
-    access: Arc<Access>,
-) -> SessionOptions {
-    let timeouts = &job.timeouts;
-    let mut options = SessionOptions {
-        page: PageOptions {
-            chrome: candidate.chrome.clone(),
-            sandbox: match job.browser.sandbox {
-                job::Sandbox::Auto => Sandbox::auto(),
-                job::Sandbox::On => Sandbox::On,
-                job::Sandbox::Off => Sandbox::Off,
-            },
-            arguments: job.browser.args.clone(),
-            size,
-            scale: job.scale,
-            is_transparent: job.alpha,
-            surface: candidate.surface,
-            canvas: candidate.canvas,
-            window: size,
-            stage: None,
-            launch_timeout: timeouts.launch,
-            access,
-        },
-        load: LoadOptions {
-            url,
-            staging: None,
-            seed: job.seed,
-            variables: job.variables.clone(),
-            media: None,
-            navigation_timeout: timeouts.navigation,
-            ready_timeout: timeouts.ready,
-            player_timeout: timeouts.player,
-            timelines_timeout: timeouts.timelines,
-            sequential: job.capture.order == job::CaptureOrder::Sequential,
-            call_timeout: timeouts.navigation,
-        },
-        compression: match job.capture.format {
-            CaptureFormat::Png => Compression::Png,
-            CaptureFormat::Jpeg => Compression::Jpeg(job.capture.jpeg_quality),
-        },
-        frame_timeout: timeouts.frame,
-        is_blind: false,
-        is_layered: false,
-        transitions: Arc::default(),
-    };
-    candidate.apply(&mut options);
-    options
 }
 
 fn ms(duration: Duration) -> f64 {

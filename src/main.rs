@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -79,10 +80,15 @@ fn bad_arguments(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// An engine for one render.
+fn engine() -> Engine {
+    Engine::keeping_browsers(Duration::ZERO)
+}
+
 fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     let job = read_job(args)?;
     let cancel = cancel_on_signals()?;
-    let report = Engine::new().render(&job, terminal, &cancel)?;
+    let report = engine().render(&job, terminal, &cancel)?;
     terminal.done(&report);
     match &args.report {
         None => Ok(()),
@@ -94,7 +100,7 @@ fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
 
 fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     let job = read_job(args)?;
-    let (plan, warnings) = Engine::new().plan(&job, &cancel_on_signals()?)?;
+    let (plan, warnings) = engine().plan(&job, &cancel_on_signals()?)?;
     for warning in &warnings {
         terminal.warning(warning);
     }
@@ -104,7 +110,7 @@ fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
 /// Standard output gets what was found, standard error what makes a render impossible.
 fn check(args: &CheckArgs) -> Result<()> {
     let job = args.job().map_err(bad_arguments)?;
-    let check = Engine::new().check(&job, &cancel_on_signals()?)?;
+    let check = engine().check(&job, &cancel_on_signals()?)?;
     print(&if args.json { pretty(&check)? } else { check.to_string() })?;
     match check.error {
         Some(message) => Err(CannotRender(message).into()),
@@ -126,7 +132,7 @@ fn still(args: &StillArgs, terminal: &mut Terminal) -> Result<()> {
         terminal.wrote(path, &frame, bytes);
         Ok(())
     };
-    let warnings = Engine::new().stills(&job, &moments, &mut write, &cancel_on_signals()?)?;
+    let warnings = engine().stills(&job, &moments, &mut write, &cancel_on_signals()?)?;
     for warning in &warnings {
         terminal.warning(warning);
     }

@@ -86,6 +86,11 @@ impl Connection {
         Ok(Self { commands, answers, cancel, next_id: 0, buffer: Vec::new(), start: 0 })
     }
 
+    /// Waits end with another token from now on.
+    pub(super) fn set_cancel(&mut self, cancel: CancelToken) {
+        self.cancel = cancel;
+    }
+
     /// Writes one command; its answer will carry the returned number.
     pub(super) fn send(
         &mut self,

@@ -5,19 +5,16 @@
 //! client is gone (`-terminate`), whatever has become of us.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use command_fds::{CommandFdExt as _, FdMapping};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use super::process::pipe;
 use super::{BrowserError, find};
 use crate::frame::Size;
 
@@ -28,6 +25,15 @@ const XVFB: &str = "Xvfb";
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How often it is asked whether the server has made its socket.
+const SOCKET_POLL: Duration = Duration::from_millis(1);
+
+/// How many numbers are tried.
+const NUMBERS_TRIED: u32 = 8;
+
+/// The numbers of displays, from those on that people use.
+const NUMBERS: std::ops::Range<u32> = 1000..50_000;
+
 /// The authorization protocol of the cookie.
 pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
 
@@ -36,8 +42,12 @@ pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
 pub(super) struct Display {
     child: Child,
     authority: PathBuf,
-    pub number: u32,
+    /// What the server says.
+    log: PathBuf,
+    number: u32,
     pub cookie: [u8; 16],
+    /// Our own connection, until somebody takes it. The server ends with its last client.
+    stream: Option<UnixStream>,
 }
 
 /// Where the display server is, if it is installed.
@@ -47,6 +57,8 @@ pub(crate) fn find_xvfb() -> Option<PathBuf> {
 
 impl Display {
     /// Starts a server with one screen, in a process group of its own, its files in `directory`.
+    ///
+    /// It takes connections, and answers once it is ready.
     pub(super) fn start(screen: Size, directory: &Path) -> Result<Self, BrowserError> {
         let failed = |e: io::Error| BrowserError::Display(format!("{XVFB} does not start: {e}"));
         let xvfb = find_xvfb().ok_or_else(|| {
@@ -56,38 +68,65 @@ impl Display {
         getrandom::fill(&mut cookie).map_err(|e| failed(io::Error::other(e)))?;
         let authority = directory.join("authority");
         write_authority(&authority, &cookie).map_err(failed)?;
-        let output = directory.join("display.txt");
-        let log = File::create(&output).map_err(failed)?;
-        let (number_end, their_end) = pipe().map_err(failed)?;
-        let mut command = Command::new(xvfb);
-        command
-            .args(["-displayfd", "3", "-nolisten", "tcp", "-terminate", "-s", "0", "-dpi", "96"])
-            .args(["-screen", "0", &format!("{}x{}x24", screen.width, screen.height)])
-            .args(["+extension", "MIT-SHM", "+extension", "DAMAGE"])
-            .arg("-auth")
-            .arg(&authority)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log)
-            .process_group(0)
-            .fd_mappings(vec![FdMapping { parent_fd: their_end, child_fd: 3 }])
-            .map_err(|e| failed(io::Error::other(e)))?;
-        let child = command.spawn().map_err(failed)?;
-        drop(command);
-        let mut display = Self { child, authority, number: 0, cookie };
-        match read_number(&mut File::from(number_end)) {
-            Ok(number) => {
-                display.number = number;
-                Ok(display)
-            }
-            Err(e) => {
-                drop(display);
-                let said = fs::read_to_string(output).unwrap_or_default();
-                let said = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-                let said = said.map_or_else(|| e.to_string(), str::to_owned);
-                Err(BrowserError::Display(format!("{XVFB} does not start: {said}")))
+        let mut tried = 1;
+        loop {
+            let number = free_number().map_err(failed)?;
+            let log = directory.join("display.txt");
+            let output = File::create(&log).map_err(failed)?;
+            let mut command = Command::new(&xvfb);
+            command
+                .arg(format!(":{number}"))
+                .args(["-nolisten", "tcp", "-terminate", "-s", "0", "-dpi", "96"])
+                .args(["-screen", "0", &format!("{}x{}x24", screen.width, screen.height)])
+                .args(["+extension", "MIT-SHM", "+extension", "DAMAGE"])
+                .arg("-auth")
+                .arg(&authority)
+                .stdin(Stdio::null())
+                .stdout(output.try_clone().map_err(failed)?)
+                .stderr(output)
+                .process_group(0);
+            let child = command.spawn().map_err(failed)?;
+            let authority = authority.clone();
+            let mut display = Self { child, authority, log, number, cookie, stream: None };
+            match display.connect() {
+                Ok(stream) => {
+                    display.stream = Some(stream);
+                    return Ok(display);
+                }
+                // Somebody may have taken the number meanwhile.
+                Err(_) if display.has_ended() && tried < NUMBERS_TRIED => tried += 1,
+                Err(e) => return Err(display.explain(&e.to_string())),
             }
         }
+    }
+
+    /// Waits for the server's socket, which it makes long before it answers.
+    fn connect(&mut self) -> io::Result<UnixStream> {
+        let until = Instant::now() + START_TIMEOUT;
+        loop {
+            match UnixStream::connect(socket_of(self.number)) {
+                Ok(stream) => return Ok(stream),
+                Err(e) if self.has_ended() || Instant::now() > until => return Err(e),
+                Err(_) => std::thread::sleep(SOCKET_POLL),
+            }
+        }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None))
+    }
+
+    /// The connection that was made at the start.
+    pub(super) fn take_stream(&mut self) -> Option<UnixStream> {
+        self.stream.take()
+    }
+
+    /// Why there is no display: what the server said last, or else `reason`.
+    pub(super) fn explain(&self, reason: &str) -> BrowserError {
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        let said = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+        BrowserError::Display(format!("{XVFB} does not start: {}", said.unwrap_or(reason)))
     }
 
     /// The server's process, which leads its group.
@@ -115,11 +154,7 @@ impl Display {
             tracing::debug!(%e, "the display server is already gone");
         }
         let until = Instant::now() + END_TIMEOUT;
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(self.pid()), options), Ok(None)) {
-            if Instant::now() > until {
-                return;
-            }
+        while !self.has_ended() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -144,26 +179,21 @@ fn write_authority(path: &Path, cookie: &[u8; 16]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(&entry)
 }
 
-/// Waits for the number that the server has found free.
-fn read_number(end: &mut File) -> io::Result<u32> {
-    let until = Instant::now() + START_TIMEOUT;
-    let mut text = Vec::new();
-    while !text.ends_with(b"\n") {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        let mut fds = [PollFd::from_borrowed_fd(end.as_fd(), PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(e) => return Err(e.into()),
+/// Where a server listens.
+fn socket_of(number: u32) -> PathBuf {
+    format!("/tmp/.X11-unix/X{number}").into()
+}
+
+/// A number that no server has now.
+fn free_number() -> io::Result<u32> {
+    for _ in 0..NUMBERS_TRIED {
+        let mut bytes = [0; 4];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        let number = NUMBERS.start + u32::from_ne_bytes(bytes) % (NUMBERS.end - NUMBERS.start);
+        let lock = format!("/tmp/.X{number}-lock");
+        if !Path::new(&lock).exists() && !socket_of(number).exists() {
+            return Ok(number);
         }
-        let mut bytes = [0; 16];
-        let read = end.read(&mut bytes)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        text.extend(&bytes[..read]);
     }
-    String::from_utf8_lossy(&text).trim().parse().map_err(io::Error::other)
+    Err(io::Error::other("no number is free"))
 }

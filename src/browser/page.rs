@@ -1,6 +1,5 @@
 //! One page in a browser of its own.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,13 +7,16 @@ use headless_chrome::protocol::cdp::types::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
+use url::Url;
 
+use super::answers::{Answers, CallId};
 use super::cdp::{DOM, Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
-use super::connection::{Broken, Connection, Message};
-use super::flags::{Sandbox, Surface, arguments};
+use super::connection::{Broken, Message};
+use super::flags::{Sandbox, Surface};
 use super::intercept::{self, Answer, Held};
 use super::log::{PageLog, exception_text};
-use super::process::{ChromeProcess, Usage, group_usage};
+use super::pool::{Browser, BrowserPool, Launch};
+use super::process::Usage;
 use super::screen::Screen;
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
@@ -23,9 +25,6 @@ use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
-
-/// Calls that are begun and not finished: two at most, unless some are given up.
-const MAX_EXPECTED: usize = 8;
 
 /// How to open a page.
 #[derive(Clone, Debug)]
@@ -52,6 +51,8 @@ pub(crate) struct PageOptions {
     pub launch_timeout: Duration,
     /// What the page may reach. Shared by all pages of a render.
     pub access: Arc<Access>,
+    /// Browsers that may be had without a start.
+    pub pool: Arc<BrowserPool>,
 }
 
 /// A document that the browser gets from us, whatever server it asks.
@@ -75,49 +76,19 @@ impl Method for GrantLoopback<'_> {
     type ReturnObject = serde::de::IgnoredAny;
 }
 
-/// An answer that is still to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CallId(u32);
-
-/// Answers that are still to come, and those that came while another was waited for.
-#[derive(Debug, Default)]
-struct Answers {
-    expected: VecDeque<u32>,
-    early: Vec<(u32, Vec<u8>)>,
-}
-
-impl Answers {
-    fn expect(&mut self, id: CallId) {
-        self.expected.push_back(id.0);
-        if self.expected.len() > MAX_EXPECTED {
-            let forgotten = self.expected.pop_front();
-            self.early.retain(|&(id, _)| Some(id) != forgotten);
-        }
-    }
-
-    /// Its answer, if it has come. It is expected no more.
-    fn take(&mut self, id: CallId) -> Option<Vec<u8>> {
-        self.expected.retain(|&expected| expected != id.0);
-        let at = self.early.iter().position(|&(early, _)| early == id.0)?;
-        Some(self.early.swap_remove(at).1)
-    }
-
-    fn keep(&mut self, id: u32, message: &[u8]) {
-        if self.expected.contains(&id) {
-            self.early.push((id, message.to_vec()));
-        }
-    }
-}
-
-/// A page, with the process that shows it. Dropping it ends the process.
+/// A page, with the process that shows it. Dropping it ends the process, or leaves it to the next.
 #[derive(Debug)]
 pub(crate) struct Page {
-    // Dropped first: Chrome is told by the closing pipe, then killed.
-    connection: Connection,
-    process: ChromeProcess,
-    screen: Option<Screen>,
+    /// There until the page is dropped.
+    pub(super) browser: Option<Browser>,
+    pub(super) pool: Arc<BrowserPool>,
+    /// Whether all is well enough for another page in this browser.
+    pub(super) is_sound: bool,
     answers: Answers,
-    session: Option<String>,
+    pub(super) target: Option<String>,
+    pub(super) session: Option<String>,
+    /// What was loaded last.
+    pub(super) address: Option<Url>,
     access: Arc<Access>,
     stage: Option<Stage>,
     /// What the page said so far.
@@ -127,71 +98,102 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Starts a browser with one blank page.
+    /// Opens a blank page in a browser of its own: in one that waits, or else in a new one.
     pub(crate) fn open(options: &PageOptions, cancel: &CancelToken) -> Result<Self, BrowserError> {
-        let is_window = options.surface == Surface::Display;
-        let window = options.window;
-        let flags = arguments(options);
-        let screen = is_window.then_some(window);
-        let (process, ends) = ChromeProcess::start(&options.chrome.path, &flags, screen)?;
-        let screen = process.display().map(|d| Screen::connect(d, window, cancel.clone()));
-        let screen = screen.transpose()?;
-        let connection =
-            Connection::new(ends.commands, ends.answers, cancel.clone()).map_err(|source| {
-                BrowserError::CannotStart { path: options.chrome.path.clone(), source }
-            })?;
-        let access = Arc::clone(&options.access);
-        let log = PageLog::new(Arc::clone(&access));
-        let (product, answers) = (String::new(), Answers::default());
-        let stage = options.stage;
+        let launch = Launch::of(options);
+        while let Some(idle) = options.pool.take(&launch, cancel) {
+            match Self::of(idle, options) {
+                Err(e) if !matches!(e, BrowserError::Cancelled) => {
+                    tracing::debug!(%e, "a browser that waited is of no use");
+                }
+                result => return result,
+            }
+        }
+        Self::of(Browser::start(launch, cancel)?, options)
+    }
+
+    fn of(browser: Browser, options: &PageOptions) -> Result<Self, BrowserError> {
         let mut page = Self {
-            connection,
-            process,
-            screen,
-            answers,
+            browser: Some(browser),
+            pool: Arc::clone(&options.pool),
+            is_sound: false,
+            answers: Answers::default(),
+            target: None,
             session: None,
-            access,
-            stage,
-            log,
-            product,
+            address: None,
+            access: Arc::clone(&options.access),
+            stage: options.stage,
+            log: PageLog::new(Arc::clone(&options.access)),
+            product: String::new(),
         };
         page.attach(options).map_err(|e| page.explain_start(e))?;
+        page.is_sound = true;
         Ok(page)
+    }
+
+    pub(super) fn browser(&mut self) -> &mut Browser {
+        self.browser.as_mut().expect("it is there until the page is dropped")
     }
 
     /// Creates the page's target and enables what we listen to.
     fn attach(&mut self, options: &PageOptions) -> Result<(), BrowserError> {
         let timeout = options.launch_timeout;
-        self.product = self.call(super::cdp::Browser::GetVersion(None), timeout)?.product;
+        // A browser that has just started is busy: what it is asked at once costs one wait.
+        let version = self.begin(&super::cdp::Browser::GetVersion(None), timeout)?;
         let target = if options.surface == Surface::Display {
             self.first_target(timeout)?
         } else {
             self.new_target(options, timeout)?
         };
-        let attach = Target::AttachToTarget { target_id: target, flatten: Some(true) };
+        let version: super::cdp::Browser::GetVersionReturnObject =
+            self.finish(version, "Browser.getVersion", timeout, |answer| {
+                serde_json::from_str(answer.get())
+            })?;
+        self.product = version.product;
+        let attach = Target::AttachToTarget { target_id: target.clone(), flatten: Some(true) };
+        self.target = Some(target);
         self.session = Some(self.call(attach, timeout)?.session_id);
-        self.call(PageDomain::Enable { enable_file_chooser_opened_event: None }, timeout)?;
-        self.call(Runtime::Enable(None), timeout)?;
-        self.call(Inspector::Enable(None), timeout)?;
-        self.call(
-            Network::Enable {
-                // Bodies are never asked for; by default 200 MB of them would be kept.
-                max_total_buffer_size: Some(0),
-                max_resource_buffer_size: Some(0),
-                max_post_data_size: None,
-                report_direct_socket_traffic: None,
-                enable_durable_messages: None,
-            },
-            timeout,
-        )?;
+        let page = PageDomain::Enable { enable_file_chooser_opened_event: None };
+        let network = Network::Enable {
+            // Bodies are never asked for; by default 200 MB of them would be kept.
+            max_total_buffer_size: Some(0),
+            max_resource_buffer_size: Some(0),
+            max_post_data_size: None,
+            report_direct_socket_traffic: None,
+            enable_durable_messages: None,
+        };
+        let mut begun = vec![
+            self.begin_for_effect(&page, timeout)?,
+            self.begin_for_effect(&Runtime::Enable(None), timeout)?,
+            self.begin_for_effect(&Inspector::Enable(None), timeout)?,
+            self.begin_for_effect(&network, timeout)?,
+        ];
         if let Some(enable) = intercept::enable(&options.access, options.stage) {
-            self.call(enable, timeout)?;
+            begun.push(self.begin_for_effect(&enable, timeout)?);
         }
-        if options.surface == Surface::Display {
-            return Ok(());
+        if options.surface != Surface::Display {
+            let metrics = metrics(options.size, options.scale);
+            begun.push(self.begin_for_effect(&metrics, timeout)?);
+            if options.is_transparent {
+                // Takes away the white behind all that the page will show.
+                let color = DOM::RGBA { r: 0, g: 0, b: 0, a: Some(0.0) };
+                let clear = Emulation::SetDefaultBackgroundColorOverride { color: Some(color) };
+                begun.push(self.begin_for_effect(&clear, timeout)?);
+            }
         }
-        self.resize(options.size, options.scale, timeout)?;
-        if options.is_transparent { self.clear_background(timeout) } else { Ok(()) }
+        for (id, name) in begun {
+            self.finish(id, name, timeout, |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a command whose answer says no more than that it has been done.
+    pub(super) fn begin_for_effect<M: Method + Serialize>(
+        &mut self,
+        method: &M,
+        timeout: Duration,
+    ) -> Result<(CallId, &'static str), BrowserError> {
+        self.begin(method, timeout).map(|id| (id, M::NAME))
     }
 
     /// The page in the window that the browser opens by itself.
@@ -239,39 +241,6 @@ impl Page {
         Ok(target.target_id)
     }
 
-    /// Sets the viewport in CSS pixels, and the device pixels for each.
-    pub(crate) fn resize(
-        &mut self,
-        size: Size,
-        scale: f64,
-        timeout: Duration,
-    ) -> Result<(), BrowserError> {
-        let metrics = Emulation::SetDeviceMetricsOverride {
-            width: size.width,
-            height: size.height,
-            device_scale_factor: scale,
-            mobile: false,
-            scale: None,
-            screen_width: Some(size.width),
-            screen_height: Some(size.height),
-            position_x: None,
-            position_y: None,
-            dont_set_visible_size: None,
-            screen_orientation: None,
-            viewport: None,
-            display_feature: None,
-            device_posture: None,
-        };
-        self.call(metrics, timeout).map(drop)
-    }
-
-    /// Takes away the white behind all that the page will show.
-    fn clear_background(&mut self, timeout: Duration) -> Result<(), BrowserError> {
-        let color = DOM::RGBA { r: 0, g: 0, b: 0, a: Some(0.0) };
-        let clear = Emulation::SetDefaultBackgroundColorOverride { color: Some(color) };
-        self.call(clear, timeout).map(drop)
-    }
-
     /// Sends a command and waits for its answer.
     pub(crate) fn call<M: Method + Serialize>(
         &mut self,
@@ -317,7 +286,8 @@ impl Page {
         } else {
             params
         };
-        let sent = self.connection.send(self.session.as_deref(), name, &params, deadline);
+        let browser = self.browser.as_mut().expect("it is there until the page is dropped");
+        let sent = browser.connection.send(self.session.as_deref(), name, &params, deadline);
         sent.map(CallId).map_err(|e| self.explain(&e, name, timeout))
     }
 
@@ -337,7 +307,8 @@ impl Page {
         loop {
             let mut dialog = false;
             let mut held = None;
-            let received = self.connection.receive(deadline);
+            let browser = self.browser.as_mut().expect("it is there until the page is dropped");
+            let received = browser.connection.receive(deadline);
             let Ok(bytes) = received else {
                 let broken = received.err().unwrap_or(Broken::Closed);
                 return Err(self.explain(&broken, name, timeout));
@@ -455,6 +426,7 @@ impl Page {
         timeout: Duration,
     ) -> Result<Option<String>, BrowserError> {
         self.log.document_status = None;
+        self.address = Url::parse(url).ok();
         let navigate = PageDomain::Navigate {
             url: url.into(),
             referrer: None,
@@ -467,28 +439,29 @@ impl Page {
 
     /// The display that its window is on, if it has one.
     pub(crate) fn screen(&mut self) -> Option<&mut Screen> {
-        self.screen.as_mut()
+        self.browser().screen.as_mut()
     }
 
     /// What the browser and its children use now.
     pub(crate) fn usage(&self) -> Usage {
-        group_usage(self.group())
+        self.browser.as_ref().map_or_else(Usage::default, Browser::usage)
     }
 
     /// The process group of the browser and its children.
     pub(crate) fn group(&self) -> i32 {
-        self.process.group().as_raw_nonzero().get()
+        self.browser.as_ref().map_or(0, Browser::group)
     }
 
     /// Turns the end of the pipe into what the user should hear.
     fn explain(&mut self, broken: &Broken, doing: &str, timeout: Duration) -> BrowserError {
+        self.is_sound = false;
         match broken {
             Broken::Cancelled => BrowserError::Cancelled,
             Broken::Timeout => {
                 BrowserError::Timeout { doing: doing.into(), seconds: timeout.as_secs_f64() }
             }
             Broken::Closed => {
-                BrowserError::Died { doing: doing.into(), output: self.process.output() }
+                BrowserError::Died { doing: doing.into(), output: self.browser().process.output() }
             }
         }
     }
@@ -498,12 +471,13 @@ impl Page {
         let BrowserError::Died { output, .. } = error else { return error };
         // The pipe closes a moment before the process is gone.
         let until = Instant::now() + Duration::from_millis(500);
-        let mut status = self.process.status();
+        let process = &mut self.browser().process;
+        let mut status = process.status();
         while status.is_none() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
-            status = self.process.status();
+            status = process.status();
         }
-        BrowserError::EndedAtOnce { path: self.process.path().to_owned(), status, output }
+        BrowserError::EndedAtOnce { path: process.path().to_owned(), status, output }
     }
 }
 
@@ -548,29 +522,22 @@ fn evaluate(expression: &str) -> Runtime::Evaluate {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_that_comes_early_is_kept() {
-        let mut answers = Answers::default();
-        answers.expect(CallId(1));
-        answers.keep(1, b"one");
-        answers.keep(2, b"nobody waits for it");
-        assert_eq!(answers.take(CallId(1)).as_deref(), Some(&b"one"[..]));
-        assert_eq!(answers.take(CallId(1)), None);
-        assert!(answers.early.is_empty() && answers.expected.is_empty());
-    }
-
-    #[test]
-    fn calls_that_are_given_up_do_not_pile_up() {
-        let mut answers = Answers::default();
-        for id in 0..100 {
-            answers.expect(CallId(id));
-            answers.keep(id, b"late");
-        }
-        assert_eq!((answers.early.len(), answers.expected.len()), (MAX_EXPECTED, MAX_EXPECTED));
-        assert!(answers.take(CallId(99)).is_some());
+/// Sets the viewport in CSS pixels, and the device pixels for each.
+fn metrics(size: Size, scale: f64) -> Emulation::SetDeviceMetricsOverride {
+    Emulation::SetDeviceMetricsOverride {
+        width: size.width,
+        height: size.height,
+        device_scale_factor: scale,
+        mobile: false,
+        scale: None,
+        screen_width: Some(size.width),
+        screen_height: Some(size.height),
+        position_x: None,
+        position_y: None,
+        dont_set_visible_size: None,
+        screen_orientation: None,
+        viewport: None,
+        display_feature: None,
+        device_posture: None,
     }
 }

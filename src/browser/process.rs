@@ -5,6 +5,7 @@
 //! end of its standard input to close, kills the group and removes the profile if we are gone
 //! without a word (SIGKILL).
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -38,8 +39,7 @@ kill -KILL "-$1"
 rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
 "#;
 
-/// How long the end of a killed group is waited for. Under an init that reaps no orphans it would
-/// never come.
+/// How long the end of a killed group is waited for.
 const GROUP_END: Duration = Duration::from_millis(300);
 
 /// Longest path of a directory in which Chrome can still make its socket, of 108 bytes in all.
@@ -145,8 +145,8 @@ impl ChromeProcess {
     }
 
     /// The display that its window is on, if it has one.
-    pub(super) fn display(&self) -> Option<&Display> {
-        self.display.as_ref()
+    pub(super) fn display(&mut self) -> Option<&mut Display> {
+        self.display.as_mut()
     }
 
     /// How the browser ended, if it has.
@@ -191,7 +191,12 @@ fn end_group(group: Pid, child: &mut Child, mut display: Option<Display>) {
     // Killed is not yet gone: a large renderer takes a moment to give its memory back.
     let until = Instant::now() + GROUP_END;
     while test_kill_process_group(group).is_ok() && Instant::now() < until {
-        thread::sleep(Duration::from_millis(2));
+        // What has ended and is not waited for by its new parent keeps the group's number in use.
+        let id = group.as_raw_nonzero().get();
+        if processes().is_some_and(|mut all| all.all(|p| p.group != id || p.has_ended)) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(4));
     }
 }
 
@@ -231,28 +236,67 @@ pub(crate) struct Usage {
 
 /// Adds up what the process group `group` uses. Zero where there is no `/proc`.
 pub(crate) fn group_usage(group: i32) -> Usage {
-    let mut usage = Usage::default();
-    let Ok(entries) = fs::read_dir("/proc") else { return usage };
-    for entry in entries.flatten() {
-        if !entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit) {
-            continue;
-        }
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        if let Some(process) = parse_stat(&stat).filter(|p| p.0 == group) {
-            usage.cpu_ms += process.1;
-            usage.resident_bytes += process.2;
-        }
-    }
-    usage
+    let members = processes().into_iter().flatten().filter(|process| process.group == group);
+    members.fold(Usage::default(), |usage, process| Usage {
+        resident_bytes: usage.resident_bytes + process.usage.resident_bytes,
+        cpu_ms: usage.cpu_ms + process.usage.cpu_ms,
+    })
 }
 
-/// Process group, processor milliseconds and resident bytes from a `/proc/<pid>/stat` line.
-fn parse_stat(stat: &str) -> Option<(i32, u64, u64)> {
-    // The name in parentheses may itself contain spaces; see proc_pid_stat(5) for the numbers.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let number = |i: usize| fields.get(i - 3).and_then(|f| f.parse::<u64>().ok());
-    let group = fields.get(2)?.parse().ok()?;
-    let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
-    let ms = ticks * 1000 / rustix::param::clock_ticks_per_second();
-    Some((group, ms, number(24)? * rustix::param::page_size() as u64))
+/// What the system says of one process.
+#[derive(Debug, PartialEq, Eq)]
+struct ProcessStat {
+    group: i32,
+    /// It has ended, and nobody has waited for it.
+    has_ended: bool,
+    usage: Usage,
+}
+
+/// All processes of the system; `None` where there is no `/proc`.
+fn processes() -> Option<impl Iterator<Item = ProcessStat>> {
+    let is_number = |name: &OsStr| name.as_encoded_bytes().first().is_some_and(u8::is_ascii_digit);
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    let entries = entries.filter(move |entry| is_number(&entry.file_name()));
+    Some(entries.filter_map(|entry| {
+        ProcessStat::parse(&fs::read_to_string(entry.path().join("stat")).ok()?)
+    }))
+}
+
+impl ProcessStat {
+    /// Reads a line of `/proc/<pid>/stat`; see `proc_pid_stat(5)` for the numbers.
+    fn parse(line: &str) -> Option<Self> {
+        // The name in parentheses may itself contain spaces.
+        let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let number = |i: usize| fields.get(i - 3).and_then(|f| f.parse::<u64>().ok());
+        let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
+        Some(Self {
+            group: fields.get(2)?.parse().ok()?,
+            has_ended: matches!(*fields.first()?, "Z" | "X"),
+            usage: Usage {
+                cpu_ms: ticks * 1000 / rustix::param::clock_ticks_per_second(),
+                resident_bytes: number(24)? * rustix::param::page_size() as u64,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dead_are_told_from_the_living() {
+        let line = |state: &str| {
+            format!(
+                "812 (a (b) c) {state} 1 800 800 0 -1 4194560 9 8 7 6 10 20 30 40 20 0 3 0 5 4096 2 9"
+            )
+        };
+        let living = ProcessStat::parse(&line("S")).unwrap();
+        assert_eq!((living.group, living.has_ended), (800, false));
+        let tick = 1000 / rustix::param::clock_ticks_per_second();
+        assert_eq!(living.usage.cpu_ms, 100 * tick);
+        assert_eq!(living.usage.resident_bytes, 2 * rustix::param::page_size() as u64);
+        assert!(ProcessStat::parse(&line("Z")).unwrap().has_ended);
+        assert_eq!(ProcessStat::parse("812 (a"), None);
+    }
 }

@@ -5,9 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -30,8 +28,8 @@ use crate::sys::SharedMemory;
 /// How often a wait looks at the cancel token.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long the server may take for what needs no waiting.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take to start, and for what needs no waiting.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Bytes of one pixel: blue, green, red, unused.
 const PIXEL_BYTES: usize = 4;
@@ -49,17 +47,19 @@ pub(crate) struct Screen {
 impl Screen {
     /// Connects to `display`, moves the pointer out of the picture, and begins to listen.
     pub(super) fn connect(
-        display: &Display,
+        display: &mut Display,
         size: Size,
         cancel: CancelToken,
     ) -> Result<Self, BrowserError> {
         let failed =
             |what: &str, e: &dyn std::fmt::Display| BrowserError::Display(format!("{what}: {e}"));
-        let path = PathBuf::from(format!("/tmp/.X11-unix/X{}", display.number));
-        let stream = UnixStream::connect(&path)
-            .and_then(|stream| DefaultStream::from_unix_stream(stream).map(|(stream, _)| stream))
-            .map_err(|e| failed("no connection to the display server", &e))?;
-        let wait = Arc::new(Wait { until: Mutex::new(Instant::now() + CALL_TIMEOUT), cancel });
+        let stream = display.take_stream().ok_or_else(|| {
+            BrowserError::Display("the connection to its display is taken".into())
+        })?;
+        let stream = DefaultStream::from_unix_stream(stream).map(|(stream, _)| stream);
+        let stream = stream.map_err(|e| failed("no connection to the display server", &e))?;
+        let until = Instant::now() + CALL_TIMEOUT;
+        let wait = Arc::new(Wait(Mutex::new(WaitState { until, cancel })));
         let stream = Watched { stream, wait: Arc::clone(&wait) };
         let connection = RustConnection::connect_to_stream_with_auth_info(
             stream,
@@ -67,7 +67,7 @@ impl Screen {
             COOKIE_NAME.to_vec(),
             display.cookie.to_vec(),
         )
-        .map_err(|e: ConnectError| failed("the display server refuses us", &e))?;
+        .map_err(|e: ConnectError| display.explain(&format!("it refuses us: {e}")))?;
 
         let setup = || -> Result<Self, ReplyError> {
             let screen = &connection.setup().roots[0];
@@ -98,6 +98,11 @@ impl Screen {
             Ok(Self { connection, wait, root, segment, memory })
         };
         setup().map_err(|e| failed("the display server lacks what we need", &e))
+    }
+
+    /// Waits end with another token from now on.
+    pub(super) fn set_cancel(&mut self, cancel: CancelToken) {
+        self.wait.lock().cancel = cancel;
     }
 
     /// Everything drawn since this was last asked, as one rectangle; waits for it until `until`.
@@ -170,7 +175,7 @@ impl Screen {
                     seconds: 0.0,
                 }
             }
-            _ if self.wait.cancel.is_cancelled() => BrowserError::Cancelled,
+            _ if self.wait.is_cancelled() => BrowserError::Cancelled,
             error => BrowserError::Died {
                 doing: format!("reading its display ({error})"),
                 output: Vec::new(),
@@ -188,19 +193,29 @@ fn rect_of(event: &Event) -> Option<Rect> {
 
 /// Until when the connection may wait, and what ends the wait.
 #[derive(Debug)]
-struct Wait {
-    until: Mutex<Instant>,
+struct Wait(Mutex<WaitState>);
+
+#[derive(Debug)]
+struct WaitState {
+    until: Instant,
     cancel: CancelToken,
 }
 
 impl Wait {
     fn set(&self, until: Instant) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        self.lock().until = until;
     }
 
     fn left(&self) -> Duration {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        until.saturating_duration_since(Instant::now())
+        self.lock().until.saturating_duration_since(Instant::now())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.lock().cancel.is_cancelled()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, WaitState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -221,7 +236,7 @@ impl Stream for Watched {
             flags |= PollFlags::OUT;
         }
         loop {
-            if self.wait.cancel.is_cancelled() {
+            if self.wait.is_cancelled() {
                 return Err(io::Error::other("cancelled"));
             }
             let left = self.wait.left();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Engine, Render};
+use super::Engine;
 use crate::check::Check;
 use crate::error::Result;
 use crate::job::{self, Job};
@@ -18,7 +18,7 @@ impl Engine {
         job.validate()?;
         let encoded = job.output.is_some() || !job.outputs.is_empty();
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = Render::new(job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         render.is_captured = false;
         let (mut opened, size) = render.open()?;
         let planned = size.and_then(|size| opened.plan(job, size, encoded, &mut render.warnings));

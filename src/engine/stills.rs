@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Engine, Render};
+use super::Engine;
 use crate::capture::Meter;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -73,7 +73,7 @@ impl Engine {
         job.color = Color { mode: ColorMode::Sdr, ..Color::default() };
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = Render::new(&job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
         let (plan, prepared) = render.prepare(false)?;
         let frames: Vec<_> = moments.iter().map(|m| m.frame(&plan)).collect::<Result<_>>()?;
         let (pages, _server) = prepared.sources(&plan, &Arc::new(Meter::default()));

@@ -47,7 +47,7 @@ macro_rules! runtime {
 const RUNTIME_FACE: &str = runtime!("");
 
 /// How often readiness is asked for.
-const POLL: Duration = Duration::from_millis(15);
+const POLL: Duration = Duration::from_millis(5);
 
 /// What a page cannot be rendered without: it says itself that it is not ready. Anything else that
 /// is missing (a font, a picture, a timeline) is a warning.

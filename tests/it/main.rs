@@ -32,3 +32,4 @@ mod support;
 mod tidy;
 mod transitions;
 mod video;
+mod warm;

@@ -1,0 +1,67 @@
+//! What a job says about sessions.
+
+use std::sync::Arc;
+
+use super::ways;
+use crate::browser::{BrowserPool, PageOptions, Sandbox};
+use crate::capture::{Compression, SessionOptions};
+use crate::frame::Size;
+use crate::job::{self, CaptureFormat, Job};
+use crate::network::Access;
+use crate::page::LoadOptions;
+
+/// How the sessions of `job` open their pages, to begin with.
+pub(super) fn session_options(
+    job: &Job,
+    candidate: ways::Candidate,
+    url: String,
+    size: Size,
+    access: Arc<Access>,
+    pool: &Arc<BrowserPool>,
+) -> SessionOptions {
+    let timeouts = &job.timeouts;
+    let mut options = SessionOptions {
+        page: PageOptions {
+            chrome: candidate.chrome.clone(),
+            sandbox: match job.browser.sandbox {
+                job::Sandbox::Auto => Sandbox::auto(),
+                job::Sandbox::On => Sandbox::On,
+                job::Sandbox::Off => Sandbox::Off,
+            },
+            arguments: job.browser.args.clone(),
+            size,
+            scale: job.scale,
+            is_transparent: job.alpha,
+            surface: candidate.surface,
+            canvas: candidate.canvas,
+            window: size,
+            stage: None,
+            launch_timeout: timeouts.launch,
+            access,
+            pool: Arc::clone(pool),
+        },
+        load: LoadOptions {
+            url,
+            staging: None,
+            seed: job.seed,
+            variables: job.variables.clone(),
+            media: None,
+            navigation_timeout: timeouts.navigation,
+            ready_timeout: timeouts.ready,
+            player_timeout: timeouts.player,
+            timelines_timeout: timeouts.timelines,
+            sequential: job.capture.order == job::CaptureOrder::Sequential,
+            call_timeout: timeouts.navigation,
+        },
+        compression: match job.capture.format {
+            CaptureFormat::Png => Compression::Png,
+            CaptureFormat::Jpeg => Compression::Jpeg(job.capture.jpeg_quality),
+        },
+        frame_timeout: timeouts.frame,
+        is_blind: false,
+        is_layered: false,
+        transitions: Arc::default(),
+    };
+    candidate.apply(&mut options);
+    options
+}
