@@ -1,12 +1,14 @@
 //! Whole renders and the ways of capture, measured.
 //!
-//! `cargo bench --bench engine -- [--runs N] [--frames N] [--size WxH] [--part ways|renders|fidelity] [scene ...]`
+//! `cargo bench --bench engine -- [--runs N] [--frames N] [--size WxH] [--part ways|renders|fidelity|start|flags] [scene ...]`
 //!
 //! *Ways*: each scene into the null sink by one session, by each way of capture, and drawn without
 //! taking pictures: the floor. *Renders*: each scene into a file with default settings by one and by
 //! two sessions, and the encoder alone, fed with the same pictures from memory. Overhead is what a
 //! frame costs beyond drawing alone and encoding alone. *Fidelity*: every fifth frame by each way,
-//! compared with screenshots of an ordinary Chromium.
+//! compared with screenshots of an ordinary Chromium. *Start*: two frames of a scene, in a new browser
+//! and in one that waited in the engine. *Flags*: further flags for Chrome beside ours, for the ways
+//! that take compressed pictures: what they cost, and whether they change pixels.
 //!
 //! The figures are medians of the runs, which are taken in turn after a warm-up; processor time is
 //! that of all processes, without the browsers' start. Compare within one run only: machines are
@@ -16,6 +18,7 @@
 
 mod shared;
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +26,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use pagereel::frame::{PixelFormat, Size};
 use pagereel::job::{CaptureFormat, CaptureMode};
-use pagereel::{CancelToken, Engine, Event, Frame, FrameIndex, Job, NullSink, Picture, Report};
+use pagereel::{
+    CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, Job, NullSink, Picture, Report,
+};
 
 const SCENES: [&str; 6] =
     ["kinetic-text", "css-cards", "static-background", "text-grid", "webgl-three", "still-slide"];
@@ -71,6 +76,12 @@ fn main() -> Result<()> {
     }
     if wants("fidelity") {
         fidelity(&arguments)?;
+    }
+    if wants("start") {
+        start(&arguments)?;
+    }
+    if wants("flags") {
+        flags(&arguments)?;
     }
     Ok(())
 }
@@ -272,6 +283,104 @@ fn renders(arguments: &Arguments) -> Result<()> {
                 row.engine_bytes / f64::from(1 << 20),
                 row.chrome_bytes / f64::from(1 << 20),
             );
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// What a short render waits for.
+fn start(arguments: &Arguments) -> Result<()> {
+    println!(
+        "| scene | way | browser | first frame ms | all of two frames ms | Chrome's start ms |"
+    );
+    println!("|---|---|---|--:|--:|--:|");
+    let cancel = CancelToken::new();
+    for scene in &arguments.scenes {
+        for how in WAYS {
+            let How::Way(name, mode, CaptureFormat::Png) = how else { continue };
+            let mut job = job(arguments, scene, 1)?;
+            job.capture.mode = mode;
+            job.frames = Some("0..2".parse()?);
+            let render = |engine: &Engine| {
+                let sink = Box::new(NullSink::default());
+                engine.render_into(&job, sink, &mut |_: &Event| {}, &cancel)
+            };
+            let kept = Engine::new();
+            for (browser, is_kept) in [("new", false), ("waited", true)] {
+                let mut runs = Vec::new();
+                for run in 0..=arguments.runs {
+                    let report = if is_kept { render(&kept)? } else { render(&Engine::new())? };
+                    if run > 0 {
+                        let start = report.resources.chrome_start_cpu_ms as f64;
+                        runs.push(Figures { chrome_ms: start, ..Figures::of(&report) });
+                    }
+                }
+                let figures = medians(&runs);
+                println!(
+                    "| {scene} | {name} | {browser} | {:.0} | {:.0} | {:.0} |",
+                    figures.first_frame_ms,
+                    2.0 * figures.total_ms,
+                    figures.chrome_ms
+                );
+            }
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// Flags beside ours. Of two that say different things Chrome takes the last.
+const FLAGS: [(&str, &[&str]); 9] = [
+    ("ours", &[]),
+    ("1 raster thread", &["--num-raster-threads=1"]),
+    ("2 raster threads", &["--num-raster-threads=2"]),
+    ("4 raster threads", &["--num-raster-threads=4"]),
+    ("tiles of 256", &["--default-tile-width=256", "--default-tile-height=256"]),
+    ("tiles of 1024", &["--default-tile-width=1024", "--default-tile-height=1024"]),
+    ("tiles of the frame", &["--default-tile-width=1920", "--default-tile-height=1088"]),
+    ("no SwiftShader", &["--disable-gpu", "--disable-software-rasterizer"]),
+    ("zygote left out", &["--no-zygote"]),
+];
+
+/// Further flags, by the ways that take compressed pictures.
+fn flags(arguments: &Arguments) -> Result<()> {
+    println!("| scene | way | flags | Chrome | frames/s | first frame ms | same pixels |");
+    println!("|---|---|---|--:|--:|--:|---|");
+    let cancel = CancelToken::new();
+    for scene in &arguments.scenes {
+        for how in WAYS {
+            let How::Way(name, mode, CaptureFormat::Png) = how else { continue };
+            if !matches!(mode, CaptureMode::BeginFrame | CaptureMode::Screenshot) {
+                continue;
+            }
+            let digests = RefCell::new(vec![None; FLAGS.len()]);
+            let mut measures: Vec<Box<dyn FnMut() -> Result<Figures> + '_>> = Vec::new();
+            for (i, (_, flags)) in FLAGS.iter().enumerate() {
+                let mut job = job(arguments, scene, 1)?;
+                job.capture.mode = mode;
+                job.browser.args = flags.iter().map(|&flag| flag.to_owned()).collect();
+                let (digests, cancel) = (&digests, &cancel);
+                measures.push(Box::new(move || {
+                    let sink = Box::new(ChecksumSink::default());
+                    let report =
+                        Engine::new().render_into(&job, sink, &mut |_: &Event| {}, cancel)?;
+                    digests.borrow_mut()[i].clone_from(&report.output.digest);
+                    Ok(Figures::of(&report))
+                }));
+            }
+            let rows = in_turn(arguments.runs, &mut measures)?;
+            drop(measures);
+            let digests = digests.into_inner();
+            for ((row, (flags, _)), digest) in rows.iter().zip(FLAGS).zip(&digests) {
+                println!(
+                    "| {scene} | {name} | {flags} | {:.1} | {:.1} | {:.0} | {} |",
+                    row.chrome_ms,
+                    1e3 / row.wall_ms,
+                    row.first_frame_ms,
+                    if *digest == digests[0] { "yes" } else { "no" }
+                );
+            }
         }
     }
     println!();

@@ -27,7 +27,7 @@ use self::timed::TimedSink;
 use crate::av;
 use crate::browser::{BrowserError, BrowserPool};
 use crate::capture::{
-    Meter, OpenError, OpenPage, PageSources, Recruiting, SessionOptions, Timing, Way,
+    Meter, OpenError, OpenPage, PageSources, Recruiting, Retreat, SessionOptions, Timing, Way,
 };
 use crate::error::{Error, Result};
 use crate::frame::Size;
@@ -185,6 +185,8 @@ struct Render<'a> {
     light: Light,
     /// The engine's.
     pool: Arc<BrowserPool>,
+    /// Which ways the sessions took, once there are some.
+    retreat: Option<Arc<Retreat>>,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -201,7 +203,8 @@ struct Opened {
 struct Prepared {
     /// Serves the composition until the render ends.
     server: Option<FileServer>,
-    options: SessionOptions,
+    /// How sessions are opened, and how when that does not work any more.
+    ways: Vec<SessionOptions>,
     page: OpenPage,
     recruiting: Option<Recruiting>,
 }
@@ -232,6 +235,7 @@ impl Engine {
             decodes_media: true,
             light: Light::default(),
             pool: Arc::clone(&self.pool),
+            retreat: None,
         }
     }
 }
@@ -318,7 +322,8 @@ impl Render<'_> {
             engine_cpu_ms: sys::cpu_ms(),
             has_videos: page.description.media.iter().any(|media| media.tag == "video"),
         });
-        Ok((plan, Prepared { server, options, page, recruiting }))
+        let ways = if self.is_blind { vec![options] } else { ways::all(self.job, options) };
+        Ok((plan, Prepared { server, ways, page, recruiting }))
     }
 
     /// Names what was not loaded in an error about the page.
@@ -475,6 +480,7 @@ impl Render<'_> {
         sink: &mut dyn FrameSink,
     ) -> Result<(Traffic, Duration)> {
         let (pages, _server) = prepared.sources(plan, meter);
+        self.retreat = Some(Arc::clone(&pages.retreat));
         let (captured, samples) = (plan.captured(), u64::from(plan.samples));
         let sources = self.light.sources(pages, plan);
         let mut shutter = Shutter::new(sink, plan.samples);
@@ -506,6 +512,7 @@ impl Render<'_> {
         let content_light = self.light.level(&plan.stream);
         let mut plan = plan.clone();
         plan.capture.reasons.extend(meter.recruits());
+        plan.capture.reasons.extend(self.retreat.iter().flat_map(|retreat| retreat.reasons()));
         Report {
             version: env!("CARGO_PKG_VERSION"),
             plan,
@@ -560,7 +567,7 @@ impl Prepared {
     /// What opens the sessions, and the server that they need.
     fn sources(self, plan: &Plan, meter: &Arc<Meter>) -> (PageSources, Option<FileServer>) {
         let sources = PageSources {
-            options: self.options,
+            retreat: Arc::new(Retreat::new(self.ways)),
             timing: Timing {
                 frame_rate: plan.captured().frame_rate,
                 first: plan.first_frame * u64::from(plan.samples),

@@ -164,6 +164,7 @@ impl PageSource {
     pub(crate) fn collect_shots(&mut self, index: FrameIndex) -> Result<FrameShots> {
         let (shots, is_same) = self.finish_shots(index)?;
         self.meter.took_one();
+        self.retreat.delivered(self.session);
         if is_same {
             self.meter.reused(self.session);
         }

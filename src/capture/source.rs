@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::open::load;
 use super::recruit::{Circumstances, pays_off};
 use super::shots::LayerShots;
-use super::{CONSOLE_LINES, Grab, Meter, OpenPage, SessionOptions, Shot, Taken};
+use super::{
+    CONSOLE_LINES, Grab, Meter, OpenError, OpenPage, Retreat, SessionOptions, Shot, Taken,
+};
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size};
@@ -42,7 +44,7 @@ pub(crate) struct Timing {
 
 /// Opens the sessions of one render.
 pub(crate) struct PageSources {
-    pub options: SessionOptions,
+    pub retreat: Arc<Retreat>,
     pub timing: Timing,
     pub meter: Arc<Meter>,
     /// The page of the probe, which becomes the first session's.
@@ -88,9 +90,9 @@ impl PageSources {
     /// Opens the page of one session.
     pub(crate) fn open_page(&self, session: usize, cancel: &CancelToken) -> Result<PageSource> {
         let probed = self.probed.lock().ok().and_then(|mut probed| probed.take());
-        let open = match probed {
-            Some(open) => open,
-            None => self.open_again(cancel)?,
+        let (options, open) = match probed {
+            Some(open) => (self.retreat.options(session), open),
+            None => self.open_again(session, cancel)?,
         };
         self.meter.opened(open.page.group(), open.page.usage());
         Ok(PageSource {
@@ -99,7 +101,9 @@ impl PageSources {
             is_rewindable: open.description.rewindable,
             sought: open.sought,
             still_until: None,
-            options: self.options.clone(),
+            layers: options.takes_shots().then(LayerShots::default),
+            options,
+            retreat: Arc::clone(&self.retreat),
             timing: self.timing,
             queue: VecDeque::new(),
             under_way: None,
@@ -108,7 +112,6 @@ impl PageSources {
             metered: Instant::now(),
             has_videos: open.description.media.iter().any(|media| media.tag == "video"),
             released: Instant::now(),
-            layers: self.options.takes_shots().then(LayerShots::default),
         })
     }
 
@@ -121,13 +124,20 @@ impl PageSources {
         Duration::from_secs_f64((engine + chrome) as f64 / 1e3 / frames as f64)
     }
 
-    /// Opens the page as the probe did. What worked then is tried more than once.
-    fn open_again(&self, cancel: &CancelToken) -> Result<OpenPage> {
+    /// Opens the page as the probe did. What worked then is tried more than once, then in the next
+    /// way.
+    fn open_again(
+        &self,
+        session: usize,
+        cancel: &CancelToken,
+    ) -> Result<(SessionOptions, OpenPage)> {
         let mut attempt = 1;
         loop {
-            match OpenPage::open(&self.options, cancel) {
-                Ok(page) => return Ok(page),
+            let options = self.retreat.options(session);
+            match OpenPage::open(&options, cancel) {
+                Ok(page) => return Ok((options, page)),
                 Err(e) if attempt < OPEN_ATTEMPTS && e.is_transient() => attempt += 1,
+                Err(OpenError::CannotGrab(e)) if self.retreat.give_up(&options, &e) => attempt = 1,
                 Err(e) => return Err(e.into()),
             }
         }
@@ -154,6 +164,7 @@ pub(crate) struct PageSource {
     /// The last of its frames that is known to look like that one.
     still_until: Option<FrameIndex>,
     pub(super) options: SessionOptions,
+    pub(super) retreat: Arc<Retreat>,
     pub(super) timing: Timing,
     /// Submitted, oldest first.
     queue: VecDeque<FrameIndex>,
@@ -185,6 +196,7 @@ impl FrameSource for PageSource {
         let taken = self.finish(index)?;
         self.under_way = None;
         self.meter.took_one();
+        self.retreat.delivered(self.session);
         if taken.is_same {
             self.meter.reused(self.session);
         }
@@ -321,6 +333,9 @@ impl PageSource {
         match source {
             BrowserError::Cancelled => Error::Cancelled,
             source => {
+                if source.is_transient() {
+                    self.retreat.lost(self.session, index, &source);
+                }
                 let console = self.page.log.console_tail(CONSOLE_LINES);
                 Error::Capture { index, source, console }
             }

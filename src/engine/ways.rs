@@ -63,6 +63,19 @@ pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     }
 }
 
+/// The way of `options` and those after it, as they come when each in turn fails.
+pub(super) fn all(job: &Job, options: SessionOptions) -> Vec<SessionOptions> {
+    let mut all = vec![options];
+    while let Some(last) = all.last() {
+        let failed = BrowserError::Cancelled;
+        let Some(next) = after(job, last.way(), &failed, &mut Vec::new()) else { break };
+        let mut options = last.clone();
+        next.apply(&mut options);
+        all.push(options);
+    }
+    all
+}
+
 /// The way after `way`, which has failed for `error`, if there is one.
 pub(super) fn after(
     job: &Job,

@@ -356,10 +356,10 @@ fn posters(job: &Job, stream: &StreamInfo, first_frame: u64) -> Result<Vec<Poste
 }
 
 /// Pictures of one batch may take this much.
-const BATCH_BYTES: u64 = 100 << 20;
+const BATCH_BYTES: u64 = 200 << 20;
 
 /// Frames of a batch at most: those of two sessions in turn should not be far apart.
-const MAX_BATCH: u64 = 16;
+const MAX_BATCH: u64 = 24;
 
 /// Frames that the sink may be behind before a session waits for it.
 const WINDOW_SLACK: u64 = 4;

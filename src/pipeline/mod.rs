@@ -116,10 +116,21 @@ pub struct Artifact {
 pub struct Lanes {
     /// Sources that render at the same time.
     pub sessions: NonZeroUsize,
-    /// Frames that may be in flight between the first ticket and the sink; at least one batch.
+    /// Frames that may be in flight between the first ticket and the sink when all sessions are
+    /// open; for each that is not it is one batch less, and one batch at least.
     pub window: NonZeroUsize,
     /// Which frames go to the same session.
     pub batches: Batches,
+}
+
+impl Lanes {
+    /// Frames that may be in flight while so many `sessions` are open.
+    fn window_of(&self, sessions: usize) -> NonZeroUsize {
+        let closed = self.sessions.get().saturating_sub(sessions) as u64;
+        let less = closed.saturating_mul(self.batches.length.get());
+        let less = usize::try_from(less).unwrap_or(usize::MAX);
+        NonZeroUsize::new(self.window.get().saturating_sub(less)).unwrap_or(NonZeroUsize::MIN)
+    }
 }
 
 /// What happened on the way, for the report.
@@ -153,8 +164,6 @@ pub fn run(
             doing: "cannot start the session threads",
             source: std::io::Error::other(e),
         })?;
-    let FrameQueue { inlet, mut outlet } =
-        FrameQueue::new(stream.frames, lanes.window, lanes.batches);
     // Ends the sessions' waits when the sink fails; the caller's token stays untouched.
     let stop = cancel.child();
     let outcomes = Mutex::new(Vec::with_capacity(sessions));
@@ -164,6 +173,8 @@ pub fn run(
         pace.sessions += 1;
     }
     gate.open(pace.sessions);
+    let window = lanes.window_of(pace.sessions);
+    let FrameQueue { inlet, mut outlet } = FrameQueue::new(stream.frames, window, lanes.batches);
 
     let received = pool.in_place_scope(|scope| {
         for session in 0..sessions {
@@ -181,9 +192,10 @@ pub fn run(
             });
         }
         drop(inlet);
-        let mut on_frame = |pace: &mut Pace, count| {
+        let mut on_frame = |outlet: &mut Outlet<Frame>, pace: &mut Pace, count| {
             if pace.sessions < sessions && sources.wants_another(pace) {
                 *pace = Pace { sessions: pace.sessions + 1, left: pace.left, ..Pace::default() };
+                outlet.widen(lanes.window_of(pace.sessions));
                 gate.open(pace.sessions);
             }
             written(count);
@@ -219,7 +231,7 @@ fn receive(
     sink: &mut dyn FrameSink,
     cancel: &CancelToken,
     mut pace: Pace,
-    on_frame: &mut dyn FnMut(&mut Pace, u64),
+    on_frame: &mut dyn FnMut(&mut Outlet<Frame>, &mut Pace, u64),
 ) -> Result<()> {
     let mut count = 0;
     let mut since = Instant::now();
@@ -244,7 +256,7 @@ fn receive(
             pace.written += 1;
             pace.elapsed = since.elapsed();
         }
-        on_frame(&mut pace, count);
+        on_frame(outlet, &mut pace, count);
     }
 }
 

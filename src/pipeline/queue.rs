@@ -59,7 +59,6 @@ pub enum RecvError {
 struct Shared<T> {
     // Immutable after construction.
     total: u64,
-    window: u64,
     batches: Batches,
 
     state: Mutex<State<T>>,
@@ -69,6 +68,7 @@ struct Shared<T> {
 
 #[derive(Debug)]
 struct State<T> {
+    window: u64,
     next_ticket: u64,
     next_frame: u64,
     /// `slots[i]` is the frame `next_frame + i`, once delivered.
@@ -84,14 +84,14 @@ impl<T> FrameQueue<T> {
     pub fn new(total: u64, window: NonZeroUsize, batches: Batches) -> Self {
         let window = (window.get() as u64).max(batches.length.get());
         let state = State {
+            window,
             next_ticket: 0,
             next_frame: 0,
             slots: VecDeque::new(),
             missing: None,
             outlet_gone: false,
         };
-        let shared =
-            Shared { total, window, batches, state: Mutex::new(state), changed: Condvar::new() };
+        let shared = Shared { total, batches, state: Mutex::new(state), changed: Condvar::new() };
         let shared = Arc::new(shared);
         Self { inlet: Inlet(Arc::clone(&shared)), outlet: Outlet(shared) }
     }
@@ -171,6 +171,14 @@ impl<T> Drop for Ticket<T> {
 }
 
 impl<T> Outlet<T> {
+    /// Has at most `window` frames in flight from now on, if that is more than before.
+    pub fn widen(&mut self, window: NonZeroUsize) {
+        let mut state = self.0.lock();
+        state.window = state.window.max(window.get() as u64);
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
     /// Waits for the next frame in order.
     pub fn recv(&mut self) -> Result<T, RecvError> {
         let shared = &self.0;
@@ -209,7 +217,7 @@ impl<T> Shared<T> {
     }
 
     fn has_room(&self, state: &State<T>) -> bool {
-        self.batch_end(state.next_ticket) - state.next_frame <= self.window
+        self.batch_end(state.next_ticket) - state.next_frame <= state.window
     }
 
     /// One past the last frame of the batch that begins with `index`.

@@ -4,15 +4,18 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, Engine, Error, Event, Job};
+use pagereel::{CancelToken, ChecksumSink, Engine, Error, Event, Job, Way};
 
 use tempfile::TempDir;
 
-use crate::support::{browsers_of, fixture, groups_of, members_of, pagereel, render};
+use crate::support::{
+    browsers_of, digests, fixture, groups_of, members_of, page, pagereel, render,
+};
 
 fn signal(name: &str, process: i32) {
     let sent = Command::new("kill").args([name, &process.to_string()]).status().unwrap();
@@ -189,4 +192,36 @@ fn a_full_disk_is_named_and_leaves_nothing() {
     assert!(text.contains("out.mp4: no space left on device"), "{text}");
     assert_eq!(error.exit_code(), 1);
     assert_eq!(error.hint().unwrap(), "free some space, or write elsewhere");
+}
+
+/// A page that hangs in one way is taken in the next, and what was written stays.
+#[test]
+fn a_page_that_hangs_in_one_way_is_finished_in_another() {
+    let (_directory, html) = page(
+        "<!doctype html><body style='margin:0'><div id=a data-composition-id=r data-width=128 \
+         data-height=72 data-duration=1 style='width:40px;height:40px;background:#08f'></div>\
+         <script>window.__hf = { duration: 1, seek(t) {\
+           while (self !== top && t > 0.39) {}\
+           a.style.marginLeft = Math.round(t * 60) + 'px';\
+         } }</script>",
+    );
+    let mut job = Job::without_output(&*html);
+    job.timeouts.frame = Duration::from_secs(2);
+    job.capture.mode = CaptureMode::BeginFrame;
+    let expected = digests(&job, 1);
+    for workers in [1, 2] {
+        job.capture.mode = CaptureMode::Auto;
+        job.capture.workers = Some(workers);
+        let (list, digests) = sync_channel(100);
+        let sink = Box::new(ChecksumSink::with_list(list));
+        let report = Engine::new()
+            .render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new())
+            .unwrap();
+        assert_eq!(report.plan.capture.way, Way::Display);
+        assert_eq!(digests.try_iter().collect::<Vec<_>>(), expected);
+        let reasons = &report.plan.capture.reasons;
+        let told =
+            reasons.iter().find(|r| r.starts_with("begin-frame instead of display: frame 1"));
+        assert!(told.is_some_and(|r| r.contains("was lost 2 times")), "{reasons:?}");
+    }
 }
