@@ -304,10 +304,7 @@ impl Render<'_> {
             plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
         }
         opened.options.transitions = plan.transitions.clone().into();
-        if plan.stream.color.is_hdr() {
-            opened.options.is_layered = true;
-            opened.page.begin_layers(opened.options.load.call_timeout)?;
-        }
+        self.choose_layers(&mut opened, &mut plan)?;
         if encoded {
             self.plan_sound(&mut opened, &mut plan)?;
         }

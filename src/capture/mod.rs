@@ -42,7 +42,7 @@ pub(crate) use self::source::{PageSource, PageSources, Recruiting, Timing};
 use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
-use crate::page::{LoadOptions, RuntimeWarning, STAGE, Setting, Staging, Step};
+use crate::page::{LayerKind, LoadOptions, RuntimeWarning, STAGE, Setting, Staging, Step};
 use crate::time::{FrameIndex, FrameRate};
 use crate::transition::Transition;
 
@@ -203,8 +203,8 @@ pub(crate) struct SessionOptions {
     pub frame_timeout: Duration,
     /// Frames are drawn, and no pictures taken.
     pub is_blind: bool,
-    /// HDR videos are left out of the pictures, and mattes say where they show.
-    pub is_layered: bool,
+    /// Videos that are left out of the pictures; mattes say where they show.
+    pub layers: Option<LayerKind>,
     /// During these, pictures are taken of two scenes.
     pub transitions: Arc<[Transition]>,
 }
@@ -212,7 +212,7 @@ pub(crate) struct SessionOptions {
 impl SessionOptions {
     /// Whether a frame may take more than one picture.
     fn takes_shots(&self) -> bool {
-        self.is_layered || !self.transitions.is_empty()
+        self.layers.is_some() || !self.transitions.is_empty()
     }
 
     pub(crate) const fn way(&self) -> Way {

@@ -10,7 +10,7 @@ use super::{
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
-use crate::page::{self, Description, LoadError, Tree};
+use crate::page::{self, Description, LayerKind, LoadError, Tree};
 use crate::pipeline::CancelToken;
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
@@ -106,9 +106,16 @@ impl OpenPage {
         Ok((Self { page, grab, sought: None, description, warnings }, refusal))
     }
 
-    /// Leaves HDR videos out of the pictures from now on.
-    pub(crate) fn begin_layers(&mut self, timeout: Duration) -> Result<()> {
-        page::begin_layers(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
+    /// Leaves videos of a kind out of the pictures from now on.
+    pub(crate) fn begin_layers(&mut self, kind: LayerKind, timeout: Duration) -> Result<()> {
+        page::begin_layers(&mut self.page, kind, timeout)
+            .map_err(|e| browser_error(e, self.console()))
+    }
+
+    /// How much of the composition shows a video that can be left out for speed, of 1.
+    pub(crate) fn aligned_share(&mut self, seconds: f64, timeout: Duration) -> Result<f64> {
+        page::aligned_share(&mut self.page, seconds, timeout)
+            .map_err(|e| browser_error(e, self.console()))
     }
 
     /// What the composition is made of.
@@ -243,8 +250,8 @@ pub(super) fn load(
         Err(e) => return Err(failed(e, page)),
     };
     let description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
-    if options.is_layered {
-        page::begin_layers(page, call).map_err(|e| failed(e.into(), page))?;
+    if let Some(kind) = options.layers {
+        page::begin_layers(page, kind, call).map_err(|e| failed(e.into(), page))?;
     }
     // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall in
     // it for ever.

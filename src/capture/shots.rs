@@ -1,6 +1,6 @@
 //! Frames that take more than one picture of the page.
 //!
-//! Where HDR videos are left out, a frame takes a picture with all videos black, and one more for
+//! Where videos are left out, a frame takes a picture with all videos black, and one more for
 //! every three of them. During a transition it takes all of this twice: with each of two scenes
 //! alone. All pictures are taken in the session's own way. The first is taken of whatever was shown
 //! last, black or not: if the page says that it has not changed since, all pictures of the frame
@@ -74,7 +74,7 @@ impl PageSource {
 
     fn choose_view(&mut self, index: FrameIndex, view: View) -> Result<()> {
         // A page of one view need not hear of it.
-        let is_needed = self.options.is_layered || !self.options.transitions.is_empty();
+        let is_needed = self.options.layers.is_some() || !self.options.transitions.is_empty();
         if is_needed {
             let chosen = page::choose_view(&mut self.page, view, self.options.frame_timeout);
             chosen.map_err(|e| self.frame_error(index, e))?;
@@ -106,7 +106,7 @@ impl PageSource {
     fn finish_scene(&mut self, index: FrameIndex) -> Result<(Shots, bool)> {
         let Taken { is_same, .. } = self.finish(index)?;
         let shown = self.develop(index)?;
-        if !self.options.is_layered {
+        if self.options.layers.is_none() {
             return Ok((Shots { base: shown, mattes: Vec::new(), layers: Vec::new() }, is_same));
         }
         let mut state = self.layers.take().expect("only pages with layers are taken so");

@@ -1,10 +1,14 @@
-//! Pages with HDR videos: what Chrome draws and what libav decodes, put together in light.
+//! Pages with videos: what Chrome draws and what libav decodes, put together.
 //!
+//! HDR is put together in light.
 //! Light is in nit, linear, in the primaries of BT.2020; [`REFERENCE_WHITE`] is where the page's
 //! white goes. Chrome cannot carry it: its pictures are sRGB. So it draws each HDR video as a flat
 //! area, once black and once in a color, and the difference says how much of the video shows in each
 //! pixel (`blend`), whatever lies above it, clips it, turns it or lets it shine through. The video's
 //! own pictures come from its file (`light`) and are put where the page has them (`place`).
+//!
+//! Videos of SDR whose pixels lie on those of the frame are mixed in code values (`flat`): Chrome
+//! need not load and draw them.
 //!
 //! Transitions between scenes are put together here as well (`cross`), for SDR and HDR.
 //!
@@ -12,6 +16,7 @@
 
 mod blend;
 mod cross;
+mod flat;
 mod light;
 mod place;
 mod source;

@@ -1,10 +1,11 @@
-//! Frames of a page with HDR videos.
+//! Frames of a page whose videos are put in here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use super::blend::{Content, FrameLight, Layer, LightMeter, compose};
 use super::cross::{Crossings, Target};
+use super::flat::{self, FlatLayer};
 use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
 use crate::av::DecodedFrame;
@@ -12,7 +13,7 @@ use crate::browser::BrowserError;
 use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
 use crate::color::codes::LightCodes;
 use crate::error::Result;
-use crate::frame::{Frame, Picture};
+use crate::frame::{Frame, Picture, Size};
 use crate::media::Library;
 use crate::page::NativeLayer;
 use crate::pipeline::{CancelToken, FrameSource, OpenSource, Pace};
@@ -44,6 +45,7 @@ impl OpenSource for LayeredSources {
             layering: self.layering.clone(),
             queue: VecDeque::new(),
             decoded: Vec::new(),
+            flats: Vec::new(),
             last: None,
         }))
     }
@@ -61,7 +63,18 @@ struct LayeredSource {
     queue: VecDeque<FrameIndex>,
     /// The pictures of the last frame, which the next may show again.
     decoded: Vec<Decoded>,
+    /// The same in SDR.
+    flats: Vec<FlatPicture>,
     last: Option<Last>,
+}
+
+/// A picture of a source in SDR: rows of 8-bit RGB, upright.
+#[derive(Debug)]
+struct FlatPicture {
+    source: usize,
+    number: usize,
+    size: Size,
+    rows: Vec<u8>,
 }
 
 /// A picture of a source.
@@ -108,9 +121,8 @@ impl FrameSource for LayeredSource {
             self.layering.meter.saw(light);
             return Ok(Frame { index, picture: Arc::new(picture) });
         }
-        // Where nothing is to be put together, the page's picture is the frame.
         let Some(output) = self.layering.output else {
-            return Ok(Frame { index, picture: shots.base });
+            return Ok(Frame { index, picture: self.mix(index, shots)? });
         };
         let (picture, light) = match &self.last {
             Some(last) if is_same(&last.shots, &shots) => (Arc::clone(&last.picture), last.light),
@@ -136,6 +148,66 @@ fn is_same(before: &Shots, now: &Shots) -> bool {
 }
 
 impl LayeredSource {
+    /// A frame of SDR. Where nothing is to be put together, the page's picture is the frame.
+    fn mix(&mut self, index: FrameIndex, shots: Shots) -> Result<Arc<Picture>> {
+        if shots.layers.is_empty() {
+            self.last = None;
+            return Ok(shots.base);
+        }
+        if let Some(last) = self.last.as_ref().filter(|last| is_same(&last.shots, &shots)) {
+            return Ok(Arc::clone(&last.picture));
+        }
+        let mut spare = std::mem::take(&mut self.flats);
+        for layer in &shots.layers {
+            let is_it = |flat: &FlatPicture| {
+                (flat.source, flat.number) == (layer.source, layer.picture_number)
+            };
+            if self.flats.iter().any(is_it) {
+                continue;
+            }
+            let flat = match spare.iter().position(is_it) {
+                Some(known) => spare.swap_remove(known),
+                None => self.decode_flat(index, layer, spare.pop())?,
+            };
+            self.flats.push(flat);
+        }
+        let frame = [shots.base.size.width as usize, shots.base.size.height as usize];
+        let layers = shots.layers.iter().filter(|layer| !is_flat(&layer.quad)).map(|layer| {
+            let wanted = (layer.source, layer.picture_number);
+            let flat = self.flats.iter().find(|flat| (flat.source, flat.number) == wanted);
+            let FlatPicture { size, rows, .. } = flat.expect("all layers have been decoded");
+            FlatLayer {
+                rows,
+                size: *size,
+                shift: shift_of(layer),
+                matte: shots.mattes.get(layer.round - 1).expect("each layer has a matte"),
+                channel: layer.channel,
+                area: [0, 1].map(|axis| range(&layer.quad, axis, frame[axis])),
+            }
+        });
+        let layers: Vec<_> = layers.collect();
+        let picture = Arc::new(flat::compose(&shots.base, &layers));
+        let light = FrameLight { brightest: 0.0, average: 0.0 };
+        self.last = Some(Last { shots, picture: Arc::clone(&picture), light });
+        Ok(picture)
+    }
+
+    /// A layer's picture in SDR, in the room of one that is not shown any more.
+    fn decode_flat(
+        &self,
+        index: FrameIndex,
+        layer: &NativeLayer,
+        room: Option<FlatPicture>,
+    ) -> Result<FlatPicture> {
+        let (source, number) = (layer.source, layer.picture_number);
+        let mut rows = room.map(|room| room.rows).unwrap_or_default();
+        let size = self.layering.library.rgb_picture(source, number, &mut rows).map_err(|e| {
+            let text = format!("the video {}: {e}", layer.label);
+            self.page.frame_error(index, BrowserError::Picture(text))
+        })?;
+        Ok(FlatPicture { source, number, size, rows })
+    }
+
     /// One scene becomes the other.
     fn cross(
         &mut self,
@@ -229,6 +301,15 @@ impl LayeredSource {
             light: OnceLock::new(),
         })
     }
+}
+
+/// Columns and rows of a video's picture that lie left of and above the frame's first pixel.
+fn shift_of(layer: &NativeLayer) -> (isize, isize) {
+    let [left, top, ..] = layer.picture;
+    let ([x, y], [width, height]) = (layer.quad[0], layer.content);
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a frame")]
+    let whole = |n: f64| n.round() as isize;
+    (-whole(x + left * width), -whole(y + top * height))
 }
 
 /// Whether a quadrilateral has no area.

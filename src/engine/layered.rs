@@ -1,14 +1,18 @@
-//! How renders of HDR, and of transitions, differ: their frames are put together in light.
+//! How renders differ whose frames are put together: of HDR, of transitions, and of videos that lie
+//! on the frame pixel on pixel.
 
 use std::sync::Arc;
 
-use crate::capture::PageSources;
+use super::{Opened, Render};
+use crate::capture::{Compression, PageSources, Way};
 use crate::color::codes::LightCodes;
 use crate::color::{ContentLightLevel, Transfer};
 use crate::composite::{Crossings, LayeredSources, Layering, LightMeter};
+use crate::error::Result;
 use crate::frame::{Alpha, StreamInfo};
 use crate::job::{Plan, Route};
 use crate::media::Library;
+use crate::page::LayerKind;
 use crate::pipeline::OpenSource;
 
 /// What HDR is put together with, and how bright it turned out.
@@ -17,6 +21,42 @@ pub(super) struct Light {
     /// The pictures of the page's videos.
     pub library: Arc<Library>,
     meter: Arc<LightMeter>,
+}
+
+/// How much of a composition must show videos that can be left out of the page for speed: frames
+/// without any cost a little more then.
+const WORTHWHILE: f64 = 0.25;
+
+impl Render<'_> {
+    /// Has the page leave out what the engine puts into its pictures.
+    pub(super) fn choose_layers(&self, opened: &mut Opened, plan: &mut Plan) -> Result<()> {
+        let timeout = opened.options.load.call_timeout;
+        let kind = if plan.stream.color.is_hdr() {
+            LayerKind::Light
+        } else if self.may_mix(opened, plan)
+            && opened.page.aligned_share(plan.duration, timeout)? >= WORTHWHILE
+        {
+            plan.route = Route::Layered;
+            LayerKind::Codes
+        } else {
+            return Ok(());
+        };
+        opened.options.layers = Some(kind);
+        opened.page.begin_layers(kind, timeout)
+    }
+
+    /// Whether mattes of the page can be had as exactly as its pictures.
+    fn may_mix(&self, opened: &Opened, plan: &Plan) -> bool {
+        let way = opened.options.way();
+        let is_exact = way == Way::Display || opened.options.compression == Compression::Png;
+        is_exact
+            && way != Way::Canvas
+            && !self.is_blind
+            && self.decodes_media
+            && plan.stream.alpha == Alpha::Opaque
+            && plan.transitions.is_empty()
+            && opened.page.description.media.iter().any(|media| media.tag == "video")
+    }
 }
 
 impl Light {

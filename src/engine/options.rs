@@ -59,7 +59,7 @@ pub(super) fn session_options(
         },
         frame_timeout: timeouts.frame,
         is_blind: false,
-        is_layered: false,
+        layers: None,
         transitions: Arc::default(),
     };
     candidate.apply(&mut options);

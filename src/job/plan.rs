@@ -40,8 +40,8 @@ const DEFAULT_SIZE: Size = Size { width: 1920, height: 1080 };
 pub enum Route {
     /// Straight into the encoder, while later frames are being captured.
     Stream,
-    /// The same, put together in light first: from the page and its HDR videos, and of two scenes
-    /// during transitions.
+    /// The same, put together first: from the page and its HDR videos in light, of two scenes during
+    /// transitions, and, for speed, from the page and videos whose pixels lie on the frame's.
     Layered,
 }
 

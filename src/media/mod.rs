@@ -77,6 +77,8 @@ pub(crate) struct Info {
     pub duration: f64,
     pub has_sound: bool,
     pub is_interlaced: bool,
+    /// Whether nothing shines through its pictures.
+    pub is_opaque: bool,
     /// For HDR: `light` that can be read, or `unknown` colors, or transparency.
     pub hdr: Option<&'static str>,
     /// For HDR, `pq` or `hlg`.
@@ -129,6 +131,7 @@ impl File {
                     duration: source.duration(),
                     has_sound: source.facts.has_sound,
                     is_interlaced: source.facts.is_interlaced,
+                    is_opaque: !source.facts.has_alpha,
                     hdr: source.hdr(),
                     curve: source.curve(),
                     tick: source.facts.tick,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use image::{ImageFormat, Rgb, RgbImage};
 
 use super::source::Source;
-use super::{Library, MAX_SIDE, MediaError};
-use crate::av::{AvError, DecodedFrame, SourceTransfer};
+use super::{Library, MAX_SIDE, MediaError, draw, lock};
+use crate::av::{AvError, Converter, DecodedFrame, RgbLayout, SourceTransfer};
+use crate::frame::Size;
 
 /// A decoded picture, and what its file says of it.
 #[derive(Debug)]
@@ -53,6 +54,27 @@ impl Library {
         let facts = &source.facts;
         let (transfer, peak, quarter_turns) = (facts.transfer, facts.peak, facts.quarter_turns);
         Ok(NativePicture { frame, transfer, peak, quarter_turns })
+    }
+
+    /// One picture of a source as the page would show it: rows of 8-bit RGB, upright, into `rows`.
+    pub(crate) fn rgb_picture(
+        &self,
+        id: usize,
+        number: usize,
+        rows: &mut Vec<u8>,
+    ) -> Result<Size, MediaError> {
+        let source = self.source(id).ok_or(MediaError::Unknown)?;
+        let moment = self.wake(&source);
+        let frame = source.frame(number.min(source.ticks.len() - 1), &self.cache, moment)?;
+        let size = source.facts.display();
+        let layout = RgbLayout { size, has_alpha: false, is_deep: false, lead: 0 };
+        let bytes = layout.stride() * size.height as usize;
+        rows.resize(bytes + Converter::SLACK, 0);
+        let mut converter = lock(&self.converters).pop().unwrap_or_default();
+        draw(&source, &frame, &mut converter, layout, rows)?;
+        lock(&self.converters).push(converter);
+        rows.truncate(bytes);
+        Ok(size)
     }
 }
 

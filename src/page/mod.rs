@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::native::{
-    LayerElements, NativeLayer, Side, View, begin_layers, choose_view, layers,
+    LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
+    layers,
 };
 pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{

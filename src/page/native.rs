@@ -1,4 +1,4 @@
-//! HDR videos, which the page shows as flat areas and the engine fills with light.
+//! Videos that the page shows as flat areas and the engine fills with their pictures.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,10 +39,37 @@ pub(crate) struct NativeLayer {
 #[derive(Debug, Default)]
 pub(crate) struct LayerElements(HashMap<usize, String>);
 
-/// Has the page show HDR videos as flat areas from the next frame on.
-pub(crate) fn begin_layers(page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
-    let expression = format!("{RUNTIME_FACE}.beginLayers()");
+/// Which videos are layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayerKind {
+    /// Those of HDR, for their light.
+    Light,
+    /// Those whose pixels lie on pixels of the frame, for speed.
+    Codes,
+}
+
+/// Has the page show videos of a kind as flat areas from the next frame on.
+pub(crate) fn begin_layers(
+    page: &mut Page,
+    kind: LayerKind,
+    timeout: Duration,
+) -> Result<(), BrowserError> {
+    let kind = match kind {
+        LayerKind::Light => "light",
+        LayerKind::Codes => "codes",
+    };
+    let expression = format!("{RUNTIME_FACE}.beginLayers('{kind}')");
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
+}
+
+/// How much of a composition of so many `seconds`, of 1, shows a video whose pixels lie on pixels of
+/// the frame.
+pub(crate) fn aligned_share(
+    page: &mut Page,
+    seconds: f64,
+    timeout: Duration,
+) -> Result<f64, BrowserError> {
+    page.evaluate(&format!("{RUNTIME_FACE}.alignedShare({seconds})"), timeout)
 }
 
 /// What a page shows of a frame.

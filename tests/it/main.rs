@@ -19,6 +19,7 @@ mod hdr_images;
 mod input;
 mod job;
 mod memory;
+mod mixing;
 mod moments;
 mod nested;
 mod network;

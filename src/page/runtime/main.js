@@ -28,7 +28,7 @@ import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
-import { isLayered, layerElement, listLayers, numberLayer, setLayered, setRound, settleLayers, shownRound } from "./native_layers.js";
+import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
@@ -140,11 +140,14 @@ const agent = {
   step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
   preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
   showPictures: (ms) => applyPictures(ownMs(ms) / 1000),
-  isLayered,
+  layerKind,
   setLayered,
+  aligned: (momentsMs) => aligned(momentsMs.map((ms) => ownMs(ms) / 1000)),
   matteRound: shownRound,
   setRound,
-  settleLayers: (ms, slot) => settleLayers(ownMs(ms) / 1000, slot),
+  settleLayers: (ms, slot, blends) => settleLayers(ownMs(ms) / 1000, slot, blends),
+  sheetsBlend,
+  elementsBlend,
   listLayers: (ms, numbers) => listLayers(ownMs(ms) / 1000, numbers),
   hidePage,
   takeChange,
@@ -219,12 +222,13 @@ function prepare(index, num, den, passes = false) {
  * @returns {Promise|undefined} a promise if pictures have to come first
  */
 function settleFrame(index, num, den) {
-  if (!isLayered()) return undefined;
+  if (!layerKind()) return undefined;
   const ms = frameMs(index, num, den);
+  const blends = layerKind() === "codes" && runtimes().some((each) => each.elementsBlend());
   let slot = 0;
   let changed = false;
   for (const each of runtimes()) {
-    const settled = each.settleLayers(ms, slot);
+    const settled = each.settleLayers(ms, slot, blends);
     slot = settled.next;
     changed ||= settled.changed;
   }
@@ -245,8 +249,16 @@ function chooseView(round, transition, side) {
   flips = true;
 }
 
-function beginLayers() {
-  for (const each of runtimes()) each.setLayered();
+function beginLayers(kind) {
+  for (const each of runtimes()) each.setLayered(kind);
+}
+
+/** How much of a composition of `length` seconds shows a video whose pixels lie on the frame's. */
+function alignedShare(length) {
+  if (runtimes().some((each) => each.sheetsBlend())) return 0;
+  const moments = looks(length).map((seconds) => 1000 * seconds);
+  const found = runtimes().map((each) => each.aligned(moments));
+  return moments.filter((_, i) => found.some((each) => each[i])).length / moments.length;
 }
 
 function layers() {
@@ -442,5 +454,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

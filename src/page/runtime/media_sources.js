@@ -7,7 +7,7 @@ import { config, native } from "./natives.js";
 import { markClipsDirty } from "./timing.js";
 import { beginWork, endWork } from "./work.js";
 
-/** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isInterlaced: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[]}} SourceInfo
+/** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isInterlaced: boolean, isOpaque: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[]}} SourceInfo
  *  `ticks` says when each picture is shown, `tick` how many seconds one tick has; without pictures it is empty.
  *  `hdr` is "light" for a video whose light the engine can put into the frame, "unknown" for other HDR; its `curve` is "pq" or "hlg". */
 /** @typedef {{address: string, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource */

@@ -1,17 +1,20 @@
-// HDR videos leave the page empty: the engine puts their light where they show.
+// Some videos leave the page empty: the engine puts their pictures where they show.
 //
-// The page's pictures are sRGB and cannot carry it. So such a video shows a flat picture of its size,
-// once black and once in a color, and the difference tells the engine how much of it shows in each
-// pixel: what lies above and below, opacity, clips, masks and soft edges are all Chrome's. Three videos
-// share a picture of mattes, in red, green and blue; where there are more, there are more rounds.
+// HDR videos, because the page's pictures are sRGB and cannot carry their light (`light`). In SDR those
+// whose pixels lie on pixels of the frame, because Chrome need not load and draw them then (`codes`).
+// Such a video shows a flat picture of its size, once black and once in a color, and the difference
+// tells the engine how much of it shows in each pixel: what lies above and below, opacity, clips, masks
+// and soft edges are all Chrome's. Three videos share a picture of mattes, in red, green and blue; where
+// there are more, there are more rounds.
 //
 // This holds as long as what Chrome does to the video's colors is mixing. A video under a filter or a
-// blend mode is drawn in the page with SDR light, with a warning.
+// blend mode is drawn in the page, HDR with SDR light and a warning.
 
 import { config, native, nativeMethod, parentRuntime } from "./natives.js";
 import { mediaElements, mediaInfo, mediaTime, playsAt } from "./media.js";
 import { pictureNumber } from "./media_sources.js";
 import { hdrImageInfo, hdrImages } from "./hdr_images.js";
+import { allTrees } from "./shadow_roots.js";
 import { describeElement, warnOnce } from "./warnings.js";
 
 const BLACK = "000000";
@@ -21,7 +24,8 @@ const HARMLESS_FILTERS = /(opacity|drop-shadow)\((?:[^()]|\([^()]*\))*\)/g;
 
 /** @typedef {{slot: number, reason: string|null}} LayerState */
 
-let layered = parentRuntime()?.agent?.isLayered() ?? false;
+/** @type {null|"light"|"codes"} which videos are layers */
+let kind = parentRuntime()?.agent?.layerKind() ?? null;
 /** Which mattes are shown; 0 for none. */
 let matteRound = parentRuntime()?.agent?.matteRound() ?? 0;
 /** @type {Map<HTMLVideoElement|HTMLImageElement, LayerState>} by element: its place among the layers, or why it is none */
@@ -32,18 +36,18 @@ const layerElements = [];
 const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
 const boundsOf = nativeMethod(Element.prototype, "getBoundingClientRect");
 
-export const isLayered = () => layered;
+export const layerKind = () => kind;
 export const shownRound = () => matteRound;
 
-export function setLayered() {
-  layered = true;
+export function setLayered(as) {
+  kind = as;
 }
 
 export function setRound(round) {
   matteRound = round;
 }
 
-const couldBeLayer = (info) => layered && info?.hdr === "light";
+const couldBeLayer = (info) => (kind === "codes" ? Boolean(info?.isOpaque) : kind === "light" && info?.hdr === "light");
 
 const flatPicture = (info, color) => `${config.media}flat/${info.width}/${info.height}/${color}.png`;
 
@@ -51,20 +55,22 @@ const layerInfo = (element) => (element.localName === "img" ? hdrImageInfo(eleme
 
 function* layerCandidates() {
   for (const element of mediaElements()) if (element.localName === "video") yield element;
-  yield* hdrImages();
+  if (kind === "light") yield* hdrImages();
 }
 
 /** The address of what stands for a video's picture; null if the page shows its own. */
 export function flatAddress(element, info) {
   if (!couldBeLayer(info)) return null;
   const state = layerStates.get(element);
-  if (state?.reason) return null;
+  // A video of HDR is none until it is found to be one; of SDR, the page shows it until it is one.
+  if (state?.reason || (kind === "codes" && !(state?.slot >= 0))) return null;
   const isColored = state && state.slot >= 0 && 1 + Math.floor(state.slot / CHANNELS.length) === matteRound;
   return flatPicture(info, isColored ? CHANNELS[state.slot % CHANNELS.length] : BLACK);
 }
 
 /** All flat pictures of a video: none of them must be waited for later. */
-export function* flatAddresses(info) {
+export function* flatAddresses(element, info) {
+  if (kind === "codes" && !(layerStates.get(element)?.slot >= 0)) return;
   if (couldBeLayer(info)) for (const color of [BLACK, ...CHANNELS]) yield flatPicture(info, color);
 }
 
@@ -117,8 +123,76 @@ function blendingElements() {
   return found;
 }
 
+const isPlain = (style) => (style.transform === "none" || style.transform.startsWith("matrix(1, 0, 0, 1, ")) && style.rotate === "none" && style.scale === "none" && (style.offsetPath ?? "none") === "none" && style.zoom === "1";
+
+/** The left upper corner of an element's border box, in the topmost document. */
+function placeOf(element) {
+  const { left, top } = boundsOf(element);
+  const place = [left, top];
+  for (let frame = element.ownerDocument.defaultView?.frameElement; frame; frame = frame.ownerDocument.defaultView?.frameElement) {
+    const style = styleOf(frame);
+    const bounds = boundsOf(frame);
+    place[0] += bounds.left + cssPixels(style.borderLeftWidth) + cssPixels(style.paddingLeft);
+    place[1] += bounds.top + cssPixels(style.borderTopWidth) + cssPixels(style.paddingTop);
+  }
+  return place;
+}
+
+/** Why the pixels of a video do not lie on those of the frame; null if they do. */
+function misfit(element, info, chain) {
+  if (!chain.every((each) => isPlain(styleOf(each)))) return "it is transformed";
+  const style = styleOf(element);
+  const content = contentSize(element, style);
+  const [left, top, width, height] = pictureBox(content, info, style);
+  const [x, y] = placeOf(element);
+  const scale = devicePixelRatio;
+  const isNear = (a, b) => Math.abs(a - b) < 1e-3;
+  const isWhole = (n) => isNear(n, Math.round(n));
+  if (!isNear(content[0] * width * scale, info.width) || !isNear(content[1] * height * scale, info.height)) return "it is scaled";
+  const across = x + cssPixels(style.borderLeftWidth) + cssPixels(style.paddingLeft) + content[0] * left;
+  const down = y + cssPixels(style.borderTopWidth) + cssPixels(style.paddingTop) + content[1] * top;
+  return isWhole(across * scale) && isWhole(down * scale) ? null : "it lies between pixels";
+}
+
+const BLENDING = /mix-blend-mode|backdrop-filter/;
+const INLINE_BLENDING = "[style*='mix-blend-mode'], [style*='backdrop-filter']";
+
+/** Whether a style sheet of this document speaks of what takes colors from below. */
+export function sheetsBlend() {
+  const sheets = allTrees().flatMap((tree) => [...tree.styleSheets, ...tree.adoptedStyleSheets]);
+  return sheets.some((sheet) => {
+    try {
+      return [...sheet.cssRules].some((rule) => BLENDING.test(rule.cssText));
+    } catch {
+      // A sheet of another origin cannot be read.
+      return true;
+    }
+  });
+}
+
+/** Whether an element says so by itself. */
+export const elementsBlend = () => allTrees().some((tree) => tree.querySelector(INLINE_BLENDING) !== null);
+
+/** Parts of the composition's length at which it is looked whether videos play. */
+const LOOKS = 20;
+
+/**
+ * How many of `LOOKS` moments show a video of this document whose pixels lie on those of the frame.
+ * @returns {boolean[]} for each moment
+ */
+export function aligned(momentsSecs) {
+  const fits = [...mediaElements()].filter((element) => {
+    const info = element.localName === "video" ? mediaInfo(element) : null;
+    return info?.isOpaque && !misfit(element, info, ancestorsOf(element));
+  });
+  return momentsSecs.map((seconds) => fits.some((element) => playsAt(element, seconds)));
+}
+
+/** The moments at which it is looked, of a composition of `length` seconds. */
+export const looks = (length) => Array.from({ length: LOOKS }, (_, i) => ((i + 0.5) / LOOKS) * length);
+
 /** Why a video cannot be a layer now; null if it can. */
-function objection(element, blending) {
+function objection(element, info, blending, blends) {
   const chain = ancestorsOf(element);
   for (const each of chain) {
     const reason = changesColors(styleOf(each));
@@ -126,8 +200,11 @@ function objection(element, blending) {
   }
   const viewBox = native.getComputedStyle(element).objectViewBox;
   if (viewBox && viewBox !== "none") return `it has object-view-box: ${viewBox}`;
+  if (kind === "codes") {
+    return blends ? "something takes its colors" : misfit(element, info, chain);
+  }
   const bounds = boundsOf(element);
-  for (const other of blending) {
+  for (const other of blending()) {
     if (!other.isPseudo && chain.includes(other.element)) continue;
     // The box of a pseudo-element is not known.
     if (!other.isPseudo && !overlap(bounds, boundsOf(other.element))) continue;
@@ -138,23 +215,24 @@ function objection(element, blending) {
 }
 
 /**
- * Finds the layers of the frame at `seconds`, the first of them with the number `slot`.
+ * Finds the layers of the frame at `seconds`, the first of them with the number `slot`. Where they are
+ * layers for speed, none is one if something in the page `blends`.
  * @returns {{next: number, changed: boolean}} the number after the last, and whether pictures are to be
  *   shown anew
  */
-export function settleLayers(seconds, slot) {
+export function settleLayers(seconds, slot, blends) {
   let changed = false;
   let blending = null;
   for (const element of layerCandidates()) {
     const info = layerInfo(element);
-    if (layered && info?.hdr === "unknown") {
+    if (kind === "light" && info?.hdr === "unknown") {
       warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: its colors are not known, or it has transparency`);
     }
     if (!couldBeLayer(info)) continue;
     const isDue = element.localName === "img" || playsAt(element, seconds);
     const shows = element.isConnected && isDue && checkVisibility(element, { opacityProperty: true, visibilityProperty: true });
-    const reason = shows ? objection(element, (blending ??= blendingElements())) : null;
-    if (reason) warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: ${reason}`);
+    const reason = shows ? objection(element, info, () => (blending ??= blendingElements()), blends) : null;
+    if (reason && kind === "light") warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: ${reason}`);
     const before = layerStates.get(element);
     const state = { slot: shows && !reason ? slot++ : -1, reason };
     if (before?.slot !== state.slot || before?.reason !== state.reason) changed = true;

@@ -85,10 +85,10 @@ function* neededPictures(seconds) {
   for (const [, picture] of wantedPictures(seconds)) yield picture;
   for (const [element, own] of ownPictures(seconds)) {
     if (drawsVideos) yield pictureAt(own);
-    for (const address of flatAddresses(mediaInfo(element))) yield pictureAt(address);
+    for (const address of flatAddresses(element, mediaInfo(element))) yield pictureAt(address);
   }
   for (const image of hdrImages()) {
-    for (const address of flatAddresses(hdrImageInfo(image))) yield pictureAt(address);
+    for (const address of flatAddresses(image, hdrImageInfo(image))) yield pictureAt(address);
   }
 }
 
