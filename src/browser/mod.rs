@@ -26,7 +26,7 @@ pub(crate) use self::find::{Chrome, ChromeKind, find, find_kind};
 pub(crate) use self::flags::{Sandbox, Surface};
 pub(crate) use self::page::{Page, PageOptions, Stage};
 pub(crate) use self::pool::BrowserPool;
-pub(crate) use self::process::Usage;
+pub(crate) use self::process::{Usage, group_usage};
 pub(crate) use self::screen::Screen;
 
 pub(crate) use headless_chrome::protocol::cdp;

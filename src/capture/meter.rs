@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::browser::Usage;
+use crate::browser::{Usage, group_usage};
 use crate::pipeline::Pace;
 use crate::report::Warning;
 
@@ -16,6 +16,8 @@ pub(crate) struct Meter(Mutex<State>);
 struct State {
     /// Browsers that run, by process group.
     running: BTreeMap<i32, Usage>,
+    /// Processor time that their groups had used before, in milliseconds.
+    before_ms: BTreeMap<i32, u64>,
     ended_cpu_ms: u64,
     start_cpu_ms: u64,
     captured: u64,
@@ -41,8 +43,22 @@ impl Meter {
 
     /// Takes note of what one browser has used until its page was ready for its first frame.
     pub(crate) fn opened(&self, group: i32, usage: Usage) {
-        self.lock().start_cpu_ms += usage.cpu_ms;
+        let before = group_usage(group).cpu_ms.saturating_sub(usage.cpu_ms);
+        let mut state = self.lock();
+        state.start_cpu_ms += usage.cpu_ms;
+        state.before_ms.insert(group, before);
+        drop(state);
         self.sample(group, usage);
+    }
+
+    /// Takes note of what all browsers use now.
+    pub(crate) fn refresh(&self) {
+        let running: Vec<_> = self.lock().before_ms.iter().map(|(&g, &ms)| (g, ms)).collect();
+        for (group, before) in running {
+            let usage = group_usage(group);
+            let cpu_ms = usage.cpu_ms.saturating_sub(before);
+            self.sample(group, Usage { cpu_ms, ..usage });
+        }
     }
 
     /// Processor time of all browsers until their pages were ready, in milliseconds.
@@ -53,6 +69,7 @@ impl Meter {
     /// Takes note that a browser is gone.
     pub(crate) fn ended(&self, group: i32) {
         let mut state = self.lock();
+        state.before_ms.remove(&group);
         if let Some(usage) = state.running.remove(&group) {
             state.ended_cpu_ms += usage.cpu_ms;
         }

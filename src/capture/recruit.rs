@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::pipeline::Pace;
 
 /// Frames after which a pace is one.
-const FRAMES: u64 = 16;
+const FRAMES: u64 = 24;
 
 /// The share of the processors that a render can keep busy, as sessions and sink wait for each
 /// other at times.
@@ -62,9 +62,9 @@ mod tests {
     fn pace(waited_ms: u64, left: u64) -> Pace {
         Pace {
             sessions: 1,
-            written: 20,
+            written: 30,
             left,
-            elapsed: Duration::from_secs(1),
+            elapsed: Duration::from_millis(1500),
             waited: Duration::from_millis(waited_ms),
         }
     }
@@ -81,15 +81,15 @@ mod tests {
     #[test]
     fn a_session_must_be_worth_its_start() {
         // 50 ms per frame, of which the sink takes 10; the processors could do one in 24.
-        assert!(pays_off(&pace(800, 200), with(40)));
-        assert!(!pays_off(&pace(800, 40), with(40)), "few frames are left");
-        assert!(!pays_off(&pace(50, 200), with(40)), "the sink is the slower end");
-        assert!(!pays_off(&pace(800, 200), with(84)), "the processors are busy");
-        assert!(!pays_off(&Pace { written: 8, ..pace(800, 200) }, with(40)), "too soon");
+        assert!(pays_off(&pace(1200, 200), with(40)));
+        assert!(!pays_off(&pace(1200, 40), with(40)), "few frames are left");
+        assert!(!pays_off(&pace(75, 200), with(40)), "the sink is the slower end");
+        assert!(!pays_off(&pace(1200, 200), with(84)), "the processors are busy");
+        assert!(!pays_off(&Pace { written: 8, ..pace(1200, 200) }, with(40)), "too soon");
         // 50 ms become 35 at best with 60 of processor time.
         let video = |cpu| Circumstances { has_videos: true, ..with(cpu) };
-        assert!(pays_off(&pace(800, 200), with(60)));
-        assert!(!pays_off(&pace(800, 200), video(60)), "a video needs more reason");
-        assert!(pays_off(&pace(800, 200), video(40)));
+        assert!(pays_off(&pace(1200, 200), with(60)));
+        assert!(!pays_off(&pace(1200, 200), video(60)), "a video needs more reason");
+        assert!(pays_off(&pace(1200, 200), video(40)));
     }
 }

@@ -72,13 +72,18 @@ impl OpenSource for PageSources {
 
     fn wants_another(&self, pace: &Pace) -> bool {
         let Some(recruiting) = &self.recruiting else { return true };
-        let circumstances = Circumstances {
+        let circumstances = || Circumstances {
             cores: recruiting.cores,
             start: recruiting.start,
             cpu_per_frame: self.cpu_per_frame(recruiting),
             has_videos: recruiting.has_videos,
         };
-        let wants = pays_off(pace, circumstances);
+        if !pays_off(pace, circumstances()) {
+            return false;
+        }
+        // What is known of the browsers may be half a second old, and too little.
+        self.meter.refresh();
+        let wants = pays_off(pace, circumstances());
         if wants {
             self.meter.recruited(pace);
         }

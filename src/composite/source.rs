@@ -73,6 +73,7 @@ struct LayeredSource {
 struct FlatPicture {
     source: usize,
     number: usize,
+    divisor: u32,
     size: Size,
     rows: Vec<u8>,
 }
@@ -160,7 +161,8 @@ impl LayeredSource {
         let mut spare = std::mem::take(&mut self.flats);
         for layer in &shots.layers {
             let is_it = |flat: &FlatPicture| {
-                (flat.source, flat.number) == (layer.source, layer.picture_number)
+                (flat.source, flat.number, flat.divisor)
+                    == (layer.source, layer.picture_number, layer.divisor)
             };
             if self.flats.iter().any(is_it) {
                 continue;
@@ -173,8 +175,9 @@ impl LayeredSource {
         }
         let frame = [shots.base.size.width as usize, shots.base.size.height as usize];
         let layers = shots.layers.iter().filter(|layer| !is_flat(&layer.quad)).map(|layer| {
-            let wanted = (layer.source, layer.picture_number);
-            let flat = self.flats.iter().find(|flat| (flat.source, flat.number) == wanted);
+            let wanted = (layer.source, layer.picture_number, layer.divisor);
+            let is_it = |flat: &&FlatPicture| (flat.source, flat.number, flat.divisor) == wanted;
+            let flat = self.flats.iter().find(is_it);
             let FlatPicture { size, rows, .. } = flat.expect("all layers have been decoded");
             FlatLayer {
                 rows,
@@ -199,13 +202,14 @@ impl LayeredSource {
         layer: &NativeLayer,
         room: Option<FlatPicture>,
     ) -> Result<FlatPicture> {
-        let (source, number) = (layer.source, layer.picture_number);
+        let (source, number, divisor) = (layer.source, layer.picture_number, layer.divisor);
         let mut rows = room.map(|room| room.rows).unwrap_or_default();
-        let size = self.layering.library.rgb_picture(source, number, &mut rows).map_err(|e| {
+        let size = self.layering.library.rgb_picture(source, number, divisor, &mut rows);
+        let size = size.map_err(|e| {
             let text = format!("the video {}: {e}", layer.label);
             self.page.frame_error(index, BrowserError::Picture(text))
         })?;
-        Ok(FlatPicture { source, number, size, rows })
+        Ok(FlatPicture { source, number, divisor, size, rows })
     }
 
     /// One scene becomes the other.

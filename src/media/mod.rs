@@ -213,13 +213,9 @@ impl Library {
         let moment = self.wake(&source);
         let last = source.ticks.len() - 1;
         let frame = source.frame(number.min(last), &self.cache, moment)?;
-        let (display, has_alpha) = (source.facts.display(), source.facts.has_alpha);
-        let divided = |divisor: u32| Size {
-            width: display.width.div_ceil(divisor),
-            height: display.height.div_ceil(divisor),
-        };
+        let has_alpha = source.facts.has_alpha;
         let png = (divisor.max(1)..=MAX_SIDE)
-            .map(|divisor| StoredPng { size: divided(divisor), has_alpha })
+            .map(|divisor| StoredPng { size: source.divided(divisor), has_alpha })
             .find(|png| png.fits());
         let png = png.expect("narrow pictures fit");
         let mut buffer = self.buffers.take();

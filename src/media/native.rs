@@ -22,6 +22,13 @@ pub(crate) struct NativePicture {
 }
 
 impl Source {
+    /// The size of upright pictures in a `divisor`th of theirs.
+    pub(super) fn divided(&self, divisor: u32) -> Size {
+        let Size { width, height } = self.facts.display();
+        let divisor = divisor.max(1);
+        Size { width: width.div_ceil(divisor), height: height.div_ceil(divisor) }
+    }
+
     /// Whether pictures are brighter than SDR, and whether their light can be read.
     pub(super) fn hdr(&self) -> Option<&'static str> {
         match self.facts.transfer {
@@ -56,17 +63,19 @@ impl Library {
         Ok(NativePicture { frame, transfer, peak, quarter_turns })
     }
 
-    /// One picture of a source as the page would show it: rows of 8-bit RGB, upright, into `rows`.
+    /// One picture of a source as the page would show it, in a `divisor`th of its size: rows of 8-bit
+    /// RGB, upright, into `rows`.
     pub(crate) fn rgb_picture(
         &self,
         id: usize,
         number: usize,
+        divisor: u32,
         rows: &mut Vec<u8>,
     ) -> Result<Size, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
         let moment = self.wake(&source);
         let frame = source.frame(number.min(source.ticks.len() - 1), &self.cache, moment)?;
-        let size = source.facts.display();
+        let size = source.divided(divisor);
         let layout = RgbLayout { size, has_alpha: false, is_deep: false, lead: 0 };
         let bytes = layout.stride() * size.height as usize;
         rows.resize(bytes + Converter::SLACK, 0);

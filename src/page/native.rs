@@ -22,6 +22,8 @@ pub(crate) struct NativeLayer {
     pub source: usize,
     /// Which of them.
     pub picture_number: usize,
+    /// In which part of their size.
+    pub divisor: u32,
     /// Width and height of its content box, before it is transformed, in pixels of the picture.
     pub content: [f64; 2],
     /// Left, top, width and height of the picture, in parts of the content box.

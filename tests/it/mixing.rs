@@ -6,7 +6,7 @@ use pagereel::job::{CaptureMode, Route};
 use pagereel::{Job, Picture};
 use tempfile::TempDir;
 
-use crate::support::{digests, judge, pictures};
+use crate::support::{digests, judge, pagereel, pictures};
 
 /// A style sheet that names what mixing cannot do has Chrome draw all videos.
 const BY_CHROME: &str = "<style>#nobody { mix-blend-mode: multiply }</style>";
@@ -14,14 +14,19 @@ const BY_CHROME: &str = "<style>#nobody { mix-blend-mode: multiply }</style>";
 /// A directory with a moving source of 320x180.
 fn workplace() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let source = directory.path().join("source.mp4");
-    let make = [
+    make_source(&directory.path().join("source.mp4"), "320x180");
+    directory
+}
+
+fn make_source(path: &Path, size: &str) {
+    let input = format!("testsrc2=size={size}:rate=30:duration=2");
+    let arguments = [
         "-v",
         "error",
         "-f",
         "lavfi",
         "-i",
-        "testsrc2=size=320x180:rate=30:duration=2",
+        &input,
         "-c:v",
         "libx264",
         "-preset",
@@ -30,10 +35,9 @@ fn workplace() -> TempDir {
         "12",
         "-pix_fmt",
         "yuv420p",
+        path.to_str().unwrap(),
     ];
-    let source = source.to_str().unwrap();
-    judge("ffmpeg", &[make.as_slice(), &[source]].concat());
-    directory
+    judge("ffmpeg", &arguments);
 }
 
 /// A page of a second around `body`.
@@ -170,4 +174,86 @@ fn sessions_do_not_change_mixed_frames() {
     let mut later = job;
     later.frames = Some("17..30".parse().unwrap());
     assert_eq!(digests(&later, 2), one[17..]);
+}
+
+/// Sizes that pictures of the page's videos were asked for in.
+fn divisors(page: &Path, more: &[&str]) -> Vec<u32> {
+    let output = page.with_extension("mp4");
+    let mut command = pagereel();
+    command.env("PAGEREEL_LOG", "pagereel=debug").arg(page).args(more).arg("-o").arg(output);
+    let told = command.args(["--capture", "beginFrame", "--workers", "1"]).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    let asked = told.lines().filter(|line| line.contains("picture asked for"));
+    let divisor = |line: &str| {
+        let rest: String =
+            line.split("divisor").nth(1)?.chars().filter(char::is_ascii_digit).collect();
+        rest.chars().next_back()?.to_digit(10)
+    };
+    asked.filter_map(divisor).collect()
+}
+
+#[test]
+fn large_sources_are_sent_in_the_size_that_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    make_source(&directory.path().join("source.mp4"), "1280x720");
+    let at = |name: &str| directory.path().join(name);
+    let growing = "<style>@keyframes grow { to { transform: scale(3) } }</style>";
+    let cases = [
+        // Half, a quarter, and what is not worth it.
+        ("left:0;top:0;width:640px;height:360px", vec![2]),
+        ("width:300px;height:170px;object-fit:cover", vec![4]),
+        ("width:700px;height:394px", vec![1]),
+        // The box is what the source makes it.
+        ("width:auto;height:360px", vec![1]),
+        ("width:320px;height:180px;object-fit:none", vec![1]),
+        // What is seen of it grows.
+        ("width:320px;height:180px;animation:grow 1s linear both", vec![1, 2, 4]),
+    ];
+    for (style, expected) in cases {
+        let body = growing.to_owned() + &clip(&format!("style='{style}'"));
+        job(directory.path(), "index.html", BY_CHROME, &body);
+        let mut found = divisors(&at("index.html"), &[]);
+        // Before the first frame nobody knows how large it is.
+        assert_eq!(found.remove(0), 1, "{style}");
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, expected, "{style}");
+    }
+    // Frames do not depend on which sizes were asked for before.
+    let body =
+        growing.to_owned() + &clip("style='width:320px;height:180px;animation:grow 1s linear'");
+    let growing = job(directory.path(), "growing.html", "", &body);
+    assert_eq!(digests(&growing, 1), digests(&growing, 3));
+    // Averaged, as ffmpeg does it, by the page and by the engine.
+    let expected = judge(
+        "ffmpeg",
+        &[
+            "-v",
+            "error",
+            "-i",
+            at("source.mp4").to_str().unwrap(),
+            "-vf",
+            "select=eq(n\\,10),scale=320:180:flags=area+accurate_rnd+full_chroma_int:in_color_matrix=bt709,format=rgb24",
+            "-frames:v",
+            "1",
+            "-f",
+            "rawvideo",
+            "-",
+        ],
+    );
+    for (head, route) in [("", Route::Layered), (BY_CHROME, Route::Stream)] {
+        let job = job(directory.path(), "small.html", head, &clip(""));
+        let (report, pictures) = pictures(&job);
+        assert_eq!(report.plan.route, route);
+        let picture = &pictures[10];
+        let mut sum = 0_u64;
+        for (at, expected) in expected.chunks_exact(3).enumerate() {
+            let (x, y) = (40 + at % 320, 30 + at / 320);
+            let n = picture.format.bytes_per_pixel();
+            let found = picture.format.rgb(&picture.data[(y * 480 + x) * n..][..n]);
+            sum += found.iter().zip(expected).map(|(a, &b)| u64::from(a.abs_diff(b))).sum::<u64>();
+        }
+        let mean = sum as f64 / expected.len() as f64;
+        assert!(mean < 1.5, "{route:?}: {mean} levels from ffmpeg's");
+    }
 }

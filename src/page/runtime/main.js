@@ -35,6 +35,7 @@ import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
+import { settleSizes } from "./picture_sizes.js";
 import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 import { inspect } from "./inspect.js";
@@ -146,6 +147,7 @@ const agent = {
   matteRound: shownRound,
   setRound,
   settleLayers: (ms, slot, blends) => settleLayers(ownMs(ms) / 1000, slot, blends),
+  settleSizes: (ms) => settleSizes(ownMs(ms) / 1000),
   sheetsBlend,
   elementsBlend,
   listLayers: (ms, numbers) => listLayers(ownMs(ms) / 1000, numbers),
@@ -218,12 +220,23 @@ function prepare(index, num, den, passes = false) {
 }
 
 /**
- * Finds out which videos of the frame just shown are layers, and shows them as such.
+ * Finds out how large the videos of the frame just shown are and which of them are layers, and shows
+ * them as such.
  * @returns {Promise|undefined} a promise if pictures have to come first
  */
 function settleFrame(index, num, den) {
-  if (!layerKind()) return undefined;
   const ms = frameMs(index, num, den);
+  let changed = false;
+  for (const each of runtimes()) if (each.settleSizes(ms)) changed = true;
+  if (layerKind() && settleLayersAt(ms)) changed = true;
+  if (!changed) return undefined;
+  const show = () => runtimes().forEach((each) => each.showPictures(ms));
+  const preparing = prepare(index, num, den);
+  return preparing ? preparing.then(show) : show();
+}
+
+/** Returns whether videos are to be shown anew. */
+function settleLayersAt(ms) {
   const blends = layerKind() === "codes" && runtimes().some((each) => each.elementsBlend());
   let slot = 0;
   let changed = false;
@@ -232,10 +245,7 @@ function settleFrame(index, num, den) {
     slot = settled.next;
     changed ||= settled.changed;
   }
-  if (!changed) return undefined;
-  const show = () => runtimes().forEach((each) => each.showPictures(ms));
-  const preparing = prepare(index, num, den);
-  return preparing ? preparing.then(show) : show();
+  return changed;
 }
 
 /** Whether the next seek is for another view of the frame that is shown. */

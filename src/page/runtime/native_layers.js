@@ -13,6 +13,7 @@
 import { config, native, nativeMethod, parentRuntime } from "./natives.js";
 import { mediaElements, mediaInfo, mediaTime, playsAt } from "./media.js";
 import { pictureNumber } from "./media_sources.js";
+import { boundsOf, contentSize, cssPixels, divisorOf, wantedDivisor } from "./picture_sizes.js";
 import { hdrImageInfo, hdrImages } from "./hdr_images.js";
 import { allTrees } from "./shadow_roots.js";
 import { describeElement, warnOnce } from "./warnings.js";
@@ -34,7 +35,6 @@ const layerStates = new native.Map();
 const layerElements = [];
 
 const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
-const boundsOf = nativeMethod(Element.prototype, "getBoundingClientRect");
 
 export const layerKind = () => kind;
 export const shownRound = () => matteRound;
@@ -49,7 +49,7 @@ export function setRound(round) {
 
 const couldBeLayer = (info) => (kind === "codes" ? Boolean(info?.isOpaque) : kind === "light" && info?.hdr === "light");
 
-const flatPicture = (info, color) => `${config.media}flat/${info.width}/${info.height}/${color}.png`;
+const flatPicture = (element, info, color) => `${config.media}flat/${info.width / divisorOf(element)}/${info.height / divisorOf(element)}/${color}.png`;
 
 const layerInfo = (element) => (element.localName === "img" ? hdrImageInfo(element) : mediaInfo(element));
 
@@ -65,13 +65,13 @@ export function flatAddress(element, info) {
   // A video of HDR is none until it is found to be one; of SDR, the page shows it until it is one.
   if (state?.reason || (kind === "codes" && !(state?.slot >= 0))) return null;
   const isColored = state && state.slot >= 0 && 1 + Math.floor(state.slot / CHANNELS.length) === matteRound;
-  return flatPicture(info, isColored ? CHANNELS[state.slot % CHANNELS.length] : BLACK);
+  return flatPicture(element, info, isColored ? CHANNELS[state.slot % CHANNELS.length] : BLACK);
 }
 
 /** All flat pictures of a video: none of them must be waited for later. */
 export function* flatAddresses(element, info) {
   if (kind === "codes" && !(layerStates.get(element)?.slot >= 0)) return;
-  if (couldBeLayer(info)) for (const color of [BLACK, ...CHANNELS]) yield flatPicture(info, color);
+  if (couldBeLayer(info)) for (const color of [BLACK, ...CHANNELS]) yield flatPicture(element, info, color);
 }
 
 function ancestorsOf(element) {
@@ -139,7 +139,7 @@ function placeOf(element) {
 }
 
 /** Why the pixels of a video do not lie on those of the frame; null if they do. */
-function misfit(element, info, chain) {
+function misfit(element, info, chain, divisor) {
   if (!chain.every((each) => isPlain(styleOf(each)))) return "it is transformed";
   const style = styleOf(element);
   const content = contentSize(element, style);
@@ -148,7 +148,7 @@ function misfit(element, info, chain) {
   const scale = devicePixelRatio;
   const isNear = (a, b) => Math.abs(a - b) < 1e-3;
   const isWhole = (n) => isNear(n, Math.round(n));
-  if (!isNear(content[0] * width * scale, info.width) || !isNear(content[1] * height * scale, info.height)) return "it is scaled";
+  if (!isNear(content[0] * width * scale, info.width / divisor) || !isNear(content[1] * height * scale, info.height / divisor)) return "it is scaled";
   const across = x + cssPixels(style.borderLeftWidth) + cssPixels(style.paddingLeft) + content[0] * left;
   const down = y + cssPixels(style.borderTopWidth) + cssPixels(style.paddingTop) + content[1] * top;
   return isWhole(across * scale) && isWhole(down * scale) ? null : "it lies between pixels";
@@ -183,7 +183,7 @@ const LOOKS = 20;
 export function aligned(momentsSecs) {
   const fits = [...mediaElements()].filter((element) => {
     const info = element.localName === "video" ? mediaInfo(element) : null;
-    return info?.isOpaque && !misfit(element, info, ancestorsOf(element));
+    return info?.isOpaque && !misfit(element, info, ancestorsOf(element), wantedDivisor(element, info));
   });
   return momentsSecs.map((seconds) => fits.some((element) => playsAt(element, seconds)));
 }
@@ -201,7 +201,7 @@ function objection(element, info, blending, blends) {
   const viewBox = native.getComputedStyle(element).objectViewBox;
   if (viewBox && viewBox !== "none") return `it has object-view-box: ${viewBox}`;
   if (kind === "codes") {
-    return blends ? "something takes its colors" : misfit(element, info, chain);
+    return blends ? "something takes its colors" : misfit(element, info, chain, divisorOf(element));
   }
   const bounds = boundsOf(element);
   for (const other of blending()) {
@@ -239,18 +239,6 @@ export function settleLayers(seconds, slot, blends) {
     layerStates.set(element, state);
   }
   return { next: slot, changed };
-}
-
-const cssPixels = (text) => Number.parseFloat(text) || 0;
-
-function contentSize(element, style) {
-  const sides = (names) => names.reduce((sum, name) => sum + cssPixels(style[name]), 0);
-  const isBorderBox = style.boxSizing === "border-box";
-  const inner = (length, names) => Math.max(0, cssPixels(length) - (isBorderBox ? sides(names) : 0));
-  return [
-    inner(style.width, ["paddingLeft", "paddingRight", "borderLeftWidth", "borderRightWidth"]),
-    inner(style.height, ["paddingTop", "paddingBottom", "borderTopWidth", "borderBottomWidth"]),
-  ];
 }
 
 // `50%`, `12px` or `calc(100% - 12px)`, of the room that is left.
@@ -295,6 +283,7 @@ export function listLayers(seconds, numbers) {
       element: numbers(element),
       label: describeElement(element),
       source: info.id,
+      divisor: divisorOf(element),
       pictureNumber: element.localName === "img" ? 0 : pictureNumber(info, mediaTime(element, seconds)),
       content,
       picture: pictureBox(content, info, style),

@@ -11,6 +11,7 @@ import { decodesMedia, pictureNumber } from "./media_sources.js";
 import { flatAddress, flatAddresses } from "./native_layers.js";
 import { hdrImageInfo, hdrImages, showFlatImage } from "./hdr_images.js";
 import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media.js";
+import { divisorOf } from "./picture_sizes.js";
 import { beginWork, endWork } from "./work.js";
 import { describeElement, warnOnce } from "./warnings.js";
 
@@ -61,7 +62,7 @@ function ownPicture(element, seconds) {
   const info = mediaInfo(element);
   if (!info || info.ticks.length === 0) return null;
   if (element.isConnected && !playsAt(element, seconds)) return null;
-  return `${config.media}picture/${info.id}/${pictureNumber(info, mediaTime(element, seconds))}/1.png`;
+  return `${config.media}picture/${info.id}/${pictureNumber(info, mediaTime(element, seconds))}/${drawsVideos ? 1 : divisorOf(element)}.png`;
 }
 
 function* ownPictures(seconds) {
