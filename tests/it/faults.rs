@@ -25,7 +25,6 @@ fn signal(name: &str, process: i32) {
 fn cards(output: &Path) -> Job {
     let mut job = Job::from_file(fixture("css-cards").join("job.json")).unwrap();
     job.output = Some(output.to_owned());
-    job.duration = Some(1.5);
     job.video.quality = pagereel::job::Quality::Draft;
     job.capture.workers = Some(2);
     // As the program does by itself.
@@ -80,7 +79,7 @@ fn a_killed_browser_costs_no_frame() {
     fs::create_dir(&temporary).unwrap();
     let mut child = pagereel()
         .arg(fixture("css-cards").join("job.json"))
-        .args(["--json", "--workers", "2", "--quality", "draft", "--duration", "1.5", "-o"])
+        .args(["--json", "--workers", "2", "--quality", "draft", "-o"])
         .arg(&survived)
         .env("TMPDIR", &temporary)
         .stdout(Stdio::piped())
