@@ -206,6 +206,10 @@ fn large_sources_are_sent_in_the_size_that_is_seen() {
         // The box is what the source makes it.
         ("width:auto;height:360px", vec![1]),
         ("width:320px;height:180px;object-fit:none", vec![1]),
+        ("width:320px;height:180px;max-width:max-content", vec![1]),
+        // Videos are contained in their boxes unless a page says otherwise.
+        ("width:25%;height:180px", vec![8]),
+        ("width:25%;height:180px;object-fit:fill", vec![4]),
         // What is seen of it grows.
         ("width:320px;height:180px;animation:grow 1s linear both", vec![1, 2, 4]),
     ];
@@ -218,6 +222,18 @@ fn large_sources_are_sent_in_the_size_that_is_seen() {
         found.sort_unstable();
         found.dedup();
         assert_eq!(found, expected, "{style}");
+    }
+    // A box whose size may follow from the picture's: as large as the source, as Chrome has it.
+    for (around, style, expected) in [
+        ("display:inline-block", "position:static;width:100%;height:auto", 1),
+        ("position:absolute;height:100px", "position:static;width:100%;height:100%", 1),
+        ("display:flex;width:300px", "position:static;width:320px;height:180px", 1),
+        ("position:absolute;inset:0", "position:static;width:100%;height:100%", 2),
+        ("width:320px;height:180px", "position:static;width:100%;height:100%", 4),
+    ] {
+        let body = format!("<div style='{around}'>{}</div>", clip(&format!("style='{style}'")));
+        job(directory.path(), "index.html", BY_CHROME, &body);
+        assert_eq!(divisors(&at("index.html"), &[]).last(), Some(&expected), "{around} {style}");
     }
     // Frames do not depend on which sizes were asked for before.
     let body =

@@ -13,7 +13,7 @@
 import { config, native, nativeMethod, parentRuntime } from "./natives.js";
 import { mediaElements, mediaInfo, mediaTime, playsAt } from "./media.js";
 import { pictureNumber } from "./media_sources.js";
-import { boundsOf, contentSize, cssPixels, divisorOf, wantedDivisor } from "./picture_sizes.js";
+import { boundsOf, contentSize, cssPixels, divisorOf, styleOf, wantedDivisor } from "./picture_sizes.js";
 import { hdrImageInfo, hdrImages } from "./hdr_images.js";
 import { allTrees } from "./shadow_roots.js";
 import { describeElement, warnOnce } from "./warnings.js";
@@ -82,8 +82,6 @@ function ancestorsOf(element) {
   }
   return found;
 }
-
-const styleOf = (element, pseudo) => (element.ownerDocument.defaultView ?? window).getComputedStyle(element, pseudo);
 
 function changesColors(style) {
   const filter = style.filter;

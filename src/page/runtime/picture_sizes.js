@@ -19,6 +19,8 @@ const styleMapOf = nativeMethod(Element.prototype, "computedStyleMap");
 
 export const divisorOf = (element) => divisors.get(element) ?? 1;
 
+export const styleOf = (element, pseudo) => (element.ownerDocument.defaultView ?? window).getComputedStyle(element, pseudo);
+
 export const cssPixels = (text) => Number.parseFloat(text) || 0;
 
 /** Width and height of an element's content box, before it is transformed. */
@@ -40,17 +42,34 @@ function enlargement(element) {
   return Number.isFinite(own) ? own * (frame ? enlargement(frame) : 1) : Infinity;
 }
 
-// The box must not follow from the picture, nor what is seen of it.
-function hasOwnSize(element) {
-  const styles = styleMapOf(element);
-  return ["width", "height"].every((name) => styles.get(name)?.toString() !== "auto");
+const isLength = (size) => /^[\d.]+px$/.test(size);
+
+/**
+ * Whether a side of an element's box is the same whatever is in it: the picture's size must not become
+ * that of the box. `false` where it is hard to tell.
+ */
+function isGiven(element, side) {
+  const [styles, style, parent] = [styleMapOf(element), styleOf(element), element.parentElement];
+  const sizeOf = (name) => String(styles.get(name) ?? "auto");
+  const isOut = style.position === "absolute" || style.position === "fixed";
+  // Boxes in a row may shrink, and then only so far as their contents allow.
+  if (!isOut && parent && /flex|grid|table|ruby/.test(styleOf(parent).display)) return false;
+  const followsParent = () => isOut || !parent || (/^(block|flow-root)$/.test(styleOf(parent).display) && isGiven(parent, side));
+  const limits = [sizeOf(`min-${side}`), sizeOf(`max-${side}`)].filter((limit) => limit !== "auto" && limit !== "none" && !isLength(limit));
+  if (limits.some((limit) => !limit.includes("%")) || (limits.length > 0 && !followsParent())) return false;
+  const size = sizeOf(side);
+  if (isLength(size)) return true;
+  if (size.includes("%")) return followsParent();
+  if (size !== "auto" || element.localName === "video") return false;
+  if (isOut) return (side === "width" ? ["left", "right"] : ["top", "bottom"]).every((end) => sizeOf(end) !== "auto");
+  return side === "width" && /^(block|flow-root)$/.test(style.display) && style.float === "none" && followsParent();
 }
 
 /** The divisor for a video as it is laid out now. */
 export function wantedDivisor(element, info) {
   if (Math.max(info.width, info.height) < SMALL || info.hdr) return 1;
-  const style = native.getComputedStyle(element);
-  if (!["fill", "contain", "cover"].includes(style.objectFit) || !hasOwnSize(element)) return 1;
+  const style = styleOf(element);
+  if (!["fill", "contain", "cover"].includes(style.objectFit) || !isGiven(element, "width") || !isGiven(element, "height")) return 1;
   const [width, height] = contentSize(element, style);
   if (!(width > 0 && height > 0)) return 1;
   let scale = [width / info.width, height / info.height];
