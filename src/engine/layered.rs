@@ -47,10 +47,10 @@ impl Render<'_> {
 
     /// Whether mattes of the page can be had as exactly as its pictures.
     fn may_mix(&self, opened: &Opened, plan: &Plan) -> bool {
-        let way = opened.options.way();
-        let is_exact = way == Way::Display || opened.options.compression == Compression::Png;
+        // Also where the render has to go on in another way than it begins with.
+        let is_exact = opened.options.compression == Compression::Png;
         is_exact
-            && way != Way::Canvas
+            && opened.options.way() != Way::Canvas
             && !self.is_blind
             && self.decodes_media
             && plan.stream.alpha == Alpha::Opaque
