@@ -44,7 +44,7 @@ use crate::sys;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Renders jobs. Keep one and use it for all: browsers of a render that went well wait for the next
-/// one, which then begins half a second sooner. They end with the engine, at the latest.
+/// one, which then begins a third of a second sooner. They end with the engine, at the latest.
 #[derive(Debug)]
 pub struct Engine {
     pool: Arc<BrowserPool>,

@@ -98,6 +98,24 @@ impl Source {
         cache: &Cache,
         moment: Moment,
     ) -> Result<Arc<DecodedFrame>, AvError> {
+        let mut at = index;
+        loop {
+            let found = self.frame_from_its_key(at, cache, moment);
+            let (key_at, _) = self.key_before(at);
+            match found {
+                // A file that was cut off has nothing from here on: what was last stays.
+                Err(_) if key_at > 0 => at = key_at - 1,
+                found => return found,
+            }
+        }
+    }
+
+    fn frame_from_its_key(
+        &self,
+        index: usize,
+        cache: &Cache,
+        moment: Moment,
+    ) -> Result<Arc<DecodedFrame>, AvError> {
         if let Some(frame) = cache.get((self.number, index)) {
             return Ok(frame);
         }

@@ -273,3 +273,44 @@ fn large_sources_are_sent_in_the_size_that_is_seen() {
         assert!(mean < 1.5, "{route:?}: {mean} levels from ffmpeg's");
     }
 }
+
+/// A file whose index is there and whose end is not shows its last picture on, wherever one begins.
+#[test]
+fn a_file_that_was_cut_off_keeps_its_last_picture() {
+    let directory = workplace();
+    let source = directory.path().join("source.mp4");
+    let whole = directory.path().join("whole.mp4");
+    let input = "testsrc2=size=320x180:rate=30:duration=2";
+    judge(
+        "ffmpeg",
+        &[
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            input,
+            "-c:v",
+            "libx264",
+            "-g",
+            "6",
+            "-pix_fmt",
+            "yuv420p",
+            "-movflags",
+            "+faststart",
+            whole.to_str().unwrap(),
+        ],
+    );
+    let whole = std::fs::read(whole).unwrap();
+    std::fs::write(source, &whole[..whole.len() / 4]).unwrap();
+    for (head, route) in [("", Route::Layered), (BY_CHROME, Route::Stream)] {
+        let mut job = job(directory.path(), "cut.html", head, &clip(""));
+        let (report, all) = pictures(&job);
+        assert_eq!(report.plan.route, route);
+        assert!(difference(&all[0], &all[29]).1 > 5000, "it moves before it is over");
+        assert_eq!(difference(&all[27], &all[29]).1, 0, "it has been over for long");
+        job.frames = Some("28..30".parse().unwrap());
+        let (_, late) = pictures(&job);
+        assert_eq!(difference(&late[1], &all[29]).1, 0, "{route:?}");
+    }
+}
