@@ -69,9 +69,8 @@ mod tests {
     /// from there to `most`. A chord is farthest from its arc near its middle.
     fn distances(function: fn(f64) -> f64, most: f32) -> (f64, f64) {
         let curve = Curve::new(function);
-        let distance = |light: f32| {
-            (f64::from(curve.at(light)) - function(f64::from(light))).abs() * 65_535.0
-        };
+        let distance =
+            |light: f32| (f64::from(curve.at(light)) - function(f64::from(light))).abs() * 65_535.0;
         let eighth = 1_usize << (REST_BITS - 3);
         let above = (LEAST.to_bits()..=most.to_bits()).step_by(eighth).map(f32::from_bits);
         let below = (0..4096_u16).map(|part| LEAST * f32::from(part) / 4096.0);

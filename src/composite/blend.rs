@@ -21,11 +21,17 @@ use crate::color::transfer::{BT2020_FROM_BT709, REFERENCE_WHITE, linear_of_srgb}
 use crate::frame::{Picture, PixelFormat};
 use crate::transition::Light;
 
-/// Linear components of the page, in nit, by their codes; the last twice.
+/// Steps of [`PAGE_LIGHT`] per code. Under a video codes are fractions, and where sRGB bends, at
+/// code 10, whole steps would be off by 2.5 codes of 16-bit PQ; these are off by 0.3.
+const STEPS: u16 = 4;
+
+/// Linear components of the page, in nit, by their codes in parts; the last twice.
 static PAGE_LIGHT: LazyLock<Vec<f32>> = LazyLock::new(|| {
-    let light =
-        |code: u32| narrowed(linear_of_srgb(f64::from(code.min(255)) / 255.0) * REFERENCE_WHITE);
-    (0..=256).map(light).collect()
+    let light = |step: u16| {
+        let code = f64::from(step) / f64::from(STEPS);
+        narrowed(linear_of_srgb(code.min(255.0) / 255.0) * REFERENCE_WHITE)
+    };
+    (0..=255 * STEPS + 1).map(light).collect()
 });
 
 /// How bright the frames of a render are (CTA-861.3), measured as they are made.
@@ -376,8 +382,8 @@ fn code_of(code: f32) -> u16 {
 /// The light of a color of the page, whose codes count to 255.
 fn page_light(codes: Rgb) -> Rgb {
     let linear = codes.map(|code| {
-        let code = code.min(255.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
+        let code = code.min(255.0) * f32::from(STEPS);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1020")]
         let step = code as usize;
         let (from, to) = (PAGE_LIGHT[step], PAGE_LIGHT[step + 1]);
         from + (code - step as f32) * (to - from)
