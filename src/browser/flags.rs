@@ -76,6 +76,13 @@ const ALWAYS: &[&str] = &[
     "--autoplay-policy=no-user-gesture-required",
     // Whole tiles, so that a pixel does not depend on what around it has changed.
     "--disable-partial-raster",
+    // Equal tiles in all layers, small ones too: a shadow, or a layer at a scale that is not whole,
+    // depends by a level on the tile it lies in. Of this size, because Chrome's own 256 cost more
+    // per tile, and larger ones draw too much anew around what moves (docs/speed.md).
+    "--default-tile-width=512",
+    "--default-tile-height=512",
+    "--max-untiled-layer-width=512",
+    "--max-untiled-layer-height=512",
     "--disable-checker-imaging",
     "--disable-image-animation-resync",
     "--disable-threaded-animation",
@@ -88,15 +95,6 @@ const ALWAYS: &[&str] = &[
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
-];
-
-/// For scales that are not whole, where pixels depend on which tile they lie in by a level: the tiles
-/// of a layer are the same whatever its size. By themselves small layers have a single one.
-const EQUAL_TILES: [&str; 4] = [
-    "--default-tile-width=512",
-    "--default-tile-height=512",
-    "--max-untiled-layer-width=512",
-    "--max-untiled-layer-height=512",
 ];
 
 /// For a window on a private display.
@@ -132,9 +130,6 @@ pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
     };
     flags.push(format!("--window-size={},{}", size.width, size.height));
     flags.push(format!("--force-device-scale-factor={scale}"));
-    if scale.fract() != 0.0 {
-        flags.extend(EQUAL_TILES.map(str::to_owned));
-    }
     if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
