@@ -142,7 +142,7 @@ impl Engine {
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
         let (plan, _) = render.prepare(job.output.is_some() || !job.outputs.is_empty())?;
-        Ok((plan, render.warnings))
+        Ok((plan, std::mem::take(&mut render.warnings)))
     }
 }
 
@@ -237,6 +237,12 @@ impl Engine {
             pool: Arc::clone(&self.pool),
             retreat: None,
         }
+    }
+}
+
+impl Drop for Render<'_> {
+    fn drop(&mut self) {
+        self.access.end();
     }
 }
 
@@ -356,7 +362,9 @@ impl Render<'_> {
             Entry::Url(url) => (None, url.to_string(), None),
         };
         let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
-        self.access = Arc::new(Access::new(policy, job.network_map()?, &url));
+        let cancel = self.cancel.clone();
+        let access = Access::new(policy, job.network_map()?, &url);
+        self.access = Arc::new(access.cancelled_by(move || cancel.is_cancelled()));
         let mut reasons = Vec::new();
         let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
         let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
@@ -371,6 +379,7 @@ impl Render<'_> {
         }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
+        self.access.stop_waiting();
         self.environment.insert("chrome".into(), page.product().to_owned());
         for (name, version) in av::versions() {
             self.environment.insert(name.into(), version);

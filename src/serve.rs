@@ -8,7 +8,8 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::future::poll_fn;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HOST, HeaderName, RANGE,
 };
@@ -24,6 +25,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use tempfile::TempPath;
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
@@ -45,6 +47,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 /// How long answers under way may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// Most bytes that a page may post.
+const MAX_POST: u64 = 2 << 30;
+
 /// What a path segment of a URL cannot contain as it is.
 const SEGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -65,6 +70,9 @@ const ROUTE_PREFIX: &str = "/__pagereel/";
 pub(crate) trait Route: Send + Sync + std::fmt::Debug {
     /// The answer for a path, given without [`ROUTE_PREFIX`], and a query.
     fn answer(&self, path: &str, query: &str) -> Answer;
+
+    /// Takes what the page posts to a path; `None` if nothing is taken there.
+    fn take(&self, path: &str, file: TempPath) -> Option<Answer>;
 }
 
 /// What a [`Route`] answers.
@@ -195,7 +203,7 @@ async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
         tokio::spawn(async move {
             let service = service_fn(|request| {
                 let site = Arc::clone(&site);
-                async move { Ok::<_, Infallible>(site.answer(&request).await) }
+                async move { Ok::<_, Infallible>(site.answer(request).await) }
             });
             let connection = hyper::server::conn::http1::Builder::new();
             // Chrome closes connections of requests that it no longer wants.
@@ -207,12 +215,14 @@ async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
 }
 
 impl Site {
-    async fn answer<B>(&self, request: &Request<B>) -> Response<FileBody> {
-        if let Some(answer) = self.ask_route(request).await {
+    async fn answer(&self, request: Request<Incoming>) -> Response<FileBody> {
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head, ());
+        if let Some(answer) = self.ask_route(&request, body).await {
             return answer;
         }
-        let answered = self.find(request).and_then(|path| {
-            send_file(request, &path).map_err(|error| {
+        let answered = self.find(&request).and_then(|path| {
+            send_file(&request, &path).map_err(|error| {
                 tracing::debug!(path = %path.display(), %error, "file not read");
                 StatusCode::NOT_FOUND
             })
@@ -225,13 +235,21 @@ impl Site {
     }
 
     /// What the route says, if the request is for it.
-    async fn ask_route<B>(&self, request: &Request<B>) -> Option<Response<FileBody>> {
+    async fn ask_route(&self, request: &Request<()>, body: Incoming) -> Option<Response<FileBody>> {
         let path = request.uri().path().strip_prefix(ROUTE_PREFIX)?.to_owned();
         let query = request.uri().query().unwrap_or_default().to_owned();
         let is_ours = header(request, HOST) == Some(&*self.host);
         let route = Arc::clone(self.route.get().filter(|_| is_ours)?);
-        let answered = tokio::task::spawn_blocking(move || route.answer(&path, &query)).await;
-        let answered = answered.ok()?;
+        let posted = if request.method() == Method::POST {
+            Some(spool(body).await.map_err(|error| tracing::debug!(%error, "not taken")).ok()?)
+        } else {
+            None
+        };
+        let answer = move || match posted {
+            Some(file) => route.take(&path, file),
+            None => Some(route.answer(&path, &query)),
+        };
+        let answered = tokio::task::spawn_blocking(answer).await.ok()??;
         let lasts = if answered.is_lasting { "max-age=86400, immutable" } else { "no-store" };
         let answer = Response::builder()
             .status(answered.status)
@@ -270,6 +288,21 @@ impl Site {
         }
         if file.is_file() { Ok(file) } else { Err(StatusCode::NOT_FOUND) }
     }
+}
+
+/// Writes what is posted to a file.
+async fn spool(mut body: Incoming) -> io::Result<TempPath> {
+    let mut file = tempfile::Builder::new().prefix("pagereel-").tempfile()?;
+    let mut bytes = 0;
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.map_err(io::Error::other)?.into_data() else { continue };
+        bytes += data.len() as u64;
+        if bytes > MAX_POST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        file.write_all(&data)?;
+    }
+    Ok(file.into_temp_path())
 }
 
 fn header<B>(request: &Request<B>, name: HeaderName) -> Option<&str> {

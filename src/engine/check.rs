@@ -47,7 +47,7 @@ impl Engine {
             duration_source,
             frames: frame_rate.zip(duration).map(|(rate, secs)| rate.frames_in(secs)),
             tree,
-            warnings: render.warnings,
+            warnings: std::mem::take(&mut render.warnings),
             script_errors: opened.page.page_errors().iter().map(|text| plain(text)).collect(),
             console: opened.page.console().iter().map(|line| plain(line)).collect(),
             error: planned.err().map(|e| plain(&e.to_string())),

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempPath;
 use url::form_urlencoded;
 
 use crate::media::{Library, MediaError, flat_png};
-use crate::network::{Access, Verdict};
+use crate::network::{Access, MEDIA, NetworkOutcome, Verdict};
 use crate::serve::{Answer, FileFinder, FileServer, Route};
 
+/// Where the page hands over what it has in itself.
+const HELD: &str = "media/held";
 /// What the page asks about an address with.
 const INFO: &str = "media/info";
 /// What stands before the size and the color of a flat picture.
@@ -19,14 +22,18 @@ const FLAT: &str = "media/flat/";
 const PICTURE: &str = "media/picture/";
 
 #[derive(Debug)]
-struct MediaRoute(Arc<Library>);
+struct MediaRoute {
+    library: Arc<Library>,
+    access: Arc<Access>,
+}
 
 /// Lets the pages of one render ask for pictures. Returns the address they ask at, and the pictures.
 pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> (String, Arc<Library>) {
-    let (finder, access) = (server.finder(), Arc::clone(access));
-    let library = Library::new(Box::new(move |address| resolve(address, Some(&finder), &access)));
-    let library = Arc::new(library);
-    let address = server.add_route(Arc::new(MediaRoute(Arc::clone(&library)))) + "media/";
+    let (finder, resolving) = (server.finder(), Arc::clone(access));
+    let resolve = move |address: &str| resolve(address, Some(&finder), &resolving);
+    let library = Arc::new(Library::new(Box::new(resolve)));
+    let route = MediaRoute { library: Arc::clone(&library), access: Arc::clone(access) };
+    let address = server.add_route(Arc::new(route)) + "media/";
     (address, library)
 }
 
@@ -34,8 +41,11 @@ pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> (String, Arc<L
 pub(super) fn resolve(
     address: &str,
     finder: Option<&FileFinder>,
-    access: &Access,
+    access: &Arc<Access>,
 ) -> Result<PathBuf, String> {
+    if let Some(file) = access.held(address) {
+        return Ok(file);
+    }
     if let Some(found) = finder.and_then(|finder| finder.find(address)) {
         let path = address.splitn(4, '/').nth(3).unwrap_or_default();
         return found.map_err(|status| match status.as_u16() {
@@ -48,11 +58,12 @@ pub(super) fn resolve(
             Some(found) => Ok(found.file),
             None => Err(format!("there is no file for {address} in {}", hit.target.display())),
         },
-        Verdict::Refused => Err(format!("{address}: the job's network.policy does not allow it")),
-        Verdict::Pass => Err(format!(
-            "{address}: media are read from local files; put it beside the page, or name a local \
-             directory for its address in the job's network.map"
-        )),
+        Verdict::Refused => {
+            let reason = "the job's network.policy does not allow it";
+            access.ledger.missed(address, MEDIA, NetworkOutcome::Blocked, reason.into());
+            Err(format!("{address}: {reason}"))
+        }
+        Verdict::Pass => access.download(address).map_err(|reason| format!("{address}: {reason}")),
     }
 }
 
@@ -68,6 +79,19 @@ impl Route for MediaRoute {
             content_type: "application/json",
             body: json!({ "error": error.to_string() }).to_string().into(),
             is_lasting: false,
+        })
+    }
+
+    fn take(&self, path: &str, file: TempPath) -> Option<Answer> {
+        let answer = |status, body: Value| Answer {
+            status,
+            content_type: "application/json",
+            body: body.to_string().into(),
+            is_lasting: false,
+        };
+        (path == HELD).then(|| match self.access.hold(file) {
+            Ok(address) => answer(200, json!({ "address": address })),
+            Err(e) => answer(500, json!({ "error": format!("it cannot be kept: {e}") })),
         })
     }
 }
@@ -89,7 +113,7 @@ impl MediaRoute {
     fn info(&self, query: &str) -> Result<Answer, MediaError> {
         let address = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "src");
         let (_, address) = address.ok_or(MediaError::Unknown)?;
-        let info = self.0.info(&address)?;
+        let info = self.library.info(&address)?;
         let body = serde_json::to_vec(&info).expect("numbers and text become JSON");
         Ok(Answer {
             status: 200,
@@ -106,7 +130,7 @@ impl MediaRoute {
         let mut number = || numbers.next().and_then(Result::ok).ok_or(MediaError::Unknown);
         let (source, picture, divisor) = (number()?, number()?, number()?);
         tracing::debug!(source, picture, divisor, "picture asked for");
-        let body = self.0.picture(source as usize, picture as usize, divisor)?;
+        let body = self.library.picture(source as usize, picture as usize, divisor)?;
         Ok(Answer {
             status: 200,
             content_type: "image/png",

@@ -82,7 +82,7 @@ impl Engine {
         for index in frames {
             on_picture(picture(sources.as_ref(), &mut source, index, cancel)?)?;
         }
-        Ok(render.warnings)
+        Ok(std::mem::take(&mut render.warnings))
     }
 }
 

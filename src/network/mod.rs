@@ -5,6 +5,7 @@
 //! refused or failed ends in the [`Ledger`], which all browsers of a render share.
 
 mod content;
+mod download;
 mod find;
 mod hint;
 mod host;
@@ -12,6 +13,9 @@ mod ledger;
 mod map;
 
 use url::Url;
+
+use self::download::Downloads;
+pub(crate) use self::download::MEDIA;
 
 pub(crate) use self::content::{Range, content_type, parse_range};
 pub(crate) use self::host::HostPattern;
@@ -37,6 +41,7 @@ pub(crate) struct Access {
     /// The composition's own server.
     own: Option<(String, u16)>,
     pub ledger: Ledger,
+    downloads: Downloads,
 }
 
 /// What to do with a request.
@@ -54,7 +59,7 @@ impl Access {
     /// Access for a composition at `address`, whose own server is always reachable.
     pub(crate) fn new(policy: Policy, map: Map, address: &str) -> Self {
         let own = Url::parse(address).ok().as_ref().and_then(authority);
-        Self { policy, map, own, ledger: Ledger::default() }
+        Self { policy, map, own, ..Self::default() }
     }
 
     /// Decides about one request. The map comes first: what it covers never leaves the machine.

@@ -25,6 +25,7 @@ mod nested;
 mod network;
 mod pipeline;
 mod players;
+mod remote;
 mod render;
 mod scale;
 mod sound;

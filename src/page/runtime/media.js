@@ -57,7 +57,7 @@ function follow(element, state) {
       if (source.info.isInterlaced) warnOnce("video_interlaced", `${describeElement(element)} is interlaced; its pictures are shown with both fields: ${address}`);
       return;
     }
-    const reason = source.failure ?? `it has sound, but no pictures: ${address}`;
+    const reason = source.failure ?? `it has sound, but no pictures: ${address.slice(0, 200)}`;
     // The mix tells of sound that cannot be decoded.
     if (element.localName === "video") warnOnce("video_failed", `the pictures of ${describeElement(element)} cannot be shown: ${reason}`);
     announce(element, "error");
@@ -219,7 +219,7 @@ export function listMedia() {
       tag: element.localName,
       id: element.id || null,
       label: describeElement(element),
-      src: sourceOf(element),
+      src: mediaSourceAt(sourceOf(element))?.held ?? sourceOf(element),
       origin: jsonNumber(origin),
       start: jsonNumber(start),
       end: jsonNumber(end),

@@ -10,7 +10,11 @@ import { beginWork, endWork } from "./work.js";
 /** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isInterlaced: boolean, isOpaque: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[]}} SourceInfo
  *  `ticks` says when each picture is shown, `tick` how many seconds one tick has; without pictures it is empty.
  *  `hdr` is "light" for a video whose light the engine can put into the frame, "unknown" for other HDR; its `curve` is "pq" or "hlg". */
-/** @typedef {{address: string, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource */
+/** @typedef {{address: string, held: string|null, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource
+ *  `held` is the address under which the engine has what the page has in itself. */
+
+/** Most characters of an address in a message. */
+const MAX_TOLD = 200;
 
 /** @type {Map<string, MediaSource>} */
 const mediaSources = new native.Map();
@@ -18,19 +22,38 @@ const mediaSources = new native.Map();
 /** Whether the engine decodes for this page. */
 export const decodesMedia = config.media !== null;
 
-async function askAbout(source) {
-  const key = {};
-  beginWork(key, `media ${source.address}`, { code: "media_pending" });
-  try {
-    const response = await native.fetch(`${config.media}info?src=${encodeURIComponent(source.address)}`);
-    const answer = await response.json();
-    if (answer.error) source.failure = answer.error;
-    else source.info = answer;
-  } catch (error) {
-    source.failure = String(error?.message ?? error);
-  }
+/** Notes what there is, or why there is nothing. The first word counts. */
+function know(source, info, failure) {
+  if (source.info || source.failure !== null) return;
+  Object.assign(source, { info, failure });
   markClipsDirty();
   source.waiting.splice(0).forEach((call) => call());
+}
+
+/** What the page has in itself, at an address that nobody else can read. */
+const IN_PAGE = /^(?:data|blob):/i;
+
+/** Hands it to the engine, which keeps it under an address of its own. */
+async function handOver(source) {
+  const body = await (await native.fetch(source.address)).blob();
+  const response = await native.fetch(`${config.media}held`, { method: "POST", body });
+  const { address, error } = await response.json();
+  if (error) throw new Error(error);
+  source.held = address;
+}
+
+async function askAbout(source) {
+  const key = {};
+  beginWork(key, `media ${source.address.slice(0, MAX_TOLD)}`, { code: "media_pending" });
+  try {
+    if (IN_PAGE.test(source.address)) await handOver(source);
+    const response = await native.fetch(`${config.media}info?src=${encodeURIComponent(source.held ?? source.address)}`);
+    const answer = await response.json();
+    if (answer.error) know(source, null, answer.error);
+    else know(source, answer, null);
+  } catch (error) {
+    know(source, null, String(error?.message ?? error));
+  }
   endWork(key);
 }
 
@@ -39,13 +62,16 @@ export function mediaSourceAt(address) {
   if (!address || !decodesMedia) return null;
   let source = mediaSources.get(address);
   if (!source) {
-    // What stands in the page itself is no file: the mix can read it, and there are no pictures.
-    const failure = /^(data|blob):/i.test(address) ? `a ${address.slice(0, 5)} address is no file` : null;
-    source = { address, info: null, failure, waiting: [] };
+    source = { address, held: null, info: null, failure: null, waiting: [] };
     mediaSources.set(address, source);
-    if (failure === null) askAbout(source);
+    askAbout(source);
   }
   return source;
+}
+
+/** Gives up what has not come: it is missing from all frames. */
+export function giveUpSources() {
+  for (const source of mediaSources.values()) know(source, null, "it has not come in time (timeouts.ready)");
 }
 
 /** Calls back once it is known what there is. */

@@ -20,6 +20,7 @@ import { animationsEnd, applyAnimations, findAnimations, refreshOrigins } from "
 import { noteHandlerAttributes } from "./animation_events.js";
 import { findGsap, pauseTimelines, restGsap } from "./gsap.js";
 import { followImages, noticeMutations, pendingStylesheets } from "./resources.js";
+import { giveUpSources } from "./media_sources.js";
 import { dismissWork, hasWork, pendingWork } from "./work.js";
 import { pendingPlayers } from "./players.js";
 import { declaresPlayer } from "./transitions.js";
@@ -228,6 +229,7 @@ export function scriptFailed() {
 export function stopWaiting() {
   if (settled) return;
   for (const { code, message } of look().waits) warnOnce(code, `gave up waiting for ${message}`);
+  giveUpSources();
   dismissWork();
   settleDocument();
 }

@@ -1,0 +1,340 @@
+//! Media of other hosts and of the page itself, for readers that need files.
+//!
+//! Each address is loaded once, into a file that lasts as long as the [`Access`] that asked. The
+//! rules for pages hold here, too, for each address that a server refers to. What a page has in
+//! itself, it hands over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::{NamedTempFile, TempPath};
+use ureq::http::{Response, StatusCode, header};
+use ureq::{Agent, Body};
+use url::Url;
+
+use super::{Access, NetworkOutcome, Verdict};
+
+/// How often a server is asked that cannot be reached, is busy, or stops in between.
+const ATTEMPTS: u32 = 3;
+/// The pause before the second attempt; it doubles.
+const PAUSE: Duration = Duration::from_millis(500);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a server may say nothing.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one attempt may take in all.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Most bytes of one file.
+const MAX_BYTES: u64 = 8 << 30;
+/// Bytes read at a time.
+const CHUNK: usize = 256 << 10;
+
+const MAX_REDIRECTS: usize = 10;
+
+/// How often it is looked whether a file has come, or is not wanted any more.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What the ledger calls requests for video and sound.
+pub(crate) const MEDIA: &str = "media";
+
+/// What the addresses of what pages have handed over begin with.
+const HELD: &str = "pagereel-held:";
+
+/// What has been loaded, or is being loaded.
+#[derive(Default)]
+pub(super) struct Downloads {
+    files: Mutex<BTreeMap<String, Arc<OnceLock<Loaded>>>>,
+    /// What pages have handed over.
+    held: Mutex<Vec<TempPath>>,
+    has_ended: AtomicBool,
+    is_cancelled: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+}
+
+type Loaded = Result<Kept, String>;
+
+/// Where the bytes of an address are.
+#[derive(Debug)]
+enum Kept {
+    /// In a file that goes with us.
+    Copy(TempPath),
+    /// In a file that is mapped to the address that the server referred to.
+    Mapped(PathBuf),
+}
+
+impl fmt::Debug for Downloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Downloads").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl Downloads {
+    fn is_over(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+            || self.is_cancelled.as_ref().is_some_and(|ask| ask())
+    }
+}
+
+impl Access {
+    /// Ends downloads once `is_cancelled` says so.
+    pub(crate) fn cancelled_by(
+        mut self,
+        is_cancelled: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.downloads.is_cancelled = Some(Box::new(is_cancelled));
+        self
+    }
+
+    /// Gives up what is still being loaded, so that it is missing from all frames alike.
+    pub(crate) fn stop_waiting(&self) {
+        let files = self.downloads.files.lock().unwrap_or_else(PoisonError::into_inner);
+        for (address, slot) in files.iter() {
+            let reason = "it took longer to load than timeouts.ready allows";
+            if slot.set(Err(reason.into())).is_ok() {
+                self.ledger.missed(address, MEDIA, NetworkOutcome::Failed, reason.into());
+            }
+        }
+    }
+
+    /// Ends downloads: nobody waits for them any more.
+    pub(crate) fn end(&self) {
+        self.downloads.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps what a page has handed over. Returns the address that [`held`](Self::held) knows.
+    ///
+    /// The same again, from another session's page, gets the same address.
+    pub(crate) fn hold(&self, file: TempPath) -> io::Result<String> {
+        let mut held = self.downloads.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, known) in held.iter().enumerate() {
+            if is_same(known, &file)? {
+                return Ok(format!("{HELD}{number}"));
+            }
+        }
+        held.push(file);
+        Ok(format!("{HELD}{}", held.len() - 1))
+    }
+
+    /// The file behind an address from [`hold`](Self::hold); `None` for other addresses.
+    pub(crate) fn held(&self, address: &str) -> Option<PathBuf> {
+        let number: usize = address.strip_prefix(HELD)?.parse().ok()?;
+        let held = self.downloads.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(number).map(|path| path.to_path_buf())
+    }
+
+    /// A file with what is at `address`, or why there is none; waits for it.
+    ///
+    /// What cannot be loaded is noted in the ledger.
+    pub(crate) fn download(self: &Arc<Self>, address: &str) -> Result<PathBuf, String> {
+        let (slot, is_new) = {
+            let mut files = self.downloads.files.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_new = !files.contains_key(address);
+            (Arc::clone(files.entry(address.to_owned()).or_default()), is_new)
+        };
+        if is_new {
+            let (access, address, slot) = (Arc::clone(self), address.to_owned(), Arc::clone(&slot));
+            let load = move || {
+                let loaded = load(&access, &address, &|| slot.get().is_some());
+                let reason = loaded.as_ref().err().cloned();
+                // Too late if it was given up meanwhile.
+                if slot.set(loaded).is_ok()
+                    && let Some(reason) = reason
+                    && !access.downloads.is_over()
+                {
+                    access.ledger.missed(&address, MEDIA, NetworkOutcome::Failed, reason);
+                }
+            };
+            let started = thread::Builder::new().name("download".into()).spawn(load);
+            started.map_err(|e| format!("no thread can be started to load it: {e}"))?;
+        }
+        loop {
+            match slot.get() {
+                Some(Ok(Kept::Copy(path))) => return Ok(path.to_path_buf()),
+                Some(Ok(Kept::Mapped(path))) => return Ok(path.clone()),
+                Some(Err(reason)) => return Err(reason.clone()),
+                None if self.downloads.is_over() => return Err("the render has ended".into()),
+                None => thread::sleep(POLL),
+            }
+        }
+    }
+}
+
+/// Why there is nothing.
+enum Trouble {
+    /// Another attempt may bring it.
+    Passing(String),
+    Lasting(String),
+}
+
+impl From<ureq::Error> for Trouble {
+    fn from(error: ureq::Error) -> Self {
+        use ureq::Error as E;
+        let text = error.to_string();
+        match error {
+            E::Io(_) | E::Timeout(_) | E::HostNotFound | E::ConnectionFailed | E::Protocol(_) => {
+                Self::Passing(text)
+            }
+            _ => Self::Lasting(text),
+        }
+    }
+}
+
+/// `is_late` says that nobody waits for it.
+fn load(access: &Access, address: &str, is_late: &dyn Fn() -> bool) -> Loaded {
+    let is_over = || access.downloads.is_over() || is_late();
+    let url = Url::parse(address).map_err(|e| format!("its address: {e}"))?;
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        // Each address is judged before it is asked.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("pagereel/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(READ_TIMEOUT))
+        .timeout_per_read(Some(READ_TIMEOUT))
+        .timeout_global(Some(TIMEOUT))
+        .build()
+        .into();
+    let mut attempt = 1;
+    loop {
+        let reason = match follow(access, &agent, url.clone(), &is_over) {
+            Ok(kept) => return Ok(kept),
+            Err(Trouble::Lasting(reason)) => return Err(reason),
+            Err(Trouble::Passing(reason)) => reason,
+        };
+        if attempt == ATTEMPTS || is_over() {
+            return Err(format!("{reason} ({attempt} attempts)"));
+        }
+        tracing::debug!(address, reason, attempt, "to be loaded again");
+        thread::sleep(PAUSE * 2_u32.pow(attempt - 1));
+        attempt += 1;
+    }
+}
+
+/// Goes from address to address until there is a file.
+fn follow(
+    access: &Access,
+    agent: &Agent,
+    mut url: Url,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Kept, Trouble> {
+    for _ in 0..=MAX_REDIRECTS {
+        url.set_fragment(None);
+        match access.judge("GET", url.as_str()) {
+            Verdict::Pass => {}
+            Verdict::Mapped(hit) => {
+                let missing = || Trouble::Lasting(format!("there is no file for {url}"));
+                return hit.found.map(|found| Kept::Mapped(found.file)).ok_or_else(missing);
+            }
+            Verdict::Refused => {
+                return Err(Trouble::Lasting(format!(
+                    "it leads to {url}, which the job's network.policy does not allow"
+                )));
+            }
+        }
+        let response = agent.get(url.as_str()).call()?;
+        if let Some(next) = redirect(&response, &url)? {
+            url = next;
+            continue;
+        }
+        return keep(response, &url, is_over).map(Kept::Copy);
+    }
+    Err(Trouble::Lasting(format!("it leads on more than {MAX_REDIRECTS} times")))
+}
+
+/// Where a response refers to.
+fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Trouble> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let place = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
+    let next = place.and_then(|place| from.join(place).ok());
+    match next.filter(|next| matches!(next.scheme(), "http" | "https")) {
+        Some(next) => Ok(Some(next)),
+        None => Err(Trouble::Lasting(format!("{from} leads to no address"))),
+    }
+}
+
+/// Writes what a response brings to a file.
+fn keep(
+    mut response: Response<Body>,
+    url: &Url,
+    is_over: &dyn Fn() -> bool,
+) -> Result<TempPath, Trouble> {
+    let status = response.status();
+    if status != StatusCode::OK {
+        let text = format!("the server answers {status}");
+        let is_passing = status.is_server_error()
+            || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+        return Err(if is_passing { Trouble::Passing(text) } else { Trouble::Lasting(text) });
+    }
+    if response.body().mime_type() == Some("text/html") {
+        return Err(Trouble::Lasting("the server sends a web page (text/html)".into()));
+    }
+    let no_file = |e: io::Error| Trouble::Lasting(format!("it cannot be kept: {e}"));
+    let mut file = tempfile::Builder::new()
+        .prefix("pagereel-")
+        .suffix(&suffix(url))
+        .tempfile()
+        .map_err(no_file)?;
+    let expected = response.body().content_length();
+    let mut reader = response.body_mut().with_config().limit(u64::MAX).reader();
+    let mut chunk = vec![0; CHUNK];
+    let mut bytes = 0;
+    loop {
+        if is_over() {
+            return Err(Trouble::Lasting("the render has ended".into()));
+        }
+        let read = reader.read(&mut chunk);
+        let read = read.map_err(|e| Trouble::Passing(format!("after {bytes} bytes: {e}")))?;
+        if read == 0 {
+            break;
+        }
+        bytes += read as u64;
+        if bytes > MAX_BYTES {
+            return Err(Trouble::Lasting(format!("it has more than {} GiB", MAX_BYTES >> 30)));
+        }
+        file.write_all(&chunk[..read]).map_err(no_file)?;
+    }
+    match expected {
+        Some(expected) if expected != bytes => {
+            Err(Trouble::Passing(format!("{bytes} of {expected} bytes came")))
+        }
+        _ => Ok(NamedTempFile::into_temp_path(file)),
+    }
+}
+
+/// Whether two files have the same bytes.
+fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
+    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
+    let mut left = a.metadata()?.len();
+    if left != b.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut of_a, mut of_b) = (vec![0; CHUNK], vec![0; CHUNK]);
+    while left > 0 {
+        let count = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        a.read_exact(&mut of_a[..count])?;
+        b.read_exact(&mut of_b[..count])?;
+        if of_a[..count] != of_b[..count] {
+            return Ok(false);
+        }
+        left -= count as u64;
+    }
+    Ok(true)
+}
+
+/// A file's ending, which tells some readers what is in it.
+fn suffix(url: &Url) -> String {
+    let ending = Path::new(url.path()).extension().and_then(|ending| ending.to_str());
+    let is_plain =
+        |ending: &&str| ending.len() <= 5 && ending.bytes().all(|b| b.is_ascii_alphanumeric());
+    ending.filter(is_plain).map(|ending| format!(".{ending}")).unwrap_or_default()
+}
