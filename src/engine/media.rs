@@ -24,6 +24,7 @@ const PICTURE: &str = "media/picture/";
 #[derive(Debug)]
 struct MediaRoute {
     library: Arc<Library>,
+    finder: FileFinder,
     access: Arc<Access>,
 }
 
@@ -32,30 +33,44 @@ pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> (String, Arc<L
     let (finder, resolving) = (server.finder(), Arc::clone(access));
     let resolve = move |address: &str| resolve(address, Some(&finder), &resolving);
     let library = Arc::new(Library::new(Box::new(resolve)));
-    let route = MediaRoute { library: Arc::clone(&library), access: Arc::clone(access) };
+    let (finder, access) = (server.finder(), Arc::clone(access));
+    let route = MediaRoute { library: Arc::clone(&library), finder, access };
     let address = server.add_route(Arc::new(route)) + "media/";
     (address, library)
 }
 
-/// The local file behind an address of the page, or why there is none.
+/// The local file behind an address of the page, or why there is none. Waits for what has to be
+/// loaded from another host.
 pub(super) fn resolve(
     address: &str,
     finder: Option<&FileFinder>,
     access: &Arc<Access>,
 ) -> Result<PathBuf, String> {
+    match locate(address, finder, access)? {
+        Some(file) => Ok(file),
+        None => access.download(address).map_err(|reason| format!("{address}: {reason}")),
+    }
+}
+
+/// As [`resolve`]; `None` for what another host has.
+fn locate(
+    address: &str,
+    finder: Option<&FileFinder>,
+    access: &Arc<Access>,
+) -> Result<Option<PathBuf>, String> {
     if let Some(file) = access.held(address) {
-        return Ok(file);
+        return Ok(Some(file));
     }
     if let Some(found) = finder.and_then(|finder| finder.find(address)) {
         let path = address.splitn(4, '/').nth(3).unwrap_or_default();
-        return found.map_err(|status| match status.as_u16() {
+        return found.map(Some).map_err(|status| match status.as_u16() {
             403 => format!("{path} leads out of the composition's directory"),
             _ => format!("there is no file {path}"),
         });
     }
     match access.judge("GET", address) {
         Verdict::Mapped(hit) => match hit.found {
-            Some(found) => Ok(found.file),
+            Some(found) => Ok(Some(found.file)),
             None => Err(format!("there is no file for {address} in {}", hit.target.display())),
         },
         Verdict::Refused => {
@@ -63,7 +78,7 @@ pub(super) fn resolve(
             access.ledger.missed(address, MEDIA, NetworkOutcome::Blocked, reason.into());
             Err(format!("{address}: {reason}"))
         }
-        Verdict::Pass => access.download(address).map_err(|reason| format!("{address}: {reason}")),
+        Verdict::Pass => Ok(None),
     }
 }
 
@@ -113,6 +128,14 @@ impl MediaRoute {
     fn info(&self, query: &str) -> Result<Answer, MediaError> {
         let address = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "src");
         let (_, address) = address.ok_or(MediaError::Unknown)?;
+        // Whoever waited here would keep pictures from being sent.
+        if let Ok(None) = locate(&address, Some(&self.finder), &self.access)
+            && self.access.is_coming(&address)
+        {
+            let body = json!({ "isComing": true }).to_string().into();
+            let content_type = "application/json";
+            return Ok(Answer { status: 202, content_type, body, is_lasting: false });
+        }
         let info = self.library.info(&address)?;
         let body = serde_json::to_vec(&info).expect("numbers and text become JSON");
         Ok(Answer {

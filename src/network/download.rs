@@ -4,15 +4,15 @@
 //! rules for pages hold here, too, for each address that a server refers to. What a page has in
 //! itself, it hands over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::{NamedTempFile, TempPath};
 use ureq::http::{Response, StatusCode, header};
@@ -29,8 +29,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a server may say nothing.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one attempt may take in all.
+/// How long one attempt may take in all, as with HyperFrames.
 const TIMEOUT: Duration = Duration::from_secs(300);
+/// After so long no further attempt begins.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Addresses that are loaded at the same time.
+const MAX_THREADS: usize = 6;
 
 /// Most bytes of one file.
 const MAX_BYTES: u64 = 8 << 30;
@@ -42,6 +47,8 @@ const MAX_REDIRECTS: usize = 10;
 /// How often it is looked whether a file has come, or is not wanted any more.
 const POLL: Duration = Duration::from_millis(10);
 
+const OVER: &str = "the render has ended";
+
 /// What the ledger calls requests for video and sound.
 pub(crate) const MEDIA: &str = "media";
 
@@ -51,13 +58,24 @@ const HELD: &str = "pagereel-held:";
 /// What has been loaded, or is being loaded.
 #[derive(Default)]
 pub(super) struct Downloads {
-    files: Mutex<BTreeMap<String, Arc<OnceLock<Loaded>>>>,
+    addresses: Mutex<Addresses>,
     /// What pages have handed over.
     held: Mutex<Vec<TempPath>>,
     has_ended: AtomicBool,
     is_cancelled: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
+#[derive(Debug, Default)]
+struct Addresses {
+    all: BTreeMap<String, Slot>,
+    /// Those that nobody has begun to load.
+    next: VecDeque<String>,
+    /// Threads that load.
+    threads: usize,
+}
+
+/// What an address has brought, once that is known.
+type Slot = Arc<OnceLock<Loaded>>;
 type Loaded = Result<Kept, String>;
 
 /// Where the bytes of an address are.
@@ -71,11 +89,19 @@ enum Kept {
 
 impl fmt::Debug for Downloads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Downloads").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Downloads").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
 impl Downloads {
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<TempPath>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_over(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
             || self.is_cancelled.as_ref().is_some_and(|ask| ask())
@@ -94,8 +120,7 @@ impl Access {
 
     /// Gives up what is still being loaded, so that it is missing from all frames alike.
     pub(crate) fn stop_waiting(&self) {
-        let files = self.downloads.files.lock().unwrap_or_else(PoisonError::into_inner);
-        for (address, slot) in files.iter() {
+        for (address, slot) in &self.downloads.addresses().all {
             let reason = "it took longer to load than timeouts.ready allows";
             if slot.set(Err(reason.into())).is_ok() {
                 self.ledger.missed(address, MEDIA, NetworkOutcome::Failed, reason.into());
@@ -112,7 +137,7 @@ impl Access {
     ///
     /// The same again, from another session's page, gets the same address.
     pub(crate) fn hold(&self, file: TempPath) -> io::Result<String> {
-        let mut held = self.downloads.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.downloads.held();
         for (number, known) in held.iter().enumerate() {
             if is_same(known, &file)? {
                 return Ok(format!("{HELD}{number}"));
@@ -125,43 +150,71 @@ impl Access {
     /// The file behind an address from [`hold`](Self::hold); `None` for other addresses.
     pub(crate) fn held(&self, address: &str) -> Option<PathBuf> {
         let number: usize = address.strip_prefix(HELD)?.parse().ok()?;
-        let held = self.downloads.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(number).map(|path| path.to_path_buf())
+        self.downloads.held().get(number).map(|path| path.to_path_buf())
     }
 
     /// A file with what is at `address`, or why there is none; waits for it.
     ///
     /// What cannot be loaded is noted in the ledger.
     pub(crate) fn download(self: &Arc<Self>, address: &str) -> Result<PathBuf, String> {
-        let (slot, is_new) = {
-            let mut files = self.downloads.files.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_new = !files.contains_key(address);
-            (Arc::clone(files.entry(address.to_owned()).or_default()), is_new)
-        };
-        if is_new {
-            let (access, address, slot) = (Arc::clone(self), address.to_owned(), Arc::clone(&slot));
-            let load = move || {
-                let loaded = load(&access, &address, &|| slot.get().is_some());
-                let reason = loaded.as_ref().err().cloned();
-                // Too late if it was given up meanwhile.
-                if slot.set(loaded).is_ok()
-                    && let Some(reason) = reason
-                    && !access.downloads.is_over()
-                {
-                    access.ledger.missed(&address, MEDIA, NetworkOutcome::Failed, reason);
-                }
-            };
-            let started = thread::Builder::new().name("download".into()).spawn(load);
-            started.map_err(|e| format!("no thread can be started to load it: {e}"))?;
-        }
+        let slot = self.loading(address)?;
         loop {
             match slot.get() {
                 Some(Ok(Kept::Copy(path))) => return Ok(path.to_path_buf()),
                 Some(Ok(Kept::Mapped(path))) => return Ok(path.clone()),
                 Some(Err(reason)) => return Err(reason.clone()),
-                None if self.downloads.is_over() => return Err("the render has ended".into()),
+                None if self.downloads.is_over() => return Err(OVER.into()),
                 None => thread::sleep(POLL),
             }
+        }
+    }
+
+    /// Whether [`download`](Self::download) would wait; begins it.
+    pub(crate) fn is_coming(self: &Arc<Self>, address: &str) -> bool {
+        self.loading(address).is_ok_and(|slot| slot.get().is_none())
+    }
+
+    /// What becomes of an address, which begins to be loaded if it is new.
+    fn loading(self: &Arc<Self>, address: &str) -> Result<Slot, String> {
+        let mut addresses = self.downloads.addresses();
+        if let Some(slot) = addresses.all.get(address) {
+            return Ok(Arc::clone(slot));
+        }
+        if addresses.threads < MAX_THREADS {
+            let access = Arc::clone(self);
+            let started = thread::Builder::new().name("download".into()).spawn(move || {
+                while let Some((address, slot)) = access.next_address() {
+                    access.load_into(&address, &slot);
+                }
+            });
+            started.map_err(|e| format!("no thread can be started to load it: {e}"))?;
+            addresses.threads += 1;
+        }
+        addresses.next.push_back(address.to_owned());
+        Ok(Arc::clone(addresses.all.entry(address.to_owned()).or_default()))
+    }
+
+    /// What a thread loads next; if nothing, it ends.
+    fn next_address(&self) -> Option<(String, Slot)> {
+        let mut addresses = self.downloads.addresses();
+        let next = addresses.next.pop_front();
+        let next = next.and_then(|next| addresses.all.get_key_value(&next));
+        let next = next.map(|(address, slot)| (address.clone(), Arc::clone(slot)));
+        if next.is_none() {
+            addresses.threads -= 1;
+        }
+        next
+    }
+
+    fn load_into(&self, address: &str, slot: &Slot) {
+        let loaded = load(self, address, &|| self.downloads.is_over() || slot.get().is_some());
+        let reason = loaded.as_ref().err().cloned();
+        // Too late if it was given up meanwhile.
+        if slot.set(loaded).is_ok()
+            && let Some(reason) = reason
+            && !self.downloads.is_over()
+        {
+            self.ledger.missed(address, MEDIA, NetworkOutcome::Failed, reason);
         }
     }
 }
@@ -186,9 +239,12 @@ impl From<ureq::Error> for Trouble {
     }
 }
 
-/// `is_late` says that nobody waits for it.
-fn load(access: &Access, address: &str, is_late: &dyn Fn() -> bool) -> Loaded {
-    let is_over = || access.downloads.is_over() || is_late();
+/// `is_over` says that nobody waits for it.
+fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
+    if is_over() {
+        return Err(OVER.into());
+    }
+    let began = Instant::now();
     let url = Url::parse(address).map_err(|e| format!("its address: {e}"))?;
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
@@ -204,12 +260,12 @@ fn load(access: &Access, address: &str, is_late: &dyn Fn() -> bool) -> Loaded {
         .into();
     let mut attempt = 1;
     loop {
-        let reason = match follow(access, &agent, url.clone(), &is_over) {
+        let reason = match follow(access, &agent, url.clone(), is_over) {
             Ok(kept) => return Ok(kept),
             Err(Trouble::Lasting(reason)) => return Err(reason),
             Err(Trouble::Passing(reason)) => reason,
         };
-        if attempt == ATTEMPTS || is_over() {
+        if attempt == ATTEMPTS || began.elapsed() > PATIENCE || is_over() {
             return Err(format!("{reason} ({attempt} attempts)"));
         }
         tracing::debug!(address, reason, attempt, "to be loaded again");
@@ -290,7 +346,7 @@ fn keep(
     let mut bytes = 0;
     loop {
         if is_over() {
-            return Err(Trouble::Lasting("the render has ended".into()));
+            return Err(Trouble::Lasting(OVER.into()));
         }
         let read = reader.read(&mut chunk);
         let read = read.map_err(|e| Trouble::Passing(format!("after {bytes} bytes: {e}")))?;

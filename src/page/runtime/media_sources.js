@@ -13,6 +13,9 @@ import { beginWork, endWork } from "./work.js";
 /** @typedef {{address: string, held: string|null, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource
  *  `held` is the address under which the engine has what the page has in itself. */
 
+/** How often it is asked whether a file has come from another host. */
+const LOOK_AGAIN_MS = 25;
+
 /** Most characters of an address in a message. */
 const MAX_TOLD = 200;
 
@@ -47,8 +50,12 @@ async function askAbout(source) {
   beginWork(key, `media ${source.address.slice(0, MAX_TOLD)}`, { code: "media_pending" });
   try {
     if (IN_PAGE.test(source.address)) await handOver(source);
-    const response = await native.fetch(`${config.media}info?src=${encodeURIComponent(source.held ?? source.address)}`);
-    const answer = await response.json();
+    const question = `${config.media}info?src=${encodeURIComponent(source.held ?? source.address)}`;
+    let answer = await (await native.fetch(question)).json();
+    while (answer.isComing && source.failure === null) {
+      await new Promise((resolve) => native.setTimeout(resolve, LOOK_AGAIN_MS));
+      answer = await (await native.fetch(question)).json();
+    }
     if (answer.error) know(source, null, answer.error);
     else know(source, answer, null);
   } catch (error) {
