@@ -13,6 +13,7 @@ mod sound;
 mod stills;
 mod timed;
 mod verify;
+mod warnings;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -49,9 +50,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Engine {
     pool: Arc<BrowserPool>,
 }
-
-/// The page's own words for addresses that did not load.
-const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
 
 /// Makes the sink once the plan is known.
 type OpenSink<'s> = Box<dyn FnOnce(&Arc<Plan>) -> Result<Box<dyn FrameSink + 's>> + 's>;
@@ -172,8 +170,6 @@ struct Render<'a> {
     missing: Vec<String>,
     /// What the pages may reach, and what they asked for.
     access: Arc<Access>,
-    /// Sources that stand in the page itself.
-    temporary: Vec<tempfile::TempPath>,
     environment: BTreeMap<String, String>,
     /// Whether pictures will be taken.
     is_captured: bool,
@@ -228,7 +224,6 @@ impl Engine {
             warnings: Vec::new(),
             missing: Vec::new(),
             access: Arc::default(),
-            temporary: Vec::new(),
             environment: BTreeMap::new(),
             is_captured: true,
             is_blind: false,
@@ -423,58 +418,6 @@ impl Render<'_> {
                 Err(e) => return Err(e.into()),
             }
         }
-    }
-
-    /// Takes note of what is not right with the page.
-    fn collect_warnings(&mut self, page: &OpenPage) {
-        let described = page.description.warnings.iter().cloned().map(Warning::from);
-        let told = page.warnings.iter().cloned().chain(described).collect();
-        self.missing = page.failed_addresses().map(str::to_owned).collect();
-        let told = self.without_listed(told);
-        self.warnings.extend(told);
-        self.warnings.extend(page.page_warnings());
-        self.warnings.extend(self.request_warnings());
-        // A page from elsewhere has no server of ours that it could ask for pictures.
-        let still = page.description.media.iter().filter(|m| m.tag == "video").count();
-        if still > 0 && !self.decodes_media {
-            let text = format!("{still} video(s) of a page from another server stay still");
-            self.warnings.push(Warning::new("media_not_rendered", text));
-        }
-        let mut seen = Vec::new();
-        self.warnings.retain(|w| {
-            !seen.contains(w) && {
-                seen.push(w.clone());
-                true
-            }
-        });
-    }
-
-    /// Leaves out the page's own word for what is listed with its reason elsewhere.
-    fn without_listed(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
-        let ledger = self.access.ledger.requests();
-        let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
-        let told = self.missing.iter().map(String::as_str);
-        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(told).collect();
-        warnings.retain(|warning| {
-            !LOAD_FAILURES.contains(&warning.code.as_str())
-                || !missed.iter().any(|url| warning.message.ends_with(url))
-        });
-        warnings
-    }
-
-    /// Takes note of what frames asked for when they were drawn, and of what was not right with
-    /// them; an error if the job is strict.
-    fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
-        let mut late = self.request_warnings();
-        late.extend(self.clock.take_warnings());
-        late.extend(self.without_listed(meter.notes()));
-        late.retain(|warning| !self.warnings.contains(warning));
-        self.warnings.extend(late.iter().cloned());
-        if self.job.strict && !late.is_empty() { Err(Error::Strict(late)) } else { Ok(()) }
-    }
-
-    fn request_warnings(&self) -> Vec<Warning> {
-        self.access.ledger.requests().iter().filter_map(Warning::of_request).collect()
     }
 
     /// Captures all frames into the sink. Returns the traffic, and the time spent in the sink.

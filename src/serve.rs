@@ -25,7 +25,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use tempfile::TempPath;
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
@@ -72,7 +71,7 @@ pub(crate) trait Route: Send + Sync + std::fmt::Debug {
     fn answer(&self, path: &str, query: &str) -> Answer;
 
     /// Takes what the page posts to a path; `None` if nothing is taken there.
-    fn take(&self, path: &str, file: TempPath) -> Option<Answer>;
+    fn take(&self, path: &str, file: File) -> Option<Answer>;
 }
 
 /// What a [`Route`] answers.
@@ -97,18 +96,24 @@ pub(crate) struct FileServer {
 
 #[derive(Debug)]
 struct Site {
+    files: Arc<Files>,
+    /// May know the files, but not this: nobody would end it then.
+    route: OnceLock<Arc<dyn Route>>,
+}
+
+#[derive(Debug)]
+struct Files {
     /// The `Host` header that requests must carry.
     host: String,
     /// Canonical.
     root: PathBuf,
     /// Whether links may lead out of the root.
     follow: bool,
-    route: OnceLock<Arc<dyn Route>>,
 }
 
 /// Finds the files that addresses of one server stand for.
 #[derive(Clone, Debug)]
-pub(crate) struct FileFinder(Arc<Site>);
+pub(crate) struct FileFinder(Arc<Files>);
 
 impl FileFinder {
     /// The file at an address of this server, by the rules for requests.
@@ -137,7 +142,8 @@ impl FileServer {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
         let host = format!("{token}.localhost:{port}");
-        let site = Arc::new(Site { host, root, follow, route: OnceLock::new() });
+        let files = Arc::new(Files { host, root, follow });
+        let site = Arc::new(Site { files, route: OnceLock::new() });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
             .max_blocking_threads(ROUTE_THREADS)
@@ -157,12 +163,12 @@ impl FileServer {
     pub(crate) fn add_route(&self, route: Arc<dyn Route>) -> String {
         let is_first = self.site.route.set(route).is_ok();
         debug_assert!(is_first, "there is one route");
-        format!("http://{}{ROUTE_PREFIX}", self.site.host)
+        format!("http://{}{ROUTE_PREFIX}", self.site.files.host)
     }
 
     /// What finds the files of this server by their addresses.
     pub(crate) fn finder(&self) -> FileFinder {
-        FileFinder(Arc::clone(&self.site))
+        FileFinder(Arc::clone(&self.site.files))
     }
 
     /// The address of a file, given relative to the root.
@@ -171,7 +177,7 @@ impl FileServer {
             .iter()
             .map(|s| utf8_percent_encode(&s.to_string_lossy(), SEGMENT).to_string())
             .collect();
-        format!("http://{}/{}", self.site.host, segments.join("/"))
+        format!("http://{}/{}", self.site.files.host, segments.join("/"))
     }
 }
 
@@ -221,7 +227,7 @@ impl Site {
         if let Some(answer) = self.ask_route(&request, body).await {
             return answer;
         }
-        let answered = self.find(&request).and_then(|path| {
+        let answered = self.files.find_for(&request).and_then(|path| {
             send_file(&request, &path).map_err(|error| {
                 tracing::debug!(path = %path.display(), %error, "file not read");
                 StatusCode::NOT_FOUND
@@ -238,7 +244,7 @@ impl Site {
     async fn ask_route(&self, request: &Request<()>, body: Incoming) -> Option<Response<FileBody>> {
         let path = request.uri().path().strip_prefix(ROUTE_PREFIX)?.to_owned();
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let is_ours = header(request, HOST) == Some(&*self.host);
+        let is_ours = header(request, HOST) == Some(&*self.files.host);
         let route = Arc::clone(self.route.get().filter(|_| is_ours)?);
         let posted = if request.method() == Method::POST {
             Some(spool(body).await.map_err(|error| tracing::debug!(%error, "not taken")).ok()?)
@@ -257,9 +263,11 @@ impl Site {
             .header(CACHE_CONTROL, lasts);
         answer.body(FileBody::of(answered.body)).ok()
     }
+}
 
+impl Files {
     /// The file that a request is for, or the status that refuses it.
-    fn find<B>(&self, request: &Request<B>) -> Result<PathBuf, StatusCode> {
+    fn find_for<B>(&self, request: &Request<B>) -> Result<PathBuf, StatusCode> {
         if header(request, HOST) != Some(&*self.host) {
             return Err(StatusCode::FORBIDDEN);
         }
@@ -290,9 +298,9 @@ impl Site {
     }
 }
 
-/// Writes what is posted to a file.
-async fn spool(mut body: Incoming) -> io::Result<TempPath> {
-    let mut file = tempfile::Builder::new().prefix("pagereel-").tempfile()?;
+/// Writes what is posted to a file without a name.
+async fn spool(mut body: Incoming) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
     let mut bytes = 0;
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(data) = frame.map_err(io::Error::other)?.into_data() else { continue };
@@ -302,7 +310,7 @@ async fn spool(mut body: Incoming) -> io::Result<TempPath> {
         }
         file.write_all(&data)?;
     }
-    Ok(file.into_temp_path())
+    Ok(file)
 }
 
 fn header<B>(request: &Request<B>, name: HeaderName) -> Option<&str> {
@@ -431,7 +439,7 @@ mod tests {
             symlink(outside.path().join(target), root.join(link)).unwrap();
         }
         let server = FileServer::start(&root, false).unwrap();
-        let host = server.site.host.clone();
+        let host = server.site.files.host.clone();
 
         let url = server.url(Path::new("a b.html"));
         assert_eq!(url, format!("http://{host}/a%20b.html"));
@@ -472,7 +480,7 @@ mod tests {
         assert!(stranger.starts_with("HTTP/1.1 403"), "{stranger}");
 
         let server = FileServer::start(&root, true).unwrap();
-        let host = server.site.host.clone();
+        let host = server.site.files.host.clone();
         for (path, status) in [
             ("/link", "200"),
             ("/folder/secret", "200"),

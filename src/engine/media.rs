@@ -1,11 +1,11 @@
 //! How the page gets the pictures of its videos: from a route of its own server.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use tempfile::TempPath;
 use url::form_urlencoded;
 
 use crate::media::{Library, MediaError, flat_png};
@@ -90,14 +90,15 @@ impl Route for MediaRoute {
             None => self.picture(path),
         };
         answered.unwrap_or_else(|error| Answer {
-            status: 404,
+            // Only what is no answer should look like one that failed.
+            status: if path == INFO { 200 } else { 404 },
             content_type: "application/json",
-            body: json!({ "error": error.to_string() }).to_string().into(),
+            body: json!({ "error": self.access.named(error.to_string()) }).to_string().into(),
             is_lasting: false,
         })
     }
 
-    fn take(&self, path: &str, file: TempPath) -> Option<Answer> {
+    fn take(&self, path: &str, file: File) -> Option<Answer> {
         let answer = |status, body: Value| Answer {
             status,
             content_type: "application/json",
@@ -160,5 +161,21 @@ impl MediaRoute {
             body: Bytes::from_owner(body),
             is_lasting: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else each render of a program that goes on would keep its open files.
+    #[test]
+    fn pictures_go_with_the_server() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = FileServer::start(directory.path(), false).unwrap();
+        let (_, library) = serve(&server, &Arc::default());
+        let weak = Arc::downgrade(&library);
+        drop((server, library));
+        assert!(weak.upgrade().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Which of the page's media are heard, from which files, when and how loud.
 
-use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -174,7 +174,7 @@ impl Render<'_> {
     }
 
     /// The local file behind an address, or why there is none.
-    fn file_of(&mut self, src: &str, server: Option<&FileServer>) -> Result<PathBuf, String> {
+    fn file_of(&self, src: &str, server: Option<&FileServer>) -> Result<PathBuf, String> {
         match src.strip_prefix("data:") {
             Some(data) => self.keep_data(data),
             None => resolve(src, server.map(FileServer::finder).as_ref(), &self.access),
@@ -182,7 +182,7 @@ impl Render<'_> {
     }
 
     /// Writes a `data:` address to a file that lasts as long as the render.
-    fn keep_data(&mut self, data: &str) -> Result<PathBuf, String> {
+    fn keep_data(&self, data: &str) -> Result<PathBuf, String> {
         let (head, body) = data.split_once(',').ok_or("its data: address has no comma")?;
         let body: Vec<u8> = percent_decode_str(body).collect();
         let bytes = if head.trim_end().ends_with(";base64") {
@@ -191,12 +191,12 @@ impl Render<'_> {
         } else {
             body
         };
-        let written = tempfile::NamedTempFile::new()
-            .and_then(|file| fs::write(file.path(), bytes).map(|()| file.into_temp_path()));
-        let path = written.map_err(|e| format!("its data: address cannot be kept: {e}"))?;
-        let place = path.to_path_buf();
-        self.temporary.push(path);
-        Ok(place)
+        let kept = tempfile::tempfile().and_then(|mut file| {
+            file.write_all(&bytes)?;
+            self.access.hold(file)
+        });
+        let address = kept.map_err(|e| format!("its data: address cannot be kept: {e}"))?;
+        self.access.held(&address).ok_or_else(|| "its data: address is lost".into())
     }
 
     /// A `data-volume`; 1 without one.

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tempfile::{NamedTempFile, TempPath};
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 use url::Url;
@@ -60,7 +61,7 @@ const HELD: &str = "pagereel-held:";
 pub(super) struct Downloads {
     addresses: Mutex<Addresses>,
     /// What pages have handed over.
-    held: Mutex<Vec<TempPath>>,
+    held: Mutex<Vec<File>>,
     has_ended: AtomicBool,
     is_cancelled: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
@@ -81,8 +82,8 @@ type Loaded = Result<Kept, String>;
 /// Where the bytes of an address are.
 #[derive(Debug)]
 enum Kept {
-    /// In a file that goes with us.
-    Copy(TempPath),
+    /// In a file without a name, which is gone with us however we end.
+    Copy(File),
     /// In a file that is mapped to the address that the server referred to.
     Mapped(PathBuf),
 }
@@ -98,7 +99,7 @@ impl Downloads {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held(&self) -> MutexGuard<'_, Vec<TempPath>> {
+    fn held(&self) -> MutexGuard<'_, Vec<File>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,7 +137,7 @@ impl Access {
     /// Keeps what a page has handed over. Returns the address that [`held`](Self::held) knows.
     ///
     /// The same again, from another session's page, gets the same address.
-    pub(crate) fn hold(&self, file: TempPath) -> io::Result<String> {
+    pub(crate) fn hold(&self, file: File) -> io::Result<String> {
         let mut held = self.downloads.held();
         for (number, known) in held.iter().enumerate() {
             if is_same(known, &file)? {
@@ -150,7 +151,27 @@ impl Access {
     /// The file behind an address from [`hold`](Self::hold); `None` for other addresses.
     pub(crate) fn held(&self, address: &str) -> Option<PathBuf> {
         let number: usize = address.strip_prefix(HELD)?.parse().ok()?;
-        self.downloads.held().get(number).map(|path| path.to_path_buf())
+        self.downloads.held().get(number).map(path_of)
+    }
+
+    /// `text` with the addresses of what we keep instead of our places for it.
+    pub(crate) fn named(&self, mut text: String) -> String {
+        let mut name = |file: &File, name: &str| {
+            let path = path_of(file);
+            if let Some(at) = text.find(&*path.to_string_lossy())
+                // Not the beginning of another number.
+                && !text[at + path.as_os_str().len()..].starts_with(|c: char| c.is_ascii_digit())
+            {
+                text.replace_range(at..at + path.as_os_str().len(), name);
+            }
+        };
+        for (address, slot) in &self.downloads.addresses().all {
+            if let Some(Ok(Kept::Copy(file))) = slot.get() {
+                name(file, address);
+            }
+        }
+        self.downloads.held().iter().for_each(|file| name(file, "what the page has in itself"));
+        text
     }
 
     /// A file with what is at `address`, or why there is none; waits for it.
@@ -160,7 +181,7 @@ impl Access {
         let slot = self.loading(address)?;
         loop {
             match slot.get() {
-                Some(Ok(Kept::Copy(path))) => return Ok(path.to_path_buf()),
+                Some(Ok(Kept::Copy(file))) => return Ok(path_of(file)),
                 Some(Ok(Kept::Mapped(path))) => return Ok(path.clone()),
                 Some(Err(reason)) => return Err(reason.clone()),
                 None if self.downloads.is_over() => return Err(OVER.into()),
@@ -300,7 +321,7 @@ fn follow(
             url = next;
             continue;
         }
-        return keep(response, &url, is_over).map(Kept::Copy);
+        return keep(response, is_over).map(Kept::Copy);
     }
     Err(Trouble::Lasting(format!("it leads on more than {MAX_REDIRECTS} times")))
 }
@@ -319,11 +340,7 @@ fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Troubl
 }
 
 /// Writes what a response brings to a file.
-fn keep(
-    mut response: Response<Body>,
-    url: &Url,
-    is_over: &dyn Fn() -> bool,
-) -> Result<TempPath, Trouble> {
+fn keep(mut response: Response<Body>, is_over: &dyn Fn() -> bool) -> Result<File, Trouble> {
     let status = response.status();
     if status != StatusCode::OK {
         let text = format!("the server answers {status}");
@@ -335,11 +352,7 @@ fn keep(
         return Err(Trouble::Lasting("the server sends a web page (text/html)".into()));
     }
     let no_file = |e: io::Error| Trouble::Lasting(format!("it cannot be kept: {e}"));
-    let mut file = tempfile::Builder::new()
-        .prefix("pagereel-")
-        .suffix(&suffix(url))
-        .tempfile()
-        .map_err(no_file)?;
+    let mut file = tempfile::tempfile().map_err(no_file)?;
     let expected = response.body().content_length();
     let mut reader = response.body_mut().with_config().limit(u64::MAX).reader();
     let mut chunk = vec![0; CHUNK];
@@ -363,34 +376,29 @@ fn keep(
         Some(expected) if expected != bytes => {
             Err(Trouble::Passing(format!("{bytes} of {expected} bytes came")))
         }
-        _ => Ok(NamedTempFile::into_temp_path(file)),
+        _ => Ok(file),
     }
 }
 
 /// Whether two files have the same bytes.
-fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
-    let (mut a, mut b) = (File::open(a)?, File::open(b)?);
-    let mut left = a.metadata()?.len();
-    if left != b.metadata()?.len() {
+fn is_same(a: &File, b: &File) -> io::Result<bool> {
+    let length = a.metadata()?.len();
+    if length != b.metadata()?.len() {
         return Ok(false);
     }
     let (mut of_a, mut of_b) = (vec![0; CHUNK], vec![0; CHUNK]);
-    while left > 0 {
-        let count = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
-        a.read_exact(&mut of_a[..count])?;
-        b.read_exact(&mut of_b[..count])?;
+    for at in (0..length).step_by(CHUNK) {
+        let count = usize::try_from(length - at).map_or(CHUNK, |left| left.min(CHUNK));
+        a.read_exact_at(&mut of_a[..count], at)?;
+        b.read_exact_at(&mut of_b[..count], at)?;
         if of_a[..count] != of_b[..count] {
             return Ok(false);
         }
-        left -= count as u64;
     }
     Ok(true)
 }
 
-/// A file's ending, which tells some readers what is in it.
-fn suffix(url: &Url) -> String {
-    let ending = Path::new(url.path()).extension().and_then(|ending| ending.to_str());
-    let is_plain =
-        |ending: &&str| ending.len() <= 5 && ending.bytes().all(|b| b.is_ascii_alphanumeric());
-    ending.filter(is_plain).map(|ending| format!(".{ending}")).unwrap_or_default()
+/// Where a file without a name can be opened again, by this process.
+fn path_of(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

@@ -1,0 +1,73 @@
+//! What is not right with a page, collected for the report.
+
+use super::Render;
+use crate::capture::{Meter, OpenPage};
+use crate::error::{Error, Result};
+use crate::network::{Access, NetworkOutcome};
+use crate::report::Warning;
+
+/// The page's own words for addresses that did not load.
+const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
+
+impl Render<'_> {
+    /// Takes note of what is not right with the page.
+    pub(super) fn collect_warnings(&mut self, page: &OpenPage) {
+        let described = page.description.warnings.iter().cloned().map(Warning::from);
+        let told = page.warnings.iter().cloned().chain(described).collect();
+        self.missing = page.failed_addresses().map(str::to_owned).collect();
+        let told = self.without_listed(told);
+        self.warnings.extend(told);
+        self.warnings.extend(page.page_warnings());
+        self.warnings.extend(self.request_warnings());
+        // A page from elsewhere has no server of ours that it could ask for pictures.
+        let still = page.description.media.iter().filter(|m| m.tag == "video").count();
+        if still > 0 && !self.decodes_media {
+            let text = format!("{still} video(s) of a page from another server stay still");
+            self.warnings.push(Warning::new("media_not_rendered", text));
+        }
+        name_files(&mut self.warnings, &self.access);
+        let mut seen = Vec::new();
+        self.warnings.retain(|w| {
+            !seen.contains(w) && {
+                seen.push(w.clone());
+                true
+            }
+        });
+    }
+
+    /// Leaves out the page's own word for what is listed with its reason elsewhere.
+    fn without_listed(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
+        let ledger = self.access.ledger.requests();
+        let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
+        let told = self.missing.iter().map(String::as_str);
+        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(told).collect();
+        warnings.retain(|warning| {
+            !LOAD_FAILURES.contains(&warning.code.as_str())
+                || !missed.iter().any(|url| warning.message.ends_with(url))
+        });
+        warnings
+    }
+
+    /// Takes note of what frames asked for when they were drawn, and of what was not right with
+    /// them; an error if the job is strict.
+    pub(super) fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
+        let mut late = self.request_warnings();
+        late.extend(self.clock.take_warnings());
+        late.extend(self.without_listed(meter.notes()));
+        name_files(&mut late, &self.access);
+        late.retain(|warning| !self.warnings.contains(warning));
+        self.warnings.extend(late.iter().cloned());
+        if self.job.strict && !late.is_empty() { Err(Error::Strict(late)) } else { Ok(()) }
+    }
+
+    fn request_warnings(&self) -> Vec<Warning> {
+        self.access.ledger.requests().iter().filter_map(Warning::of_request).collect()
+    }
+}
+
+/// Says addresses where libav knows only our places for what they brought.
+fn name_files(warnings: &mut [Warning], access: &Access) {
+    for warning in warnings {
+        warning.message = access.named(std::mem::take(&mut warning.message));
+    }
+}
