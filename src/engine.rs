@@ -366,11 +366,11 @@ impl Render<'_> {
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
         let mut options = session_options(job, candidate, url, size, access, &self.pool);
-        self.decodes_media &= server.is_some();
-        if let Some(server) = server.as_ref().filter(|_| self.decodes_media) {
-            let (address, library) = media::serve(server, &self.access);
-            options.load.media = Some(address);
-            self.light.library = library;
+        if self.decodes_media {
+            let offer = media::offer(server.as_ref(), &self.access);
+            options.load.media = Some(offer.address);
+            options.page.route = offer.route;
+            self.light.library = offer.library;
         }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;

@@ -28,7 +28,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
-use crate::network::{Range, content_type, parse_range};
+use crate::network::{ROUTE_PREFIX, Range, Route, content_type, parse_range};
 
 /// Threads that answer. Files come from the page cache, so two are plenty.
 const THREADS: usize = 2;
@@ -61,29 +61,6 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
-
-/// Paths below it are not files: a [`Route`] answers.
-const ROUTE_PREFIX: &str = "/__pagereel/";
-
-/// Answers requests for what is no file. May take its time: it has a thread of its own meanwhile.
-pub(crate) trait Route: Send + Sync + std::fmt::Debug {
-    /// The answer for a path, given without [`ROUTE_PREFIX`], and a query.
-    fn answer(&self, path: &str, query: &str) -> Answer;
-
-    /// Takes what the page posts to a path; `None` if nothing is taken there.
-    fn take(&self, path: &str, file: File) -> Option<Answer>;
-}
-
-/// What a [`Route`] answers.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    pub content_type: &'static str,
-    pub body: Bytes,
-    /// Whether the browser may show it again without asking.
-    pub is_lasting: bool,
-}
 
 /// Serves a directory until it is dropped.
 #[derive(Debug)]

@@ -18,7 +18,9 @@ use serde::Deserialize;
 
 use super::cdp::{Fetch, Network};
 use super::page::Stage;
-use crate::network::{Access, Hit, NetworkOutcome, Range, Verdict, content_type, parse_range};
+use crate::network::{
+    Access, Hit, NetworkOutcome, ROUTE_PREFIX, Range, Route, Verdict, content_type, parse_range,
+};
 
 /// Most bytes of one answer: Chrome reads no command above 100 MiB, and base64 adds a third.
 const MAX_BODY: u64 = 64 << 20;
@@ -49,15 +51,21 @@ pub(super) enum Answer {
 }
 
 /// The command that makes the browser hold requests; `None` if none need be held.
-pub(super) fn enable(access: &Access, stage: Option<Stage>) -> Option<Fetch::Enable> {
+pub(super) fn enable(
+    access: &Access,
+    stage: Option<Stage>,
+    has_route: bool,
+) -> Option<Fetch::Enable> {
     let pattern = |pattern| Fetch::RequestPattern {
         url_pattern: Some(pattern),
         resource_Type: None,
         request_stage: None,
     };
     let staged = stage.map(|stage| format!("*://*{}", stage.path));
+    let routed = has_route.then(|| format!("*://*{ROUTE_PREFIX}*"));
+    let ours = staged.into_iter().chain(routed);
     let patterns: Vec<_> =
-        access.patterns().into_iter().flatten().chain(staged).map(pattern).collect();
+        access.patterns().into_iter().flatten().chain(ours).map(pattern).collect();
     (!patterns.is_empty())
         .then_some(Fetch::Enable { patterns: Some(patterns), handle_auth_requests: None })
 }
@@ -74,8 +82,21 @@ impl Held {
     }
 
     /// Decides what becomes of the request, and takes note of it.
-    pub(super) fn answer(self, access: &Access, stage: Option<Stage>) -> Answer {
+    pub(super) fn answer(
+        self,
+        access: &Access,
+        stage: Option<Stage>,
+        route: Option<&dyn Route>,
+    ) -> Answer {
         let Request { url, method, .. } = &self.request;
+        if let Some(route) = route
+            && let Ok(url) = url::Url::parse(url)
+            && let Some(path) = url.path().strip_prefix(ROUTE_PREFIX)
+        {
+            let answer = route.answer(path, url.query().unwrap_or_default());
+            let headers = [("Content-Type", answer.content_type.to_owned())];
+            return self.reply(answer.status.into(), &headers, &answer.body);
+        }
         if let Some(stage) = stage
             && url::Url::parse(url).is_ok_and(|url| url.path() == stage.path)
         {
@@ -210,7 +231,7 @@ mod tests {
                 ),
             },
         });
-        Held::read("Fetch.requestPaused", &params.to_string()).unwrap().answer(access, None)
+        Held::read("Fetch.requestPaused", &params.to_string()).unwrap().answer(access, None, None)
     }
 
     #[test]

@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use headless_chrome::protocol::cdp::types::Method;
-use serde::Serialize;
-
-use super::cdp::{Network, Storage, Target};
+use super::cdp::{Browser, Network, Storage, Target};
 use super::page::Page;
 use super::{BrowserError, Surface};
 
@@ -14,15 +11,6 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether it is gone.
 const POLL: Duration = Duration::from_millis(3);
-
-/// `Browser.resetPermissions`, whose generated type has no answer.
-#[derive(Debug, Serialize)]
-struct ResetPermissions {}
-
-impl Method for ResetPermissions {
-    const NAME: &'static str = "Browser.resetPermissions";
-    type ReturnObject = serde::de::IgnoredAny;
-}
 
 impl Page {
     /// Closes the page and removes what it keeps in the browser.
@@ -44,7 +32,7 @@ impl Page {
             self.finish(id, name, TIMEOUT, |_| Ok(()))?;
         }
         let session_id = self.session.take();
-        self.call(ResetPermissions {}, TIMEOUT)?;
+        self.call(Browser::ResetPermissions { browser_context_id: None }, TIMEOUT)?;
         match self.target.take() {
             // The browser would end with its only window.
             Some(_) if is_window => {

@@ -20,7 +20,7 @@ use super::process::Usage;
 use super::screen::Screen;
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
-use crate::network::Access;
+use crate::network::{Access, Route};
 use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
@@ -47,6 +47,8 @@ pub(crate) struct PageOptions {
     pub window: Size,
     /// Addresses that are answered with a document of ours: a path and its text.
     pub stage: Option<Stage>,
+    /// What answers the engine's addresses, where the composition's server is not ours.
+    pub route: Option<Arc<dyn Route>>,
     /// How long the browser may take to start.
     pub launch_timeout: Duration,
     /// What the page may reach. Shared by all pages of a render.
@@ -91,6 +93,7 @@ pub(crate) struct Page {
     pub(super) address: Option<Url>,
     access: Arc<Access>,
     stage: Option<Stage>,
+    route: Option<Arc<dyn Route>>,
     /// What the page said so far.
     pub log: PageLog,
     /// Chrome's name and version.
@@ -123,6 +126,7 @@ impl Page {
             address: None,
             access: Arc::clone(&options.access),
             stage: options.stage,
+            route: options.route.clone(),
             log: PageLog::new(Arc::clone(&options.access)),
             product: String::new(),
         };
@@ -168,7 +172,9 @@ impl Page {
             self.begin_for_effect(&Inspector::Enable(None), timeout)?,
             self.begin_for_effect(&network, timeout)?,
         ];
-        if let Some(enable) = intercept::enable(&options.access, options.stage) {
+        if let Some(enable) =
+            intercept::enable(&options.access, options.stage, options.route.is_some())
+        {
             begun.push(self.begin_for_effect(&enable, timeout)?);
         }
         if options.surface != Surface::Display {
@@ -332,7 +338,7 @@ impl Page {
             }
             if let Some(held) = held {
                 // Chrome's answer is dropped: the request may be gone by now, which is no harm.
-                match held.answer(&self.access, self.stage) {
+                match held.answer(&self.access, self.stage, self.route.as_deref()) {
                     Answer::Continue(answer) => self.tell(&answer, timeout)?,
                     Answer::Fulfill(answer) => self.tell(&answer, timeout)?,
                     Answer::Fail(answer) => self.tell(&answer, timeout)?,

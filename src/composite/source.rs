@@ -295,7 +295,7 @@ impl LayeredSource {
         let native = self.layering.library.native_picture(source, number);
         let native = native.map_err(|e| failed(e.to_string()))?;
         native.frame.planes().map_err(failed)?;
-        let most = self.layering.output.expect("SDR has no layers").most;
+        let most = self.layering.output.expect("only HDR has layers of light").most;
         Ok(Decoded {
             source,
             number,

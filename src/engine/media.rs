@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::media::{Library, MediaError, flat_png};
-use crate::network::{Access, MEDIA, NetworkOutcome, Verdict};
-use crate::serve::{Answer, FileFinder, FileServer, Route};
+use crate::network::{Access, Answer, MEDIA, NetworkOutcome, ROUTE_PREFIX, Route, Verdict};
+use crate::serve::{FileFinder, FileServer};
 
 /// Where the page hands over what it has in itself.
 const HELD: &str = "media/held";
@@ -24,19 +24,30 @@ const PICTURE: &str = "media/picture/";
 #[derive(Debug)]
 struct MediaRoute {
     library: Arc<Library>,
-    finder: FileFinder,
+    finder: Option<FileFinder>,
     access: Arc<Access>,
 }
 
-/// Lets the pages of one render ask for pictures. Returns the address they ask at, and the pictures.
-pub(super) fn serve(server: &FileServer, access: &Arc<Access>) -> (String, Arc<Library>) {
-    let (finder, resolving) = (server.finder(), Arc::clone(access));
-    let resolve = move |address: &str| resolve(address, Some(&finder), &resolving);
+/// What the pages of one render need to ask for pictures.
+pub(super) struct Offer {
+    /// Where they ask: an address, or a path below their own origin.
+    pub address: String,
+    pub library: Arc<Library>,
+    /// What is to answer there, where there is no server of ours.
+    pub route: Option<Arc<dyn Route>>,
+}
+
+/// Lets the pages of one render ask for pictures.
+pub(super) fn offer(server: Option<&FileServer>, access: &Arc<Access>) -> Offer {
+    let (finder, resolving) = (server.map(FileServer::finder), Arc::clone(access));
+    let resolve = move |address: &str| resolve(address, finder.as_ref(), &resolving);
     let library = Arc::new(Library::new(Box::new(resolve)));
-    let (finder, access) = (server.finder(), Arc::clone(access));
-    let route = MediaRoute { library: Arc::clone(&library), finder, access };
-    let address = server.add_route(Arc::new(route)) + "media/";
-    (address, library)
+    let (finder, access) = (server.map(FileServer::finder), Arc::clone(access));
+    let route = Arc::new(MediaRoute { library: Arc::clone(&library), finder, access });
+    match server {
+        Some(server) => Offer { address: server.add_route(route) + "media/", library, route: None },
+        None => Offer { address: format!("{ROUTE_PREFIX}media/"), library, route: Some(route) },
+    }
 }
 
 /// The local file behind an address of the page, or why there is none. Waits for what has to be
@@ -84,6 +95,16 @@ fn locate(
 
 impl Route for MediaRoute {
     fn answer(&self, path: &str, query: &str) -> Answer {
+        if path == HELD {
+            let text = "a page from another server cannot hand over what it has in itself";
+            let body = json!({ "error": text }).to_string().into();
+            return Answer {
+                status: 200,
+                content_type: "application/json",
+                body,
+                is_lasting: false,
+            };
+        }
         let answered = match path.strip_prefix(FLAT) {
             Some(rest) => flat(rest),
             None if path == INFO => self.info(query),
@@ -130,7 +151,7 @@ impl MediaRoute {
         let address = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "src");
         let (_, address) = address.ok_or(MediaError::Unknown)?;
         // Whoever waited here would keep pictures from being sent.
-        if let Ok(None) = locate(&address, Some(&self.finder), &self.access)
+        if let Ok(None) = locate(&address, self.finder.as_ref(), &self.access)
             && self.access.is_coming(&address)
         {
             let body = json!({ "isComing": true }).to_string().into();
@@ -173,9 +194,9 @@ mod tests {
     fn pictures_go_with_the_server() {
         let directory = tempfile::tempdir().unwrap();
         let server = FileServer::start(directory.path(), false).unwrap();
-        let (_, library) = serve(&server, &Arc::default());
-        let weak = Arc::downgrade(&library);
-        drop((server, library));
+        let offer = offer(Some(&server), &Arc::default());
+        let weak = Arc::downgrade(&offer.library);
+        drop((server, offer));
         assert!(weak.upgrade().is_none());
     }
 }

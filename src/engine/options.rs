@@ -36,6 +36,7 @@ pub(super) fn session_options(
             canvas: candidate.canvas,
             window: size,
             stage: None,
+            route: None,
             launch_timeout: timeouts.launch,
             access,
             pool: Arc::clone(pool),

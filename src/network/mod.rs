@@ -11,6 +11,7 @@ mod hint;
 mod host;
 mod ledger;
 mod map;
+mod route;
 
 use url::Url;
 
@@ -22,6 +23,7 @@ pub(crate) use self::host::HostPattern;
 pub(crate) use self::ledger::Ledger;
 pub use self::ledger::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub(crate) use self::map::{Hit, Map, MapKey};
+pub(crate) use self::route::{Answer, ROUTE_PREFIX, Route};
 
 /// Which hosts may be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -48,7 +48,7 @@ fn make_clip(directory: &Path) -> Vec<u8> {
 
 /// Serves one file under many addresses, until the test ends:
 ///
-/// `/to=ADDRESS` refers to another; `/none` is missing; `/page` is a web page; `/cut` ends too early;
+/// `/index.html` is a page with a video at `clip.mp4`; `/to=ADDRESS` refers to another; `/none` is missing; `/page` is a web page; `/cut` ends too early;
 /// `/busy` is served the third time; `/mute` and what begins so says nothing.
 struct Server {
     host: String,
@@ -100,6 +100,10 @@ fn answer(stream: &TcpStream, file: &[u8], asked: &Mutex<Vec<String>>) {
         return send("302 Found", &format!("Location: {address}\r\n"), 0, &[]);
     }
     match path.as_str() {
+        "/index.html" => {
+            let html = composition(&[CLIP]);
+            send("200 OK", "Content-Type: text/html\r\n", html.len(), html.as_bytes());
+        }
         "/none" => send("404 Not Found", "", 0, &[]),
         "/busy" if times < 3 => send("503 Service Unavailable", "", 0, &[]),
         "/page" => send("200 OK", "Content-Type: text/html; charset=utf-8\r\n", 4, b"<h1>"),
@@ -125,7 +129,7 @@ fn composition(sources: &[&str]) -> String {
 }
 
 fn job(html: &Path) -> Job {
-    let mut job = Job::without_output(html);
+    let mut job = Job::without_output(html.to_str().unwrap());
     job.capture.mode = CaptureMode::BeginFrame;
     job.capture.workers = Some(1);
     job
@@ -140,7 +144,7 @@ fn report(job: &Job) -> pagereel::Result<Report> {
 fn sound_of(html: &Path) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("out.mov");
-    let mut job = Job::new(html, &file);
+    let mut job = Job::new(html.to_str().unwrap(), &file);
     job.capture.workers = Some(1);
     job.audio.codec = Some(AudioCodec::Pcm);
     let report = render(&job).unwrap();
@@ -181,6 +185,25 @@ fn they_are_shown_and_heard_like_files() {
     let sounds = [near, far].map(|html| sound_of(&html));
     assert!(sounds[0].iter().any(|&byte| byte != 0));
     assert_eq!(sounds[0], sounds[1]);
+}
+
+#[test]
+fn a_page_from_another_server_shows_and_plays_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(make_clip(directory.path()));
+    let near = directory.path().join("index.html");
+    fs::write(&near, composition(&[CLIP])).unwrap();
+    let far = server.url("index.html");
+    let expected = digests(&job(&near), 1);
+    for mode in [CaptureMode::BeginFrame, CaptureMode::Display] {
+        for workers in [1, 2] {
+            let mut job = job(Path::new(&far));
+            job.capture.mode = mode;
+            assert_eq!(digests(&job, workers), expected, "{mode:?}, {workers} workers");
+        }
+    }
+    let [near, far] = [near, far.into()].map(|html| sound_of(&html));
+    assert_eq!(near, far);
 }
 
 #[test]

@@ -107,7 +107,9 @@ export const config = takeConfig();
 function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: given.media ?? null };
+  // Of a page from another server the browser asks us at its own origin.
+  const media = given.media?.startsWith("/") ? location.origin + given.media : (given.media ?? null);
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media };
 }
 
 /** The engine's stage, if this document stands on it. */
