@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
-use url::Url;
+use url::{Host, Url};
 
 use super::{Access, NetworkOutcome, Verdict};
 
@@ -316,7 +316,11 @@ fn follow(
                 )));
             }
         }
-        let response = agent.get(url.as_str()).call()?;
+        let request = agent.get(url.as_str());
+        // As browsers do.
+        let request =
+            if is_loopback(&url) { request.config().proxy(None).build() } else { request };
+        let response = request.call()?;
         if let Some(next) = redirect(&response, &url)? {
             url = next;
             continue;
@@ -324,6 +328,16 @@ fn follow(
         return keep(response, is_over).map(Kept::Copy);
     }
     Err(Trouble::Lasting(format!("it leads on more than {MAX_REDIRECTS} times")))
+}
+
+/// Whether an address is on this machine, where no proxy leads.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Where a response refers to.

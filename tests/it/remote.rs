@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use pagereel::job::{AudioCodec, CaptureMode, NetworkPolicy};
 use pagereel::{CancelToken, Engine, Error, Event, Job, NetworkOutcome, NullSink, Report};
 
-use crate::support::{digests, judge, page, render};
+use crate::support::{digests, judge, page, pagereel, render};
 
 /// A second of pictures with sound.
 const CLIP: &str = "clip.mp4";
@@ -241,6 +241,29 @@ fn what_the_page_has_in_itself_is_shown_and_heard() {
 }
 
 #[test]
+fn nothing_is_left_and_no_proxy_is_asked_about_this_machine() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(make_clip(directory.path()));
+    let (_directory, html) = page(&composition(&[&server.url("film.mp4")]));
+    let temporary = tempfile::tempdir().unwrap();
+    let mut program = pagereel();
+    program.arg(&html).arg("-o").arg(directory.path().join("out.mp4"));
+    program.args(["--strict", "--quiet", "--capture", "beginFrame"]);
+    program.env("TMPDIR", temporary.path());
+    for name in ["http_proxy", "HTTP_PROXY", "ALL_PROXY"] {
+        program.env(name, "http://127.0.0.1:9");
+    }
+    for name in ["no_proxy", "NO_PROXY"] {
+        program.env_remove(name);
+    }
+    let output = program.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(server.times_asked("film.mp4"), 1);
+    let left: Vec<_> = fs::read_dir(temporary.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn what_does_not_come_is_named() {
     let paths = ["none", "page", "cut", "to=/to=/none", "busy"];
     let (server, report) = served(&paths, |_| {});
@@ -292,7 +315,7 @@ fn a_server_that_says_nothing_holds_nobody_up() {
     let (_server, report) = served(&["mute1", "mute2", "mute3", "mute4", "film.mp4"], |job| {
         job.timeouts.ready = Duration::from_secs(1);
     });
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     let told: Vec<_> = report.warnings.iter().filter(|w| w.code == "video_failed").collect();
     let are_named = told.iter().all(|w| w.message.contains("timeouts.ready"));
     assert!(told.len() == 4 && are_named, "{told:?}");
@@ -314,5 +337,5 @@ fn a_server_that_says_nothing_holds_nobody_up() {
     let ended = Engine::new().render_into(&job(&html), sink, &mut |_: &Event| {}, &cancel);
     assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
     let took = waiting.join().unwrap().elapsed();
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
