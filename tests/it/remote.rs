@@ -219,8 +219,11 @@ fn what_the_page_has_in_itself_is_shown_and_heard() {
     let data = format!("data:video/mp4;base64,{}", STANDARD.encode(&clip));
     let data = place("data.html", composition(&[&data]));
     let blob = composition(&[""]).replace("src='' ", "")
-        + "<script>fetch('clip.mp4').then((r) => r.blob())
-           .then((blob) => (v0.src = URL.createObjectURL(blob)))</script>";
+        + "<script>fetch('clip.mp4').then((r) => r.blob()).then((blob) => {
+             const address = URL.createObjectURL(blob);
+             v0.src = address;
+             if (v0.src !== address || v0.currentSrc !== address) v0.style.opacity = .5;
+           })</script>";
     let blob = place("blob.html", blob);
     let (expected, sound) = (digests(&job(&near), 1), sound_of(&near));
     assert_ne!(expected[0], expected[9]);

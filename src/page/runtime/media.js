@@ -5,12 +5,12 @@
 // were playing at the place that the composition gives it. One without `data-start` follows the page's
 // own `play`, `pause` and `currentTime`.
 
-import { native, nativeGetter, nativeMethod, override } from "./natives.js";
+import { config, native, nativeGetter, nativeMethod, override } from "./natives.js";
 import { clock } from "./clock.js";
 import { soundOf } from "./sound.js";
 import { mediaPlacement } from "./timing.js";
 import { describeElement, warnOnce } from "./warnings.js";
-import { decodesMedia, mediaSourceAt, whenKnown } from "./media_sources.js";
+import { IN_PAGE, decodesMedia, mediaSourceAt, whenKnown } from "./media_sources.js";
 
 const HAVE_ENOUGH_DATA = 4;
 const NETWORK_IDLE = 1;
@@ -20,6 +20,7 @@ const CYCLE_SECS = 1e-6;
 const nativeOf = (name) => nativeGetter(window.HTMLMediaElement?.prototype, name);
 const [nativeSource, currentAddress] = [nativeOf("src"), nativeOf("currentSrc")];
 const pausePlayer = nativeMethod(window.HTMLMediaElement?.prototype, "pause");
+const putAttribute = nativeMethod(window.Element.prototype, "setAttribute");
 
 /** @typedef {{address: string|null, base: {origin: number, from: number, moves: boolean}|null, paused: boolean}} MediaState
  *  `base` is where page code has put it: at `origin` seconds of the page it stands at `from` of its source. */
@@ -31,9 +32,27 @@ export function mediaElements() {
   return mediaStates.keys();
 }
 
+// What the page has in itself, Chrome's player would load whatever `preload` says, and then show in
+// place of the poster. So such an element gets an address at which nothing is ever loaded.
+
+/** @type {Map<string, string>} addresses of what the page has in itself, by those in their place */
+const parked = new native.Map();
+/** @type {Map<string, string>} the other way round */
+const parkings = new native.Map();
+
+function park(element, address) {
+  if (!parkings.has(address)) {
+    const place = `${config.media}parked/${parkings.size}`;
+    parkings.set(address, place);
+    parked.set(place, address);
+  }
+  putAttribute(element, "src", parkings.get(address));
+}
+
 /** The address of what an element plays, null without one. */
 export function sourceOf(element) {
-  return currentAddress(element) || nativeSource(element) || element.querySelector("source")?.src || null;
+  const address = nativeSource(element) || currentAddress(element) || element.querySelector("source")?.src || null;
+  return parked.get(address) ?? address;
 }
 
 /** What the engine knows of an element's file; null as long as it does not. */
@@ -47,7 +66,9 @@ function announce(element, ...names) {
 
 function follow(element, state) {
   const address = sourceOf(element);
-  if (!decodesMedia || address === null || address === state.address) return;
+  if (!decodesMedia || address === null) return;
+  if (IN_PAGE.test(address) && !parked.has(nativeSource(element))) park(element, address);
+  if (address === state.address) return;
   state.address = address;
   const source = mediaSourceAt(address);
   whenKnown(source, () => {
@@ -187,6 +208,13 @@ if (decodesMedia) {
     get error() {
       const failure = mediaSourceAt(sourceOf(this))?.failure;
       return failure ? { code: 4, message: failure } : null;
+    },
+    get currentSrc() {
+      return sourceOf(this) ?? "";
+    },
+    get src() {
+      const address = nativeSource(this);
+      return parked.get(address) ?? address;
     },
     set src(address) {
       this.setAttribute("src", address);

@@ -34,7 +34,7 @@ function know(source, info, failure) {
 }
 
 /** What the page has in itself, at an address that nobody else can read. */
-const IN_PAGE = /^(?:data|blob):/i;
+export const IN_PAGE = /^(?:data|blob):/i;
 
 /** Hands it to the engine, which keeps it under an address of its own. */
 async function handOver(source) {
