@@ -229,14 +229,15 @@ impl Access {
 
     fn load_into(&self, address: &str, slot: &Slot) {
         let loaded = load(self, address, &|| self.downloads.is_over() || slot.get().is_some());
-        let reason = loaded.as_ref().err().cloned();
-        // Too late if it was given up meanwhile.
-        if slot.set(loaded).is_ok()
-            && let Some(reason) = reason
+        // Noted before anybody can know of it.
+        if let Err(reason) = &loaded
+            && slot.get().is_none()
             && !self.downloads.is_over()
         {
-            self.ledger.missed(address, MEDIA, NetworkOutcome::Failed, reason);
+            self.ledger.missed(address, MEDIA, NetworkOutcome::Failed, reason.clone());
         }
+        // Too late if it was given up meanwhile.
+        drop(slot.set(loaded));
     }
 }
 
