@@ -7,8 +7,8 @@
 //! two sessions, and the encoder alone, fed with the same pictures from memory. Overhead is what a
 //! frame costs beyond drawing alone and encoding alone. *Fidelity*: every fifth frame by each way,
 //! compared with screenshots of an ordinary Chromium. *Start*: two frames of a scene, in a new browser
-//! and in one that waited in the engine. *Flags*: further flags for Chrome beside ours, for the ways
-//! that take compressed pictures: what they cost, and whether they change pixels.
+//! and in one that waited in the engine. *Flags*: further flags for Chrome beside ours, for all ways
+//! but the canvas: what they cost, and whether they change pixels.
 //!
 //! The figures are medians of the runs, which are taken in turn after a warm-up; processor time is
 //! that of all processes, without the browsers' start. Compare within one run only: machines are
