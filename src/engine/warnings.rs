@@ -19,11 +19,6 @@ impl Render<'_> {
         self.warnings.extend(told);
         self.warnings.extend(page.page_warnings());
         self.warnings.extend(self.request_warnings());
-        let still = page.description.media.iter().filter(|m| m.tag == "video").count();
-        if still > 0 && !self.decodes_media {
-            let text = format!("{still} video(s) stay still: nobody decodes them");
-            self.warnings.push(Warning::new("media_not_rendered", text));
-        }
         name_files(&mut self.warnings, &self.access);
         let mut seen = Vec::new();
         self.warnings.retain(|w| {
