@@ -11,6 +11,7 @@ mod stage;
 mod transitions;
 mod tree;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,16 @@ use crate::time::{FrameIndex, FrameRate};
 
 /// The joined script.
 const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
+
+/// The joined script; in a debug build the file that `PAGEREEL_RUNTIME` names, so that a changed
+/// runtime can be tried without a build.
+fn runtime_script() -> Cow<'static, str> {
+    #[cfg(debug_assertions)]
+    if let Some(path) = std::env::var_os("PAGEREEL_RUNTIME") {
+        return Cow::Owned(std::fs::read_to_string(path).expect("PAGEREEL_RUNTIME can be read"));
+    }
+    Cow::Borrowed(RUNTIME)
+}
 
 /// Where the runtime's face is found, with or without a stage.
 macro_rules! runtime {
@@ -274,7 +285,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         media: options.media.as_deref(),
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
-    let script = format!("globalThis.__pagereelConfig={config};\n{RUNTIME}");
+    let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());
     let script = match options.staging {
         Some(Staging { setting, .. }) => format!(
             "if (location.pathname === '{}') {{\n{}\n}} else {{\n{script}\n}}",
