@@ -44,6 +44,8 @@ const ALWAYS: &[&str] = &[
     "--disable-extensions",
     "--disable-component-extensions-with-background-pages",
     "--disable-popup-blocking",
+    // A second window would cover the page.
+    "--block-new-web-contents",
     "--disable-breakpad",
     "--disable-search-engine-choice-screen",
     "--password-store=basic",
@@ -89,6 +91,8 @@ const ALWAYS: &[&str] = &[
     "--disable-threaded-scrolling",
     "--disable-new-content-rendering-timeout",
     "--enable-surface-synchronization",
+    // Canvases that draw elements: an experiment of Chrome's that pages written for HyperFrames use.
+    "--enable-blink-features=CanvasDrawElement",
     // Software drawing: the CPU compositor leaves no ghosts of moved layers, and SwiftShader keeps
     // WebGL alive.
     "--disable-gpu-compositing",
@@ -133,10 +137,6 @@ pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
     if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
-    }
-    if options.canvas {
-        // Canvases that draw elements are an experiment of Chrome's.
-        flags.push("--enable-blink-features=CanvasDrawElement".into());
     }
     if options.sandbox == Sandbox::Off {
         flags.extend(["--no-sandbox".into(), "--disable-setuid-sandbox".into()]);

@@ -26,6 +26,9 @@ use crate::pipeline::CancelToken;
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
 
+/// How long the page is left alone before it is asked whether it wants something done.
+const ATTEND_INTERVAL: Duration = Duration::from_millis(40);
+
 /// How to open a page.
 #[derive(Clone, Debug)]
 pub(crate) struct PageOptions {
@@ -166,7 +169,10 @@ impl Page {
             report_direct_socket_traffic: None,
             enable_durable_messages: None,
         };
+        // A window that nobody looks at has no focus; pages look and behave as if they had it.
+        let focus = Emulation::SetFocusEmulationEnabled { enabled: true };
         let mut begun = vec![
+            self.begin_for_effect(&focus, timeout)?,
             self.begin_for_effect(&page, timeout)?,
             self.begin_for_effect(&Runtime::Enable(None), timeout)?,
             self.begin_for_effect(&Inspector::Enable(None), timeout)?,
@@ -375,6 +381,36 @@ impl Page {
         timeout: Duration,
     ) -> Result<CallId, BrowserError> {
         self.begin(&evaluate(expression), timeout)
+    }
+
+    /// Runs `expression` as [`Self::evaluate`] does. As long as it takes and the page `wants` it, what
+    /// the page cannot do by itself is done for it by `attend`.
+    pub(crate) fn evaluate_attended<T: DeserializeOwned>(
+        &mut self,
+        expression: &str,
+        wants: &str,
+        timeout: Duration,
+        attend: &mut dyn FnMut(&mut Self) -> Result<(), BrowserError>,
+    ) -> Result<T, BrowserError> {
+        let until = Instant::now() + timeout;
+        let id = self.begin_evaluate(expression, timeout)?;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.finish_evaluate(id, left.min(ATTEND_INTERVAL)) {
+                Err(BrowserError::Timeout { .. }) if left > ATTEND_INTERVAL => {
+                    // The answer may still come.
+                    self.answers.expect(id);
+                    self.is_sound = true;
+                    if self.evaluate::<bool>(wants, left)? {
+                        attend(self)?;
+                    }
+                }
+                Err(BrowserError::Timeout { doing, .. }) => {
+                    return Err(BrowserError::Timeout { doing, seconds: timeout.as_secs_f64() });
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Waits for the value of an expression that was begun.

@@ -42,7 +42,9 @@ impl Grab for Blind {
         let start = Instant::now();
         let must_draw = self.history.need(shot).must_draw;
         let Moved { changed: has_changed, warnings, still } =
-            page::seek(page, shot.step(!must_draw), timeout)?;
+            page::seek(page, shot.step(!must_draw), timeout, &mut |page| {
+                self.camera.tick(page, timeout)
+            })?;
         self.taken = Taken { is_same: true, seek: start.elapsed(), warnings, still };
         if has_changed || must_draw {
             // Never anew, as nobody compares.

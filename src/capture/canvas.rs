@@ -151,7 +151,7 @@ impl Grab for Canvas {
         shot: Shot,
         timeout: Duration,
     ) -> Result<(), BrowserError> {
-        let must_draw = std::mem::take(&mut self.is_first);
+        let must_draw = std::mem::take(&mut self.is_first) || shot.is_forced;
         let number = self.next_number();
         let call = page::begin_shoot(page, shot.step(!must_draw), number, must_draw, timeout)?;
         self.under_way = Some(UnderWay::Seeking(call, Instant::now() + timeout));

@@ -94,17 +94,24 @@ impl<C: Camera> Grab for Compressed<C> {
         let start = Instant::now();
         let need = self.history.need(shot);
         // A picture that must be drawn is one of this frame.
-        let moved = page::seek(page, shot.step(!need.must_draw), timeout)?;
+        let camera = &mut self.camera;
+        let mut has_drawn = false;
+        let moved = page::seek(page, shot.step(!need.must_draw), timeout, &mut |page| {
+            has_drawn = true;
+            camera.tick(page, timeout)
+        })?;
         let Moved { changed, warnings, still } = moved;
         let is_same = !changed && !need.must_draw;
         let taken = Taken { is_same, seek: start.elapsed(), warnings, still };
         let call = if is_same {
             None
         } else {
-            if need.anew {
+            // What was drawn on the way there depends on how long it took.
+            let anew = need.anew || has_drawn;
+            if anew {
                 self.forget_drawing(page, timeout)?;
             }
-            self.history.drawn(need.anew);
+            self.history.drawn(anew);
             Some(self.camera.begin(page, timeout)?)
         };
         self.under_way = Some((taken, call));

@@ -106,6 +106,8 @@ struct Shot {
     begins_batch: bool,
     /// Frames of its batch that follow.
     ahead: u64,
+    /// Whether it is drawn even if it is proved to look like the one before.
+    is_forced: bool,
 }
 
 impl Shot {
@@ -141,7 +143,7 @@ impl History {
     const fn need(self, shot: Shot) -> Need {
         let is_first = shot.is_fresh || !self.has_drawn;
         Need {
-            must_draw: is_first || (shot.begins_batch && !self.is_pristine),
+            must_draw: is_first || shot.is_forced || (shot.begins_batch && !self.is_pristine),
             anew: is_first || shot.begins_batch,
         }
     }
@@ -201,6 +203,8 @@ pub(crate) struct SessionOptions {
     pub compression: Compression,
     /// For one frame, from seek to picture.
     pub frame_timeout: Duration,
+    /// Whether frames that are proved to look like the one before are not drawn.
+    pub reuses: bool,
     /// Frames are drawn, and no pictures taken.
     pub is_blind: bool,
     /// Videos that are left out of the pictures; mattes say where they show.

@@ -248,6 +248,9 @@ impl PageSource {
         // Frames of the batch that were not asked for here are drawn all the same.
         let drawn = drawn.map(|drawn| self.still_until.map_or(drawn, |until| until.max(drawn)));
         let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
+        if is_fresh || drawn.is_none_or(|drawn| drawn.0 + 1 < next) {
+            self.pass(index, FrameIndex(next))?;
+        }
         for earlier in next..at.0 {
             self.begin(index, FrameIndex(earlier), batch, is_fresh, 0)?;
             if self.layers.is_some() {
@@ -277,10 +280,24 @@ impl PageSource {
         self.sought = Some(at);
         self.still_until = None;
         let rate = self.timing.frame_rate;
-        let shot = Shot { at, rate, is_fresh, begins_batch: at.0 == batch, ahead };
+        let is_forced = !self.options.reuses;
+        let ahead = if is_forced { 0 } else { ahead };
+        let begins_batch = at.0 == batch;
+        let shot = Shot { at, rate, is_fresh, begins_batch, ahead, is_forced };
         self.begin_layers(index, shot)?;
         let begun = self.grab.begin(&mut self.page, shot, self.options.frame_timeout);
         begun.map_err(|e| self.frame_error(index, e))
+    }
+
+    /// Has the page visit what comes before the composition's frame `at` and is not drawn here.
+    fn pass(&mut self, index: FrameIndex, at: FrameIndex) -> Result<()> {
+        let timeout = self.options.frame_timeout;
+        let grab = &mut self.grab;
+        let rate = self.timing.frame_rate;
+        let passed = page::pass(&mut self.page, at, rate, timeout, &mut |page| {
+            grab.tick(page, timeout)
+        });
+        passed.map_err(|e| self.frame_error(index, e))
     }
 
     pub(super) fn finish(&mut self, index: FrameIndex) -> Result<Taken> {

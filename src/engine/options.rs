@@ -59,6 +59,7 @@ pub(super) fn session_options(
             CaptureFormat::Jpeg => Compression::Jpeg(job.capture.jpeg_quality),
         },
         frame_timeout: timeouts.frame,
+        reuses: job.capture.reuse,
         is_blind: false,
         layers: None,
         transitions: Arc::default(),

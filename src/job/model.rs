@@ -250,6 +250,9 @@ pub struct Capture {
     pub workers: Option<u32>,
     /// Whether every session visits every frame, drawn or not. Default: `auto`.
     pub order: CaptureOrder,
+    /// Whether a frame that is proved to look like the one before is taken for it without being drawn.
+    /// The pictures are the same either way; this is for those who doubt it. Default: true.
+    pub reuse: bool,
 }
 
 /// The browser that draws the page.
@@ -390,6 +393,7 @@ impl Default for Capture {
             jpeg_quality: 95,
             workers: None,
             order: CaptureOrder::Auto,
+            reuse: true,
         }
     }
 }

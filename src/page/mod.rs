@@ -466,11 +466,57 @@ impl From<Sought> for Moved {
     }
 }
 
+/// Whether the page waits for the browser to draw, which it does not by itself under begin-frame
+/// control.
+const WANTS_DRAWING: &str = runtime!("?.wantsDrawing() === true");
+
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
-pub(crate) fn seek(page: &mut Page, step: Step, timeout: Duration) -> Result<Moved, BrowserError> {
+///
+/// `draw` draws the page while it waits for that.
+pub(crate) fn seek(
+    page: &mut Page,
+    step: Step,
+    timeout: Duration,
+    draw: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
+) -> Result<Moved, BrowserError> {
     let name = if step.ahead > 0 { "seekOn" } else { "seek" };
-    let sought: Sought = page.evaluate(&format!("__pagereel.{name}({step})"), timeout)?;
+    let seek = format!("__pagereel.{name}({step})");
+    let sought: Sought = page.evaluate_attended(&seek, WANTS_DRAWING, timeout, draw)?;
     Ok(sought.into())
+}
+
+/// How far a page has passed.
+#[derive(Debug, Deserialize)]
+struct Passed {
+    /// Whether all frames that matter have been visited.
+    through: bool,
+    /// The last frame that was.
+    at: i64,
+}
+
+/// Has the page visit the frames before `at` that it cannot do without, none of which is drawn.
+///
+/// `timeout` is for each of them, not for all.
+pub(crate) fn pass(
+    page: &mut Page,
+    at: FrameIndex,
+    rate: FrameRate,
+    timeout: Duration,
+    draw: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
+) -> Result<(), BrowserError> {
+    let pass = format!("{RUNTIME_FACE}.pass({},{},{})", at.0, rate.num, rate.den);
+    let mut last = -2;
+    loop {
+        let passed: Passed = page.evaluate_attended(&pass, WANTS_DRAWING, timeout, draw)?;
+        if passed.through {
+            return Ok(());
+        }
+        if passed.at <= last {
+            let doing = format!("passing frame {}", passed.at + 1);
+            return Err(BrowserError::Timeout { doing, seconds: timeout.as_secs_f64() });
+        }
+        last = passed.at;
+    }
 }
 
 /// Has the page wish for a frame as it is now, for [`has_drawn`].

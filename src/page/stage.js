@@ -30,6 +30,8 @@ const stage = {
   /** Called by the composition's runtime when its document is there. */
   enter() {
     hasEntered = true;
+    // As in a window of its own, it has the focus.
+    frame.focus();
   },
 
   /** Whether there is no document that could be asked. */

@@ -6,6 +6,9 @@
 // may be seeked directly to any frame.
 
 import { native, nativeMethod, override, findDescriptor } from "./natives.js";
+import { stampOf } from "./clock.js";
+import { watchDoor } from "./entries.js";
+import { noteScrollListener } from "./scrolling.js";
 
 const ELEMENT_TYPES = ["animationstart", "animationiteration", "animationend", "transitionrun", "transitionstart", "transitionend"];
 const LEGACY = { webkitanimationstart: "animationstart", webkitanimationiteration: "animationiteration", webkitanimationend: "animationend", webkittransitionend: "transitionend" };
@@ -32,7 +35,10 @@ override(EventTarget.prototype, {
   addEventListener(type, listener, options) {
     seekListeners ||= type === "hf-seek";
     note(type);
-    return native.listen(this ?? window, type, listener, options);
+    const target = this ?? window;
+    if (listener) watchDoor(target, type);
+    noteScrollListener(target, type);
+    return native.listen(target, type, listener, options);
   },
 });
 
@@ -101,7 +107,7 @@ function boundaries(record, from, to) {
 function fire(record, { at, type, elapsed }, now) {
   const animation = record.animation;
   if (type === "finish") {
-    native.dispatch(animation, new AnimationPlaybackEvent("finish", { currentTime: at, timelineTime: now }));
+    native.dispatch(animation, new AnimationPlaybackEvent("finish", { currentTime: at, timelineTime: stampOf(now) }));
     return;
   }
   const target = animation.effect?.target;

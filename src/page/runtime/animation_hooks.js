@@ -5,7 +5,7 @@
 // and the next frame follows it.
 
 import { nativeMethod, override } from "./natives.js";
-import { clock } from "./clock.js";
+import { clock, stampOf, stampedTime } from "./clock.js";
 import { adoptAnimation, animationRecords, isPast, localEnd, nativeAnimation, placeOrigin, valueAt, visibleValue } from "./animations.js";
 import { awaited, takeNativeEvents } from "./animation_events.js";
 
@@ -112,7 +112,7 @@ override(window.Animation?.prototype, {
   get startTime() {
     const record = animationRecords.get(this);
     if (!record) return nativeAnimation.startTime(this);
-    return record.playing && record.rate !== 0 ? record.origin - record.offset / record.rate : null;
+    return record.playing && record.rate !== 0 ? stampOf(record.origin - record.offset / record.rate) : null;
   },
   set startTime(value) {
     let record = animationRecords.get(this);
@@ -127,7 +127,7 @@ override(window.Animation?.prototype, {
       return;
     }
     record.offset = 0;
-    record.origin = Number(value);
+    record.origin = stampedTime(Number(value));
     record.playing = true;
     record.ended = false;
     record.scripted = true;

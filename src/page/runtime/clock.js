@@ -10,7 +10,7 @@
 // which takes time off every timer without moving the clock. Frame 0 is therefore always virtual
 // time 0 and a pending timer keeps its remaining delay.
 
-import { native, nativeGetter, override, guarded, parentRuntime, queueTask, roundTrip } from "./natives.js";
+import { native, nativeGetter, nativeMethod, override, guarded, parentRuntime, queueTask, roundTrip } from "./natives.js";
 
 /** 2000-01-01T00:00:00Z, the date at virtual time 0. */
 const EPOCH_MS = 946684800000;
@@ -19,8 +19,33 @@ const EPOCH_MS = 946684800000;
 const FREE_NESTING = 5;
 const NESTED_MIN_MS = 4;
 
-/** `now` in ms. A frame that is created while its parent runs starts at the parent's time. */
-export const clock = { now: parentRuntime()?.agent?.now() ?? 0, held: 0 };
+/**
+ * Added to each time stamp that page code gets. Browsers never hand out 0, and pages count on it
+ * (`start = t || Date.now()`, `if (!last) last = t`). So small that nothing moves by it, and a power
+ * of two, so that differences stay what they were.
+ */
+const STAMP_OFFSET_MS = 2 ** -10;
+
+/**
+ * `now` in ms; `begun` once a frame has been shown. A frame that is created while its parent runs
+ * starts at the parent's time.
+ */
+export const clock = { now: parentRuntime()?.agent?.now() ?? 0, held: 0, begun: false };
+
+/** The time as page code reads it, in ms; never 0. */
+export function timeStamp() {
+  return clock.now + STAMP_OFFSET_MS;
+}
+
+/** The virtual time that a time stamp of page code's stands for. */
+export function stampedTime(stamp) {
+  return stamp - STAMP_OFFSET_MS;
+}
+
+/** The time stamp of a virtual time. */
+export function stampOf(time) {
+  return time + STAMP_OFFSET_MS;
+}
 
 /** @typedef {{id: number, due: number, every: number|null, nesting: number, call: () => void}} Timer */
 
@@ -178,7 +203,7 @@ export function flushFrameCallbacks() {
   let ran = 0;
   for (const [id, callback] of flushing) {
     flushing.delete(id);
-    guarded(() => callback(clock.now));
+    guarded(() => callback(timeStamp()));
     ran += 1;
   }
   return ran;
@@ -230,9 +255,14 @@ override(window, {
   },
 });
 
+const markTime = nativeMethod(window.Performance?.prototype, "mark");
+
 override(Performance.prototype, {
   now() {
-    return clock.now;
+    return timeStamp();
+  },
+  mark(name, options) {
+    return markTime(this, name, { ...options, startTime: options?.startTime ?? timeStamp() });
   },
   get timeOrigin() {
     return EPOCH_MS;
@@ -243,10 +273,37 @@ if (typeof AnimationTimeline === "function") {
   const nativeTime = nativeGetter(AnimationTimeline.prototype, "currentTime");
   override(AnimationTimeline.prototype, {
     get currentTime() {
-      return this === document.timeline ? clock.now : nativeTime(this);
+      return this === document.timeline ? timeStamp() : nativeTime(this);
     },
   });
 }
+
+// Events carry the browser's own time: those of input none, those of the runtime's the wall clock's.
+override(Event.prototype, {
+  get timeStamp() {
+    return timeStamp();
+  },
+});
+
+// The browser's own would go by the wall clock.
+override(window.AbortSignal, {
+  timeout(ms) {
+    const controller = new AbortController();
+    addTimer(() => controller.abort(new DOMException("signal timed out", "TimeoutError")), ms, false);
+    return controller.signal;
+  },
+});
+
+const postTask = nativeMethod(window.Scheduler?.prototype, "postTask");
+override(window.Scheduler?.prototype, {
+  postTask(task, options) {
+    const delay = Number(options?.delay ?? 0);
+    if (!(delay > 0)) return postTask(this, task, options);
+    return new Promise((resolve, reject) => {
+      addTimer(() => postTask(this, task, { ...options, delay: 0 }).then(resolve, reject), delay, false);
+    });
+  },
+});
 
 function dateNow() {
   return Math.floor(EPOCH_MS + clock.now);

@@ -12,6 +12,7 @@
 import { guarded, native } from "./natives.js";
 import { clock } from "./clock.js";
 import { currentPlacements, findRoot, timelineTime } from "./timing.js";
+import { isMarkedChanged } from "./changes.js";
 import { hasUnnamedTimelines, registeredTimelines, timelineLength } from "./timelines.js";
 
 /** GSAP renders nothing when the time is the one it has; this is far enough off. In seconds. */
@@ -25,10 +26,27 @@ let baseSecs = 0;
 /** @type {WeakMap<object, number>} time up to which the callbacks of a timeline have been called */
 const placed = new WeakMap();
 
+/**
+ * @typedef {object} Tween
+ * @property {object} animation of GSAP's, a tween or a timeline
+ * @property {number[]} shown where it stood when it was last looked at
+ * @property {boolean} calls whether it calls functions of the page's own
+ * @property {boolean} isNew whether the list before did not have it
+ */
+
+/** @type {Tween[]|null} every animation there is; null: not known */
+let tweens = null;
+/** The last list, to tell what has moved from what came. */
+let formerTweens = new native.Map();
 let hasTweens = false;
-/** null: not known. */
-let hasCallbacks = null;
+let hasCallbacks = false;
 let hasFreeTweens = false;
+let tweensMoved = false;
+/** Whether page code may have made tweens since the list was read. */
+let tweensMayBeNew = false;
+
+/** GSAP's own eases by name; what else makes a tween go is code of the page's. */
+const OWN_EASE = /^(none|linear|(power[0-4]|quad|cubic|quart|quint|strong|sine|expo|circ|back|elastic|bounce)(\.(in|out|inOut))?(\([-\d., ]*\))?|steps\([^)]*\))$/i;
 
 /**
  * Turns off what GSAP does for GPUs: with `force3D` every element that moves gets a layer of its own,
@@ -118,7 +136,7 @@ function placeTimeline(timeline, seconds) {
 export function applyGsap(seconds, pageSeeks) {
   findGsap();
   if (!driven) return false;
-  if (hasCallbacks === null) readTweens();
+  readTweens();
   if (!pageSeeks) {
     pauseTimelines();
     const all = registeredTimelines();
@@ -132,7 +150,7 @@ export function applyGsap(seconds, pageSeeks) {
     driven.updateRoot(seconds - baseSecs);
   }
   restGsap();
-  const called = hasCallbacks;
+  const called = lookForMoves();
   if (called) forgetTweens();
   return called;
 }
@@ -144,34 +162,93 @@ export function restGsap() {
 
 /** Tells that tweens may have come or gone. */
 export function forgetTweens() {
-  hasCallbacks = null;
+  if (tweens) formerTweens = new native.Map(tweens.map((each) => [each.animation, each.shown]));
+  tweens = null;
 }
 
+// Where an animation stands, as far as it can tell: one without a length knows no time, but a ratio.
+function standing({ _tTime, _zTime, ratio }) {
+  return [_tTime, _zTime, ratio];
+}
+
+const BEFORE_ALL = [0, -1e-8, 0];
+const differs = (one, other) => one.some((value, at) => value !== other[at]);
+
 function readTweens() {
+  if (tweens) return;
+  tweens = [];
+  tweensMayBeNew = false;
   hasCallbacks = false;
   hasFreeTweens = false;
   const registered = new Set(registeredTimelines().map(({ timeline }) => timeline));
   const all = driven.globalTimeline.getChildren(true, true, true);
   hasTweens = all.length > 0 || registered.size > 0;
-  for (const tween of all) {
-    let owner = tween;
+  for (const animation of all) {
+    let owner = animation;
     while (owner && !registered.has(owner)) owner = owner.parent;
     if (!owner) hasFreeTweens = true;
-    if (STEP_CALLBACKS.some((name) => tween.vars?.[name])) hasCallbacks = true;
+    const calls = STEP_CALLBACKS.some((name) => animation.vars?.[name]);
+    if (calls) hasCallbacks = true;
+    const shown = formerTweens.get(animation);
+    tweens.push({ animation, shown: shown ?? BEFORE_ALL, calls, isNew: !shown });
   }
+  formerTweens.clear();
+}
+
+/** Whether showing another time of it cannot change a pixel: it has nothing to tween, and calls nobody. */
+function isIdle({ animation, calls }) {
+  if (calls) return false;
+  // A timeline only moves its children, which are in the list themselves.
+  if (typeof animation.getChildren === "function") return true;
+  const ease = animation.vars.ease ?? driven.defaults?.().ease ?? "none";
+  return !animation._pt && typeof ease === "string" && OWN_EASE.test(ease);
+}
+
+/**
+ * Looks whether an animation has been shown at another time since the last look. Its targets may be
+ * objects of the page's own whose setters draw, so nothing less proves that nothing has changed.
+ * @returns {boolean} whether one of those that moved calls functions of the page's
+ */
+function lookForMoves() {
+  let [moved, called] = [false, false];
+  for (const each of tweens ?? []) {
+    const now = standing(each.animation);
+    if (!differs(now, each.shown)) continue;
+    each.shown = now;
+    if (isIdle(each)) continue;
+    moved = true;
+    called ||= each.calls;
+  }
+  if (!moved && (tweensMayBeNew || isMarkedChanged())) {
+    // Page code that ran may have made tweens; the list is only read again when it matters.
+    const before = tweens?.length ?? 0;
+    forgetTweens();
+    readTweens();
+    moved = tweens.length !== before || tweens.some((each) => each.isNew && !isIdle(each));
+  }
+  tweensMayBeNew ||= moved;
+  tweensMoved ||= moved;
+  return called;
+}
+
+/** Whether an animation of GSAP's has moved since this was last asked. */
+export function takeTweensMoved() {
+  const result = tweensMoved;
+  tweensMoved = false;
+  return result;
 }
 
 /** Whether every frame has to be visited. */
 export function gsapSteps() {
   findGsap();
   if (!driven?.globalTimeline) return false;
-  if (hasCallbacks === null) readTweens();
+  readTweens();
   return hasTweens;
 }
 
 /** Whether going back in time restores everything: callbacks and ended free tweens do not come back. */
 export function gsapRewinds() {
-  if (driven && hasCallbacks === null) readTweens();
+  if (driven) readTweens();
   return !driven || !(hasCallbacks || hasFreeTweens);
 }
 

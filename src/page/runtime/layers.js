@@ -14,9 +14,11 @@ import { animationRecords, nativeAnimation } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import { pagePlayer } from "./adapters.js";
 import { takePlayersMoved } from "./players.js";
+import { takeTweensMoved } from "./gsap.js";
+import { forgetChange, isMarkedChanged, markChanged } from "./changes.js";
 
 // Glyphs keep their places at any scale (HyperFrames' rule too); a page's own rules come before it.
-const FLAT = "html, * { will-change: contents !important; text-rendering: geometricPrecision } html { transition: none !important }";
+const FLAT = "html, * { will-change: contents !important; text-rendering: geometricPrecision; caret-animation: manual !important } html { transition: none !important }";
 const HIDDEN = `${FLAT} html { opacity: 0 !important }`;
 
 let sheet = null;
@@ -42,9 +44,8 @@ export function hidePage(hidden) {
   styleSheet().replaceSync(hidden ? HIDDEN : FLAT);
 }
 
-let changed = true;
 const everything = { subtree: true, childList: true, attributes: true, characterData: true };
-const watcher = new native.MutationObserver(() => (changed = true));
+const watcher = new native.MutationObserver(markChanged);
 let watchedDocument = null;
 
 // A window can outlive its first, empty document.
@@ -52,7 +53,7 @@ function watchDocument() {
   if (watchedDocument === document) return;
   watchedDocument = document;
   watcher.observe(document, everything);
-  changed = true;
+  markChanged();
 }
 watchDocument();
 
@@ -60,11 +61,6 @@ watchShadows((root) => {
   watcher.observe(root, everything);
   root.adoptedStyleSheets = [...root.adoptedStyleSheets, styleSheet()];
 });
-
-/** Tells that page code ran, or that something was drawn in a way that cannot be compared. */
-export function markChanged() {
-  changed = true;
-}
 
 function progressOf(animation) {
   if (!animation.effect) return null;
@@ -82,15 +78,21 @@ function animationsMoved() {
   return moved;
 }
 
+/** Whether this document may look different from when the engine was last told, which it stays. */
+export function mayHaveChanged() {
+  watchDocument();
+  if (watcher.takeRecords().length > 0) markChanged();
+  if (animationsMoved()) markChanged();
+  if (takePlayersMoved()) markChanged();
+  if (takeTweensMoved()) markChanged();
+  return isMarkedChanged();
+}
+
 /** Whether this document may look different from when this was last asked. */
 export function takeChange() {
-  watchDocument();
-  if (watcher.takeRecords().length > 0) changed = true;
-  if (animationsMoved()) changed = true;
-  if (takePlayersMoved()) changed = true;
-  const blind = pagePlayer() !== null || listensToSeeks();
-  const result = changed || blind || window.length > countRuntimes();
-  changed = false;
+  const isBlind = pagePlayer() !== null || listensToSeeks() || window.length > countRuntimes();
+  const result = mayHaveChanged() || isBlind;
+  forgetChange();
   return result;
 }
 

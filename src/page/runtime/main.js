@@ -36,7 +36,12 @@ import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { settleSizes } from "./picture_sizes.js";
-import { flatten, hidePage, markChanged, takeChange } from "./layers.js";
+import { flatten, hidePage, mayHaveChanged, takeChange } from "./layers.js";
+import { markChanged } from "./changes.js";
+import { afterLayout, beforeFrameCallbacks, renderingSteps, wantsDrawing } from "./rendering.js";
+import { finishOwnDrawing } from "./canvases.js";
+import "./windows.js";
+import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 import { inspect } from "./inspect.js";
 
@@ -64,7 +69,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep();
+  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps();
 }
 
 /** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
@@ -95,8 +100,15 @@ async function calmDown(seconds) {
 function finishStep(seconds, flush, called) {
   const heard = place(seconds);
   restGsap();
+  const told = beforeFrameCallbacks();
   const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
-  return heard || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
+  return heard || told || called || ran > 0 || hasWork() ? calmDown(seconds).then(() => observe(seconds)) : observe(seconds);
+}
+
+// What observers do may give them more to observe.
+function observe(seconds, round = 0) {
+  if (!afterLayout(mayHaveChanged()) && !hasWork()) return undefined;
+  return calmDown(seconds).then(() => (round < MAX_ROUNDS ? observe(seconds, round + 1) : undefined));
 }
 
 function placeAnimations() {
@@ -154,6 +166,8 @@ const agent = {
   hidePage,
   takeChange,
   takeNewWarnings,
+  wantsDrawing,
+  finishDrawing: finishOwnDrawing,
 };
 
 // Calls in turn, without a promise as long as none of them returns one.
@@ -175,25 +189,58 @@ function frameMs(index, num, den) {
   return (index * den * 1000) / num;
 }
 
-function walk(index, target, num, den) {
-  for (;;) {
+/** Shows one frame, whose pictures are there. */
+function stepAll(index, num, den, passes) {
+  const pending = inTurn(runtimes(), (each) => each.step(index, frameMs(index, num, den), true, passes));
+  shown = { index, num, den };
+  return pending;
+}
+
+/**
+ * Visits those frames from `index` on, up to but not `target`, that can change what comes after them.
+ * Stops at the real time `until`.
+ * @returns {boolean|Promise<boolean>} whether it is through
+ */
+function passFrames(index, target, num, den, until) {
+  for (let at = index; at < target; at++) {
     // Frame 0 is always visited: it is where everything begins.
-    if (index > 0 && index < target && !runtimes().some((each) => each.mustStep())) index = target;
-    const ms = frameMs(index, num, den);
-    const at = index;
-    const preparing = prepare(at, num, den, at < target);
-    if (preparing) return preparing.then(() => walk(at, target, num, den));
-    const pending = inTurn(runtimes(), (each) => each.step(at, ms, true, at < target));
-    shown = { index, num, den };
-    if (pending) return pending.then(() => (at < target ? walk(at + 1, target, num, den) : undefined));
-    if (index === target) return undefined;
-    index += 1;
+    if (at > 0 && !runtimes().some((each) => each.mustStep())) return true;
+    if (native.now() > until) return false;
+    const preparing = prepare(at, num, den, true);
+    if (preparing) return preparing.then(() => passFrames(at, target, num, den, until));
+    const pending = stepAll(at, num, den, true);
+    if (pending) {
+      return pending.then(() => {
+        finishDrawing();
+        return passFrames(at + 1, target, num, den, until);
+      });
+    }
+    finishDrawing();
   }
+  return true;
+}
+
+function finishDrawing() {
+  for (const each of runtimes()) each.finishDrawing();
+}
+
+function walk(index, target, num, den) {
+  const show = () => {
+    const preparing = prepare(target, num, den);
+    return preparing ? preparing.then(() => stepAll(target, num, den, false)) : stepAll(target, num, den, false);
+  };
+  const passing = passFrames(index, target, num, den, Infinity);
+  return typeof passing?.then === "function" ? passing.then(show) : show();
+}
+
+/** The frame at the present rate that is shown, or has been passed last. */
+function reached(num, den) {
+  const sameRate = shown.num * den === num * shown.den;
+  return sameRate || shown.index < 0 ? shown.index : Math.floor((shown.index * shown.den * num) / (shown.num * den) + 1e-9);
 }
 
 function showFrame(index, num, den) {
-  const sameRate = shown.num * den === num * shown.den;
-  const from = sameRate || shown.index < 0 ? shown.index : Math.floor((shown.index * shown.den * num) / (shown.num * den) + 1e-9);
+  const from = reached(num, den);
   if (index > from) return walk(from + 1, index, num, den);
   const ms = frameMs(index, num, den);
   const again = index === from;
@@ -296,8 +343,7 @@ function answerSeek() {
  */
 function seek(index, num, den) {
   if (seeking) return seeking.then(() => seek(index, num, den));
-  const all = runtimes();
-  const prerolls = all.map((each) => each.prerolling()).filter(Boolean);
+  const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
   const preparing = prepare(index, num, den);
@@ -315,14 +361,8 @@ function seek(index, num, den) {
     return settled ? settled.then(show) : show();
   }
 
-  // What came before the first frame has been told by `status` and `describe`.
-  if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
-  all.forEach((each) => each.hold());
-  const release = () => {
-    seeking = null;
-    all.forEach((each) => each.release());
-  };
   let pending;
+  const release = beginStep();
   try {
     pending = showFrame(index, num, den);
     pending = pending ? pending.then(() => settleFrame(index, num, den)) : settleFrame(index, num, den);
@@ -341,6 +381,47 @@ function seek(index, num, den) {
     return answer();
   }
   const result = pending.then(answer);
+  seeking = result.then(release, release);
+  return result;
+}
+
+/** Holds the timers of all documents. Returns what lets them go again. */
+function beginStep() {
+  const all = runtimes();
+  // What came before the first frame has been told by `status` and `describe`.
+  if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
+  all.forEach((each) => each.hold());
+  return () => {
+    seeking = null;
+    all.forEach((each) => each.release());
+  };
+}
+
+/** Real time after which `pass` gives an account, so that each passed frame has a deadline of its own. */
+const PASS_MS = 500;
+
+/**
+ * Visits the frames before `index` that matter to it, for a while.
+ * @returns {{through: boolean, at: number}|Promise} whether all of them have been visited, and the last that was
+ */
+function pass(index, num, den) {
+  if (seeking) return seeking.then(() => pass(index, num, den));
+  const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
+  if (prerolls.length > 0) return Promise.all(prerolls).then(() => pass(index, num, den));
+  const release = beginStep();
+  const answer = (through) => ({ through, at: shown.index });
+  let passing;
+  try {
+    passing = passFrames(reached(num, den) + 1, index, num, den, native.now() + PASS_MS);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  if (typeof passing?.then !== "function") {
+    release();
+    return answer(passing);
+  }
+  const result = passing.then(answer);
   seeking = result.then(release, release);
   return result;
 }
@@ -464,5 +545,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

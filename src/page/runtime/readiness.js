@@ -27,6 +27,8 @@ import { declaresPlayer } from "./transitions.js";
 import { findImages } from "./animated_images.js";
 import { findHdrImages } from "./hdr_images.js";
 import { findStyleImages } from "./animated_styles.js";
+import { watchInlineHandlers } from "./entries.js";
+import { observeWhileLoading, showSkipped } from "./rendering.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
@@ -164,6 +166,7 @@ function look() {
   restGsap();
   findAnimations(clock.now);
 
+  observeWhileLoading();
   findHdrImages();
   const waits = pendingResources();
   if (document.readyState === "complete" && pendingStylesheets().length === 0) {
@@ -200,6 +203,8 @@ function settleDocument() {
   settled = true;
   settleMaps();
   noteHandlerAttributes();
+  watchInlineHandlers(document.documentElement);
+  showSkipped();
   checkVariables();
   markClipsDirty();
   refreshOrigins();

@@ -16,6 +16,7 @@ import { markSmilDirty } from "./smil.js";
 import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
 import { meetMedia } from "./media.js";
+import { watchInlineHandlers } from "./entries.js";
 import { followLoader } from "./map_readiness.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
@@ -86,6 +87,7 @@ function takeRecords(mutations) {
       markClipsDirty();
       meet(node);
       if (node.firstElementChild) node.querySelectorAll(MET).forEach(meet);
+      watchInlineHandlers(node);
     }
     for (const node of removedNodes) {
       if (node.nodeType === Node.ELEMENT_NODE) markClipsDirty();

@@ -7,7 +7,7 @@
 
 import { defineHidden, native } from "./natives.js";
 import { findRoot, numberAttribute, timelineTime } from "./timing.js";
-import { markChanged } from "./layers.js";
+import { markChanged } from "./changes.js";
 import { warnOnce } from "./warnings.js";
 
 // HyperFrames' defaults.

@@ -6,7 +6,7 @@
 // only when its pictures are there, before anything of the page has moved.
 
 import { collectGarbage, config, native, nativeMethod, override } from "./natives.js";
-import { clock } from "./clock.js";
+import { clock, timeStamp } from "./clock.js";
 import { decodesMedia, pictureNumber } from "./media_sources.js";
 import { flatAddress, flatAddresses } from "./native_layers.js";
 import { hdrImageInfo, hdrImages, showFlatImage } from "./hdr_images.js";
@@ -234,7 +234,7 @@ export function runVideoCallbacks() {
   for (const { element, callback } of due) {
     const { width, height } = mediaInfo(element);
     const shown = shownVideos.get(element);
-    callback(clock.now, { presentationTime: clock.now, expectedDisplayTime: clock.now, width, height, mediaTime: element.currentTime, presentedFrames: shown.presented });
+    callback(timeStamp(), { presentationTime: timeStamp(), expectedDisplayTime: timeStamp(), width, height, mediaTime: element.currentTime, presentedFrames: shown.presented });
   }
   for (const shown of shownVideos.values()) shown.fresh = false;
   return due.length;

@@ -7,6 +7,8 @@
 
 import { native, nativeMethod, override, queueTask, roundTrip } from "./natives.js";
 import { warnOnce } from "./warnings.js";
+import { markChanged } from "./changes.js";
+import { doors } from "./entries.js";
 
 /** Real time that one step gives to the work it has started. */
 const STEP_LIMIT_MS = 10000;
@@ -28,6 +30,7 @@ export function beginWork(key, text, { code = "request_pending", isOver = null }
 
 /** A task later, so that what the result starts is counted before the result stops counting. */
 export function endWork(key) {
+  markChanged();
   queueTask(() => {
     underWay.delete(key);
     if (!hasWork()) wakeStep?.();
@@ -83,9 +86,28 @@ function giveUpWork() {
   dismissWork();
 }
 
-/** Waits for promises that are due now, and for all work that they or others have started. */
+/**
+ * Turns of the event loop that one step gives to messages that page code sends to itself. Those of a
+ * page that never stops go on in the next frame.
+ */
+const MAX_TURNS = 2000;
+/** Messages on several ports may overtake ours by a turn. */
+const QUIET_TURNS = 2;
+
+// Lets the event loop go round until nobody was entered: chains of messages are then through.
+async function settleMessages() {
+  let quiet = 0;
+  for (let turn = 0; turn < MAX_TURNS && quiet < QUIET_TURNS; turn++) {
+    const before = doors.entered;
+    await roundTrip();
+    quiet = doors.entered === before ? quiet + 1 : 0;
+  }
+  if (quiet < QUIET_TURNS) warnOnce("endless_messages", `the page sends itself messages without end; a frame does not wait for more than ${MAX_TURNS} of them`);
+}
+
+/** Waits for promises and messages that are due now, and for all work that they or others have started. */
 export async function settleWork() {
-  await roundTrip();
+  await settleMessages();
   while (hasWork()) {
     const left = workDeadline - native.now();
     if (left <= 0) {
@@ -96,7 +118,7 @@ export async function settleWork() {
       wakeStep = resolve;
       native.setTimeout(resolve, Math.min(left, LOOK_MS));
     });
-    await roundTrip();
+    await settleMessages();
   }
 }
 
@@ -123,6 +145,17 @@ trackMethods(window.HTMLImageElement?.prototype, ["decode"], (image) => `image $
 trackMethods(window.ImageDecoder?.prototype, ["decode"], () => "ImageDecoder.decode");
 trackMethods(window.FontFaceSet?.prototype, ["load"], (faces, [font]) => `font ${font}`);
 trackMethods(window.FontFace?.prototype, ["load"], (face) => `font ${face.family}`);
+trackMethods(window.SubtleCrypto?.prototype, ["decrypt", "deriveBits", "deriveKey", "digest", "encrypt", "exportKey", "generateKey", "importKey", "sign", "unwrapKey", "verify", "wrapKey"], (self, given, name) => `crypto.subtle.${name}`);
+trackMethods(window.Cache?.prototype, ["add", "addAll", "delete", "keys", "match", "matchAll", "put"], (self, given, name) => `Cache.${name}`);
+trackMethods(window.CacheStorage?.prototype, ["delete", "has", "keys", "match", "open"], (self, given, name) => `caches.${name}`);
+trackMethods(window.Worklet?.prototype, ["addModule"], (self, [address]) => `worklet ${address}`);
+trackMethods(window.ReadableStreamDefaultReader?.prototype, ["read"], () => "a stream");
+trackMethods(window.GPU?.prototype, ["requestAdapter"], () => "GPU.requestAdapter");
+trackMethods(window.GPUAdapter?.prototype, ["requestDevice"], () => "GPUAdapter.requestDevice");
+trackMethods(window.GPUDevice?.prototype, ["createComputePipelineAsync", "createRenderPipelineAsync", "popErrorScope"], (self, given, name) => `GPUDevice.${name}`);
+trackMethods(window.GPUBuffer?.prototype, ["mapAsync"], () => "GPUBuffer.mapAsync");
+trackMethods(window.GPUQueue?.prototype, ["onSubmittedWorkDone"], () => "GPUQueue.onSubmittedWorkDone");
+trackMethods(window.Scheduler?.prototype, ["postTask", "yield"], (self, given, name) => `scheduler.${name}`);
 trackMethods(window.WebAssembly, ["compile", "compileStreaming", "instantiate", "instantiateStreaming"], (self, given, name) => `WebAssembly.${name}`);
 
 if (typeof window.XMLHttpRequest === "function") {
