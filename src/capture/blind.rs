@@ -43,7 +43,7 @@ impl Grab for Blind {
         let must_draw = self.history.need(shot).must_draw;
         let Moved { changed: has_changed, warnings, still } =
             page::seek(page, shot.step(!must_draw), timeout, &mut |page| {
-                self.camera.tick(page, timeout)
+                self.camera.draw(page, timeout)
             })?;
         self.taken = Taken { is_same: true, seek: start.elapsed(), warnings, still };
         if has_changed || must_draw {

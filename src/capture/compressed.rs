@@ -98,7 +98,7 @@ impl<C: Camera> Grab for Compressed<C> {
         let mut has_drawn = false;
         let moved = page::seek(page, shot.step(!need.must_draw), timeout, &mut |page| {
             has_drawn = true;
-            camera.tick(page, timeout)
+            draw_if_it_can(camera, page, timeout)
         })?;
         let Moved { changed, warnings, still } = moved;
         let is_same = !changed && !need.must_draw;
@@ -154,8 +154,24 @@ impl<C: Camera> Grab for Compressed<C> {
         self.take_once(page, timeout)
     }
 
+    fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        draw_if_it_can(&mut self.camera, page, timeout)
+    }
+
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         self.camera.tick(page, timeout)
+    }
+}
+
+/// Draws once, unless the browser is drawing anyway.
+fn draw_if_it_can<C: Camera>(
+    camera: &mut C,
+    page: &mut Page,
+    timeout: Duration,
+) -> Result<(), BrowserError> {
+    match camera.draw(page, timeout) {
+        Err(BrowserError::Refused { .. }) => Ok(()),
+        result => result,
     }
 }
 

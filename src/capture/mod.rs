@@ -191,6 +191,11 @@ trait Grab: Send {
     /// Has a page that was just loaded drawn once.
     fn draw_first(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 
+    /// Draws once because the page waits for it. Nothing is taken.
+    fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        self.tick(page, timeout)
+    }
+
     /// Lets the page live while it loads.
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 }

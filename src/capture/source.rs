@@ -295,7 +295,7 @@ impl PageSource {
         let grab = &mut self.grab;
         let rate = self.timing.frame_rate;
         let passed = page::pass(&mut self.page, at, rate, timeout, &mut |page| {
-            grab.tick(page, timeout)
+            grab.draw(page, timeout)
         });
         passed.map_err(|e| self.frame_error(index, e))
     }

@@ -39,6 +39,7 @@ import { settleSizes } from "./picture_sizes.js";
 import { flatten, hidePage, mayHaveChanged, takeChange } from "./layers.js";
 import { markChanged } from "./changes.js";
 import { afterLayout, beforeFrameCallbacks, renderingSteps, wantsDrawing } from "./rendering.js";
+import { applyLiveControls } from "./live_controls.js";
 import { finishOwnDrawing } from "./canvases.js";
 import "./windows.js";
 import "./entries.js";
@@ -80,6 +81,7 @@ function place(seconds, again = false) {
   const heard = applyPlayers(seconds, again);
   applyAnimatedImages(seconds);
   applyStyleImages(seconds);
+  applyLiveControls();
   applyPictures(seconds);
   findAnimations(clock.now);
   return applyAnimations(clock.now) || heard;

@@ -17,6 +17,7 @@ import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
 import { meetMedia } from "./media.js";
 import { watchInlineHandlers } from "./entries.js";
+import { markControls, meetMarquee } from "./live_controls.js";
 import { followLoader } from "./map_readiness.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
@@ -55,6 +56,8 @@ const MARKS = {
   animateTransform: markSmilDirty,
   animateMotion: markSmilDirty,
   set: markSmilDirty,
+  marquee: markControls,
+  progress: markControls,
   "lottie-player": markPlayersDirty,
   "dotlottie-player": markPlayersDirty,
   "dotlottie-wc": markPlayersDirty,
@@ -67,6 +70,7 @@ function meet(element) {
   else if (name === "script") followScript(element);
   else if (name === "audio" || name === "video") meetMedia(element);
   else if (name === "link") followLink(element);
+  else if (name === "marquee") meetMarquee(element);
   if (element.style?.cssText.includes("url(")) markStylesDirty();
   meetHost(element);
   meetShadow(element);
