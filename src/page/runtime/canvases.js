@@ -3,7 +3,7 @@
 // A frame that is captured is waited for. One that is only passed is not, and a page that draws for
 // half a second a frame would hand over minutes of work in a moment. So passed frames wait for theirs.
 
-import { override } from "./natives.js";
+import { native, override } from "./natives.js";
 
 /** @type {WeakRef<WebGLRenderingContext>[]} */
 let contexts = [];
@@ -26,6 +26,42 @@ for (const owner of [window.HTMLCanvasElement?.prototype, window.OffscreenCanvas
     },
   });
 }
+
+// Canvases that draw elements draw them as they were last painted.
+
+let drawsElements = false;
+for (const owner of [window.CanvasRenderingContext2D?.prototype, window.WebGLRenderingContext?.prototype, window.WebGL2RenderingContext?.prototype]) {
+  for (const name of ["drawElementImage", "texElementImage2D"]) {
+    const draw = owner?.[name];
+    if (!draw) continue;
+    override(owner, {
+      [name](...given) {
+        drawsElements = true;
+        return Reflect.apply(draw, this, given);
+      },
+    });
+  }
+}
+
+/** Whether page code draws elements into canvases: it has to be drawn itself before it draws. */
+export const drawsPaintedElements = () => drawsElements;
+
+/** Resolves when the document has been painted as it is now. */
+export function nextPaint() {
+  return new Promise((resolve) => native.requestFrame(() => native.requestFrame(resolve)));
+}
+
+let handsOver = false;
+const transferControl = window.HTMLCanvasElement?.prototype.transferControlToOffscreen;
+override(window.HTMLCanvasElement?.prototype, {
+  transferControlToOffscreen() {
+    handsOver = true;
+    return Reflect.apply(transferControl, this, []);
+  },
+});
+
+/** Whether a canvas is drawn elsewhere, and comes on screen on a way of its own. */
+export const hasOffscreenCanvas = () => handsOver;
 
 // Reading a pixel is what no browser can answer before all is drawn (`finish` only hands over).
 function finishContext(gl) {

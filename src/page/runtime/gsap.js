@@ -155,6 +155,16 @@ export function applyGsap(seconds, pageSeeks) {
   return called;
 }
 
+/** Calls once more what timelines call in each frame, at the time they show. */
+export function recallTimelines() {
+  for (const { timeline } of registeredTimelines()) {
+    const shown = timeline.totalTime();
+    if (shown === 0) continue;
+    timeline.totalTime(shown - Math.min(shown, NUDGE_SECS), true);
+    timeline.totalTime(shown, false);
+  }
+}
+
 /** Lets the ticker sleep while nobody listens to it; any use of GSAP wakes it. */
 export function restGsap() {
   if (driven && ownsRoot && driven.ticker._listeners.length === 0) driven.ticker.sleep();

@@ -19,7 +19,7 @@ import { offerVariables } from "./variables.js";
 import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
-import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
+import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { pagePlayer, seekPage } from "./adapters.js";
 import { listHdrImages } from "./hdr_images.js";
 import { listTransitions, offerTransitions, showScene } from "./transitions.js";
@@ -38,9 +38,9 @@ import { declaresTransitions } from "./assets.js";
 import { settleSizes } from "./picture_sizes.js";
 import { flatten, hidePage, mayHaveChanged, takeChange } from "./layers.js";
 import { markChanged } from "./changes.js";
-import { afterLayout, beforeFrameCallbacks, renderingSteps, wantsDrawing } from "./rendering.js";
+import { afterLayout, beforeFrameCallbacks, paintForElements, renderingSteps, wantsDrawing } from "./rendering.js";
 import { applyLiveControls } from "./live_controls.js";
-import { finishOwnDrawing } from "./canvases.js";
+import { finishOwnDrawing, drawsPaintedElements, hasOffscreenCanvas } from "./canvases.js";
 import "./windows.js";
 import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
@@ -113,6 +113,15 @@ function observe(seconds, round = 0) {
   return calmDown(seconds).then(() => (round < MAX_ROUNDS ? observe(seconds, round + 1) : undefined));
 }
 
+// A canvas draws elements as they were last painted, which was in another frame. So the page is painted
+// as it is now, and what timelines call is called again.
+async function paintElements(seconds) {
+  await paintForElements();
+  recallTimelines();
+  markChanged();
+  await calmDown(seconds);
+}
+
 function placeAnimations() {
   findAnimations(clock.now);
   applyAnimations(clock.now);
@@ -127,8 +136,8 @@ function step(index, ms, flush) {
     clock.now = ms;
     const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks();
     const waits = seekPage(seconds);
-    if (waits.length === 0) return finishStep(seconds, flush, called);
-    return Promise.all(waits).then(() => finishStep(seconds, flush, called));
+    const shown = waits.length === 0 ? finishStep(seconds, flush, called) : Promise.all(waits).then(() => finishStep(seconds, flush, called));
+    return called && drawsPaintedElements() ? Promise.resolve(shown).then(() => paintElements(seconds)) : shown;
   };
   if (!flush || !hasDueTimer(ms)) return show();
   return runTimers(ms, settleWork, placeAnimations).then(() => {
@@ -169,6 +178,7 @@ const agent = {
   takeChange,
   takeNewWarnings,
   wantsDrawing,
+  hasOffscreenCanvas,
   finishDrawing: finishOwnDrawing,
 };
 
@@ -547,5 +557,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

@@ -14,6 +14,7 @@ import { allTrees } from "./shadow_roots.js";
 import { beginWork, endWork } from "./work.js";
 import { applyScrolls, scrollsStep, tellScrolls } from "./scrolling.js";
 import { awaitsIntersections, observesIntersections, tellIntersections } from "./intersections.js";
+import { drawsPaintedElements, nextPaint } from "./canvases.js";
 import { awaitsSizes, observesSizes, tellSizes } from "./resizes.js";
 
 // --- view transitions ---
@@ -65,6 +66,17 @@ function endTransitions() {
     state.isEnding = true;
     awaitDrawing(state.transition.finished, "the end of a view transition");
   }
+}
+
+/**
+ * Has the page painted as it is now, if what page code draws depends on that.
+ * @returns {Promise|undefined}
+ */
+export function paintForElements() {
+  if (!drawsPaintedElements()) return undefined;
+  const painted = nextPaint();
+  awaitDrawing(painted, "a canvas that draws elements");
+  return painted;
 }
 
 /** Whether the page waits for the browser to draw. */
