@@ -235,6 +235,8 @@ pub(crate) struct LoadOptions {
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Where the page asks for media; `None` if nobody decodes them.
     pub media: Option<String>,
+    /// Where it asks for fonts; `None` if nobody answers.
+    pub fonts: Option<PageFonts>,
     /// Until the document and what it loads are there.
     pub navigation_timeout: Duration,
     /// From then until its resources are there.
@@ -247,6 +249,17 @@ pub(crate) struct LoadOptions {
     pub sequential: bool,
     /// For single commands.
     pub call_timeout: Duration,
+}
+
+/// What the page knows about fonts that it may ask for.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PageFonts {
+    /// Where it asks: an address, or a path below its own origin.
+    pub address: String,
+    /// `@font-face` rules for the job's families.
+    pub rules: String,
+    /// What stands for that address in rules.
+    pub scheme: &'static str,
 }
 
 /// Why a composition could not be loaded.
@@ -274,6 +287,7 @@ struct Config<'a> {
     variables: &'a serde_json::Map<String, serde_json::Value>,
     sequential: bool,
     media: Option<&'a str>,
+    fonts: Option<&'a PageFonts>,
 }
 
 /// Puts the runtime in front of everything that the page will run.
@@ -283,6 +297,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         variables: &options.variables,
         sequential: options.sequential,
         media: options.media.as_deref(),
+        fonts: options.fonts.as_ref(),
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());

@@ -15,6 +15,7 @@ import { pagePlayer } from "./adapters.js";
 import { countPlayers } from "./players.js";
 import { countMovingImages } from "./animated_images.js";
 import { declaresTransitions } from "./assets.js";
+import { broughtFrom } from "./fonts.js";
 import { jsonNumber, listMedia } from "./media.js";
 
 /** Addresses longer than this are cut: a font may be written into its style sheet. */
@@ -147,12 +148,14 @@ function fontSources() {
 
 function listFonts() {
   const sources = fontSources();
-  return Array.from(document.fonts ?? [], ({ family, weight, style, status }) => ({
-    family: unquoted(family),
-    weight,
-    style,
-    status,
-    source: sources[fontKey(family, weight, style)]?.shift() ?? null,
+  // Packages bring many faces for each one that is drawn.
+  const isUsed = (face) => broughtFrom(face) === null || face.status !== "unloaded";
+  return Array.from(document.fonts ?? []).filter(isUsed).map((face) => ({
+    family: unquoted(face.family),
+    weight: face.weight,
+    style: face.style,
+    status: face.status,
+    source: broughtFrom(face) ?? sources[fontKey(face.family, face.weight, face.style)]?.shift() ?? null,
   }));
 }
 

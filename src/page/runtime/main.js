@@ -33,6 +33,7 @@ import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
+import { misdrawnElement } from "./fonts.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { settleSizes } from "./picture_sizes.js";
@@ -154,6 +155,7 @@ const agent = {
   hidePage,
   takeChange,
   takeNewWarnings,
+  misdrawnElement,
 };
 
 // Calls in turn, without a promise as long as none of them returns one.
@@ -397,6 +399,11 @@ function allWarnings() {
   return children().reduce((list, child) => list.concat(child.describe().warnings), warningList());
 }
 
+/** An element that asks for a family in vain, in this document or in one below it. */
+function findMisdrawn(family) {
+  return runtimes().map((each) => each.misdrawnElement(family)).find(Boolean) ?? null;
+}
+
 function giveUp() {
   stopWaiting();
   for (const child of children()) child.giveUp();
@@ -464,5 +471,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

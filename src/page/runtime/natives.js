@@ -108,8 +108,9 @@ function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
   // Of a page from another server the browser asks us at its own origin.
-  const media = given.media?.startsWith("/") ? location.origin + given.media : (given.media ?? null);
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media };
+  const absolute = (address) => (address?.startsWith("/") ? location.origin + address : (address ?? null));
+  const fonts = given.fonts ? { ...given.fonts, address: absolute(given.fonts.address) } : null;
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts };
 }
 
 /** The engine's stage, if this document stands on it. */

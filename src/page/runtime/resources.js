@@ -17,6 +17,7 @@ import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
 import { meetMedia } from "./media.js";
 import { followLoader } from "./map_readiness.js";
+import { noticeText } from "./fonts.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
 const SCRIPT_TYPES = /^(|module|(text|application)\/(java|ecma)script)$/i;
@@ -110,6 +111,7 @@ export function noticeMutations() {
     document.querySelectorAll(MET).forEach(meet);
   }
   takeRecords(observer.takeRecords());
+  noticeText();
 }
 noticeMutations();
 
