@@ -53,7 +53,7 @@ impl Warning {
 
 impl From<RuntimeWarning> for Warning {
     fn from(warning: RuntimeWarning) -> Self {
-        Self { code: warning.code, message: warning.message, hint: None }
+        Self { code: warning.code, message: warning.message, hint: warning.hint }
     }
 }
 

@@ -135,7 +135,7 @@ impl FontLibrary {
             let number = self.number(&face.file);
             let file = face.file.file_name().unwrap_or_default().to_string_lossy();
             let file: String =
-                file.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+                file.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
             write!(
                 text,
                 "@font-face {{ font-family: {}; font-weight: {}; font-style: {}; font-stretch: {}; \
@@ -236,13 +236,13 @@ mod tests {
         assert_eq!(
             rules,
             "@font-face { font-family: \"Inter\"; font-weight: 400; font-style: normal; \
-             font-stretch: normal; font-display: block; src: url(\"fonts:0/400-woff2\"); \
+             font-stretch: normal; font-display: block; src: url(\"fonts:0/400.woff2\"); \
              unicode-range: U+0000-00FF,U+0131 }\n\
              @font-face { font-family: \"Inter\"; font-weight: 700; font-style: italic; \
-             font-stretch: normal; font-display: block; src: url(\"fonts:1/700-italic-woff2\"); \
+             font-stretch: normal; font-display: block; src: url(\"fonts:1/700-italic.woff2\"); \
              unicode-range: U+0000-00FF,U+0131 }\n"
         );
-        let file = library.file("1/700-italic-woff2").unwrap();
+        let file = library.file("1/700-italic.woff2").unwrap();
         assert!(file.ends_with("@fontsource/inter/files/700-italic.woff2"), "{}", file.display());
         assert_eq!(library.file("2/x"), None);
         assert!(library.rules("Fira Code").contains("font-weight: 300 700"));
@@ -270,7 +270,7 @@ mod tests {
         let ask = |url: &str| library.google(&url::Url::parse(url).unwrap());
         let sheet = ask("https://fonts.googleapis.com/css2?family=Inter:wght@400;700&display=swap");
         let css = sheet.unwrap().css;
-        assert!(css.contains("url(\"https://fonts.gstatic.com/pagereel/0/400-woff2\")"), "{css}");
+        assert!(css.contains("url(\"https://fonts.gstatic.com/pagereel/0/400.woff2\")"), "{css}");
         let some = ask("https://fonts.googleapis.com/css?family=Fira+Code:400,700|Lato:400");
         let css = some.unwrap().css;
         let lato = "@import url(\"https://fonts.googleapis.com/css?family=Lato%3A400\");\n";

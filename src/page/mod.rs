@@ -5,6 +5,7 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod fonts;
 mod native;
 mod sound;
 mod stage;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::fonts::{fonts_of, name_drawn_fonts};
 pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
     layers,
@@ -173,6 +175,12 @@ pub(crate) struct HdrImage {
 pub(crate) struct RuntimeWarning {
     pub code: String,
     pub message: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The family that it is about, in lower case.
+    #[serde(default)]
+    pub family: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

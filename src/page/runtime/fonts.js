@@ -147,7 +147,7 @@ function bring(rules) {
     const descriptors = { weight: value("font-weight"), style: value("font-style"), stretch: value("font-stretch"), display: "block" };
     if (value("unicode-range")) descriptors.unicodeRange = value("unicode-range");
     const [{ name, key }] = readList(value("font-family"));
-    const face = new NativeFontFace(JSON.stringify(name), source.replace(scheme, address), descriptors);
+    const face = new NativeFontFace(name, source.replace(scheme, address), descriptors);
     ownFaces.set(face, /[^/]*(?="\))/.exec(source)?.[0] ?? "");
     addFace(document.fonts, face);
     if (!brought.has(key)) brought.set(key, []);
