@@ -167,6 +167,18 @@ impl FontLibrary {
     }
 }
 
+/// What to do about a family that is not there.
+pub(crate) fn hint(family: &str) -> String {
+    let name = names::stand_in(&key(family)).unwrap_or(family);
+    let is_variable = key(name).ends_with(" variable");
+    let packages: Vec<_> = names::packages(name).collect();
+    let package = if is_variable { packages.last() } else { packages.first() };
+    let install = package.map(|name| format!("npm install {name} beside the page, or "));
+    let family = serde_json::Value::from(family);
+    let install = install.unwrap_or_default();
+    format!("{install}name its files in the job: \"fonts\": {{ {family}: \"file.woff2\" }}")
+}
+
 /// Families are told apart without regard to case.
 fn key(name: &str) -> String {
     name.trim().to_lowercase()
@@ -261,6 +273,9 @@ mod tests {
         assert!(library.alias("Brand", "inter"));
         assert!(!library.alias("Brand", "Lato"));
         assert!(library.named_rules().contains("\"Brand\"; font-weight: 700"));
+        assert!(hint("Georgia").starts_with("npm install @fontsource/eb-garamond beside"));
+        assert!(hint("Lato Variable").starts_with("npm install @fontsource-variable/lato beside"));
+        assert_eq!(hint("Ä"), "name its files in the job: \"fonts\": { \"Ä\": \"file.woff2\" }");
     }
 
     #[test]

@@ -180,6 +180,8 @@ fn base128(bytes: &[u8], at: &mut usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -191,6 +193,49 @@ mod tests {
         let plain = |weight: &str| Traits { weight: weight.into(), style: "normal".into(), stretch: None };
         assert_eq!(read("DejaVuSans.ttf"), plain("400"));
         assert_eq!(read("DejaVuSans-Bold.ttf"), plain("700"));
+    }
+
+    /// A table `OS/2` of a bold, italic and condensed face.
+    fn os2() -> Vec<u8> {
+        let mut os2 = vec![0; 78];
+        os2[4..8].copy_from_slice(&[2, 188, 0, 3]);
+        os2[63] = 1;
+        os2
+    }
+
+    #[test]
+    fn packed_fonts_say_it_too() {
+        let axis = |tag: &[u8; 4], least: u16, most: u16| {
+            let fixed = |n: u16| [n.to_be_bytes(), [0, 0]].concat();
+            [&tag[..], &fixed(least), &fixed(least), &fixed(most), &[0; 4]].concat()
+        };
+        let fvar = [&[0, 1, 0, 0, 0, 16, 0, 2, 0, 2, 0, 20, 0, 0, 0, 0][..], &axis(b"opsz", 14, 32), &axis(b"wght", 100, 900)];
+        let tables = [os2(), fvar.concat()];
+        // Brotli: a window of 64 KiB, one block that is not compressed, an empty last one.
+        let data = tables.concat();
+        let head = u32::try_from(data.len() - 1).unwrap() << 4 | 1 << 20;
+        let packed = [&head.to_le_bytes()[..3], &data, &[3]].concat();
+        let mut woff2 = b"wOF2\0\x01\0\0".to_vec();
+        woff2.resize(48, 0);
+        woff2[13] = 2;
+        woff2[20..24].copy_from_slice(&u32::try_from(packed.len()).unwrap().to_be_bytes());
+        let length = |i: usize| u8::try_from(tables[i].len()).unwrap();
+        woff2.extend([6, length(0), 47, length(1)]);
+        woff2.extend(packed);
+        let variable = Traits { weight: "100 900".into(), style: "italic".into(), stretch: Some("75%".into()) };
+        assert_eq!(Traits::of(&woff2), Some(variable));
+
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        zlib.write_all(&os2()).unwrap();
+        let zlib = zlib.finish().unwrap();
+        let mut woff = b"wOFF".to_vec();
+        woff.resize(44, 0);
+        woff[13] = 1;
+        let number = |n: usize| u32::try_from(n).unwrap().to_be_bytes();
+        woff.extend([*b"OS/2", number(64), number(zlib.len()), number(78), number(0)].concat());
+        woff.extend(zlib);
+        let single = Traits { weight: "700".into(), style: "italic".into(), stretch: Some("75%".into()) };
+        assert_eq!(Traits::of(&woff), Some(single));
     }
 
     #[test]

@@ -22,12 +22,14 @@ pub(crate) fn name_drawn_fonts(
     let mut kept = Vec::new();
     for mut warning in std::mem::take(warnings) {
         if let Some(family) = &warning.family {
-            if told.contains(family) {
+            let key = family.to_lowercase();
+            if told.contains(&key) {
                 continue;
             }
-            told.push(family.clone());
             let drawn = drawn_fonts(page, family, timeout)?;
-            if drawn.iter().any(|name| name.to_lowercase() == *family) {
+            let is_drawn = drawn.iter().any(|name| name.to_lowercase() == key);
+            told.push(key);
+            if is_drawn {
                 continue;
             }
             if let Some((head, _)) = warning.message.rsplit_once(DRAWN_IN)
@@ -97,5 +99,11 @@ pub(crate) fn fonts_of(
         Err(e) => return Err(e),
     };
     fonts.sort_by(|a, b| b.glyph_count.total_cmp(&a.glyph_count));
-    Ok(fonts.into_iter().map(|font| font.family_name).collect())
+    let mut names: Vec<String> = Vec::new();
+    for font in fonts {
+        if !names.contains(&font.family_name) {
+            names.push(font.family_name);
+        }
+    }
+    Ok(names)
 }

@@ -178,7 +178,7 @@ pub(crate) struct RuntimeWarning {
     /// What to do about it.
     #[serde(default)]
     pub hint: Option<String>,
-    /// The family that it is about, in lower case.
+    /// The family that it is about.
     #[serde(default)]
     pub family: Option<String>,
 }

@@ -33,6 +33,8 @@ const UNPICTURED = /[\p{M}\p{White_Space}\p{Cc}\p{Cs}\p{Cn}\p{Default_Ignorable_
 
 /** Characters that one warning lists, and warnings about characters of one document. */
 const MAX_LISTED = 20;
+const MAX_ELEMENTS = 3;
+const MAX_EXCERPT = 24;
 const MAX_GLYPH_WARNINGS = 20;
 const MAX_FAMILY_WARNINGS = 100;
 
@@ -344,11 +346,14 @@ export function judgeTexts() {
 const misdrawnElements = new native.Map();
 
 /** An element that asks for a family in vain, for the engine to find out what is drawn. */
-export const misdrawnElement = (family) => misdrawnElements.get(family);
+export const misdrawnElement = (family) => misdrawnElements.get(family.toLowerCase());
 
-function hintFor(name) {
-  const id = name.toLowerCase().replace(/[\s_]+/g, "-");
-  return `npm install @fontsource/${id} beside the page, or name its files in the job: "fonts": { ${JSON.stringify(name)}: "file.woff2" }`;
+/** An element as a person would find it: where it has no name, by its text. */
+function nameText(element) {
+  const name = describeElement(element);
+  const text = element.textContent.replace(/\s+/g, " ").trim();
+  if (element.id || text === "") return name;
+  return `${name} "${text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT).trim()}…` : text}"`;
 }
 
 // Only the first of a list is wanted for its own sake; the others are what the author can do without.
@@ -360,8 +365,7 @@ function judgeFamilies() {
     if (misdrawnElements.has(first.key) || misdrawnElements.size >= MAX_FAMILY_WARNINGS) continue;
     misdrawnElements.set(first.key, element);
     const next = families.slice(1).find(isThere)?.name ?? "the browser's standard font";
-    const text = `font "${first.name}" is not there: ${describeElement(element)} is drawn in ${next}`;
-    warnOnce("font_missing", text, { hint: hintFor(first.name), family: first.key });
+    warnOnce("font_missing", `font "${first.name}" is not there: ${nameText(element)} is drawn in ${next}`, { family: first.name });
   }
   unjudged.clear();
   unjudgedDrawn.clear();
@@ -390,23 +394,27 @@ function isBox(character, font) {
 let glyphWarnings = 0;
 
 function judgeCharacters() {
+  const lacking = new Set();
+  const elements = new Set();
   for (const [style, characters] of unchecked) {
-    const lacking = [];
     for (const character of characters) {
       if (drawable.has(character) || UNPICTURED.test(character)) continue;
       if (!isBox(character, `${BOX_SIZE}px sans-serif`)) drawable.add(character);
-      else if (isBox(character, style.font.replace("16px", `${BOX_SIZE}px`))) lacking.push(character);
+      else if (isBox(character, style.font.replace("16px", `${BOX_SIZE}px`))) {
+        lacking.add(character);
+        elements.add(style.element);
+      }
     }
-    if (lacking.length > 0 && glyphWarnings < MAX_GLYPH_WARNINGS) warnAbout(lacking, style.element);
   }
   unchecked.clear();
+  if (lacking.size > 0 && glyphWarnings < MAX_GLYPH_WARNINGS) warnAbout([...lacking], [...elements]);
 }
 
-function warnAbout(characters, element) {
+function warnAbout(characters, elements) {
   glyphWarnings += 1;
   const shown = characters.slice(0, MAX_LISTED).map((character) => `${character} (U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")})`);
   const more = characters.length > MAX_LISTED ? ` and ${characters.length - MAX_LISTED} more` : "";
-  const text = `no font has these characters, and boxes are drawn for them: ${shown.join(" ")}${more}, in ${describeElement(element)}`;
+  const text = `no font has these characters, and boxes are drawn for them: ${shown.join(" ")}${more}, in ${elements.slice(0, MAX_ELEMENTS).map(nameText).join(", ")}`;
   warnOnce("glyph_missing", text, { hint: "install fonts that have them: ./setup.sh installs Noto's, with CJK and emoji (fonts-noto-core, fonts-noto-cjk, fonts-noto-color-emoji)" });
 }
 
