@@ -20,6 +20,8 @@ import { jsonNumber, listMedia } from "./media.js";
 
 /** Addresses longer than this are cut: a font may be written into its style sheet. */
 const MAX_ADDRESS = 200;
+/** Of more faces than these only the used ones are listed. */
+const MANY_FACES = 64;
 
 function ask(question, otherwise) {
   try {
@@ -148,8 +150,9 @@ function fontSources() {
 
 function listFonts() {
   const sources = fontSources();
-  // Packages bring many faces for each one that is drawn.
-  const isUsed = (face) => broughtFrom(face) === null || face.status !== "unloaded";
+  // Packages, and Google's sheets, bring many faces for each one that is drawn.
+  const isFew = document.fonts?.size <= MANY_FACES;
+  const isUsed = (face) => face.status !== "unloaded" || (isFew && broughtFrom(face) === null);
   return Array.from(document.fonts ?? []).filter(isUsed).map((face) => ({
     family: unquoted(face.family),
     weight: face.weight,

@@ -108,8 +108,10 @@ function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
   // Of a page from another server the browser asks us at its own origin.
-  const absolute = (address) => (address?.startsWith("/") ? location.origin + address : (address ?? null));
-  const fonts = given.fonts ? { ...given.fonts, address: absolute(given.fonts.address) } : null;
+  // A document that is written into its frame has its parent's, one in a sandbox none.
+  const absolute = (address) => (address?.startsWith("/") ? (window.origin === "null" ? null : window.origin + address) : (address ?? null));
+  const address = absolute(given.fonts?.address);
+  const fonts = address ? { ...given.fonts, address } : null;
   return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts };
 }
 
