@@ -35,7 +35,8 @@ impl FontLibrary {
         }
         let (mut css, mut others, mut source) = (String::new(), String::new(), None);
         let families = url.query_pairs().filter(|(key, _)| key == "family");
-        for entry in families.flat_map(|(_, list)| list.split('|').map(str::to_owned).collect::<Vec<_>>())
+        for entry in
+            families.flat_map(|(_, list)| list.split('|').map(str::to_owned).collect::<Vec<_>>())
         {
             let name = entry.split(':').next().unwrap_or_default().trim();
             if let Some(family) = self.family(name) {

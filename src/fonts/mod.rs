@@ -86,9 +86,8 @@ impl FontLibrary {
 
     /// Whether it may bring any family.
     pub(crate) fn is_empty(&self) -> bool {
-        let has_packages = |folder: &PathBuf| {
-            names::SCOPES.iter().any(|scope| folder.join(scope).is_dir())
-        };
+        let has_packages =
+            |folder: &PathBuf| names::SCOPES.iter().any(|scope| folder.join(scope).is_dir());
         self.named.is_empty() && !self.folders.iter().any(has_packages)
     }
 
@@ -134,8 +133,10 @@ impl FontLibrary {
         for face in &*family.faces {
             let number = self.number(&face.file);
             let file = face.file.file_name().unwrap_or_default().to_string_lossy();
-            let file: String =
-                file.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+            let file: String = file
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+                .collect();
             write!(
                 text,
                 "@font-face {{ font-family: {}; font-weight: {}; font-style: {}; font-stretch: {}; \
@@ -268,7 +269,11 @@ mod tests {
         let directory = modules();
         let mut library = library(&directory);
         // HyperFrames' list.
-        assert!(library.rules("Helvetica Neue").starts_with("@font-face { font-family: \"Helvetica Neue\""));
+        assert!(
+            library
+                .rules("Helvetica Neue")
+                .starts_with("@font-face { font-family: \"Helvetica Neue\"")
+        );
         assert_eq!(library.rules("Georgia"), "");
         assert!(library.alias("Brand", "inter"));
         assert!(!library.alias("Brand", "Lato"));

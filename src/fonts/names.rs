@@ -88,6 +88,7 @@ pub(super) fn packages(family: &str) -> impl Iterator<Item = String> {
         None => (family, false),
     };
     let id = plain.trim().replace([' ', '_'], "-");
-    let scopes = SCOPES.into_iter().filter(move |&scope| is_sound && (!is_variable || scope != SCOPES[0]));
+    let scopes =
+        SCOPES.into_iter().filter(move |&scope| is_sound && (!is_variable || scope != SCOPES[0]));
     scopes.map(move |scope| format!("{scope}/{id}"))
 }

@@ -72,6 +72,8 @@ impl Package {
         let manifest: serde_json::Value = serde_json::from_str(&text).ok()?;
         let named = |field: &str| manifest.get(field)?.as_str().map(|name| self.0.join(name));
         let sheet = [named("style"), named("main")].into_iter().flatten();
-        sheet.into_iter().find(|path| path.extension().is_some_and(|e| e == "css") && path.is_file())
+        sheet
+            .into_iter()
+            .find(|path| path.extension().is_some_and(|e| e == "css") && path.is_file())
     }
 }

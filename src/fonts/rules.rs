@@ -52,7 +52,10 @@ fn rule(block: &str, folder: &Path, root: &Path) -> Option<Rule> {
 /// A descriptor's text, if it is nothing more than that.
 fn descriptor(value: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " \n\t%+-.,?".contains(c);
-    value.chars().all(is_plain).then(|| value.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    value
+        .chars()
+        .all(is_plain)
+        .then(|| value.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The file of `url(…)`, if it lies below `root`.

@@ -45,9 +45,9 @@ impl Traits {
         Some(Self {
             weight: axis(b"wght").map_or(weight, |(first, last)| format!("{first} {last}")),
             style: if selection & 1 != 0 { "italic" } else { "normal" }.into(),
-            stretch: axis(b"wdth")
-                .map(|(first, last)| format!("{first}% {last}%"))
-                .or_else(|| width.filter(|&&width| width != "100").map(|width| format!("{width}%"))),
+            stretch: axis(b"wdth").map(|(first, last)| format!("{first}% {last}%")).or_else(|| {
+                width.filter(|&&width| width != "100").map(|width| format!("{width}%"))
+            }),
         })
     }
 }
@@ -190,7 +190,8 @@ mod tests {
             let path = Path::new("/usr/share/fonts/truetype/dejavu").join(name);
             Traits::read(&path).expect("setup.sh installs the DejaVu fonts")
         };
-        let plain = |weight: &str| Traits { weight: weight.into(), style: "normal".into(), stretch: None };
+        let plain =
+            |weight: &str| Traits { weight: weight.into(), style: "normal".into(), stretch: None };
         assert_eq!(read("DejaVuSans.ttf"), plain("400"));
         assert_eq!(read("DejaVuSans-Bold.ttf"), plain("700"));
     }
@@ -209,7 +210,11 @@ mod tests {
             let fixed = |n: u16| [n.to_be_bytes(), [0, 0]].concat();
             [&tag[..], &fixed(least), &fixed(least), &fixed(most), &[0; 4]].concat()
         };
-        let fvar = [&[0, 1, 0, 0, 0, 16, 0, 2, 0, 2, 0, 20, 0, 0, 0, 0][..], &axis(b"opsz", 14, 32), &axis(b"wght", 100, 900)];
+        let fvar = [
+            &[0, 1, 0, 0, 0, 16, 0, 2, 0, 2, 0, 20, 0, 0, 0, 0][..],
+            &axis(b"opsz", 14, 32),
+            &axis(b"wght", 100, 900),
+        ];
         let tables = [os2(), fvar.concat()];
         // Brotli: a window of 64 KiB, one block that is not compressed, an empty last one.
         let data = tables.concat();
@@ -222,7 +227,11 @@ mod tests {
         let length = |i: usize| u8::try_from(tables[i].len()).unwrap();
         woff2.extend([6, length(0), 47, length(1)]);
         woff2.extend(packed);
-        let variable = Traits { weight: "100 900".into(), style: "italic".into(), stretch: Some("75%".into()) };
+        let variable = Traits {
+            weight: "100 900".into(),
+            style: "italic".into(),
+            stretch: Some("75%".into()),
+        };
         assert_eq!(Traits::of(&woff2), Some(variable));
 
         let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
@@ -234,7 +243,8 @@ mod tests {
         let number = |n: usize| u32::try_from(n).unwrap().to_be_bytes();
         woff.extend([*b"OS/2", number(64), number(zlib.len()), number(78), number(0)].concat());
         woff.extend(zlib);
-        let single = Traits { weight: "700".into(), style: "italic".into(), stretch: Some("75%".into()) };
+        let single =
+            Traits { weight: "700".into(), style: "italic".into(), stretch: Some("75%".into()) };
         assert_eq!(Traits::of(&woff), Some(single));
     }
 

@@ -119,7 +119,9 @@ impl JobError {
             {
                 Some("install the packages first: npm install".into())
             }
-            Self::BadValue { path, found, .. } if path.starts_with("fonts[") && found.contains('@') => {
+            Self::BadValue { path, found, .. }
+                if path.starts_with("fonts[") && found.contains('@') =>
+            {
                 let package = found.trim_matches('"');
                 Some(format!("install the package beside the page: npm install {package}"))
             }

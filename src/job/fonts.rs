@@ -116,11 +116,8 @@ impl Job {
         for (name, sources) in &self.fonts.families {
             let (mut faces, mut source) = (Vec::new(), None);
             for (i, given) in sources.iter().enumerate() {
-                let path = if sources.len() > 1 {
-                    format!("{}[{i}]", field(name))
-                } else {
-                    field(name)
-                };
+                let path =
+                    if sources.len() > 1 { format!("{}[{i}]", field(name)) } else { field(name) };
                 let (found, place) = given.find(name, &library, &path)?;
                 faces.extend(found);
                 source.get_or_insert(place);
@@ -129,7 +126,8 @@ impl Job {
         }
         for (name, target) in &self.fonts.aliases {
             if !library.alias(name, target) {
-                let expected = "a family of `fonts`, or of an @fontsource package that is installed";
+                let expected =
+                    "a family of `fonts`, or of an @fontsource package that is installed";
                 return Err(bad(alias_field(name), target, expected));
             }
         }
@@ -197,9 +195,7 @@ impl FontSource {
                 match (package, faces.filter(|faces| !faces.is_empty())) {
                     (Some(package), Some(faces)) => Ok((faces, package.path().to_owned())),
                     (Some(_), None) => Err(bad(field.into(), name, "a package that holds fonts")),
-                    (None, _) => {
-                        Err(bad(field.into(), name, &format!("{SOURCE} that is there")))
-                    }
+                    (None, _) => Err(bad(field.into(), name, &format!("{SOURCE} that is there"))),
                 }
             }
         }

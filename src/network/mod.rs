@@ -18,8 +18,8 @@ use url::Url;
 use crate::fonts::{FontLibrary, Sheet};
 
 use self::download::Downloads;
-use self::find::Found;
 pub(crate) use self::download::MEDIA;
+use self::find::Found;
 
 pub(crate) use self::content::{Range, content_type, parse_range};
 pub(crate) use self::host::HostPattern;

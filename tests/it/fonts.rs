@@ -76,7 +76,8 @@ fn a_family_that_is_not_there_is_named() {
     ));
     let output = pagereel().arg("check").arg(&html).arg("--json").output().unwrap();
     let check: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let messages: Vec<_> = check["warnings"].as_array().unwrap().iter().map(|w| &w["message"]).collect();
+    let messages: Vec<_> =
+        check["warnings"].as_array().unwrap().iter().map(|w| &w["message"]).collect();
     assert_eq!(
         messages,
         [
@@ -95,7 +96,10 @@ fn a_family_that_is_not_there_is_named() {
     job.capture.mode = CaptureMode::Display;
     job.strict = true;
     let refused = report(&job);
-    assert!(matches!(&refused, Err(Error::Strict(told)) if about_fonts(told).len() == 3), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::Strict(told)) if about_fonts(told).len() == 3),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -151,9 +155,10 @@ fn packages_bring_what_the_page_names() {
     job.strict = true;
     assert_eq!(digests(&job, 1), expected);
     // A variable font by its own name, and HyperFrames' stand-in.
-    for (package, name) in
-        [("@fontsource-variable/my-face", "My Face Variable"), ("@fontsource/inter", "Helvetica Neue")]
-    {
+    for (package, name) in [
+        ("@fontsource-variable/my-face", "My Face Variable"),
+        ("@fontsource/inter", "Helvetica Neue"),
+    ] {
         let text = text.replace("My Face", name);
         let (_directory, html) = packaged(package, &composition("", &text));
         job.composition = Address::from(html.as_path());
@@ -161,10 +166,9 @@ fn packages_bring_what_the_page_names() {
     }
     // What the system has stays the system's, and a page's own face the page's.
     let own = "<style>@font-face { font-family: 'My Face'; src: local('DejaVu Serif') }</style>";
-    for (package, head, name) in [
-        ("@fontsource/dejavu-serif", "", "DejaVu Serif"),
-        ("@fontsource/my-face", own, "My Face"),
-    ] {
+    for (package, head, name) in
+        [("@fontsource/dejavu-serif", "", "DejaVu Serif"), ("@fontsource/my-face", own, "My Face")]
+    {
         let html = composition(head, &text.replace("My Face", name));
         let (_without, alone) = page(&html);
         let (_directory, html) = packaged(package, &html);
@@ -275,7 +279,10 @@ fn what_cannot_be_brought_is_an_error_that_names_its_field() {
         (json!({ "A B": [{ "file": "a.ttf", "weight": 1001 }] }), "fonts[\"A B\"][0].weight"),
         (json!({ "A": { "file": "no.ttf" } }), "fonts[\"A\"].file"),
         (json!({ "A": { "path": "no.ttf" } }), "fonts.A.path"),
-        (json!({ "A": [{ "file": "a.ttf", "unicodeRange": "}" }] }), "fonts[\"A\"][0].unicodeRange"),
+        (
+            json!({ "A": [{ "file": "a.ttf", "unicodeRange": "}" }] }),
+            "fonts[\"A\"][0].unicodeRange",
+        ),
         (json!({ "aliases": { "A": "B" } }), "fonts.aliases[\"A\"]"),
     ] {
         let (message, _) = refuse(fonts.clone());
