@@ -2,11 +2,12 @@
 //
 // The browser loads a font or a background only once an element with it is laid out. A clip that
 // appears later would then show a frame without it. So one walk over the document, hidden elements
-// included, collects the addresses of pictures; fonts.js reads the text.
+// included, collects the addresses of pictures; texts.js reads the text.
 
 import { native } from "./natives.js";
 import { warnOnce } from "./warnings.js";
-import { broughtFrom, readTexts } from "./fonts.js";
+import { broughtFrom } from "./fonts.js";
+import { readTexts } from "./texts.js";
 
 /** Faces beyond this number are only loaded where the document uses them. */
 const FEW_FACES = 64;

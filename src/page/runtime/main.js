@@ -33,7 +33,8 @@ import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
-import { misdrawnElement } from "./fonts.js";
+import { misdrawnElement } from "./texts.js";
+import "./font_hooks.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { settleSizes } from "./picture_sizes.js";

@@ -28,7 +28,7 @@ import { findImages } from "./animated_images.js";
 import { findHdrImages } from "./hdr_images.js";
 import { findStyleImages } from "./animated_styles.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
-import { judgeTexts } from "./fonts.js";
+import { judgeTexts } from "./texts.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
 const PREROLL_STEP_MS = 1000 / 60;

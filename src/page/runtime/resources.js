@@ -17,7 +17,7 @@ import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
 import { meetMedia } from "./media.js";
 import { followLoader } from "./map_readiness.js";
-import { noticeText } from "./fonts.js";
+import { noticeText } from "./texts.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
 const SCRIPT_TYPES = /^(|module|(text|application)\/(java|ecma)script)$/i;
