@@ -9,8 +9,10 @@
 import { config, native, nativeMethod, nativeSetter } from "./natives.js";
 import { fetchText } from "./files.js";
 
-/** Families that mean whatever the system has: whose list begins with one asks for none by name. */
-const SYSTEM_WORDS = new Set(["serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui", "ui-serif", "ui-sans-serif", "ui-monospace", "ui-rounded", "math", "emoji", "fangsong", "-apple-system", "blinkmacsystemfont", "-webkit-body", "-webkit-standard", "segoe ui", "sfmono-regular", "apple color emoji", "segoe ui emoji", "segoe ui symbol", "noto color emoji", "android emoji", "emojisymbols"]);
+/** Words for whatever the system has. */
+const GENERIC = new Set(["serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui", "ui-serif", "ui-sans-serif", "ui-monospace", "ui-rounded", "math", "emoji", "fangsong", "-apple-system", "blinkmacsystemfont", "-webkit-body", "-webkit-standard"]);
+/** Families by which lists name the font of one system or another. */
+const SYSTEM_FONTS = new Set(["segoe ui", "sfmono-regular", "apple color emoji", "segoe ui emoji", "segoe ui symbol", "noto color emoji", "android emoji", "emojisymbols"]);
 
 const PROBED = ["monospace", "serif", "sans-serif"];
 /** Letters, digits and blanks of different widths. */
@@ -145,7 +147,7 @@ export function adoptFonts() {
 /** Whether a family is there. One that is not, and that the engine has, is there from now on. */
 export function isThere(family) {
   const { name, key } = family;
-  if (declaredFamilies().has(key) || brought.has(key) || SYSTEM_WORDS.has(key) || isInstalled(family)) return true;
+  if (declaredFamilies().has(key) || brought.has(key) || GENERIC.has(key) || isInstalled(family)) return true;
   if (!config.fonts || asked.has(key)) return false;
   asked.add(key);
   bring(fetchText(`${config.fonts.address}rules?family=${encodeURIComponent(name)}`));
@@ -157,5 +159,5 @@ export function provide(list) {
   readList(list).forEach(isThere);
 }
 
-/** Whether a family means whatever the system has. */
-export const isSystemWord = ({ key }) => SYSTEM_WORDS.has(key);
+/** Whether a list that begins with this family asks for none by name, but for the system's. */
+export const isSystemWord = ({ key }) => GENERIC.has(key) || SYSTEM_FONTS.has(key);
