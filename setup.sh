@@ -13,7 +13,7 @@ build_packages=(
   build-essential ca-certificates clang libclang-dev pkg-config
   libavcodec-dev libavdevice-dev libavfilter-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev
 )
-run_packages=(xvfb fonts-dejavu-core fonts-liberation)
+run_packages=(xvfb fonts-dejavu-core fonts-liberation fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji)
 browser_packages=(chromium-headless-shell chromium) # Ubuntu has neither as a package
 test_packages=(ffmpeg)                              # an independent judge of our files
 
@@ -125,10 +125,11 @@ explain_other_systems() {
 setup: no apt-get here, so nothing is installed for you. What pagereel needs:
 
   Fedora  sudo dnf install gcc clang clang-devel pkgconf-pkg-config ffmpeg-devel ffmpeg \
-            chromium chromium-headless xorg-x11-server-Xvfb dejavu-sans-fonts liberation-fonts nodejs-npm
+            chromium chromium-headless xorg-x11-server-Xvfb dejavu-sans-fonts liberation-fonts \
+            google-noto-sans-fonts google-noto-sans-cjk-fonts google-noto-color-emoji-fonts nodejs-npm
           (ffmpeg and ffmpeg-devel come from RPM Fusion; Fedora's own ffmpeg-free has no x264)
   Arch    sudo pacman -S --needed base-devel clang pkgconf ffmpeg chromium xorg-server-xvfb \
-            ttf-dejavu ttf-liberation nodejs npm
+            ttf-dejavu ttf-liberation noto-fonts noto-fonts-cjk noto-fonts-emoji nodejs npm
   macOS   xcode-select --install; brew install pkgconf llvm ffmpeg node; brew install --cask google-chrome
 
 TEXT

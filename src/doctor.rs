@@ -8,12 +8,44 @@ use crate::av;
 use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox, Surface};
 use crate::capture::{can_begin_frame, can_display, can_screenshot};
 use crate::frame::Size;
+use crate::page::fonts_of;
 use crate::pipeline::CancelToken;
 use crate::sink::hardware;
 use crate::sys;
 
 /// Commands timed for the round trip.
 const ROUND_TRIPS: usize = 300;
+
+/// Generic families that pages ask for.
+const GENERIC: [&str; 4] = ["sans-serif", "serif", "monospace", "system-ui"];
+
+/// Lists those of the scripts `(name, character)` for which no font of the system has the character:
+/// it then looks like another that none has.
+const FIND_BOXES: &str = r#"(scripts) => {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  const draw = (text) => {
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.font = "40px sans-serif";
+    context.fillText(text, 20, 60);
+    return canvas.toDataURL();
+  };
+  const box = draw("\u{10fffd}");
+  return scripts.filter(([, character]) => draw(character) === box).map(([name]) => name);
+}"#;
+
+/// Scripts that compositions use, each with a character.
+const SCRIPTS: [(&str, &str); 9] = [
+    ("Latin", "g"),
+    ("Cyrillic", "Ж"),
+    ("Arabic", "ع"),
+    ("Devanagari", "न"),
+    ("Thai", "ไ"),
+    ("Japanese", "あ"),
+    ("Chinese", "语"),
+    ("Korean", "한"),
+    ("emoji", "🎉"),
+];
 
 /// How good one finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +191,35 @@ fn examine_display(checkup: &mut Checkup) {
     }
 }
 
+/// Which fonts stand behind the generic families, and which scripts have none.
+fn examine_fonts(page: &mut Page, checkup: &mut Checkup) -> Result<(), BrowserError> {
+    let timeout = Duration::from_secs(10);
+    let mut drawn = Vec::new();
+    for family in GENERIC {
+        let element = format!(
+            "(() => {{ const p = document.createElement('p'); p.textContent = 'Rag'; \
+             p.style.fontFamily = '{family}'; document.body.append(p); \
+             p.offsetWidth; return p }})()"
+        );
+        let fonts = fonts_of(page, &element, timeout)?;
+        drawn.push(format!("{family}: {}", fonts.first().map_or("none", String::as_str)));
+    }
+    checkup.add("fonts", State::Good, drawn.join(", "));
+    let scripts = serde_json::to_string(&SCRIPTS).expect("text is JSON");
+    let lacking: Vec<String> = page.evaluate(&format!("({FIND_BOXES})({scripts})"), timeout)?;
+    if lacking.is_empty() {
+        let names: Vec<_> = SCRIPTS.iter().map(|&(name, _)| name).collect();
+        checkup.add("scripts", State::Good, names.join(", "));
+    } else {
+        let detail = format!("boxes are drawn for {}", lacking.join(", "));
+        checkup.add("scripts", State::Limited, detail).advice = Some(
+            "install fonts-noto-core, fonts-noto-cjk and fonts-noto-color-emoji: ./setup.sh does"
+                .into(),
+        );
+    }
+    Ok(())
+}
+
 fn examine_browser(checkup: &mut Checkup) {
     let chrome = match browser::find(None) {
         Ok(chrome) => chrome,
@@ -197,6 +258,9 @@ fn examine_browser(checkup: &mut Checkup) {
     if let Ok(round_trip) = round_trip(&mut page) {
         let text = format!("{} µs for a trivial evaluate (median)", round_trip.as_micros());
         checkup.add("round trip", State::Good, text);
+    }
+    if let Err(e) = examine_fonts(&mut page, checkup) {
+        checkup.add("fonts", State::Limited, e.to_string());
     }
     match sandbox {
         Sandbox::On => checkup.add("sandbox", State::Good, "on"),

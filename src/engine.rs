@@ -358,7 +358,8 @@ impl Render<'_> {
         };
         let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
         let cancel = self.cancel.clone();
-        let access = Access::new(policy, job.network_map()?, &url);
+        let mut access = Access::new(policy, job.network_map()?, &url);
+        access.fonts = job.font_library(&entry)?;
         self.access = Arc::new(access.cancelled_by(move || cancel.is_cancelled()));
         let mut reasons = Vec::new();
         let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
@@ -369,6 +370,7 @@ impl Render<'_> {
         if self.decodes_media {
             let offer = media::offer(server.as_ref(), &self.access);
             options.load.media = Some(offer.address);
+            options.load.fonts = Some(offer.fonts);
             options.page.route = offer.route;
             self.light.library = offer.library;
         }

@@ -31,6 +31,7 @@ mod capture;
 mod composite;
 mod engine;
 mod error;
+mod fonts;
 mod media;
 mod network;
 mod page;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::color::ContentLightLevel;
+use crate::fonts;
 use crate::job::Plan;
 use crate::network::{NetworkOutcome, NetworkRequest};
 use crate::page::RuntimeWarning;
@@ -53,7 +54,8 @@ impl Warning {
 
 impl From<RuntimeWarning> for Warning {
     fn from(warning: RuntimeWarning) -> Self {
-        Self { code: warning.code, message: warning.message, hint: None }
+        let RuntimeWarning { code, message, hint, family } = warning;
+        Self { code, message, hint: hint.or_else(|| family.map(|name| fonts::hint(&name))) }
     }
 }
 

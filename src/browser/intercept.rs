@@ -117,7 +117,7 @@ impl Held {
                 access.ledger.missed(url, &self.resource_type, NetworkOutcome::Blocked, reason);
                 self.fail()
             }
-            Verdict::Mapped(_) if method == "OPTIONS" => {
+            Verdict::Mapped(_) | Verdict::Sheet(_) if method == "OPTIONS" => {
                 let allowed = [
                     ("Access-Control-Allow-Methods", "GET, HEAD"),
                     ("Access-Control-Allow-Headers", "*"),
@@ -125,6 +125,11 @@ impl Held {
                 self.reply(204, &allowed.map(|(name, value)| (name, value.to_owned())), &[])
             }
             Verdict::Mapped(hit) => self.mapped(hit, access),
+            Verdict::Sheet(sheet) => {
+                access.ledger.mapped(url, &self.resource_type, sheet.source, None);
+                let headers = [("Content-Type", "text/css; charset=utf-8".to_owned())];
+                self.reply(200, &headers, sheet.css.as_bytes())
+            }
         }
     }
 

@@ -98,7 +98,9 @@ impl PageLog {
             "Network.loadingFailed" => {
                 let Ok(event) = serde_json::from_str::<LoadingFailed<'_>>(params) else { return };
                 let url = self.requests.remove(event.request_id);
-                if !event.canceled {
+                // DevTools looks for the page's own source in the cache when it is asked for styles.
+                let is_look = url.is_none() && event.error_text == "net::ERR_CACHE_MISS";
+                if !event.canceled && !is_look {
                     let url = url.as_deref().unwrap_or("a resource");
                     self.note_failure(url, event.kind, event.error_text.to_owned());
                 }

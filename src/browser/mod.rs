@@ -11,6 +11,7 @@ mod display;
 mod error;
 mod find;
 mod flags;
+mod fonts;
 mod intercept;
 mod leave;
 mod log;

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 
 use super::BrowserError;
 use super::display::Display;
+use super::fonts;
 use crate::frame::Size;
 
 /// Waits for the pipe to close, then ends the group `$1` and removes the profile `$2`.
@@ -99,6 +100,7 @@ impl ChromeProcess {
         if let Some(display) = &display {
             display.show(&mut command);
         }
+        fonts::pin(&mut command, profile.path()).map_err(cannot)?;
         // A window's browser leaves a directory there when it is killed. It also makes a socket in
         // it, whose path must not be long.
         if profile.path().as_os_str().len() <= MAX_TEMPORARY_PATH {

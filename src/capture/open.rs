@@ -229,7 +229,7 @@ pub(super) fn load(
     let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
     let call = options.load.call_timeout;
     let mut tick = |page: &mut Page| grab.tick(page, call);
-    let warnings = match page::load(page, &options.load, &mut tick) {
+    let mut warnings = match page::load(page, &options.load, &mut tick) {
         Ok(warnings) => warnings,
         Err(LoadError::Unstageable) => {
             let text = "the page does not open inside of another one".into();
@@ -249,7 +249,11 @@ pub(super) fn load(
         }
         Err(e) => return Err(failed(e, page)),
     };
-    let description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
+    let mut description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
+    page::name_drawn_fonts(page, &mut description.warnings, call)
+        .map_err(|e| failed(e.into(), page))?;
+    // What the page says of itself has them, too.
+    warnings.retain(|warning| warning.code != "font_missing");
     if let Some(kind) = options.layers {
         page::begin_layers(page, kind, call).map_err(|e| failed(e.into(), page))?;
     }

@@ -8,8 +8,10 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::fonts::OWN;
 use crate::media::{Library, MediaError, flat_png};
 use crate::network::{Access, Answer, MEDIA, NetworkOutcome, ROUTE_PREFIX, Route, Verdict};
+use crate::page::PageFonts;
 use crate::serve::{FileFinder, FileServer};
 
 /// Where the page hands over what it has in itself.
@@ -20,6 +22,10 @@ const INFO: &str = "media/info";
 const FLAT: &str = "media/flat/";
 /// What stands before a picture's source, number and divisor.
 const PICTURE: &str = "media/picture/";
+/// What stands before all that is about fonts.
+const FONTS: &str = "fonts/";
+/// What the page asks about a family with.
+const RULES: &str = "rules";
 
 #[derive(Debug)]
 struct MediaRoute {
@@ -32,6 +38,8 @@ struct MediaRoute {
 pub(super) struct Offer {
     /// Where they ask: an address, or a path below their own origin.
     pub address: String,
+    /// The same for fonts, and the rules for those of the job.
+    pub fonts: PageFonts,
     pub library: Arc<Library>,
     /// What is to answer there, where there is no server of ours.
     pub route: Option<Arc<dyn Route>>,
@@ -44,10 +52,13 @@ pub(super) fn offer(server: Option<&FileServer>, access: &Arc<Access>) -> Offer 
     let library = Arc::new(Library::new(Box::new(resolve)));
     let (finder, access) = (server.map(FileServer::finder), Arc::clone(access));
     let route = Arc::new(MediaRoute { library: Arc::clone(&library), finder, access });
-    match server {
-        Some(server) => Offer { address: server.add_route(route) + "media/", library, route: None },
-        None => Offer { address: format!("{ROUTE_PREFIX}media/"), library, route: Some(route) },
-    }
+    let rules = route.access.fonts.named_rules();
+    let (address, route): (_, Option<Arc<dyn Route>>) = match server {
+        Some(server) => (server.add_route(route), None),
+        None => (ROUTE_PREFIX.into(), Some(route)),
+    };
+    let fonts = PageFonts { address: format!("{address}{FONTS}"), rules, scheme: OWN };
+    Offer { address: address + "media/", fonts, library, route }
 }
 
 /// The local file behind an address of the page, or why there is none. Waits for what has to be
@@ -89,12 +100,16 @@ fn locate(
             access.ledger.missed(address, MEDIA, NetworkOutcome::Blocked, reason.into());
             Err(format!("{address}: {reason}"))
         }
+        Verdict::Sheet(_) => Err(format!("{address} is a style sheet")),
         Verdict::Pass => Ok(None),
     }
 }
 
 impl Route for MediaRoute {
     fn answer(&self, path: &str, query: &str) -> Answer {
+        if let Some(path) = path.strip_prefix(FONTS) {
+            return self.font(path, query);
+        }
         if path == HELD {
             let text = "a page from another server cannot hand over what it has in itself";
             let body = json!({ "error": text }).to_string().into();
@@ -147,6 +162,36 @@ fn flat(rest: &str) -> Result<Answer, MediaError> {
 }
 
 impl MediaRoute {
+    /// `fonts/rules?family=…`, or a file that such rules name.
+    fn font(&self, path: &str, query: &str) -> Answer {
+        let fonts = &self.access.fonts;
+        if path == RULES {
+            let family = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "family");
+            // Empty rules are an answer; a page would be told that something failed to load.
+            let rules = family.map(|(_, name)| fonts.rules(&name)).unwrap_or_default();
+            let body = rules.into();
+            return Answer { status: 200, content_type: "text/css", body, is_lasting: false };
+        }
+        let read = fonts.file(path).and_then(|file| std::fs::read(&file).ok().map(|b| (file, b)));
+        match read {
+            Some((file, bytes)) => {
+                let content_type = match file.extension().and_then(|e| e.to_str()) {
+                    Some("woff2") => "font/woff2",
+                    Some("woff") => "font/woff",
+                    Some("otf") => "font/otf",
+                    _ => "font/ttf",
+                };
+                Answer { status: 200, content_type, body: bytes.into(), is_lasting: true }
+            }
+            None => Answer {
+                status: 404,
+                content_type: "text/plain",
+                body: Bytes::new(),
+                is_lasting: false,
+            },
+        }
+    }
+
     fn info(&self, query: &str) -> Result<Answer, MediaError> {
         let address = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "src");
         let (_, address) = address.ok_or(MediaError::Unknown)?;

@@ -47,6 +47,7 @@ pub(super) fn session_options(
             seed: job.seed,
             variables: job.variables.clone(),
             media: None,
+            fonts: None,
             navigation_timeout: timeouts.navigation,
             ready_timeout: timeouts.ready,
             player_timeout: timeouts.player,

@@ -119,6 +119,12 @@ impl JobError {
             {
                 Some("install the packages first: npm install".into())
             }
+            Self::BadValue { path, found, .. }
+                if path.starts_with("fonts[") && found.contains('@') =>
+            {
+                let package = found.trim_matches('"');
+                Some(format!("install the package beside the page: npm install {package}"))
+            }
             Self::BadValue { path, found, .. } if path == "fps" => {
                 let exact =
                     found.trim_matches('"').parse().ok().and_then(FrameRate::from_decimal)?;

@@ -17,6 +17,7 @@ mod display;
 mod dynamic_range;
 mod encoding;
 mod error;
+mod fonts;
 mod metadata;
 mod model;
 mod network;
@@ -38,6 +39,7 @@ pub use self::destination::{Destination, FileNames};
 pub use self::display::{Display, DisplayPreset};
 pub use self::encoding::VideoPlan;
 pub use self::error::JobError;
+pub use self::fonts::{FontFile, FontSource, FontStyle, FontWeight, Fonts};
 pub use self::metadata::{Chapter, Metadata};
 pub use self::model::{
     Audio, Browser, Capture, Color, Job, Network, OptionValue, Output, Timeouts, Video,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::JobError;
 use super::address::Address;
+use super::fonts::Fonts;
 use super::network::NetworkPolicy;
 use super::values::{Bitrate, FrameRange, OutputSize, seconds};
 use super::words::{
@@ -101,6 +102,11 @@ pub struct Job {
     /// What the page may reach.
     #[serde(default)]
     pub network: Network,
+    /// Families that the page names: where their files are.
+    ///
+    /// Such as `"Inter": "@fontsource/inter"`. `aliases` has names that the page uses for them.
+    #[serde(default)]
+    pub fonts: Fonts,
     /// How long to wait for the browser and the page, in seconds.
     #[serde(default)]
     pub timeouts: Timeouts,
@@ -347,6 +353,7 @@ impl Job {
             capture: Capture::default(),
             browser: Browser::default(),
             network: Network::default(),
+            fonts: Fonts::default(),
             timeouts: Timeouts::default(),
             strict: false,
         }

@@ -56,6 +56,7 @@ impl Job {
         for target in self.network.map.values_mut() {
             *target = base.join(&*target);
         }
+        self.fonts.relative_to(base);
         self.composition = self.composition.relative_to(base);
         self
     }

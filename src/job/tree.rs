@@ -77,7 +77,7 @@ fn edit_distance(from: &str, to: &str) -> usize {
 fn dotted(path: &Path) -> String {
     path.iter().fold(String::new(), |dotted, segment| match segment {
         // Keys that are not ours, such as addresses.
-        Segment::Map { key } if key.contains(['/', ':']) => format!("{dotted}[{key:?}]"),
+        Segment::Map { key } if key.contains(['/', ':', ' ']) => format!("{dotted}[{key:?}]"),
         Segment::Map { key } if dotted.is_empty() => key.clone(),
         Segment::Map { key } => dotted + "." + key,
         Segment::Seq { index } => format!("{dotted}[{index}]"),

@@ -24,6 +24,7 @@ impl Job {
         self.metadata.validate()?;
         self.validate_outputs()?;
         self.validate_network()?;
+        self.validate_fonts()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
         within("samples", self.samples, 1..=64)?;
         if self.samples > 1 && self.is_hdr() {

@@ -307,6 +307,7 @@ fn follow(
         url.set_fragment(None);
         match access.judge("GET", url.as_str()) {
             Verdict::Pass => {}
+            Verdict::Sheet(_) => return Err(Trouble::Lasting("it is a style sheet".into())),
             Verdict::Mapped(hit) => {
                 let missing = || Trouble::Lasting(format!("there is no file for {url}"));
                 return hit.found.map(|found| Kept::Mapped(found.file)).ok_or_else(missing);

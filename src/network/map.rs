@@ -96,10 +96,6 @@ impl Map {
         Ok(fits)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(super) fn patterns(&self) -> Vec<String> {
         self.entries.iter().map(|entry| entry.key.pattern()).collect()
     }
@@ -199,6 +195,6 @@ mod tests {
         let key = |text| MapKey::parse(text).unwrap();
         assert!(!map.insert(key("https://a.b/?c"), directory.path()).unwrap());
         assert!(map.insert(key("https://a.b/"), &directory.path().join("none")).is_err());
-        assert!(map.is_empty());
+        assert!(map.patterns().is_empty());
     }
 }

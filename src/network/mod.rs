@@ -15,8 +15,11 @@ mod route;
 
 use url::Url;
 
+use crate::fonts::{FontLibrary, Sheet};
+
 use self::download::Downloads;
 pub(crate) use self::download::MEDIA;
+use self::find::Found;
 
 pub(crate) use self::content::{Range, content_type, parse_range};
 pub(crate) use self::host::HostPattern;
@@ -40,6 +43,8 @@ pub(crate) enum Policy {
 pub(crate) struct Access {
     pub policy: Policy,
     pub map: Map,
+    /// What answers for Google Fonts.
+    pub fonts: FontLibrary,
     /// The composition's own server.
     own: Option<(String, u16)>,
     pub ledger: Ledger,
@@ -53,6 +58,8 @@ pub(crate) enum Verdict {
     Pass,
     /// The map has an answer, be it that there is no such file.
     Mapped(Hit),
+    /// This style sheet is the answer.
+    Sheet(Sheet),
     /// The policy does not allow its host.
     Refused,
 }
@@ -68,10 +75,17 @@ impl Access {
     pub(crate) fn judge(&self, method: &str, address: &str) -> Verdict {
         let Ok(url) = Url::parse(address) else { return Verdict::Pass };
         // A file can stand for what is read, and for the question that precedes a reading.
-        if matches!(method, "GET" | "HEAD" | "OPTIONS")
-            && let Some(hit) = self.map.find(&url)
-        {
-            return Verdict::Mapped(hit);
+        if matches!(method, "GET" | "HEAD" | "OPTIONS") {
+            if let Some(hit) = self.map.find(&url) {
+                return Verdict::Mapped(hit);
+            }
+            if let Some(sheet) = self.fonts.google(&url) {
+                return Verdict::Sheet(sheet);
+            }
+            if let Some(file) = self.fonts.google_file(&url) {
+                let found = Some(Found { file: file.clone(), mismatch: None });
+                return Verdict::Mapped(Hit { target: file, found });
+            }
         }
         match &self.policy {
             Policy::Allow => Verdict::Pass,
@@ -102,8 +116,10 @@ impl Access {
     pub(crate) fn patterns(&self) -> Option<Vec<String>> {
         match self.policy {
             Policy::Only(_) => Some(vec!["*".into()]),
-            Policy::Allow if self.map.is_empty() => None,
-            Policy::Allow => Some(self.map.patterns()),
+            Policy::Allow => {
+                let patterns = [self.map.patterns(), self.fonts.patterns()].concat();
+                (!patterns.is_empty()).then_some(patterns)
+            }
         }
     }
 

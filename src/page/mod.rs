@@ -5,6 +5,7 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod fonts;
 mod native;
 mod sound;
 mod stage;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::fonts::{fonts_of, name_drawn_fonts};
 pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
     layers,
@@ -173,6 +175,12 @@ pub(crate) struct HdrImage {
 pub(crate) struct RuntimeWarning {
     pub code: String,
     pub message: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The family that it is about.
+    #[serde(default)]
+    pub family: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -235,6 +243,8 @@ pub(crate) struct LoadOptions {
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Where the page asks for media; `None` if nobody decodes them.
     pub media: Option<String>,
+    /// Where it asks for fonts; `None` if nobody answers.
+    pub fonts: Option<PageFonts>,
     /// Until the document and what it loads are there.
     pub navigation_timeout: Duration,
     /// From then until its resources are there.
@@ -247,6 +257,17 @@ pub(crate) struct LoadOptions {
     pub sequential: bool,
     /// For single commands.
     pub call_timeout: Duration,
+}
+
+/// What the page knows about fonts that it may ask for.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PageFonts {
+    /// Where it asks: an address, or a path below its own origin.
+    pub address: String,
+    /// `@font-face` rules for the job's families.
+    pub rules: String,
+    /// What stands for that address in rules.
+    pub scheme: &'static str,
 }
 
 /// Why a composition could not be loaded.
@@ -274,6 +295,7 @@ struct Config<'a> {
     variables: &'a serde_json::Map<String, serde_json::Value>,
     sequential: bool,
     media: Option<&'a str>,
+    fonts: Option<&'a PageFonts>,
 }
 
 /// Puts the runtime in front of everything that the page will run.
@@ -283,6 +305,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         variables: &options.variables,
         sequential: options.sequential,
         media: options.media.as_deref(),
+        fonts: options.fonts.as_ref(),
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());

@@ -2,10 +2,12 @@
 //
 // The browser loads a font or a background only once an element with it is laid out. A clip that
 // appears later would then show a frame without it. So one walk over the document, hidden elements
-// included, collects the faces with the characters they must draw, and the addresses of pictures.
+// included, collects the addresses of pictures; texts.js reads the text.
 
 import { native } from "./natives.js";
 import { warnOnce } from "./warnings.js";
+import { broughtFrom } from "./fonts.js";
+import { readTexts } from "./texts.js";
 
 /** Faces beyond this number are only loaded where the document uses them. */
 const FEW_FACES = 64;
@@ -32,14 +34,6 @@ function waitFor(key, text, promise) {
   promise.then(done, done);
 }
 
-function ownText(element) {
-  let text = "";
-  for (let node = element.firstChild; node; node = node.nextSibling) {
-    if (node.nodeType === Node.TEXT_NODE) text += node.data;
-  }
-  return text.trim();
-}
-
 function fetchPicture(address) {
   const image = new native.Image();
   native.setImageSource(image, address);
@@ -52,32 +46,23 @@ function fetchPicture(address) {
   }));
 }
 
-function collectStyles() {
-  const fonts = new native.Map();
+function collectPictures() {
   const pictures = new Set();
   for (const element of document.querySelectorAll("body, body *")) {
     const style = native.getComputedStyle(element);
-    const text = ownText(element);
-    if (text) {
-      const font = `${style.fontStyle} ${style.fontWeight} 16px ${style.fontFamily}`;
-      const characters = fonts.get(font) ?? new Set();
-      for (const character of text) characters.add(character);
-      fonts.set(font, characters);
-    }
     for (const property of PICTURE_STYLES) {
       const value = style[property];
       if (!value || value === "none") continue;
       for (const [, address] of value.matchAll(ADDRESS)) pictures.add(address);
     }
   }
-  return { fonts, pictures };
+  return pictures;
 }
 
 /** Starts everything that styles refer to. Call once the document has loaded. */
 export function beginAssets() {
   began = true;
-  const { fonts, pictures } = collectStyles();
-  for (const address of pictures) {
+  for (const address of collectPictures()) {
     if (!address.startsWith("data:")) fetchPicture(address);
   }
   for (const image of document.querySelectorAll("svg image")) {
@@ -85,12 +70,13 @@ export function beginAssets() {
     if (address && !address.startsWith("data:")) fetchPicture(new URL(address, document.baseURI).href);
   }
   if (!document.fonts) return;
-  for (const [font, characters] of fonts) {
-    waitFor(`font ${font}`, `font ${font}`, native.loadFonts(document.fonts, font, [...characters].join("")));
+  for (const [font, characters] of readTexts()) {
+    waitFor(`font ${font}`, `font ${font}`, native.loadFonts(document.fonts, font, characters));
   }
-  if (document.fonts.size > FEW_FACES) return;
+  const faces = [...document.fonts].filter((face) => broughtFrom(face) === null);
+  if (faces.length > FEW_FACES) return;
   // Canvas text leaves no trace in the document.
-  for (const face of document.fonts) {
+  for (const face of faces) {
     if (face.status !== "unloaded" || face.unicodeRange.toUpperCase() !== ALL_CHARACTERS) continue;
     const name = `font ${face.family} ${face.weight} ${face.style}`;
     waitFor(`face ${name}`, name, native.loadFace(face));

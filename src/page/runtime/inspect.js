@@ -15,10 +15,13 @@ import { pagePlayer } from "./adapters.js";
 import { countPlayers } from "./players.js";
 import { countMovingImages } from "./animated_images.js";
 import { declaresTransitions } from "./assets.js";
+import { broughtFrom } from "./fonts.js";
 import { jsonNumber, listMedia } from "./media.js";
 
 /** Addresses longer than this are cut: a font may be written into its style sheet. */
 const MAX_ADDRESS = 200;
+/** Of more faces than these only the used ones are listed. */
+const MANY_FACES = 64;
 
 function ask(question, otherwise) {
   try {
@@ -147,12 +150,15 @@ function fontSources() {
 
 function listFonts() {
   const sources = fontSources();
-  return Array.from(document.fonts ?? [], ({ family, weight, style, status }) => ({
-    family: unquoted(family),
-    weight,
-    style,
-    status,
-    source: sources[fontKey(family, weight, style)]?.shift() ?? null,
+  // Packages, and Google's sheets, bring many faces for each one that is drawn.
+  const isFew = document.fonts?.size <= MANY_FACES;
+  const isUsed = (face) => face.status !== "unloaded" || (isFew && broughtFrom(face) === null);
+  return Array.from(document.fonts ?? []).filter(isUsed).map((face) => ({
+    family: unquoted(face.family),
+    weight: face.weight,
+    style: face.style,
+    status: face.status,
+    source: broughtFrom(face) ?? sources[fontKey(face.family, face.weight, face.style)]?.shift() ?? null,
   }));
 }
 

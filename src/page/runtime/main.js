@@ -33,6 +33,8 @@ import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
+import { misdrawnElement } from "./texts.js";
+import "./font_hooks.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
 import { settleSizes } from "./picture_sizes.js";
@@ -180,6 +182,7 @@ const agent = {
   wantsDrawing,
   hasOffscreenCanvas,
   finishDrawing: finishOwnDrawing,
+  misdrawnElement,
 };
 
 // Calls in turn, without a promise as long as none of them returns one.
@@ -490,6 +493,11 @@ function allWarnings() {
   return children().reduce((list, child) => list.concat(child.describe().warnings), warningList());
 }
 
+/** An element that asks for a family in vain, in this document or in one below it. */
+function findMisdrawn(family) {
+  return runtimes().map((each) => each.misdrawnElement(family)).find(Boolean) ?? null;
+}
+
 function giveUp() {
   stopWaiting();
   for (const child of children()) child.giveUp();
@@ -557,5 +565,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

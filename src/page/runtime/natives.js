@@ -108,8 +108,11 @@ function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
   // Of a page from another server the browser asks us at its own origin.
-  const media = given.media?.startsWith("/") ? location.origin + given.media : (given.media ?? null);
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media };
+  // A document that is written into its frame has its parent's, one in a sandbox none.
+  const absolute = (address) => (address?.startsWith("/") ? (window.origin === "null" ? null : window.origin + address) : (address ?? null));
+  const address = absolute(given.fonts?.address);
+  const fonts = address ? { ...given.fonts, address } : null;
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts };
 }
 
 /** The engine's stage, if this document stands on it. */

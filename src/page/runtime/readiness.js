@@ -30,6 +30,7 @@ import { findStyleImages } from "./animated_styles.js";
 import { watchInlineHandlers } from "./entries.js";
 import { observeWhileLoading, showSkipped } from "./rendering.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
+import { judgeTexts } from "./texts.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
 const PREROLL_STEP_MS = 1000 / 60;
@@ -202,6 +203,7 @@ function look() {
 function settleDocument() {
   settled = true;
   settleMaps();
+  judgeTexts();
   noteHandlerAttributes();
   watchInlineHandlers(document.documentElement);
   showSkipped();

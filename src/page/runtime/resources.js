@@ -19,6 +19,7 @@ import { meetMedia } from "./media.js";
 import { watchInlineHandlers } from "./entries.js";
 import { markControls, meetMarquee } from "./live_controls.js";
 import { followLoader } from "./map_readiness.js";
+import { noticeText } from "./texts.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
 const SCRIPT_TYPES = /^(|module|(text|application)\/(java|ecma)script)$/i;
@@ -116,6 +117,7 @@ export function noticeMutations() {
     document.querySelectorAll(MET).forEach(meet);
   }
   takeRecords(observer.takeRecords());
+  noticeText();
 }
 noticeMutations();
 

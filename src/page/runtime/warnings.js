@@ -5,8 +5,9 @@ import { native } from "./natives.js";
 /** @type {Map<string, {code: string, message: string}>} */
 const noted = new native.Map();
 
-export function warnOnce(code, message) {
-  noted.set(`${code} ${message}`, { code, message });
+/** `more` may have a `hint`, and the `family` that it is about. */
+export function warnOnce(code, message, more = {}) {
+  noted.set(`${code} ${message}`, { code, message, ...more });
 }
 
 export function notedWarnings() {
