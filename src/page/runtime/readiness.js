@@ -26,6 +26,7 @@ import { pendingPlayers } from "./players.js";
 import { declaresPlayer } from "./transitions.js";
 import { findImages } from "./animated_images.js";
 import { findHdrImages } from "./hdr_images.js";
+import { findGrades } from "./color_grading.js";
 import { findStyleImages } from "./animated_styles.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
@@ -165,6 +166,7 @@ function look() {
   findAnimations(clock.now);
 
   findHdrImages();
+  findGrades();
   const waits = pendingResources();
   if (document.readyState === "complete" && pendingStylesheets().length === 0) {
     if (!assetsBegan()) beginAssets();
