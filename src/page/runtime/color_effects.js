@@ -11,10 +11,16 @@ mat2 turned(float angle) { return mat2(cos(angle), -sin(angle), sin(angle), cos(
 float pixelScale() { return min(canvas.x, canvas.y) / 540.0; }
 `;
 
+const TAPE = `
+uniform float tapeDamage, tapeTracking, tapeNoise, tapeSpeed;
+float tapeTime() { return 2.0 * tapeSpeed * time; }`;
+
 const effect = (name) => ({ effects }) => effects[name] > 0;
 
 /**
- * Where a pixel comes from. `warp` and `place` change the place, `sample` and `after` what is found there.
+ * Where a pixel comes from. What has the stage `place` moves pixels, in a pass of its own; each of the
+ * stage `sample` is a pass over what came before; `warp` and `after` belong to the last program, where
+ * `sampled` reads what the passes made.
  */
 export const SAMPLING_PARTS = [
   {
@@ -44,8 +50,7 @@ vec2 blocked(vec2 uv) {
     isUsed: effect("tapeDamage"),
     call: "uv = shaken(uv);",
     code: `
-uniform float tapeDamage, tapeTracking, tapeNoise, tapeSpeed;
-float tapeTime() { return 2.0 * tapeSpeed * time; }
+${TAPE}
 vec2 shaken(vec2 uv) {
   float t = tapeTime(), line = floor(uv.y * canvas.y / 2.0), tick = floor(t * 30.0 + 1e-4);
   float shift = 0.9 * tapeNoise * (2.0 * hash(vec2(line, mod(tick, 977.0))) - 1.0);
@@ -63,13 +68,13 @@ vec2 shaken(vec2 uv) {
     stage: "sample",
     isUsed: effect("tapeDamage"),
     call: "picked = taped(picked, uv);",
-    code: `
+    code: `${TAPE}
 vec4 taped(vec4 picked, vec2 uv) {
   vec2 px = vec2(1.0 / canvas.x, 0.0);
-  float left = luma(plain(placed(uv - px)).rgb), right = luma(plain(placed(uv + px)).rgb);
+  float left = luma(sampled(uv - px).rgb), right = luma(sampled(uv + px).rgb);
   float own = luma(picked.rgb);
   vec3 c = picked.rgb + tapeDamage * (0.25 * (left + 2.0 * own + right) - own);
-  c = mix(c, plain(placed(uv - 12.0 * px)).rgb, 0.045 * tapeDamage);
+  c = mix(c, sampled(uv - 12.0 * px).rgb, 0.045 * tapeDamage);
   float t = tapeTime(), tick = mod(floor(t * 30.0 + 1e-4), 977.0);
   vec2 cell = floor(uv * canvas);
   c += tapeDamage * tapeNoise * 0.07 * (hash(cell + 1.7 * tick) - 0.5);
@@ -85,7 +90,7 @@ vec4 taped(vec4 picked, vec2 uv) {
     call: "picked = bled(picked, uv);",
     code: `
 uniform float chromaBleed;
-vec3 chromaAt(vec2 uv) { vec3 c = plain(placed(uv)).rgb; return c - luma(c); }
+vec3 chromaAt(vec2 uv) { vec3 c = sampled(uv).rgb; return c - luma(c); }
 vec4 bled(vec4 picked, vec2 uv) {
   vec2 px = vec2(mix(1.0, 4.0, chromaBleed) / canvas.x, 0.0);
   vec3 wide = (6.0 * chromaAt(uv) + 4.0 * (chromaAt(uv - px) + chromaAt(uv + px)) + chromaAt(uv - 2.0 * px) + chromaAt(uv + 2.0 * px)) / 16.0;

@@ -8,7 +8,7 @@ import { native, nativeMethod } from "./natives.js";
 import { CURVE_SIZE, curveTable, hueTable } from "./color_curves.js";
 import { CHANNEL_CURVES, ZONES } from "./color_grades.js";
 import { GLYPH_BOX, glyphSheet } from "./color_effects.js";
-import { BLUR_PASS, BRIGHT_PASS, GLOW_PASS, KUWAHARA_PASS, MIX_PASS, VERTEX_PROGRAM, fragmentProgram, hasChannelCurves, hasHueCurves } from "./color_shaders.js";
+import { BLUR_PASS, BRIGHT_PASS, CARRY_PASS, GLOW_PASS, KUWAHARA_PASS, MIX_PASS, SUM_PASS, VERTEX_PROGRAM, fragmentProgram, hasChannelCurves, hasHueCurves, samplingPrograms } from "./color_shaders.js";
 
 const BLACK_AND_WHITE = [[0, 0, 0], [1, 1, 1]];
 const INK_ON_PAPER = [[0x1a, 0x1a, 0x1a], [0xf5, 0xf5, 0xdc]].map((color) => color.map((code) => code / 255));
@@ -41,6 +41,8 @@ function openContext() {
   gl = contextOf(hiddenCanvas(1, 1), "webgl2", { antialias: false, depth: false, alpha: true });
   if (!gl) throw new Error("WebGL 2 is not to be had");
   [programs, lutTextures, glyphTextures] = [new native.Map(), new native.Map(), new native.Map()];
+  // Sums of colors need more than eight bits.
+  if (!gl.getExtension("EXT_color_buffer_float")) throw new Error("WebGL 2 without targets of floats");
   framebuffer = gl.createFramebuffer();
   gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
@@ -121,8 +123,14 @@ class Scratch {
   }
 
   target(width, height) {
-    const allocate = () => gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
+    const allocate = () => gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA8, width, height);
     return { texture: this.keep(makeTexture(gl.TEXTURE_2D, gl.LINEAR, allocate)), width, height };
+  }
+
+  /** One whose numbers may be large. */
+  sums(width, height) {
+    const allocate = () => gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA32F, width, height);
+    return { texture: this.keep(makeTexture(gl.TEXTURE_2D, gl.NEAREST, allocate)), width, height };
   }
 
   source(canvas) {
@@ -179,28 +187,51 @@ const roundedMix = (from, to, part) => Math.round(from + (to - from) * part);
 // Changes by hue stand in eight bits, as in HyperFrames.
 const inBytes = (part) => (Math.round(127 * part + 128) - 128) / 127;
 
-/** The picture blurred and painted over, as the grade wants it. */
-function softened(scratch, source, { effects }, unit) {
-  let picture = source;
-  const { width, height } = source;
-  if (effects.blur > 0) {
-    let soft = picture;
-    const rounds = effects.blur > 0.55 ? 3 : 2;
-    const radius = unit * blurRadius(effects.blur);
-    const [a, b] = [scratch.target(width, height), scratch.target(width, height)];
-    for (let i = 0; i < rounds; i++) {
-      run(BLUR_PASS, a, { source: soft.texture, direction: [1, 0], radius });
-      run(BLUR_PASS, b, { source: a.texture, direction: [0, 1], radius });
-      soft = b;
-    }
-    picture = scratch.target(width, height);
-    run(MIX_PASS, picture, { source: source.texture, other: soft.texture, amount: effects.blur });
+/** Above so many pixels a blur is made in half the size, where nobody sees the difference. */
+const COARSE_RADIUS = 8;
+// A standard deviation is 5/12 of the radius, which has twelve taps.
+const blurWeights = (() => {
+  const weights = Array.from({ length: 13 }, (_, i) => Math.exp(-0.5 * (i / 5) ** 2));
+  const all = weights.reduce((sum, weight) => sum + 2 * weight, -weights[0]);
+  return weights.map((weight) => weight / all);
+})();
+
+function blurred(scratch, source, amount, unit) {
+  const full = unit * blurRadius(amount);
+  const part = full > COARSE_RADIUS ? 2 : 1;
+  const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.ceil(side / part)));
+  const radius = full / part;
+  const [a, b] = [scratch.target(width, height), scratch.target(width, height)];
+  run(CARRY_PASS, a, { source: source.texture });
+  for (let i = amount > 0.55 ? 3 : 2; i > 0; i--) {
+    run(BLUR_PASS, b, { source: a.texture, direction: [1, 0], radius, weights: blurWeights });
+    run(BLUR_PASS, a, { source: b.texture, direction: [0, 1], radius, weights: blurWeights });
   }
-  if (effects.kuwahara > 0) {
-    const painted = scratch.target(width, height);
-    const reach = Math.round(unit * roundedMix(2, 16, effects.kuwaharaRadius));
-    run(KUWAHARA_PASS, painted, { source: picture.texture, amount: effects.kuwahara, reach, sharpness: effects.kuwaharaSharpness, saturation: effects.kuwaharaSaturation });
-    picture = painted;
+  const mixed = scratch.target(source.width, source.height);
+  run(MIX_PASS, mixed, { source: source.texture, other: a.texture, amount });
+  return mixed;
+}
+
+function painted(scratch, source, effects, unit) {
+  const reach = Math.round(unit * roundedMix(2, 16, effects.kuwaharaRadius));
+  const [width, height] = [source.width + reach, source.height + reach];
+  const [across, sums] = [scratch.sums(width, source.height), scratch.sums(width, height)];
+  run(SUM_PASS, across, { source: source.texture, reach, isFirst: 1 });
+  run(SUM_PASS, sums, { source: across.texture, reach, isFirst: 0 });
+  const target = scratch.target(source.width, source.height);
+  run(KUWAHARA_PASS, target, { source: source.texture, sums: sums.texture, reach, amount: effects.kuwahara, sharpness: effects.kuwaharaSharpness, saturation: effects.kuwaharaSaturation });
+  return target;
+}
+
+/** The picture as the last program wants it: blurred, painted over, moved and worn. */
+function prepared(scratch, source, grade, unit, values) {
+  let picture = source;
+  if (grade.effects.blur > 0) picture = blurred(scratch, picture, grade.effects.blur, unit);
+  if (grade.effects.kuwahara > 0) picture = painted(scratch, picture, grade.effects, unit);
+  for (const text of samplingPrograms(grade)) {
+    const target = scratch.target(source.width, source.height);
+    run(text, target, { ...values, source: picture.texture });
+    picture = target;
   }
   return picture;
 }
@@ -284,7 +315,7 @@ export function drawGrade({ canvas, grade, lut, unit, seconds, seed }) {
       const { texture, count } = glyphTexture(Math.round(grade.effects.asciiStyle));
       Object.assign(values, { glyphs: texture, glyphCount: count });
     }
-    values.source = softened(scratch, source, grade, unit).texture;
+    values.source = prepared(scratch, source, grade, unit, values).texture;
     const target = scratch.target(canvas.width, canvas.height);
     run(fragmentProgram(lut ? grade : { ...grade, lut: null }), target, values);
     const pixels = new Uint8Array(4 * target.width * target.height);

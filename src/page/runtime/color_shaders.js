@@ -193,44 +193,66 @@ float vignetted(vec2 uv) {
 }`,
 };
 
-/** What the last program of a grade is made of. @returns {string} */
+const callsOf = (parts) => parts.map(({ call }) => `  ${call}`).join("\n");
+const codeOf = (parts) => parts.map(({ code }) => code).join("\n");
+const usedOf = (parts, grade) => parts.filter(({ isUsed }) => isUsed(grade));
+
+const SAMPLED = "vec4 sampled(vec2 uv) { return texture(source, uv); }";
+
+/** Programs that prepare what the last one reads, in their order. @returns {string[]} */
+export function samplingPrograms(grade) {
+  const used = usedOf(SAMPLING_PARTS, grade);
+  const head = [HEAD, SHARED_EFFECTS, SAMPLED].join("\n");
+  const places = used.filter(({ stage }) => stage === "place");
+  const samples = used.filter(({ stage }) => stage === "sample");
+  const move = `${head}${codeOf(places)}
+void main() {
+  vec2 uv = gl_FragCoord.xy / size;
+${callsOf(places)}
+  result = sampled(uv);
+}`;
+  const passes = samples.map(({ call, code }) => `${head}${code}
+void main() {
+  vec2 uv = gl_FragCoord.xy / size;
+  vec4 picked = texelFetch(source, ivec2(gl_FragCoord.xy), 0);
+  ${call}
+  result = picked;
+}`);
+  return places.length > 0 ? [move, ...passes] : passes;
+}
+
+/** The last program of a grade. @returns {string} */
 export function fragmentProgram(grade) {
-  const corrections = grade.intensity > 0 ? CORRECTIONS.filter(({ isUsed }) => isUsed(grade)) : [];
-  const sampling = SAMPLING_PARTS.filter(({ isUsed }) => isUsed(grade));
-  const effects = EFFECT_PARTS.filter(({ isUsed }) => isUsed(grade));
-  const when = (stage) => effects.filter((part) => part.stage === stage);
-  const details = [GRAIN, VIGNETTE].filter(({ isUsed }) => isUsed(grade));
-  const callsOf = (parts) => parts.map(({ call }) => `  ${call}`).join("\n");
-  const inChain = sampling.filter(({ stage }) => stage === "place" || stage === "sample");
+  const corrections = grade.intensity > 0 ? usedOf(CORRECTIONS, grade) : [];
+  const sampling = usedOf(SAMPLING_PARTS, grade).filter(({ stage }) => stage === "warp" || stage === "after");
+  const effects = usedOf(EFFECT_PARTS, grade);
+  const details = usedOf([GRAIN, VIGNETTE], grade);
+  const when = (stage) => callsOf(effects.filter((part) => part.stage === stage));
   // Without anything that moves pixels, each is read as it is.
-  const fetch = sampling.length + effects.length > 0 ? "texture(source, uv)" : "texelFetch(source, ivec2(gl_FragCoord.xy), 0)";
+  const own = sampling.length > 0 ? "sampled(at)" : "texelFetch(source, ivec2(gl_FragCoord.xy), 0)";
   return [
     HEAD,
     HUES,
     TONE,
-    effects.length + sampling.length > 0 ? SHARED_EFFECTS : "",
-    "vec4 plain(vec2 uv) { return " + fetch + "; }",
-    ...sampling.filter(({ stage }) => stage === "place").map(({ code }) => code),
-    `vec2 placed(vec2 uv) {\n${callsOf(inChain.filter(({ stage }) => stage === "place"))}\n  return uv;\n}`,
-    ...sampling.filter(({ stage }) => stage === "sample").map(({ code }) => code),
-    `vec4 sampled(vec2 uv) {\n  vec4 picked = plain(placed(uv));\n${callsOf(inChain.filter(({ stage }) => stage === "sample"))}\n  return picked;\n}`,
-    ...sampling.filter(({ stage }) => !inChain.some((part) => part.stage === stage)).map(({ code }) => code),
-    ...corrections.map(({ code }) => code),
+    SHARED_EFFECTS,
+    SAMPLED,
+    codeOf(sampling),
+    codeOf(corrections),
     `uniform float intensity;\nvec3 graded(vec3 given) {\n  vec3 c = given;\n${callsOf(corrections)}\n  return ${corrections.length > 0 ? "mix(given, clamp(c, 0.0, 1.0), intensity)" : "given"};\n}`,
     ...Object.keys(SHARED_PARTS).filter((name) => effects.some(({ needs }) => needs === name)).map((name) => SHARED_PARTS[name]),
-    ...[...effects, ...details].map(({ code }) => code),
+    codeOf([...effects, ...details]),
     `void main() {
   vec2 uv = gl_FragCoord.xy / size, at = uv;
 ${callsOf(sampling.filter(({ stage }) => stage === "warp"))}
-  vec4 picked = sampled(at);
+  vec4 picked = ${own};
 ${callsOf(sampling.filter(({ stage }) => stage === "after"))}
   vec3 c = graded(picked.rgb);
 ${callsOf(details.filter((part) => part === GRAIN))}
-${callsOf(when("film"))}
-${callsOf(when("print"))}
-${callsOf(when("light"))}
+${when("film")}
+${when("print")}
+${when("light")}
 ${callsOf(details.filter((part) => part === VIGNETTE))}
-${callsOf(when("edge"))}
+${when("edge")}
   result = vec4(clamp(c, 0.0, 1.0), picked.a);
 }`,
   ].join("\n");
@@ -247,64 +269,79 @@ uniform vec2 size;
 out vec4 result;
 `;
 
-/** Gaussian of 25 taps over 2 R, of standard deviation 5 R / 12, on colors that carry their alpha. */
+/** Colors that carry their alpha: nothing else can be averaged. */
+export const CARRY_PASS = `${PASS_HEAD}
+void main() { vec4 c = texture(source, gl_FragCoord.xy / size); result = vec4(c.rgb * c.a, c.a); }`;
+
+/** One way of a Gaussian, in 25 taps over twice the radius. */
 export const BLUR_PASS = `${PASS_HEAD}
 uniform vec2 direction;
 uniform float radius;
-vec4 carried(vec2 uv) { vec4 c = texture(source, uv); return vec4(c.rgb * c.a, c.a); }
+uniform float weights[13];
 void main() {
-  vec2 uv = gl_FragCoord.xy / size;
-  vec4 sum = vec4(0.0);
-  float all = 0.0, sigma = 5.0 / 12.0;
-  for (int i = -12; i <= 12; i++) {
-    float x = float(i) / 12.0, weight = exp(-0.5 * x * x / (sigma * sigma));
-    sum += weight * carried(uv + direction * radius * x / size);
-    all += weight;
-  }
-  sum /= all;
-  result = vec4(sum.a > 0.0 ? sum.rgb / sum.a : vec3(0.0), sum.a);
+  vec2 uv = gl_FragCoord.xy / size, by = direction * radius / 12.0 / size;
+  vec4 sum = weights[0] * texture(source, uv);
+  for (int i = 1; i < 13; i++) sum += weights[i] * (texture(source, uv + by * float(i)) + texture(source, uv - by * float(i)));
+  result = sum;
 }`;
 
-/** Mixes what was there before a pass with what it made. */
+/** Mixes a picture with a blurred one, whose colors carry their alpha. */
 export const MIX_PASS = `${PASS_HEAD}
 uniform sampler2D other;
 uniform float amount;
-void main() { result = mix(texelFetch(source, ivec2(gl_FragCoord.xy), 0), texelFetch(other, ivec2(gl_FragCoord.xy), 0), amount); }`;
+void main() {
+  vec4 own = texelFetch(source, ivec2(gl_FragCoord.xy), 0), soft = texture(other, gl_FragCoord.xy / size);
+  vec4 c = mix(vec4(own.rgb * own.a, own.a), soft, amount);
+  result = vec4(c.a > 0.0 ? c.rgb / c.a : vec3(0.0), c.a);
+}`;
+
+/** Sums of colors, and of their squares, over so many pixels to the right or upwards. The first pass reads the
+ *  picture, whose edges go on; its target is larger by `reach` to the left and below. */
+export const SUM_PASS = `#version 300 es
+precision highp float;
+uniform sampler2D source;
+uniform vec2 size;
+uniform float reach;
+uniform bool isFirst;
+out vec4 result;
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy), last = textureSize(source, 0) - 1;
+  int r = int(reach);
+  vec4 sum = vec4(0.0);
+  for (int i = 0; i <= r; i++) {
+    if (isFirst) {
+      vec3 c = texelFetch(source, clamp(ivec2(at.x - r + i, at.y), ivec2(0), last), 0).rgb;
+      sum += vec4(c, dot(c, c));
+    } else sum += texelFetch(source, ivec2(at.x, clamp(at.y - r + i, 0, last.y)), 0);
+  }
+  result = sum;
+}`;
 
 /** Of four squares around a pixel, those whose colors differ least count most. */
 export const KUWAHARA_PASS = `${PASS_HEAD}
+uniform sampler2D sums;
 uniform float amount, reach, sharpness, saturation;
 void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy), last = ivec2(size) - 1;
+  ivec2 at = ivec2(gl_FragCoord.xy);
   vec4 own = texelFetch(source, at, 0);
   int r = int(reach);
+  float count = (reach + 1.0) * (reach + 1.0), least = 1e9;
   vec3 means[4];
   float variances[4];
-  float least = 1e9;
   for (int k = 0; k < 4; k++) {
-    ivec2 towards = ivec2(k % 2 == 0 ? -1 : 1, k < 2 ? -1 : 1);
-    vec3 sum = vec3(0.0), squares = vec3(0.0);
-    for (int y = 0; y <= r; y++) {
-      for (int x = 0; x <= r; x++) {
-        vec3 c = texelFetch(source, clamp(at + towards * ivec2(x, y), ivec2(0), last), 0).rgb;
-        sum += c;
-        squares += c * c;
-      }
-    }
-    float count = float((r + 1) * (r + 1));
-    means[k] = sum / count;
-    vec3 variance = max(squares / count - means[k] * means[k], 0.0);
-    variances[k] = variance.r + variance.g + variance.b;
+    vec4 sum = texelFetch(sums, at + r * ivec2(k % 2, k / 2), 0) / count;
+    means[k] = sum.rgb;
+    variances[k] = max(sum.a - dot(sum.rgb, sum.rgb), 0.0);
     least = min(least, variances[k]);
   }
-  vec3 sum = vec3(0.0);
-  float all = 0.0;
+  vec3 all = vec3(0.0);
+  float weights = 0.0;
   for (int k = 0; k < 4; k++) {
     float weight = pow((least + 1e-4) / (variances[k] + 1e-4), 1.0 + 8.0 * sharpness);
-    sum += weight * means[k];
-    all += weight;
+    all += weight * means[k];
+    weights += weight;
   }
-  vec3 c = sum / all;
+  vec3 c = all / weights;
   float y = dot(c, vec3(0.2126, 0.7152, 0.0722));
   result = vec4(mix(own.rgb, clamp(mix(vec3(y), c, 2.0 * saturation), 0.0, 1.0), amount), own.a);
 }`;
