@@ -51,16 +51,13 @@ vec2 blocked(vec2 uv) {
     call: "uv = shaken(uv);",
     code: `
 ${TAPE}
+uniform vec3 tapeBands[5];
 vec2 shaken(vec2 uv) {
   float t = tapeTime(), line = floor(uv.y * canvas.y / 2.0), tick = floor(t * 30.0 + 1e-4);
   float shift = 0.9 * tapeNoise * (2.0 * hash(vec2(line, mod(tick, 977.0))) - 1.0);
   shift += 0.55 * sin(32.0 * uv.y + 2.6 * t);
   shift += ramp(0.88, 1.0, uv.y) * 4.0 * sin(240.0 * uv.y + 8.0 * t);
-  for (int i = 0; i < 5; i++) {
-    float n = float(i), middle = fract(hash(vec2(n, 3.7)) + t * (0.05 + 0.09 * hash(vec2(n, 8.1))));
-    float band = 1.0 - ramp(0.0, mix(0.012, 0.045, hash(vec2(n, 5.3))), abs(uv.y - middle));
-    shift += 48.0 * tapeTracking * band * (2.0 * hash(vec2(n, 1.9)) - 1.0);
-  }
+  for (int i = 0; i < 5; i++) shift += 48.0 * tapeTracking * tapeBands[i].z * (1.0 - ramp(0.0, tapeBands[i].y, abs(uv.y - tapeBands[i].x)));
   return uv + vec2(tapeDamage * shift / canvas.x, 0.0);
 }`,
   },
@@ -141,7 +138,21 @@ vec4 glitched(vec4 picked, vec2 uv) {
   },
 ];
 
-/** Points at the foot of 5 by 7 matrices, rows from the top, five bits each. */
+/** A number that looks like chance, and is always the same. */
+const chance = (a, b) => {
+  const x = 43758.5453 * Math.sin(127.1 * a + 311.7 * b);
+  return x - Math.floor(x);
+};
+
+/** Bands of bad tracking that travel upwards: where each is, its reach, and how far it shifts. */
+export function tapeBands(speed, seconds) {
+  return Array.from({ length: 5 }, (_, i) => {
+    const place = chance(i, 3.7) + 2 * speed * seconds * (0.05 + 0.09 * chance(i, 8.1));
+    return [place % 1, 0.012 + 0.033 * chance(i, 5.3), 2 * chance(i, 1.9) - 1];
+  });
+}
+
+/** Points in matrices of 5 by 7, rows from the top, five bits each. */
 const GLYPHS = {
   ".": [0, 0, 0, 0, 0, 12, 12], ":": [0, 12, 12, 0, 12, 12, 0], "-": [0, 0, 0, 31, 0, 0, 0], "=": [0, 0, 31, 0, 31, 0, 0], "+": [0, 4, 4, 31, 4, 4, 0],
   "*": [0, 4, 21, 14, 21, 4, 0], "#": [10, 10, 31, 10, 31, 10, 10], "%": [24, 25, 2, 4, 8, 19, 3], "@": [14, 17, 23, 21, 23, 16, 14], "/": [0, 1, 2, 4, 8, 16, 0],

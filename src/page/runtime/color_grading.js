@@ -6,7 +6,7 @@
 // document that was not there. It is done when all else of a frame is in its place, and only where the
 // picture, its size, the grade or, with grain and what moves, the time is another than before.
 
-import { native } from "./natives.js";
+import { collectGarbage, native } from "./natives.js";
 import { resolveAsset } from "./files.js";
 import { instanceAround } from "./instances.js";
 import { nativeAnimation } from "./animations.js";
@@ -18,7 +18,7 @@ import { coverOf, dropCover, setCover } from "./covers.js";
 import { emptyFile, frameFile, pixelsFile } from "./image_frames.js";
 import { markChanged } from "./layers.js";
 import { mediaInfo } from "./media.js";
-import { pictureBox } from "./native_layers.js";
+import { checkVisibility, pictureBox } from "./native_layers.js";
 import { boundsOf, contentSize } from "./picture_sizes.js";
 import { allTrees } from "./shadow_roots.js";
 import { pictureShownBy, repostVideo } from "./video_pictures.js";
@@ -29,15 +29,20 @@ import { warnVfxChains } from "./vfx_chains.js";
 const MOST_PIXELS = 4096;
 /** How much finer than its box a picture becomes where its element is enlarged. */
 const MOST_ENLARGED = 4;
+/** Bytes of pictures that were shown, after which they are collected. */
+const MOST_GARBAGE = 48 << 20;
 /** Effects that move by themselves. */
 const MOVING_EFFECTS = ["tapeDamage", "filmArtifacts", "digitalGlitch", "crosshatch"];
 
-/** @typedef {{key: unknown[], url: string, background: string}} GradedPicture */
+/** @typedef {{key: unknown[], url: string, image: HTMLImageElement, background: string}} GradedPicture */
 /** @typedef {{image: CanvasImageSource, name: string, size: {width: number, height: number}}} GradeSource
  *  `size` is the natural size in CSS pixels */
 
-/** @type {Map<Element, GradedPicture|null>} what elements show; null for one that cannot be graded */
+/** @type {Map<Element, GradedPicture>} what elements show */
 const gradedPictures = new native.Map();
+/** @type {Map<Element, string>} sources that could not be graded: they are not tried again in each frame */
+const ungradable = new native.Map();
+let garbage = 0;
 /** @type {Map<string, Promise<string>>} addresses of empty pictures, by size */
 const emptyPictures = new native.Map();
 
@@ -105,7 +110,7 @@ function layOut(element, source) {
   return { width, height, unit: finer, place };
 }
 
-const checkShown = (element) => element.isConnected && element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+const checkShown = (element) => element.isConnected && checkVisibility(element, { opacityProperty: true, visibilityProperty: true });
 
 // FNV-1a, 32 bits: each element has grain of its own.
 function seedOf(element) {
@@ -123,12 +128,17 @@ function momentOf({ details, effects }, seconds) {
 
 const isSame = (a, b) => a.length === b.length && a.every((each, i) => Object.is(each, b[i]));
 
+/** For all pictures: each is read before the next is drawn. @type {OffscreenCanvas|null} */
+let sourceCanvas = null;
+
 function drawSource(source, { width, height, place: [left, top, wide, high] }) {
-  const canvas = hiddenCanvas(width, height);
-  const context = context2d(canvas);
+  sourceCanvas ??= hiddenCanvas(width, height);
+  // What it showed goes, even if its size remains.
+  Object.assign(sourceCanvas, { width, height });
+  const context = context2d(sourceCanvas);
   context.imageSmoothingQuality = "high";
   context.drawImage(source.image, left * width, top * height, wide * width, high * height);
-  return canvas;
+  return sourceCanvas;
 }
 
 function emptyPicture({ width, height }) {
@@ -162,6 +172,14 @@ function showGraded(element, picture) {
   markChanged();
 }
 
+function forgetPicture({ url, image }) {
+  native.revokeUrl(url);
+  garbage += 4 * image.naturalWidth * image.naturalHeight;
+  if (garbage < MOST_GARBAGE) return;
+  garbage = 0;
+  collectGarbage();
+}
+
 /** Shows an element's own picture again. */
 function showUngraded(element) {
   const picture = gradedPictures.get(element);
@@ -174,15 +192,17 @@ function showUngraded(element) {
     uncoverFrame(element);
   } else repostVideo(element);
   stopFading(element);
-  native.revokeUrl(picture.url);
+  forgetPicture(picture);
   markChanged();
 }
 
-function failGrade(element, error) {
+function failGrade(element, source, error) {
   const reason = error?.name === "SecurityError" ? "it belongs to another host, which does not let it be read" : (error?.message ?? error);
   warnOnce("color_grading_failed", `${describeElement(element)} is shown without its ${GRADE_ATTRIBUTE}: ${reason}`);
   showUngraded(element);
-  gradedPictures.set(element, null);
+  ungradable.set(element, source.name);
+  // A canvas that has seen a picture of another host stays unreadable.
+  sourceCanvas = null;
 }
 
 async function drawPicture(element, source, layout, grade, lut, seconds, key) {
@@ -196,9 +216,9 @@ async function drawPicture(element, source, layout, grade, lut, seconds, key) {
     gradedPictures.set(element, picture);
     setCover(element, cover);
     showGraded(element, picture);
-    if (before) native.revokeUrl(before.url);
+    if (before) forgetPicture(before);
   } catch (error) {
-    failGrade(element, error);
+    failGrade(element, source, error);
   }
 }
 
@@ -214,8 +234,7 @@ function gradePicture(element, seconds) {
   if (held?.promise) return held.promise.then(() => gradePicture(element, seconds));
   const lut = held?.lut ?? null;
   const before = gradedPictures.get(element);
-  // A source that cannot be read is not tried again in each frame.
-  if (before === null) return undefined;
+  if (ungradable.get(element) === source.name) return undefined;
   const key = [source.name, grade, lut, layout.width, layout.height, layout.unit, ...layout.place, momentOf(grade, seconds)];
   if (before && isSame(before.key, key)) return showGraded(element, before);
   return drawPicture(element, source, layout, grade, lut, seconds, key);

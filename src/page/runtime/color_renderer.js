@@ -7,7 +7,7 @@
 import { native, nativeMethod } from "./natives.js";
 import { CURVE_SIZE, curveTable, hueTable } from "./color_curves.js";
 import { CHANNEL_CURVES, ZONES } from "./color_grades.js";
-import { GLYPH_BOX, glyphSheet } from "./color_effects.js";
+import { GLYPH_BOX, glyphSheet, tapeBands } from "./color_effects.js";
 import { BLUR_PASS, BRIGHT_PASS, CARRY_PASS, GLOW_PASS, KUWAHARA_PASS, MIX_PASS, SUM_PASS, VERTEX_PROGRAM, fragmentProgram, hasChannelCurves, hasHueCurves, samplingPrograms } from "./color_shaders.js";
 
 const BLACK_AND_WHITE = [[0, 0, 0], [1, 1, 1]];
@@ -53,7 +53,7 @@ function compile(kind, text) {
   const shader = gl.createShader(kind);
   gl.shaderSource(shader, text);
   gl.compileShader(shader);
-  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS)) throw new Error(`a program does not compile: ${gl.getShaderInfoLog(shader)}`);
+  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(`a program does not compile: ${gl.getShaderInfoLog(shader)}`);
   return shader;
 }
 
@@ -65,7 +65,7 @@ function programOf(text) {
   gl.attachShader(program, compile(gl.VERTEX_SHADER, VERTEX_PROGRAM));
   gl.attachShader(program, compile(gl.FRAGMENT_SHADER, text));
   gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(`a program does not link: ${gl.getProgramInfoLog(program)}`);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(`a program does not link: ${gl.getProgramInfoLog(program)}`);
   const uniforms = Array.from({ length: gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS) }, (_, i) => {
     const { name, type, size } = gl.getActiveUniform(program, i);
     return { name: name.replace("[0]", ""), type, count: size, at: gl.getUniformLocation(program, name) };
@@ -291,8 +291,17 @@ function paletteOf({ palette }) {
  * @param {GradeDrawing} drawing
  * @returns {Uint8Array} straight RGBA, the lowest row first. Throws where it cannot be drawn.
  */
-export function drawGrade({ canvas, grade, lut, unit, seconds, seed }) {
-  openContext();
+export function drawGrade(drawing) {
+  for (let tries = 0; tries < 2; tries++) {
+    openContext();
+    const pixels = drawOnce(drawing);
+    // A page that opens many contexts of its own takes the oldest away.
+    if (!gl.isContextLost()) return pixels;
+  }
+  throw new Error("the browser takes its WebGL context away");
+}
+
+function drawOnce({ canvas, grade, lut, unit, seconds, seed }) {
   const scratch = new Scratch();
   try {
     const source = scratch.source(canvas);
@@ -307,6 +316,7 @@ export function drawGrade({ canvas, grade, lut, unit, seconds, seed }) {
       intensity: grade.intensity,
       canvas: [canvas.width / unit, canvas.height / unit],
       time: seconds,
+      tapeBands: tapeBands(grade.effects.tapeSpeed, seconds),
       seed,
     };
     if (lut) Object.assign(values, { lut: lutTexture(lut), lutIntensity: grade.lut.intensity, lutMin: lut.min, lutMax: lut.max });
@@ -320,7 +330,6 @@ export function drawGrade({ canvas, grade, lut, unit, seconds, seed }) {
     run(fragmentProgram(lut ? grade : { ...grade, lut: null }), target, values);
     const pixels = new Uint8Array(4 * target.width * target.height);
     gl.readPixels(0, 0, target.width, target.height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
-    if (gl.isContextLost()) throw new Error("the browser has taken its WebGL context away");
     return pixels;
   } finally {
     scratch.free();

@@ -35,7 +35,7 @@ const layerStates = new native.Map();
 /** @type {(HTMLVideoElement|HTMLImageElement)[]} by their numbers */
 const layerElements = [];
 
-const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
+export const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
 
 export const layerKind = () => kind;
 export const shownRound = () => matteRound;
