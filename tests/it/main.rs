@@ -13,6 +13,7 @@ mod deliverables;
 mod display;
 mod faults;
 mod fixtures;
+mod grading;
 mod hdr;
 mod hdr_files;
 mod hdr_images;
