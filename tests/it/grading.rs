@@ -224,12 +224,14 @@ fn details_follow_their_formulas() {
     let flat = "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%22100%22 \
                 height=%2250%22%3E%3Crect width=%22100%22 height=%2250%22 fill=%22%23808080%22/%3E\
                 %3C/svg%3E";
+    let grain = r#"data-color-grading='{"details":{"grain":1,"grainSize":0.4}}'"#;
+    // Of two elements with the same source and no id the grain is the same; one of them lets all fade.
     let body = format!(
-        "<img id=v src='{flat}' data-color-grading='{{\"details\":{{\"vignette\":0.8}}}}'><img \
-         id=grain src='{flat}' style='left:100px' \
-         data-color-grading='{{\"details\":{{\"grain\":1,\"grainSize\":0.4}}}}'>"
+        "<img src='{flat}' data-color-grading='{{\"details\":{{\"vignette\":0.8}}}}'><img \
+         src='{flat}' style='left:100px' {grain}><img src='{flat}' style='left:200px;transition:\
+         all 1s' {grain}>"
     );
-    let (_, frames) = pictures(&job(&directory, (200, 50), 4, &body));
+    let (_, frames) = pictures(&job(&directory, (300, 50), 4, &body));
     for (x, y) in [(0_u32, 0_u32), (50, 25), (10, 40), (95, 5), (99, 25)] {
         let e = 8.0 + (1.8 - 8.0) * 0.5;
         let q = [(f64::from(x) + 0.5) / 50.0 - 1.0, (f64::from(y) + 0.5) / 25.0 - 1.0];
@@ -240,19 +242,23 @@ fn details_follow_their_formulas() {
         assert!(apart(found, [factor * 128.0 / 255.0; 3]) <= 2.0, "{x}, {y}: {found:?}");
     }
     // Grain is grey, lies around the color, and is new in each frame here.
-    let grain = |frame: usize| -> Vec<u8> {
-        (0..100)
-            .map(|x| pixel(&frames[frame], 100 + x, 20))
+    let grain_from = |from: usize, frame: usize| -> Vec<u8> {
+        (from..from + 100)
+            .map(|x| pixel(&frames[frame], x, 20))
             .inspect(|c| assert!(c[0] == c[1] && c[1] == c[2]))
             .map(|c| c[0])
             .collect()
     };
+    let grain = |frame| grain_from(100, frame);
     let first = grain(0);
     let mean = first.iter().map(|&n| f64::from(n)).sum::<f64>() / 100.0;
     assert!((mean - 128.0).abs() < 6.0, "{mean}");
     assert!(first.iter().any(|n| n.abs_diff(128) > 8));
     assert_ne!(first, grain(1));
     assert_ne!(grain(1), grain(2));
+    for frame in 0..4 {
+        assert_eq!(grain(frame), grain_from(200, frame), "frame {frame}");
+    }
 }
 
 /// Each effect alone, with what it needs to be seen.
@@ -409,13 +415,26 @@ fn frames_do_not_depend_on_sessions_order_or_way_of_capture() {
     assert_eq!(different.len(), 12);
 }
 
+/// The page counts how often a picture is read from WebGL, by the width of a bar.
 #[test]
-fn a_graded_still_picture_costs_nothing() {
+fn a_graded_still_picture_is_drawn_once() {
     let directory = workplace();
-    let body = r#"<img src=patches.svg data-color-grading='{"preset":"food-pop","details":{"vignette":0.5}}'>"#;
+    let body = r#"<img src=patches.svg data-color-grading='{"preset":"food-pop","details":{"vignette":0.5}}'>
+        <div id=bar style='position:absolute;top:20px;height:20px;width:0;background:#f00'></div>
+        <script>
+            const read = WebGL2RenderingContext.prototype.readPixels;
+            let count = 0;
+            WebGL2RenderingContext.prototype.readPixels = function (...given) {
+                bar.style.width = `${10 * ++count}px`;
+                return read.apply(this, given);
+            };
+        </script>"#;
     let (report, frames) = pictures(&job(&directory, (240, 40), 20, body));
     assert_eq!(frames.len(), 20);
     assert!(report.sessions[0].reused >= 18, "{:?}", report.sessions);
+    let last = &frames[19];
+    assert_eq!(pixel(last, 5, 30), [255, 0, 0]);
+    assert_eq!(pixel(last, 15, 30), [0x44, 0x55, 0x66]);
 }
 
 #[test]

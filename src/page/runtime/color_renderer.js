@@ -7,8 +7,10 @@
 import { native, nativeMethod } from "./natives.js";
 import { CURVE_SIZE, curveTable, hueTable } from "./color_curves.js";
 import { CHANNEL_CURVES, ZONES } from "./color_grades.js";
-import { GLYPH_BOX, glyphSheet, tapeBands } from "./color_effects.js";
-import { BLUR_PASS, BRIGHT_PASS, CARRY_PASS, GLOW_PASS, KUWAHARA_PASS, MIX_PASS, SUM_PASS, VERTEX_PROGRAM, fragmentProgram, hasChannelCurves, hasHueCurves, samplingPrograms } from "./color_shaders.js";
+import { GLYPH_BOX, glyphSheet } from "./color_glyphs.js";
+import { tapeBands } from "./color_sampling.js";
+import { BLUR_PASS, BRIGHT_PASS, CARRY_PASS, GLOW_PASS, KUWAHARA_PASS, MIX_PASS, SUM_PASS, VERTEX_PROGRAM } from "./color_passes.js";
+import { fragmentProgram, hasChannelCurves, hasHueCurves, samplingPrograms } from "./color_shaders.js";
 
 const BLACK_AND_WHITE = [[0, 0, 0], [1, 1, 1]];
 const INK_ON_PAPER = [[0x1a, 0x1a, 0x1a], [0xf5, 0xf5, 0xdc]].map((color) => color.map((code) => code / 255));
