@@ -14,6 +14,7 @@ mod display;
 mod faults;
 mod fixtures;
 mod fonts;
+mod grading;
 mod hdr;
 mod hdr_files;
 mod hdr_images;

@@ -12,13 +12,14 @@ import { findHdrImages } from "./hdr_images.js";
 import { ageFrames, openAnimation } from "./image_frames.js";
 import { openSvgAnimation } from "./svg_frames.js";
 import { beginWork, endWork } from "./work.js";
+import { isCovered } from "./covers.js";
 import { warnOnce } from "./warnings.js";
 
 /** Of an address that contains its file, no more is quoted. */
 const NAME_LENGTH = 200;
 
 /** @typedef {{at: (ms: number, rounds: number|null) => object|null, prepare: (ms: number, rounds: number|null) => Promise<void>}} Moving */
-/** @typedef {{address: string, value: string, written: string}} ShownPicture `value` is the `content` that was set, "" for none; `written` is how Chrome writes it */
+/** @typedef {{address: string, value: string, written: string, file?: object}} ShownPicture `value` is the `content` that was set, "" for none; `written` is how Chrome writes it; `file` is the frame */
 const NOTHING_SHOWN = { value: "", written: "" };
 
 /** @type {Map<string, Moving|null|undefined>} by address; undefined as long as the file is being read */
@@ -121,6 +122,11 @@ function warnUnplaced() {
 
 function show(image, shown, value) {
   const { style } = image;
+  // Whoever covers it has set `content`, and shows its frame graded.
+  if (isCovered(image)) {
+    Object.assign(shown, NOTHING_SHOWN);
+    return;
+  }
   if (value === shown.value && style.getPropertyValue("content") === shown.written) return;
   if (value) style.setProperty("content", value, "important");
   else if (shown.value) style.removeProperty("content");
@@ -165,6 +171,19 @@ export function applyAnimatedImages(seconds) {
     }
     if (!moving) continue;
     const file = frameAt(shown.address, localTime(image, seconds), roundsOf(image));
-    if (file) show(image, shown, contentOf(image, file));
+    if (!file) continue;
+    shown.file = file;
+    show(image, shown, contentOf(image, file));
   }
+}
+
+/** The frame that a moving image shows now; null for a still one. @returns {HTMLImageElement|null} */
+export function frameShownBy(image) {
+  return watched.get(image)?.file?.image ?? null;
+}
+
+/** Shows the frame of an image again that was covered. */
+export function uncoverFrame(image) {
+  const shown = watched.get(image);
+  if (shown?.file) show(image, shown, contentOf(image, shown.file));
 }

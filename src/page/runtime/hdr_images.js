@@ -6,6 +6,7 @@
 import { native } from "./natives.js";
 import { hdrCurves } from "./image_files.js";
 import { decodesMedia, mediaSourceAt } from "./media_sources.js";
+import { isCovered } from "./covers.js";
 import { allTrees } from "./shadow_roots.js";
 import { describeElement } from "./warnings.js";
 
@@ -43,6 +44,7 @@ export function listHdrImages() {
 
 /** Shows an address instead of the picture, or the picture again. */
 export function showFlatImage(image, address) {
+  if (isCovered(image)) return;
   const info = hdrImageInfo(image);
   const shown = flatImages.get(image) ?? { value: "", written: "" };
   // `srcset` may give the file more pixels than CSS pixels.

@@ -54,11 +54,11 @@ export async function frameFile(blob, bytes) {
   return { url, image, bytes, width: image.naturalWidth };
 }
 
-/** BMP with a version 5 header: 32 bits per pixel from the top, straight alpha. */
-function bitmapFile(width, height, pixels) {
+/** BMP with a version 5 header: 32 bits per pixel, straight alpha. Rows come from the top unless told otherwise. */
+function bitmapFile(width, height, pixels, fromBottom) {
   const header = new DataView(new ArrayBuffer(138));
   header.setUint16(0, 0x424d);
-  const words = { 2: 138 + pixels.length, 10: 138, 14: 124, 18: width, 22: -height, 30: 3, 34: pixels.length, 54: 0xff, 58: 0xff00, 62: 0xff0000, 66: 0xff000000, 70: 0x73524742 };
+  const words = { 2: 138 + pixels.length, 10: 138, 14: 124, 18: width, 22: fromBottom ? height : -height, 30: 3, 34: pixels.length, 54: 0xff, 58: 0xff00, 62: 0xff0000, 66: 0xff000000, 70: 0x73524742 };
   for (const [at, word] of Object.entries(words)) header.setInt32(Number(at), word, true);
   header.setUint16(26, 1, true);
   header.setUint16(28, 32, true);
@@ -67,7 +67,7 @@ function bitmapFile(width, height, pixels) {
 }
 
 // A bitmap without any alpha counts as opaque.
-function emptyFile(width, height) {
+export function emptyFile(width, height) {
   return new native.Blob([`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"/>`], { type: "image/svg+xml" });
 }
 
@@ -75,6 +75,11 @@ function isEmpty(pixels) {
   const words = new Uint32Array(pixels.buffer);
   for (let at = 0; at < words.length; at++) if (words[at] >>> 24 !== 0) return false;
   return true;
+}
+
+/** Pixels as a file, and as a picture that shows at once. @returns {Promise<FrameFile>} */
+export function pixelsFile(width, height, pixels, fromBottom = false) {
+  return frameFile(isEmpty(pixels) ? emptyFile(width, height) : bitmapFile(width, height, pixels, fromBottom), pixels.length * 2);
 }
 
 async function decodeFrame(decoder, index) {
@@ -119,8 +124,7 @@ export async function openAnimation({ type, bytes }) {
     const pixels = new Uint8Array(frame.allocationSize({ format: "RGBA" }));
     await frame.copyTo(pixels, { format: "RGBA" });
     frame.close();
-    const empty = isEmpty(pixels);
-    files.set(index, await frameFile(empty ? emptyFile(width, height) : bitmapFile(width, height, pixels), pixels.length * 2));
+    files.set(index, await pixelsFile(width, height, pixels));
   }
 
   return {

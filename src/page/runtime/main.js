@@ -30,6 +30,7 @@ import { applyStyleImages } from "./animated_styles.js";
 import { jsonNumber, listMedia } from "./media.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
+import { gradePictures } from "./color_grading.js";
 import { noticeMutations } from "./resources.js";
 import { listGroups, sampleVolumes } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
@@ -165,6 +166,7 @@ const agent = {
   mustStep,
   step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
   preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
+  gradePictures: (ms) => gradePictures(ownMs(ms) / 1000),
   showPictures: (ms) => applyPictures(ownMs(ms) / 1000),
   layerKind,
   setLayered,
@@ -282,8 +284,8 @@ function prepare(index, num, den, passes = false) {
 }
 
 /**
- * Finds out how large the videos of the frame just shown are and which of them are layers, and shows
- * them as such.
+ * Finds out how large the videos of the frame just shown are and which of them are layers, shows them
+ * as such, and grades what is to be graded.
  * @returns {Promise|undefined} a promise if pictures have to come first
  */
 function settleFrame(index, num, den) {
@@ -291,10 +293,21 @@ function settleFrame(index, num, den) {
   let changed = false;
   for (const each of runtimes()) if (each.settleSizes(ms)) changed = true;
   if (layerKind() && settleLayersAt(ms)) changed = true;
-  if (!changed) return undefined;
-  const show = () => runtimes().forEach((each) => each.showPictures(ms));
+  if (!changed) return gradeFrame(ms);
+  const show = () => {
+    runtimes().forEach((each) => each.showPictures(ms));
+    return gradeFrame(ms);
+  };
   const preparing = prepare(index, num, den);
   return preparing ? preparing.then(show) : show();
+}
+
+/** Grades pictures last of all: by then their places, sizes and styles are those of the frame. */
+function gradeFrame(ms) {
+  const waits = runtimes()
+    .map((each) => each.gradePictures(ms))
+    .filter(Boolean);
+  return waits.length > 0 ? Promise.all(waits) : undefined;
 }
 
 /** Returns whether videos are to be shown anew. */

@@ -14,6 +14,7 @@ import { config, native, nativeMethod, parentRuntime } from "./natives.js";
 import { mediaElements, mediaInfo, mediaTime, playsAt } from "./media.js";
 import { pictureNumber } from "./media_sources.js";
 import { boundsOf, contentSize, cssPixels, divisorOf, styleOf, wantedDivisor } from "./picture_sizes.js";
+import { isGraded } from "./color_grades.js";
 import { hdrImageInfo, hdrImages } from "./hdr_images.js";
 import { allTrees } from "./shadow_roots.js";
 import { describeElement, warnOnce } from "./warnings.js";
@@ -34,7 +35,7 @@ const layerStates = new native.Map();
 /** @type {(HTMLVideoElement|HTMLImageElement)[]} by their numbers */
 const layerElements = [];
 
-const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
+export const checkVisibility = nativeMethod(Element.prototype, "checkVisibility");
 
 export const layerKind = () => kind;
 export const shownRound = () => matteRound;
@@ -60,7 +61,7 @@ function* layerCandidates() {
 
 /** The address of what stands for a video's picture; null if the page shows its own. */
 export function flatAddress(element, info) {
-  if (!couldBeLayer(info)) return null;
+  if (!couldBeLayer(info) || isGraded(element)) return null;
   const state = layerStates.get(element);
   // A video of HDR is none until it is found to be one; of SDR, the page shows it until it is one.
   if (state?.reason || (kind === "codes" && !(state?.slot >= 0))) return null;
@@ -181,7 +182,7 @@ const LOOKS = 20;
 export function aligned(momentsSecs) {
   const fits = [...mediaElements()].filter((element) => {
     const info = element.localName === "video" ? mediaInfo(element) : null;
-    return info?.isOpaque && !misfit(element, info, ancestorsOf(element), wantedDivisor(element, info));
+    return info?.isOpaque && !isGraded(element) && !misfit(element, info, ancestorsOf(element), wantedDivisor(element, info));
   });
   return momentsSecs.map((seconds) => fits.some((element) => playsAt(element, seconds)));
 }
@@ -196,6 +197,7 @@ function objection(element, info, blending, blends) {
     const reason = changesColors(styleOf(each));
     if (reason) return each === element ? `it has ${reason}` : `${describeElement(each)} around it has ${reason}`;
   }
+  if (isGraded(element)) return "it has data-color-grading";
   const viewBox = native.getComputedStyle(element).objectViewBox;
   if (viewBox && viewBox !== "none") return `it has object-view-box: ${viewBox}`;
   if (kind === "codes") {
@@ -254,7 +256,7 @@ function splitPosition(text) {
 }
 
 /** Left, top, width and height of the picture, in parts of the content box. */
-function pictureBox([width, height], info, style) {
+export function pictureBox([width, height], info, style) {
   let scale = [width / info.width, height / info.height];
   const [least, most] = [Math.min(...scale), Math.max(...scale)];
   if (style.objectFit === "contain") scale = [least, least];

@@ -26,6 +26,7 @@ import { pendingPlayers } from "./players.js";
 import { declaresPlayer } from "./transitions.js";
 import { findImages } from "./animated_images.js";
 import { findHdrImages } from "./hdr_images.js";
+import { findGrades } from "./color_grading.js";
 import { findStyleImages } from "./animated_styles.js";
 import { watchInlineHandlers } from "./entries.js";
 import { observeWhileLoading, showSkipped } from "./rendering.js";
@@ -169,6 +170,7 @@ function look() {
 
   observeWhileLoading();
   findHdrImages();
+  findGrades();
   const waits = pendingResources();
   if (document.readyState === "complete" && pendingStylesheets().length === 0) {
     if (!assetsBegan()) beginAssets();

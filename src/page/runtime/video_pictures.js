@@ -11,6 +11,7 @@ import { decodesMedia, pictureNumber } from "./media_sources.js";
 import { flatAddress, flatAddresses } from "./native_layers.js";
 import { hdrImageInfo, hdrImages, showFlatImage } from "./hdr_images.js";
 import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media.js";
+import { coverOf } from "./covers.js";
 import { divisorOf } from "./picture_sizes.js";
 import { beginWork, endWork } from "./work.js";
 import { describeElement, warnOnce } from "./warnings.js";
@@ -136,7 +137,19 @@ function showPicture(element, picture, address) {
   }
   const authored = before ? before.authored : element.getAttribute("poster");
   shownVideos.set(element, { address, picture, authored, fresh: true, presented: (before?.presented ?? 0) + 1 });
-  setAttribute(element, "poster", address);
+  setAttribute(element, "poster", coverOf(element) ?? address);
+}
+
+/** The picture that a video shows now, as it was decoded; null before its first. @returns {{image: HTMLImageElement, address: string}|null} */
+export function pictureShownBy(video) {
+  const shown = shownVideos.get(video);
+  return shown ? { image: shown.picture.image, address: shown.address } : null;
+}
+
+/** Puts a video's cover, or else its picture, into its place. */
+export function repostVideo(video) {
+  const poster = coverOf(video) ?? shownVideos.get(video)?.address;
+  if (poster && video.getAttribute("poster") !== poster) setAttribute(video, "poster", poster);
 }
 
 /** Shows all pictures at `seconds`. What is not ready becomes work under way. */
