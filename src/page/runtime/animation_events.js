@@ -5,6 +5,7 @@
 // page code listens: `awaited` notes which types anyone has asked for, and while it is empty a page
 // may be seeked directly to any frame.
 
+import { notePlayerListener } from "./listeners.js";
 import { native, nativeMethod, override, findDescriptor } from "./natives.js";
 
 const ELEMENT_TYPES = ["animationstart", "animationiteration", "animationend", "transitionrun", "transitionstart", "transitionend"];
@@ -32,6 +33,7 @@ override(EventTarget.prototype, {
   addEventListener(type, listener, options) {
     seekListeners ||= type === "hf-seek";
     note(type);
+    notePlayerListener(type);
     return native.listen(this ?? window, type, listener, options);
   },
 });

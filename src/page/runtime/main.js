@@ -27,11 +27,14 @@ import { hasDrawn, wishForFrame } from "./drawing.js";
 import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
-import { jsonNumber, listMedia } from "./media.js";
+import { describeRehearsal, jsonNumber, listMedia } from "./media_list.js";
+import { playersAreHeard, tellPlayers } from "./player_events.js";
+import { rehearse, rehearsed } from "./rehearsal.js";
+import { hasGraphs, renderGraphs } from "./web_audio.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
-import { listGroups, sampleVolumes } from "./sound.js";
+import { listGroups } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
 import { allowWork, hasWork, settleWork } from "./work.js";
 import { declaresTransitions } from "./assets.js";
@@ -64,7 +67,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep();
+  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || playersAreHeard() || hasGraphs();
 }
 
 /** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
@@ -76,8 +79,9 @@ function place(seconds, again = false) {
   applyAnimatedImages(seconds);
   applyStyleImages(seconds);
   applyPictures(seconds);
+  const told = tellPlayers();
   findAnimations(clock.now);
-  return applyAnimations(clock.now) || heard;
+  return applyAnimations(clock.now) || heard || told;
 }
 
 // Whatever page callbacks led to: promises, timers without delay, events, new animations.
@@ -109,12 +113,16 @@ function step(index, ms, flush) {
   const seconds = ms / 1000;
   reseed(index);
   allowWork();
-  const show = () => {
-    clock.now = ms;
-    const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks();
+  const showAll = () => {
+    const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks() || hasGraphs();
     const waits = seekPage(seconds);
     if (waits.length === 0) return finishStep(seconds, flush, called);
     return Promise.all(waits).then(() => finishStep(seconds, flush, called));
+  };
+  const show = () => {
+    clock.now = ms;
+    const rendering = flush ? renderGraphs() : undefined;
+    return rendering ? rendering.then(showAll) : showAll();
   };
   if (!flush || !hasDueTimer(ms)) return show();
   return runTimers(ms, settleWork, placeAnimations).then(() => {
@@ -446,6 +454,7 @@ function describe() {
     steps,
     rewindable: !steps && gsapRewinds(),
     media,
+    rehearsal: describeRehearsal(),
     audioGroups: listGroups(),
     hdrImages: listHdrImages(),
     transitions: listTransitions(jsonNumber),
@@ -459,10 +468,10 @@ function concealAll(hidden) {
   for (const each of runtimes()) each.hidePage(hidden);
 }
 
-const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index, num, den), first, count);
+const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(index, num, den), first, count);
 
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();

@@ -15,7 +15,9 @@ import { markPlayersDirty } from "./players.js";
 import { markSmilDirty } from "./smil.js";
 import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
-import { meetMedia } from "./media.js";
+import { leaveMedia, meetMedia } from "./media.js";
+import { forgetCandidates } from "./media_candidates.js";
+import { notePlayerAttributes } from "./listeners.js";
 import { followLoader } from "./map_readiness.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
@@ -59,12 +61,31 @@ const MARKS = {
   "dotlottie-wc": markPlayersDirty,
 };
 
+function meetPlayer(element) {
+  notePlayerAttributes(element);
+  meetMedia(element);
+}
+
+function meetSource(source) {
+  forgetCandidates();
+  if (source.parentElement instanceof HTMLMediaElement) meetMedia(source.parentElement);
+}
+
+function leave(element) {
+  markClipsDirty();
+  const name = element.localName;
+  if (name === "source") forgetCandidates();
+  else if (name === "audio" || name === "video") leaveMedia(element);
+  else if (element.firstElementChild) element.querySelectorAll("audio, video").forEach(leaveMedia);
+}
+
 function meet(element) {
   const name = element.localName;
   MARKS[name]?.();
   if (name === "img") followImage(element);
   else if (name === "script") followScript(element);
-  else if (name === "audio" || name === "video") meetMedia(element);
+  else if (name === "audio" || name === "video") meetPlayer(element);
+  else if (name === "source") meetSource(element);
   else if (name === "link") followLink(element);
   if (element.style?.cssText.includes("url(")) markStylesDirty();
   meetHost(element);
@@ -88,7 +109,7 @@ function takeRecords(mutations) {
       if (node.firstElementChild) node.querySelectorAll(MET).forEach(meet);
     }
     for (const node of removedNodes) {
-      if (node.nodeType === Node.ELEMENT_NODE) markClipsDirty();
+      if (node.nodeType === Node.ELEMENT_NODE) leave(node);
     }
   }
   bindPending();
