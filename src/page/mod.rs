@@ -21,7 +21,9 @@ pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
     layers,
 };
-pub(crate) use self::sound::{GroupElement, Sound, volumes};
+pub(crate) use self::sound::{
+    GraphSound, GroupElement, Rehearsal, Rehearsed, Sound, Volumes, rehearse, rehearsed,
+};
 pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
     set_mark,
@@ -126,6 +128,8 @@ pub(crate) struct Description {
     /// Whether going back in time restores everything.
     pub rewindable: bool,
     pub media: Vec<Media>,
+    /// What a rehearsal would bring to light.
+    pub rehearsal: Rehearsal,
     pub audio_groups: Vec<GroupElement>,
     pub transitions: Vec<DeclaredTransition>,
     pub hdr_images: Vec<HdrImage>,
@@ -235,6 +239,12 @@ pub(crate) struct LoadOptions {
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Where the page asks for media; `None` if nobody decodes them.
     pub media: Option<String>,
+    /// Whether the page is loaded to be rehearsed, and not to be drawn.
+    pub rehearses: bool,
+    /// Names of the media that page code plays, as a rehearsal has shown.
+    pub governed: Vec<String>,
+    /// Seconds of the composition, once they are known.
+    pub length: Option<f64>,
     /// Until the document and what it loads are there.
     pub navigation_timeout: Duration,
     /// From then until its resources are there.
@@ -274,6 +284,9 @@ struct Config<'a> {
     variables: &'a serde_json::Map<String, serde_json::Value>,
     sequential: bool,
     media: Option<&'a str>,
+    rehearses: bool,
+    governed: &'a [String],
+    length: Option<f64>,
 }
 
 /// Puts the runtime in front of everything that the page will run.
@@ -283,6 +296,9 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         variables: &options.variables,
         sequential: options.sequential,
         media: options.media.as_deref(),
+        rehearses: options.rehearses,
+        governed: &options.governed,
+        length: options.length,
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());

@@ -10,18 +10,19 @@ import { config, native } from "./natives.js";
 import { clock } from "./clock.js";
 import { isPlaying, loudnessOf, mediaElements, mediaInfo, mediaName, mediaStateOf, runOf, witness } from "./media.js";
 import { listedElements, mediaEntry } from "./media_list.js";
+import { takeNewWarnings } from "./warnings.js";
 import { graphSounds, isInGraph } from "./web_audio.js";
 
 /** @typedef {{index: number|null, governed: boolean, runs: object[], points: [number, number][]}} Record
  *  `index` is the element's place in the list of media, `runs` what it has played, `points` how loud it was when. */
 
 /** @type {Map<HTMLMediaElement, Record>} */
-const records = new native.Map();
-let hasBegun = false;
+const soundRecords = new native.Map();
+let hasList = false;
 
 function recordOf(element) {
-  let record = records.get(element);
-  if (!record) records.set(element, (record = { index: null, governed: false, runs: [], points: [] }));
+  let record = soundRecords.get(element);
+  if (!record) soundRecords.set(element, (record = { index: null, governed: false, runs: [], points: [] }));
   return record;
 }
 
@@ -45,8 +46,8 @@ if (config.rehearses) {
   };
 }
 
-function begin() {
-  hasBegun = true;
+function noteList() {
+  hasList = true;
   listedElements().forEach((element, index) => (recordOf(element).index = index));
 }
 
@@ -56,7 +57,7 @@ function noteFrame() {
 
 /** Shows `count` frames from `first` on and takes note of them. */
 export async function rehearse(show, first, count) {
-  if (!hasBegun) begin();
+  if (!hasList) noteList();
   for (let index = first; index < first + count; index++) {
     await show(index);
     noteFrame();
@@ -91,8 +92,8 @@ function isLevel(points) {
 
 /** What was learned, once the last frame has been shown. */
 export async function rehearsed() {
-  const found = { governed: [], silenced: [], volumes: [], added: [], graphs: await graphSounds() };
-  for (const [element, record] of records) {
+  const found = { governed: [], silenced: [], volumes: [], added: [], graphs: await graphSounds(), warnings: takeNewWarnings() };
+  for (const [element, record] of soundRecords) {
     const { index, governed, runs, points } = record;
     if (governed) found.governed.push(mediaName(element));
     const volume = isLevel(points) ? null : points;

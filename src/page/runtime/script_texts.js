@@ -18,28 +18,28 @@ const LIBRARY_SOUND = /\bAudioListener\b/;
 const MAX_SCRIPTS = 200;
 
 /** @type {Set<string>} addresses that are read, or have been */
-const read = new Set();
-let [sounds, plays] = [false, false];
+const readAddresses = new Set();
+let [saysSound, saysPlaying] = [false, false];
 
-function lookAt(text) {
+function readText(text) {
   const isLibrary = LIBRARIES.test(text);
-  sounds ||= isLibrary ? false : SOUND.test(text) || LIBRARY_SOUND.test(text);
-  plays ||= PLAYING.test(text);
+  saysSound ||= isLibrary ? false : SOUND.test(text) || LIBRARY_SOUND.test(text);
+  saysPlaying ||= PLAYING.test(text);
 }
 
 /** Notes that page code has made sound. */
 export function noteSound() {
-  sounds = true;
+  saysSound = true;
 }
 
 async function readScript(address) {
   const key = {};
   beginWork(key, `script ${address.slice(0, 200)}`);
   try {
-    lookAt(await (await native.fetch(address)).text());
+    readText(await (await native.fetch(address)).text());
   } catch {
     // What cannot be read may say anything.
-    [sounds, plays] = [true, true];
+    [saysSound, saysPlaying] = [true, true];
   }
   endWork(key);
 }
@@ -52,24 +52,24 @@ function isScript({ name, initiatorType }) {
 export function readScripts() {
   const addresses = new Set(performance.getEntriesByType("resource").filter(isScript).map(({ name }) => name));
   for (const address of addresses) {
-    if (read.has(address) || read.size >= MAX_SCRIPTS) continue;
-    read.add(address);
+    if (readAddresses.has(address) || readAddresses.size >= MAX_SCRIPTS) continue;
+    readAddresses.add(address);
     readScript(address);
   }
 }
 
-function lookAtInline() {
-  for (const script of document.scripts) if (!script.src) lookAt(script.textContent);
+function readInline() {
+  for (const script of document.scripts) if (!script.src) readText(script.textContent);
 }
 
 /** Whether page code may make sound. */
 export function mentionsSound() {
-  lookAtInline();
-  return sounds;
+  readInline();
+  return saysSound;
 }
 
 /** Whether page code may use a player. */
 export function mentionsPlaying() {
-  lookAtInline();
-  return plays;
+  readInline();
+  return saysPlaying;
 }
