@@ -31,6 +31,8 @@ import { describeRehearsal, jsonNumber, listMedia } from "./media_list.js";
 import { playersAreHeard, tellPlayers } from "./player_events.js";
 import { rehearse, rehearsed } from "./rehearsal.js";
 import { hasGraphs, renderGraphs } from "./web_audio.js";
+import { tellCues } from "./text_tracks.js";
+import { drawCues } from "./cue_boxes.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { noticeMutations } from "./resources.js";
@@ -79,9 +81,11 @@ function place(seconds, again = false) {
   applyAnimatedImages(seconds);
   applyStyleImages(seconds);
   applyPictures(seconds);
-  const told = tellPlayers();
+  const told = [tellPlayers(), tellCues()].includes(true);
   findAnimations(clock.now);
-  return applyAnimations(clock.now) || heard || told;
+  const moved = applyAnimations(clock.now);
+  drawCues(seconds);
+  return moved || heard || told;
 }
 
 // Whatever page callbacks led to: promises, timers without delay, events, new animations.

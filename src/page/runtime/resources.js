@@ -18,6 +18,7 @@ import { markStylesDirty } from "./animated_styles.js";
 import { leaveMedia, meetMedia } from "./media.js";
 import { forgetCandidates } from "./media_candidates.js";
 import { notePlayerAttributes } from "./listeners.js";
+import { meetTrack } from "./text_tracks.js";
 import { followLoader } from "./map_readiness.js";
 
 const ATTRIBUTES = ["data-start", "data-duration", "data-end", "data-composition-id", "data-track-index", "data-playback-start", "data-playback-rate", "data-width", "data-height", "id", "src", "srcset", "autoplay"];
@@ -86,6 +87,7 @@ function meet(element) {
   else if (name === "script") followScript(element);
   else if (name === "audio" || name === "video") meetPlayer(element);
   else if (name === "source") meetSource(element);
+  else if (name === "track") meetTrack(element);
   else if (name === "link") followLink(element);
   if (element.style?.cssText.includes("url(")) markStylesDirty();
   meetHost(element);
@@ -93,7 +95,7 @@ function meet(element) {
   meetBinding(element);
 }
 
-const MET = `script, audio, video, ${Object.keys(MARKS)}, [style*="url("], [data-composition-src], [data-var-text], [data-var-src]`;
+const MET = `script, audio, video, track, ${Object.keys(MARKS)}, [style*="url("], [data-composition-src], [data-var-text], [data-var-src]`;
 
 function takeRecords(mutations) {
   for (const { type, target, attributeName, addedNodes, removedNodes } of mutations) {
