@@ -32,6 +32,7 @@ import { playersAreHeard, tellPlayers } from "./player_events.js";
 import { rehearse, rehearsed } from "./rehearsal.js";
 import { hasGraphs, renderGraphs } from "./web_audio.js";
 import { tellCues } from "./text_tracks.js";
+import "./ticker_workers.js";
 import { drawCues } from "./cue_boxes.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";

@@ -84,6 +84,8 @@ function openGraph(context, frames) {
   graph.done.catch((error) => warnOnce("web_audio_failed", `the sound of an AudioContext is lost: ${error.message}`));
   graphs.set(context, graph);
   noteSound();
+  // Browsers tell that a context has begun, and libraries wait for it.
+  queueMicrotask(() => native.dispatch(context, new Event("statechange")));
 }
 
 function setState(graph, state) {
