@@ -9,6 +9,7 @@ mod guess;
 mod layered;
 mod media;
 mod options;
+mod rehearsal;
 mod sound;
 mod stills;
 mod timed;
@@ -306,8 +307,10 @@ impl Render<'_> {
         }
         opened.options.transitions = plan.transitions.clone().into();
         self.choose_layers(&mut opened, &mut plan)?;
+        opened.options.load.length = Some(plan.duration);
+        let learned = self.rehearse(&mut opened, &plan, encoded)?;
         if encoded {
-            self.plan_sound(&mut opened, &mut plan)?;
+            self.plan_sound(&opened, &mut plan, learned)?;
         }
         self.collect_warnings(&opened.page);
         if self.job.strict && !self.warnings.is_empty() {

@@ -97,6 +97,8 @@ pub(crate) struct Page {
     access: Arc<Access>,
     stage: Option<Stage>,
     route: Option<Arc<dyn Route>>,
+    /// What runs before any script of the page, by the browser's name for it.
+    injected: Option<String>,
     /// What the page said so far.
     pub log: PageLog,
     /// Chrome's name and version.
@@ -130,6 +132,7 @@ impl Page {
             access: Arc::clone(&options.access),
             stage: options.stage,
             route: options.route.clone(),
+            injected: None,
             log: PageLog::new(Arc::clone(&options.access)),
             product: String::new(),
         };
@@ -430,15 +433,21 @@ impl Page {
             .map_err(|e| BrowserError::Answer { method: name, message: e.to_string() })
     }
 
-    /// Runs `source` before any script of every document that the page opens from now on.
+    /// Runs `source` before any script of every document that the page opens from now on, instead
+    /// of what was given before.
     pub(crate) fn inject(&mut self, source: String, timeout: Duration) -> Result<(), BrowserError> {
+        if let Some(identifier) = self.injected.take() {
+            let remove = PageDomain::RemoveScriptToEvaluateOnNewDocument { identifier };
+            self.call(remove, timeout)?;
+        }
         let script = PageDomain::AddScriptToEvaluateOnNewDocument {
             source,
             world_name: None,
             include_command_line_api: None,
             run_immediately: None,
         };
-        self.call(script, timeout).map(drop)
+        self.injected = Some(self.call(script, timeout)?.identifier);
+        Ok(())
     }
 
     /// Lets pages of the `origin` connect to sockets of this machine.

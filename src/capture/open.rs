@@ -10,13 +10,16 @@ use super::{
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
-use crate::page::{self, Description, LayerKind, LoadError, Tree};
+use crate::page::{self, Description, LayerKind, LoadError, Rehearsed, Tree};
 use crate::pipeline::CancelToken;
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
 
 /// How long the first drawn frame may take before another way of capture is chosen.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Frames that are rehearsed at a time.
+const REHEARSED_AT_ONCE: u64 = 30;
 
 /// Warnings of the page runtime that explain why a page has no length.
 const TELLING: [&str; 5] = [
@@ -141,24 +144,37 @@ impl OpenPage {
         picture.map_err(|e| browser_error(e, self.console()))
     }
 
-    /// Volumes of all media in frames from `first` on. The page is loaded again if it has passed
-    /// them, and has to be before it is rendered.
-    pub(crate) fn volumes(
+    /// Loads the page again, as `options` say.
+    pub(crate) fn reload(&mut self, options: &SessionOptions) -> Result<()> {
+        let call = options.load.call_timeout;
+        page::forget(&mut self.page, &options.load.url, call)
+            .and_then(|()| page::inject(&mut self.page, &options.load))
+            .map_err(|e| browser_error(e, self.console()))?;
+        let loaded = load(&mut self.page, self.grab.as_mut(), options)?;
+        self.sought = None;
+        loaded.refusal.map_or(Ok(()), Err)
+    }
+
+    /// Shows frames from `first` up to `end` to learn what they sound like. The page is loaded again
+    /// for it, and has to be before it is rendered.
+    pub(crate) fn rehearse(
         &mut self,
         options: &SessionOptions,
-        (first, count): (u64, u64),
+        (first, end): (u64, u64),
         rate: FrameRate,
-    ) -> Result<Vec<Vec<f64>>> {
-        let call = options.load.call_timeout;
-        if self.sought.is_some_and(|sought| sought.0 >= first) {
-            page::forget(&mut self.page, &options.load.url, call)
+    ) -> Result<Rehearsed> {
+        self.reload(options)?;
+        let mut at = first;
+        while at < end {
+            let count = (end - at).min(REHEARSED_AT_ONCE);
+            let timeout = options.frame_timeout * u32::try_from(count).unwrap_or(u32::MAX);
+            self.sought = Some(FrameIndex(at + count - 1));
+            page::rehearse(&mut self.page, at, count, rate, timeout)
                 .map_err(|e| browser_error(e, self.console()))?;
-            let loaded = load(&mut self.page, self.grab.as_mut(), options)?;
-            loaded.refusal.map_or(Ok(()), Err)?;
+            at += count;
         }
-        self.sought = Some(FrameIndex(first + count - 1));
-        let timeout = options.frame_timeout * u32::try_from(count).unwrap_or(u32::MAX);
-        page::volumes(&mut self.page, first, count, rate, timeout)
+        // Graphs are rendered to their end, and handed over.
+        page::rehearsed(&mut self.page, options.frame_timeout * 4)
             .map_err(|e| browser_error(e, self.console()))
     }
 

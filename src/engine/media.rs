@@ -1,5 +1,6 @@
 //! How the page gets the pictures of its videos: from a route of its own server.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::media::{Library, MediaError, flat_png};
 use crate::network::{Access, Answer, MEDIA, NetworkOutcome, ROUTE_PREFIX, Route, Verdict};
 use crate::page::PageFonts;
 use crate::serve::{FileFinder, FileServer};
+use crate::sound::SoundReaders;
 
 /// Where the page hands over what it has in itself.
 const HELD: &str = "media/held";
@@ -20,6 +22,8 @@ const HELD: &str = "media/held";
 const INFO: &str = "media/info";
 /// What stands before the size and the color of a flat picture.
 const FLAT: &str = "media/flat/";
+/// What the page asks for samples with.
+const SOUND: &str = "media/sound";
 /// What stands before a picture's source, number and divisor.
 const PICTURE: &str = "media/picture/";
 /// What stands before all that is about fonts.
@@ -30,6 +34,7 @@ const RULES: &str = "rules";
 #[derive(Debug)]
 struct MediaRoute {
     library: Arc<Library>,
+    readers: SoundReaders,
     finder: Option<FileFinder>,
     access: Arc<Access>,
 }
@@ -51,7 +56,8 @@ pub(super) fn offer(server: Option<&FileServer>, access: &Arc<Access>) -> Offer 
     let resolve = move |address: &str| resolve(address, finder.as_ref(), &resolving);
     let library = Arc::new(Library::new(Box::new(resolve)));
     let (finder, access) = (server.map(FileServer::finder), Arc::clone(access));
-    let route = Arc::new(MediaRoute { library: Arc::clone(&library), finder, access });
+    let (offered, readers) = (Arc::clone(&library), SoundReaders::default());
+    let route = Arc::new(MediaRoute { library: offered, readers, finder, access });
     let rules = route.access.fonts.named_rules();
     let (address, route): (_, Option<Arc<dyn Route>>) = match server {
         Some(server) => (server.add_route(route), None),
@@ -123,6 +129,7 @@ impl Route for MediaRoute {
         let answered = match path.strip_prefix(FLAT) {
             Some(rest) => flat(rest),
             None if path == INFO => self.info(query),
+            None if path == SOUND => self.sound(query),
             None => self.picture(path),
         };
         answered.unwrap_or_else(|error| Answer {
@@ -211,6 +218,21 @@ impl MediaRoute {
             body: body.into(),
             is_lasting: false,
         })
+    }
+
+    /// `media/sound?src=<address>&at=<sample>&count=<samples>`: both sides in turn, at 48 kHz.
+    fn sound(&self, query: &str) -> Result<Answer, MediaError> {
+        let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
+        let address = query.get("src").ok_or(MediaError::Unknown)?;
+        let at = query.get("at").and_then(|at| at.parse().ok()).ok_or(MediaError::Unknown)?;
+        let count = query.get("count").and_then(|n| n.parse().ok()).ok_or(MediaError::Unknown)?;
+        let file = resolve(address, self.finder.as_ref(), &self.access);
+        let samples = file.and_then(|file| self.readers.read(&file, at, count));
+        let samples = samples.map_err(MediaError::Unresolved)?;
+        let bytes: Vec<u8> =
+            samples.as_flattened().iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let content_type = "application/octet-stream";
+        Ok(Answer { status: 200, content_type, body: bytes.into(), is_lasting: false })
     }
 
     /// `media/picture/<source>/<number>/<divisor>.png`.

@@ -12,7 +12,7 @@ use super::media::resolve;
 use super::{Opened, Render};
 use crate::error::Result;
 use crate::job::{AudioPlan, Plan};
-use crate::page::{GroupElement, Media};
+use crate::page::{GraphSound, GroupElement, Media, Rehearsed, Volumes};
 use crate::report::Warning;
 use crate::serve::FileServer;
 use crate::sound::{Effect, Group, Track, VolumePoint, examine, read_chain};
@@ -23,19 +23,21 @@ const MAX_VOLUME: f64 = 3.981_071_705_5;
 /// Two media with one source are the same sound if they play it this close together.
 const SAME_SECS: f64 = 0.1;
 
-/// Frames whose volumes are asked for at a time.
-const SAMPLED_AT_ONCE: u64 = 30;
-
 impl Render<'_> {
     /// Gives the outputs of the plan their sound, where something is heard.
     ///
     /// Whatever cannot be heard becomes a warning, and the rest is heard without it.
-    pub(super) fn plan_sound(&mut self, opened: &mut Opened, plan: &mut Plan) -> Result<()> {
+    pub(super) fn plan_sound(
+        &mut self,
+        opened: &Opened,
+        plan: &mut Plan,
+        learned: Rehearsed,
+    ) -> Result<()> {
         let encodings = self.job.encodings()?;
         if encodings.iter().all(|(.., audio)| !audio.enabled) {
             return Ok(());
         }
-        let Some(sources) = self.sound_sources(opened, plan)? else { return Ok(()) };
+        let Some(sources) = self.sound_sources(opened, plan, learned) else { return Ok(()) };
         let range = (plan.first_frame, plan.stream.frames);
         for (output, (.., audio)) in plan.outputs.iter_mut().zip(encodings) {
             if !audio.enabled {
@@ -57,34 +59,58 @@ impl Render<'_> {
     /// What is heard; `None` where nothing is.
     fn sound_sources(
         &mut self,
-        opened: &mut Opened,
+        opened: &Opened,
         plan: &Plan,
-    ) -> Result<Option<(Vec<Track>, Vec<Group>)>> {
-        let media = opened.page.description.media.clone();
+        learned: Rehearsed,
+    ) -> Option<(Vec<Track>, Vec<Group>)> {
+        let all = with_learned(&opened.page.description.media, &learned);
+        let media: Vec<&Media> = all.iter().map(|(media, _)| media).collect();
         let mut tracks = Vec::new();
-        let mut heard: Vec<(usize, &Media)> = Vec::new();
-        for (index, each) in media.iter().enumerate() {
+        for (each, volumes) in &all {
             if !is_audible(each, &media) {
                 continue;
             }
-            if let Some(track) = self.track(each, plan.duration, opened.server.as_ref()) {
-                tracks.push(track);
-                heard.push((index, each));
+            let Some(mut track) = self.track(each, plan.duration, opened.server.as_ref()) else {
+                continue;
+            };
+            if let Some(volumes) = volumes {
+                track.volume = without_level(volumes.iter().map(point));
             }
-        }
-        if heard.iter().any(|(_, each)| each.sound.tweened) {
-            follow_tweens(opened, plan, &heard, &mut tracks)?;
-        }
-        for ((_, each), track) in heard.iter().zip(&mut tracks) {
             let clock = (each.origin.0, each.sound.clip_rate);
             let text = each.sound.automation.as_deref();
             if let Some(points) = self.automation(&each.label, text, clock) {
                 track.volume = points;
             }
+            tracks.push(track);
+        }
+        for graph in learned.graphs {
+            match self.graph(&graph, plan.duration) {
+                Ok(track) => tracks.push(track),
+                Err(text) => self.warnings.push(Warning::new("web_audio_failed", text)),
+            }
         }
         tracks.retain(|track| track.volume.iter().any(|point| point.volume > 0.0));
         let groups = self.groups(&opened.page.description.audio_groups, &mut tracks);
-        Ok((!tracks.is_empty()).then_some((tracks, groups)))
+        (!tracks.is_empty()).then_some((tracks, groups))
+    }
+
+    /// A part of what page code has made itself.
+    fn graph(&self, graph: &GraphSound, length: f64) -> Result<Track, String> {
+        let lost = || "the sound of an AudioContext is lost".to_owned();
+        Ok(Track {
+            label: "AudioContext".into(),
+            file: self.access.held(&graph.src).ok_or_else(lost)?,
+            start: graph.start,
+            end: graph.end.min(length),
+            origin: graph.start,
+            from: graph.from,
+            rate: 1.0,
+            loops: false,
+            volume: vec![VolumePoint { at: graph.start, volume: 1.0 }],
+            fades: Vec::new(),
+            effects: Vec::new(),
+            group: None,
+        })
     }
 
     /// The groups that have tracks; hidden ones lose theirs.
@@ -168,6 +194,7 @@ impl Render<'_> {
             rate: media.rate,
             loops: media.loops,
             volume: vec![VolumePoint { at: start, volume }],
+            fades: self.fades(media, length),
             effects: self.effects(&media.label, media.sound.effects.as_deref()),
             group: media.sound.group.clone(),
         })
@@ -215,6 +242,43 @@ impl Render<'_> {
         used
     }
 
+    /// The ramps of `data-fade-in` and `data-fade-out`; none without them.
+    fn fades(&mut self, media: &Media, length: f64) -> Vec<VolumePoint> {
+        let sound = &media.sound;
+        let mut fade_in = self.fade(&media.label, "data-fade-in", sound.fade_in.as_deref());
+        let mut fade_out = self.fade(&media.label, "data-fade-out", sound.fade_out.as_deref());
+        // What they say counts in the clip's own seconds.
+        fade_in /= sound.clip_rate;
+        fade_out /= sound.clip_rate;
+        let start = media.start.0;
+        let end = if media.end.0.is_finite() { media.end.0 } else { length };
+        let excess = (fade_in + fade_out) / (end - start);
+        if excess > 1.0 {
+            fade_in /= excess;
+            fade_out /= excess;
+        }
+        let mut points = Vec::new();
+        if fade_in > 0.0 {
+            points.extend([(start, 0.0), (start + fade_in, 1.0)]);
+        }
+        if fade_out > 0.0 {
+            points.extend([(end - fade_out, 1.0), (end, 0.0)]);
+        }
+        points.iter().map(point).collect()
+    }
+
+    /// The length of a fade in seconds; 0 without one.
+    fn fade(&mut self, label: &str, name: &str, text: Option<&str>) -> f64 {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return 0.0 };
+        let parsed = text.trim().parse::<f64>().ok();
+        if let Some(secs) = parsed.filter(|secs| secs.is_finite() && *secs >= 0.0) {
+            return secs;
+        }
+        let message = format!("{name} of {label} is {text:?}, expected a length in seconds; not used");
+        self.warnings.push(Warning::new("invalid_fade", message));
+        0.0
+    }
+
     /// The points of an automation, in seconds of the composition.
     ///
     /// The `clock` is where its time is 0, and its seconds per second of the composition.
@@ -239,39 +303,20 @@ impl Render<'_> {
     }
 }
 
-/// Replaces the volumes that tweens change by what they are in each frame.
-///
-/// The page is loaded again before and after: nothing of this is seen in the pictures.
-fn follow_tweens(
-    opened: &mut Opened,
-    plan: &Plan,
-    heard: &[(usize, &Media)],
-    tracks: &mut [Track],
-) -> Result<()> {
-    let rate = plan.stream.frame_rate;
-    // One more: a frame's volume leads to the next one's.
-    let (first, end) = (plan.first_frame, plan.first_frame + plan.stream.frames + 1);
-    let mut at = first;
-    let mut frames = Vec::new();
-    while at < end {
-        let count = (end - at).min(SAMPLED_AT_ONCE);
-        frames.extend(opened.page.volumes(&opened.options, (at, count), rate)?);
-        at += count;
-    }
-    for ((index, media), track) in heard.iter().zip(tracks) {
-        if !media.sound.tweened {
-            continue;
-        }
-        let volumes = (first..).zip(&frames).filter_map(|(frame, volumes)| {
-            let at = rate.seconds(crate::time::FrameIndex(frame));
-            Some(VolumePoint { at, volume: *volumes.get(*index)? })
-        });
-        let points = without_level(volumes);
-        if !points.is_empty() {
-            track.volume = points;
-        }
-    }
-    Ok(())
+/// The list of media with what a rehearsal has shown, each with its volume where that changes.
+fn with_learned(listed: &[Media], learned: &Rehearsed) -> Vec<(Media, Option<Volumes>)> {
+    let volumes = |index| {
+        let found = learned.volumes.iter().find(|(at, _)| *at == index);
+        found.map(|(_, volumes)| volumes.clone())
+    };
+    let known = listed.iter().enumerate().filter(|(index, _)| !learned.silenced.contains(index));
+    let known = known.map(|(index, media)| (media.clone(), volumes(index)));
+    let added = learned.added.iter().map(|added| (added.media.clone(), added.volume.clone()));
+    known.chain(added).collect()
+}
+
+const fn point(&(at, volume): &(f64, f64)) -> VolumePoint {
+    VolumePoint { at, volume }
 }
 
 /// Whether a number can be a volume; the highest is written with few digits.
@@ -280,7 +325,7 @@ fn is_volume(volume: f64) -> bool {
 }
 
 /// Whether an element is meant to be heard.
-fn is_audible(media: &Media, all: &[Media]) -> bool {
+fn is_audible(media: &Media, all: &[&Media]) -> bool {
     let sound = &media.sound;
     if media.muted || sound.muted || sound.hidden || media.src.is_none() {
         return false;

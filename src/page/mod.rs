@@ -23,7 +23,9 @@ pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
     layers,
 };
-pub(crate) use self::sound::{GroupElement, Sound, volumes};
+pub(crate) use self::sound::{
+    GraphSound, GroupElement, Rehearsal, Rehearsed, Sound, Volumes, rehearse, rehearsed,
+};
 pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
     set_mark,
@@ -128,6 +130,8 @@ pub(crate) struct Description {
     /// Whether going back in time restores everything.
     pub rewindable: bool,
     pub media: Vec<Media>,
+    /// What a rehearsal would bring to light.
+    pub rehearsal: Rehearsal,
     pub audio_groups: Vec<GroupElement>,
     pub transitions: Vec<DeclaredTransition>,
     pub hdr_images: Vec<HdrImage>,
@@ -245,6 +249,12 @@ pub(crate) struct LoadOptions {
     pub media: Option<String>,
     /// Where it asks for fonts; `None` if nobody answers.
     pub fonts: Option<PageFonts>,
+    /// Whether the page is loaded to be rehearsed, and not to be drawn.
+    pub rehearses: bool,
+    /// Names of the media that page code plays, as a rehearsal has shown.
+    pub governed: Vec<String>,
+    /// Seconds of the composition, once they are known.
+    pub length: Option<f64>,
     /// Until the document and what it loads are there.
     pub navigation_timeout: Duration,
     /// From then until its resources are there.
@@ -296,6 +306,9 @@ struct Config<'a> {
     sequential: bool,
     media: Option<&'a str>,
     fonts: Option<&'a PageFonts>,
+    rehearses: bool,
+    governed: &'a [String],
+    length: Option<f64>,
 }
 
 /// Puts the runtime in front of everything that the page will run.
@@ -306,6 +319,9 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         sequential: options.sequential,
         media: options.media.as_deref(),
         fonts: options.fonts.as_ref(),
+        rehearses: options.rehearses,
+        governed: &options.governed,
+        length: options.length,
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());

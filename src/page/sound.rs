@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::{Media, RUNTIME_FACE, RuntimeWarning};
 use crate::browser::{BrowserError, Page};
 use crate::time::FrameRate;
 
@@ -13,6 +14,12 @@ use crate::time::FrameRate;
 pub(crate) struct Sound {
     /// `data-volume`.
     pub volume: Option<String>,
+    /// `data-fade-in`.
+    #[serde(default)]
+    pub fade_in: Option<String>,
+    /// `data-fade-out`.
+    #[serde(default)]
+    pub fade_out: Option<String>,
     /// The element's own volume, 0 to 1, which scripts set.
     pub player_volume: f64,
     /// Whether the element is muted, by attribute or script.
@@ -51,17 +58,72 @@ pub(crate) struct GroupElement {
     pub hidden: bool,
 }
 
-/// Shows `count` frames from `first` on, and asks for the volumes of all media in each.
+/// What a rehearsal may bring to light.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Rehearsal {
+    /// Whether it may change what is shown.
+    pub pictures: bool,
+    /// Whether it may change what is heard.
+    pub sound: bool,
+}
+
+/// Times in seconds of the composition, and the volume at each.
+pub(crate) type Volumes = Vec<(f64, f64)>;
+
+/// What a rehearsal has shown.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Rehearsed {
+    /// Names of the elements that page code plays.
+    pub governed: Vec<String>,
+    /// Places in the list of media of those that do not sound as listed.
+    pub silenced: Vec<usize>,
+    /// Those whose volume changes, by their place in the list of media.
+    pub volumes: Vec<(usize, Volumes)>,
+    /// What is heard besides.
+    pub added: Vec<Added>,
+    /// What page code's own graphs sound like.
+    pub graphs: Vec<GraphSound>,
+    /// What was not right.
+    pub warnings: Vec<RuntimeWarning>,
+}
+
+/// Something that page code has played.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Added {
+    pub media: Media,
+    /// Where it changes.
+    pub volume: Option<Volumes>,
+}
+
+/// A part of the sound of a Web Audio graph.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct GraphSound {
+    /// Where the page has handed it over.
+    pub src: String,
+    /// When it is heard, in seconds of the composition.
+    pub start: f64,
+    pub end: f64,
+    /// Where in the sound it begins, in seconds.
+    pub from: f64,
+}
+
+/// Shows `count` frames from `first` on, and takes note of their sound.
 ///
-/// The page is somewhere else afterwards: it has to be loaded again before it is rendered.
-pub(crate) fn volumes(
+/// The page must have been loaded for it, and has to be loaded again before it is rendered.
+pub(crate) fn rehearse(
     page: &mut Page,
     first: u64,
     count: u64,
     rate: FrameRate,
     timeout: Duration,
-) -> Result<Vec<Vec<f64>>, BrowserError> {
-    let runtime = "(globalThis.__pagereelStage ? __pagereelStage.runtime : globalThis.__pagereel)";
+) -> Result<(), BrowserError> {
     let (num, den) = (rate.num, rate.den);
-    page.evaluate(&format!("{runtime}.volumes({first},{count},{num},{den})"), timeout)
+    let call = format!("{RUNTIME_FACE}.rehearse({first},{count},{num},{den})");
+    page.evaluate::<serde_json::Value>(&call, timeout).map(drop)
+}
+
+/// What the frames rehearsed so far have shown.
+pub(crate) fn rehearsed(page: &mut Page, timeout: Duration) -> Result<Rehearsed, BrowserError> {
+    page.evaluate(&format!("{RUNTIME_FACE}.rehearsed()"), timeout)
 }

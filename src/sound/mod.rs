@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `examine` | what is in a file, before it is needed |
 //! | `playhead` | one file's samples in order, with loops, holes as silence |
+//! | `reader` | samples of any file, for pages that play them through a graph of their own |
 //! | `stretch` | another speed at the same pitch |
 //! | `curve` | volume over time |
 //! | `voice` | one track: its file, speed, effects and volume |
@@ -22,6 +23,7 @@ mod examine;
 mod limiter;
 mod mixer;
 mod playhead;
+mod reader;
 mod stretch;
 mod track;
 mod voice;
@@ -30,6 +32,7 @@ pub use self::effects::Effect;
 pub(crate) use self::effects::read_chain;
 pub(crate) use self::examine::examine;
 pub(crate) use self::mixer::Mixer;
+pub(crate) use self::reader::SoundReaders;
 pub use self::track::{Group, Track, VolumePoint};
 
 /// The sample that is heard at a time.

@@ -65,6 +65,11 @@ impl Playhead {
         self.has_ended
     }
 
+    /// Whether the file could not be read on.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
     /// The first thing that was wrong with the file, once.
     pub(super) fn take_fault(&mut self) -> Option<String> {
         if let Some(text) = self.decoder.as_mut().and_then(AudioDecoder::take_fault) {

@@ -43,6 +43,9 @@ pub struct Track {
     /// Not empty; a single point holds throughout.
     #[serde(serialize_with = "few_points")]
     pub volume: Vec<VolumePoint>,
+    /// How it is faded in and out at the edges of its clip: factors over time, on top of the volume.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fades: Vec<VolumePoint>,
     /// What is done to it before its volume.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,

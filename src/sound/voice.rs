@@ -17,6 +17,7 @@ pub(super) struct Voice {
     input: Input,
     chain: Chain,
     curve: Curve,
+    fades: Option<Curve>,
     /// From when on its file gives nothing more.
     quiet: Option<i64>,
     is_over: bool,
@@ -53,6 +54,7 @@ impl Voice {
             },
             chain: Chain::new(&track.effects),
             curve: Curve::new(&track.volume),
+            fades: (!track.fades.is_empty()).then(|| Curve::new(&track.fades)),
             quiet: None,
             is_over: false,
         }
@@ -90,6 +92,9 @@ impl Voice {
             input.next.get_or_insert(first);
             self.chain.fill(&mut own, &mut |block| input.read(block));
             self.curve.apply(first, &mut own);
+            if let Some(fades) = &mut self.fades {
+                fades.apply(first, &mut own);
+            }
             add(&mut out[from..], &own);
         }
         if self.input.has_ended() {

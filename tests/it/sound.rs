@@ -10,10 +10,10 @@ use tempfile::TempDir;
 
 use crate::support::{judge, page, render};
 
-const RATE: u32 = 48_000;
+pub(crate) const RATE: u32 = 48_000;
 
 /// Writes a WAV file with 16 bits per sample; `samples` holds all channels in turn.
-fn wav(path: &Path, rate: u32, channels: u16, samples: &[f32]) {
+pub(crate) fn wav(path: &Path, rate: u32, channels: u16, samples: &[f32]) {
     let bytes = u32::try_from(samples.len() * 2).unwrap();
     let block = channels * 2;
     let mut file = Vec::new();
@@ -35,7 +35,7 @@ fn wav(path: &Path, rate: u32, channels: u16, samples: &[f32]) {
 }
 
 /// `secs` seconds of silence with single samples of 0.5 at these times, in one channel.
-fn clicks(secs: f64, rate: u32, times: &[f64]) -> Vec<f32> {
+pub(crate) fn clicks(secs: f64, rate: u32, times: &[f64]) -> Vec<f32> {
     let place = |secs: f64| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
         let place = (secs * f64::from(rate)).round() as usize;
@@ -48,14 +48,14 @@ fn clicks(secs: f64, rate: u32, times: &[f64]) -> Vec<f32> {
     samples
 }
 
-fn sine(secs: f64, rate: u32, hertz: f32, amplitude: f32) -> Vec<f32> {
+pub(crate) fn sine(secs: f64, rate: u32, hertz: f32, amplitude: f32) -> Vec<f32> {
     let turn = std::f32::consts::TAU * hertz / rate as f32;
     let count = clicks(secs, rate, &[]).len();
     (0..count).map(|n| amplitude * (n as f32 * turn).sin()).collect()
 }
 
 /// A small page of `secs` seconds with these elements.
-fn composition(secs: f64, elements: &str) -> (TempDir, Job) {
+pub(crate) fn composition(secs: f64, elements: &str) -> (TempDir, Job) {
     let html = format!(
         "<body style='margin:0'><div data-composition-id='main' data-width='64' data-height='36' \
          data-duration='{secs}'>{elements}</div>"
@@ -69,14 +69,14 @@ fn composition(secs: f64, elements: &str) -> (TempDir, Job) {
     (directory, job)
 }
 
-fn rendered(job: &Job) -> Report {
+pub(crate) fn rendered(job: &Job) -> Report {
     let report = render(job).unwrap();
     assert_eq!(report.warnings, [], "nothing to complain about");
     report
 }
 
 /// The left and right samples of a file, decoded by `ffmpeg`.
-fn heard(file: &Path) -> Vec<[f32; 2]> {
+pub(crate) fn heard(file: &Path) -> Vec<[f32; 2]> {
     let file = file.to_str().unwrap();
     let raw = judge("ffmpeg", &["-i", file, "-map", "0:a:0", "-f", "f32le", "-"]);
     let floats: Vec<f32> =
@@ -84,12 +84,12 @@ fn heard(file: &Path) -> Vec<[f32; 2]> {
     floats.as_chunks().0.to_vec()
 }
 
-fn output(job: &Job) -> &Path {
+pub(crate) fn output(job: &Job) -> &Path {
     job.output.as_deref().unwrap()
 }
 
 /// Seconds at which something loud begins after 20 ms of calm.
-fn onsets(samples: &[[f32; 2]]) -> Vec<f64> {
+pub(crate) fn onsets(samples: &[[f32; 2]]) -> Vec<f64> {
     let mut found = Vec::new();
     let mut last = None::<usize>;
     for (n, _) in samples.iter().enumerate().filter(|(_, s)| s[0].abs() > 0.2) {
@@ -102,7 +102,7 @@ fn onsets(samples: &[[f32; 2]]) -> Vec<f64> {
 }
 
 #[track_caller]
-fn assert_times(found: &[f64], expected: &[f64], tolerance: f64) {
+pub(crate) fn assert_times(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{found:?}, expected {expected:?}");
     for (found, expected) in found.iter().zip(expected) {
         assert!((found - expected).abs() <= tolerance, "{found} s, expected {expected} s");
@@ -121,7 +121,7 @@ fn secs(value: &Value) -> f64 {
 }
 
 /// A tolerance of one sample, and a bit for the sum.
-const SAMPLE: f64 = 1.01 / RATE as f64;
+pub(crate) const SAMPLE: f64 = 1.01 / RATE as f64;
 
 #[test]
 fn clicks_are_heard_at_their_samples() {
@@ -183,7 +183,7 @@ fn middle(samples: &[[f32; 2]], onset: f64) -> f64 {
 }
 
 /// How loud the left side is from `start` to `end` seconds, as the amplitude of a sine.
-fn level(samples: &[[f32; 2]], start: f64, end: f64) -> f32 {
+pub(crate) fn level(samples: &[[f32; 2]], start: f64, end: f64) -> f32 {
     let place = |secs: f64| clicks(secs, RATE, &[]).len();
     let part = &samples[place(start)..place(end)];
     let sum: f32 = part.iter().map(|s| s[0] * s[0]).sum();
@@ -191,7 +191,7 @@ fn level(samples: &[[f32; 2]], start: f64, end: f64) -> f32 {
 }
 
 #[track_caller]
-fn assert_level(samples: &[[f32; 2]], (start, end): (f64, f64), expected: f32) {
+pub(crate) fn assert_level(samples: &[[f32; 2]], (start, end): (f64, f64), expected: f32) {
     let level = level(samples, start, end);
     let near = (expected * 0.02).max(0.002);
     assert!((level - expected).abs() < near, "{start}..{end}: {level}, expected {expected}");

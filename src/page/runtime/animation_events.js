@@ -5,6 +5,7 @@
 // page code listens: `awaited` notes which types anyone has asked for, and while it is empty a page
 // may be seeked directly to any frame.
 
+import { notePlayerListener } from "./listeners.js";
 import { native, nativeMethod, override, findDescriptor } from "./natives.js";
 import { stampOf } from "./clock.js";
 import { watchDoor } from "./entries.js";
@@ -35,6 +36,7 @@ override(EventTarget.prototype, {
   addEventListener(type, listener, options) {
     seekListeners ||= type === "hf-seek";
     note(type);
+    notePlayerListener(type);
     const target = this ?? window;
     if (listener) watchDoor(target, type);
     noteScrollListener(target, type);

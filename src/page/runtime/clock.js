@@ -172,6 +172,11 @@ export async function runTimers(limit, settle = roundTrip, place = () => {}) {
   }
 }
 
+/** Whether a timer's callback runs. */
+export function runsTimer() {
+  return firedAt !== null;
+}
+
 /** Milliseconds until the next timer, or null. */
 export function untilNextTimer() {
   return queue.length > 0 ? Math.max(0, queue[0].due - clock.now) : null;

@@ -6,7 +6,7 @@ import { warnOnce } from "./warnings.js";
 
 /** Files of more bytes are not read: 64 x 64 x 64 rows need at most 20 MiB. */
 const MOST_BYTES = 32 << 20;
-const SIDES = [2, 64];
+const LUT_SIDES = [2, 64];
 
 /** @typedef {{size: number, min: number[], max: number[], rows: Uint8Array}} Lut `rows` has RGBA, red fastest */
 /** @typedef {{lut: Lut|null, promise: Promise<void>|null}} HeldLut `promise` until it is known */
@@ -34,7 +34,7 @@ function readKeyword(lut, word, rest) {
     }
     case "LUT_3D_SIZE": {
       const [size] = numbersIn(rest, 1);
-      if (!Number.isInteger(size) || size < SIDES[0] || size > SIDES[1]) throw new Error(`the size is ${size}, expected ${SIDES.join(" to ")}`);
+      if (!Number.isInteger(size) || size < LUT_SIDES[0] || size > LUT_SIDES[1]) throw new Error(`the size is ${size}, expected ${LUT_SIDES.join(" to ")}`);
       if (lut.rows) throw new Error("there is more than one size");
       Object.assign(lut, { size, rows: new Uint8Array(4 * size ** 3) });
       return;

@@ -16,7 +16,7 @@ import { countPlayers } from "./players.js";
 import { countMovingImages } from "./animated_images.js";
 import { declaresTransitions } from "./assets.js";
 import { broughtFrom } from "./fonts.js";
-import { jsonNumber, listMedia } from "./media.js";
+import { jsonNumber, listMedia } from "./media_list.js";
 
 /** Addresses longer than this are cut: a font may be written into its style sheet. */
 const MAX_ADDRESS = 200;

@@ -27,12 +27,18 @@ import { hasDrawn, wishForFrame } from "./drawing.js";
 import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
 import { applyStyleImages } from "./animated_styles.js";
-import { jsonNumber, listMedia } from "./media.js";
+import { describeRehearsal, jsonNumber, listMedia } from "./media_list.js";
+import { playersAreHeard, tellPlayers } from "./player_events.js";
+import { rehearse, rehearsed } from "./rehearsal.js";
+import { hasGraphs, renderGraphs } from "./web_audio.js";
+import { tellCues } from "./text_tracks.js";
+import "./ticker_workers.js";
+import { drawCues } from "./cue_boxes.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { gradePictures } from "./color_grading.js";
 import { noticeMutations } from "./resources.js";
-import { listGroups, sampleVolumes } from "./sound.js";
+import { listGroups } from "./sound.js";
 import { takeNewWarnings } from "./warnings.js";
 import { misdrawnElement } from "./texts.js";
 import "./font_hooks.js";
@@ -73,7 +79,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps();
+  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs();
 }
 
 /** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
@@ -86,8 +92,11 @@ function place(seconds, again = false) {
   applyStyleImages(seconds);
   applyLiveControls();
   applyPictures(seconds);
+  const told = [tellPlayers(), tellCues()].includes(true);
   findAnimations(clock.now);
-  return applyAnimations(clock.now) || heard;
+  const moved = applyAnimations(clock.now);
+  drawCues(seconds);
+  return moved || heard || told;
 }
 
 // Whatever page callbacks led to: promises, timers without delay, events, new animations.
@@ -135,12 +144,16 @@ function step(index, ms, flush) {
   const seconds = ms / 1000;
   reseed(index);
   allowWork();
-  const show = () => {
-    clock.now = ms;
-    const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks();
+  const showAll = () => {
+    const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks() || hasGraphs();
     const waits = seekPage(seconds);
     const shown = waits.length === 0 ? finishStep(seconds, flush, called) : Promise.all(waits).then(() => finishStep(seconds, flush, called));
     return called && drawsPaintedElements() ? Promise.resolve(shown).then(() => paintElements(seconds)) : shown;
+  };
+  const show = () => {
+    clock.now = ms;
+    const rendering = flush ? renderGraphs() : undefined;
+    return rendering ? rendering.then(showAll) : showAll();
   };
   if (!flush || !hasDueTimer(ms)) return show();
   return runTimers(ms, settleWork, placeAnimations).then(() => {
@@ -560,6 +573,7 @@ function describe() {
     steps,
     rewindable: !steps && gsapRewinds(),
     media,
+    rehearsal: describeRehearsal(),
     audioGroups: listGroups(),
     hdrImages: listHdrImages(),
     transitions: listTransitions(jsonNumber),
@@ -573,10 +587,10 @@ function concealAll(hidden) {
   for (const each of runtimes()) each.hidePage(hidden);
 }
 
-const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index, num, den), first, count);
+const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(index, num, den), first, count);
 
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

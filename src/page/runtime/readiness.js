@@ -21,6 +21,7 @@ import { noteHandlerAttributes } from "./animation_events.js";
 import { findGsap, pauseTimelines, restGsap } from "./gsap.js";
 import { followImages, noticeMutations, pendingStylesheets } from "./resources.js";
 import { giveUpSources } from "./media_sources.js";
+import { readScripts } from "./script_texts.js";
 import { dismissWork, hasWork, pendingWork } from "./work.js";
 import { pendingPlayers } from "./players.js";
 import { declaresPlayer } from "./transitions.js";
@@ -177,6 +178,7 @@ function look() {
     decodeImages();
     findImages();
     findStyleImages();
+    readScripts();
     const loading = fontsLoading();
     const assets = pendingAssets();
     assets.forEach((message) => waits.push({ kind: "resources", code: message.startsWith("font") ? "font_pending" : "image_pending", message }));

@@ -15,9 +15,12 @@ import { markPlayersDirty } from "./players.js";
 import { markSmilDirty } from "./smil.js";
 import { markImagesDirty } from "./animated_images.js";
 import { markStylesDirty } from "./animated_styles.js";
-import { meetMedia } from "./media.js";
 import { watchInlineHandlers } from "./entries.js";
 import { markControls, meetMarquee } from "./live_controls.js";
+import { leaveMedia, meetMedia } from "./media.js";
+import { forgetCandidates } from "./media_candidates.js";
+import { notePlayerAttributes } from "./listeners.js";
+import { meetTrack } from "./text_tracks.js";
 import { followLoader } from "./map_readiness.js";
 import { noticeText } from "./texts.js";
 
@@ -64,12 +67,32 @@ const MARKS = {
   "dotlottie-wc": markPlayersDirty,
 };
 
+function meetPlayer(element) {
+  notePlayerAttributes(element);
+  meetMedia(element);
+}
+
+function meetSource(source) {
+  forgetCandidates();
+  if (source.parentElement instanceof HTMLMediaElement) meetMedia(source.parentElement);
+}
+
+function leave(element) {
+  markClipsDirty();
+  const name = element.localName;
+  if (name === "source") forgetCandidates();
+  else if (name === "audio" || name === "video") leaveMedia(element);
+  else if (element.firstElementChild) element.querySelectorAll("audio, video").forEach(leaveMedia);
+}
+
 function meet(element) {
   const name = element.localName;
   MARKS[name]?.();
   if (name === "img") followImage(element);
   else if (name === "script") followScript(element);
-  else if (name === "audio" || name === "video") meetMedia(element);
+  else if (name === "audio" || name === "video") meetPlayer(element);
+  else if (name === "source") meetSource(element);
+  else if (name === "track") meetTrack(element);
   else if (name === "link") followLink(element);
   else if (name === "marquee") meetMarquee(element);
   if (element.style?.cssText.includes("url(")) markStylesDirty();
@@ -78,7 +101,7 @@ function meet(element) {
   meetBinding(element);
 }
 
-const MET = `script, audio, video, ${Object.keys(MARKS)}, [style*="url("], [data-composition-src], [data-var-text], [data-var-src]`;
+const MET = `script, audio, video, track, ${Object.keys(MARKS)}, [style*="url("], [data-composition-src], [data-var-text], [data-var-src]`;
 
 function takeRecords(mutations) {
   for (const { type, target, attributeName, addedNodes, removedNodes } of mutations) {
@@ -95,7 +118,7 @@ function takeRecords(mutations) {
       watchInlineHandlers(node);
     }
     for (const node of removedNodes) {
-      if (node.nodeType === Node.ELEMENT_NODE) markClipsDirty();
+      if (node.nodeType === Node.ELEMENT_NODE) leave(node);
     }
   }
   bindPending();

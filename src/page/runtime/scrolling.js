@@ -207,11 +207,11 @@ function intoView(element, behavior, call) {
 }
 
 // Chrome's own events come where it draws. Before the first frame they are as good as any.
-function swallow(event) {
+function swallowScroll(event) {
   if (event.isTrusted && clock.begun) event.stopImmediatePropagation();
 }
-native.listen(window, "scroll", swallow, true);
-native.listen(window, "scrollend", swallow, true);
+native.listen(window, "scroll", swallowScroll, true);
+native.listen(window, "scrollend", swallowScroll, true);
 
 /** Whether every frame has to be visited. */
 export function scrollsStep() {

@@ -1,7 +1,6 @@
 // What audio and video elements sound like. The engine mixes; here the attributes are only read.
 //
-// A volume that a script changes over time is found by showing every frame and asking: whoever
-// wants it starts with a fresh page, and must not render with that page afterwards.
+// A volume that a script changes over time is found by a rehearsal.
 
 import { clipClock } from "./timing.js";
 import { describeElement } from "./warnings.js";
@@ -45,6 +44,8 @@ export function soundOf(element) {
   return {
     sound: {
       volume: element.getAttribute("data-volume"),
+      fadeIn: element.getAttribute("data-fade-in"),
+      fadeOut: element.getAttribute("data-fade-out"),
       playerVolume: element.volume,
       muted: element.muted,
       hasAudio: element.getAttribute("data-has-audio"),
@@ -68,15 +69,4 @@ export function listGroups() {
     effects: element.getAttribute("data-fx-chain"),
     hidden: isHidden(element),
   }));
-}
-
-/** Volumes of all media in document order, in each of `count` frames from `first` on. */
-export async function sampleVolumes(show, first, count) {
-  const elements = Array.from(document.querySelectorAll("audio, video"));
-  const frames = [];
-  for (let index = first; index < first + count; index++) {
-    await show(index);
-    frames.push(elements.map((element) => element.volume));
-  }
-  return frames;
 }

@@ -1,0 +1,44 @@
+//! A page is rehearsed where only its frames tell what it sounds like.
+
+use super::{Opened, Render};
+use crate::error::Result;
+use crate::job::Plan;
+use crate::page::Rehearsed;
+use crate::report::Warning;
+
+impl Render<'_> {
+    /// Has the page shown frame by frame, if that can tell anything, and loads it again for the
+    /// render. Nothing of this is seen in the pictures.
+    pub(super) fn rehearse(
+        &mut self,
+        opened: &mut Opened,
+        plan: &Plan,
+        encoded: bool,
+    ) -> Result<Rehearsed> {
+        let description = &opened.page.description;
+        let need = description.rehearsal;
+        let is_tweened = description.media.iter().any(|media| media.sound.tweened);
+        let is_heard = encoded && self.hears(plan)?;
+        if !need.pictures && !(is_heard && (need.sound || is_tweened)) {
+            return Ok(Rehearsed::default());
+        }
+        let mut options = opened.options.clone();
+        options.load.rehearses = true;
+        // One more: a frame's volume leads to the next one's.
+        let range = (plan.first_frame, plan.first_frame + plan.stream.frames + 1);
+        let learned = opened.page.rehearse(&options, range, plan.stream.frame_rate)?;
+        opened.options.load.governed.clone_from(&learned.governed);
+        opened.page.reload(&opened.options)?;
+        self.warnings.extend(learned.warnings.iter().cloned().map(Warning::from));
+        Ok(learned)
+    }
+
+    /// Whether any output of the plan can hold sound.
+    fn hears(&self, plan: &Plan) -> Result<bool> {
+        let encodings = self.job.encodings()?;
+        let mut outputs = plan.outputs.iter().zip(encodings);
+        Ok(outputs.any(|(output, (.., audio))| {
+            audio.enabled && !output.container.sound_codecs().is_empty()
+        }))
+    }
+}

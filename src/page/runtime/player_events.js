@@ -1,0 +1,38 @@
+// What players tell page code: that they play, where they stand, that they have ended.
+//
+// Each frame's state follows from its time alone; what changed since the frame before is told before
+// the frame's callbacks run.
+
+import { native } from "./natives.js";
+import { clock } from "./clock.js";
+import { listensToCues, listensToPlayers } from "./listeners.js";
+import { hasEnded, isPlaying, mediaElements, mediaInfo, mediaStateOf, mediaTime } from "./media.js";
+
+/** Whether somebody listens to players or cues that are there: every frame counts then. */
+export function playersAreHeard() {
+  return (listensToPlayers() || listensToCues()) && !mediaElements().next().done;
+}
+
+function tellOne(element, now) {
+  const { told } = mediaStateOf(element);
+  const [plays, time] = [isPlaying(element, now), mediaTime(element, now)];
+  if (plays === told.plays && time === told.time) return false;
+  mediaStateOf(element).told = { plays, time };
+  const names = [];
+  if (plays && !told.plays) names.push("play", "playing");
+  if (plays || told.plays) names.push("timeupdate");
+  if (told.plays && !plays) names.push("pause");
+  if (told.plays && !plays && hasEnded(element, now)) names.push("ended");
+  for (const name of names) native.dispatch(element, new Event(name));
+  return names.length > 0;
+}
+
+/** Tells page code what changed. Returns whether there was something to tell. */
+export function tellPlayers() {
+  if (!listensToPlayers()) return false;
+  let told = false;
+  for (const element of [...mediaElements()]) {
+    if (mediaInfo(element) !== null && tellOne(element, clock.now / 1000)) told = true;
+  }
+  return told;
+}

@@ -1,0 +1,75 @@
+// What the page's scripts are about, by the words in them.
+//
+// Whether page code will play a medium or make sound cannot be known before it does. A script that
+// never says so will not; if one does, the engine has the page rehearsed, which costs time.
+
+import { native } from "./natives.js";
+import { beginWork, endWork } from "./work.js";
+
+/** Page code that may make sound of its own. */
+const SOUND = /\bAudioContext\b|\bnew\s+(?:window\.|globalThis\.|self\.)?Audio\b|\(\s*["'`](?:audio|video)["'`]\s*[,)]|<(?:audio|video)[\s>]/;
+/** Page code that may use a player. */
+const PLAYING = /\.(?:play|pause|load)\s*\(|\.(?:currentTime|playbackRate|volume|muted|autoplay)\s*=[^=]|\bautoplay\b/;
+/** Libraries that know of sound and make none unless they are told to: what tells them is looked for instead. */
+const LIBRARIES = /\b__THREE__\b/;
+const LIBRARY_SOUND = /\bAudioListener\b/;
+
+/** Most scripts that are looked at. */
+const MAX_SCRIPTS = 200;
+
+/** @type {Set<string>} addresses that are read, or have been */
+const readAddresses = new Set();
+let [saysSound, saysPlaying] = [false, false];
+
+function readScriptText(text) {
+  const isLibrary = LIBRARIES.test(text);
+  saysSound ||= isLibrary ? false : SOUND.test(text) || LIBRARY_SOUND.test(text);
+  saysPlaying ||= PLAYING.test(text);
+}
+
+/** Notes that page code has made sound. */
+export function noteSound() {
+  saysSound = true;
+}
+
+async function readScript(address) {
+  const key = {};
+  beginWork(key, `script ${address.slice(0, 200)}`);
+  try {
+    readScriptText(await (await native.fetch(address)).text());
+  } catch {
+    // What cannot be read may say anything.
+    [saysSound, saysPlaying] = [true, true];
+  }
+  endWork(key);
+}
+
+function isScript({ name, initiatorType }) {
+  return /^https?:/.test(name) && (initiatorType === "script" || /\.m?js(?:[?#]|$)/.test(name));
+}
+
+/** Reads the scripts that have been loaded so far, each once. */
+export function readScripts() {
+  const addresses = new Set(performance.getEntriesByType("resource").filter(isScript).map(({ name }) => name));
+  for (const address of addresses) {
+    if (readAddresses.has(address) || readAddresses.size >= MAX_SCRIPTS) continue;
+    readAddresses.add(address);
+    readScript(address);
+  }
+}
+
+function readInline() {
+  for (const script of document.scripts) if (!script.src) readScriptText(script.textContent);
+}
+
+/** Whether page code may make sound. */
+export function mentionsSound() {
+  readInline();
+  return saysSound;
+}
+
+/** Whether page code may use a player. */
+export function mentionsPlaying() {
+  readInline();
+  return saysPlaying;
+}
