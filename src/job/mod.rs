@@ -22,6 +22,7 @@ mod model;
 mod network;
 mod plan;
 mod read;
+mod resolution;
 mod scale;
 mod schema;
 mod tree;
@@ -46,6 +47,7 @@ pub use self::network::NetworkPolicy;
 pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub(crate) use self::scale::picture_size;
+pub use self::resolution::Resolution;
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
 pub use self::words::{
