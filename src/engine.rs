@@ -31,7 +31,7 @@ use crate::capture::{
     Meter, OpenError, OpenPage, PageSources, Recruiting, Retreat, SessionOptions, Timing, Way,
 };
 use crate::error::{Error, Result};
-use crate::frame::Size;
+use crate::frame::{Alpha, Size};
 use crate::job::{self, Circumstances, Entry, Job, Plan};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
@@ -326,6 +326,11 @@ impl Render<'_> {
         if opened.options.way() == Way::Canvas {
             opened = self.verified(opened, &plan)?;
             plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
+        }
+        // Its pictures are opaque and of SDR, and canvas capture draws the page in a canvas already.
+        let is_plain = plan.stream.alpha == Alpha::Opaque && !plan.stream.color.is_hdr();
+        if !is_plain || opened.options.way() == Way::Canvas {
+            plan.transitions.iter_mut().for_each(|transition| transition.by_library = false);
         }
         opened.options.transitions = plan.transitions.clone().into();
         self.choose_layers(&mut opened, &mut plan)?;

@@ -188,6 +188,8 @@ pub struct Transition {
     pub to_scene: String,
     /// The color of glow and fire: red, green and blue of sRGB. Orange where the page says none.
     pub accent: Option<[u8; 3]>,
+    /// Whether the page's own library draws it, or shows it by opacity.
+    pub by_library: bool,
 }
 
 /// Glow where a page names no color: dark, plain and bright, in codes of sRGB. As in HyperFrames.
@@ -280,6 +282,7 @@ mod tests {
             from_scene: "a".into(),
             to_scene: "b".into(),
             accent: None,
+            by_library: false,
         };
         let rate = FrameRate::new(30, 1).unwrap();
         let progress = |index| transition.progress(FrameIndex(index), rate);

@@ -61,6 +61,9 @@ const ALWAYS: &[&str] = &[
      ParkableImagesToDisk",
     // The page runtime drops many large pictures, which Chrome would keep until it likes.
     "--js-flags=--expose-gc-as=__pagereelCollect",
+    // Canvases that draw elements are an experiment of Chrome's. HyperFrames' library of transitions
+    // draws by them.
+    "--enable-blink-features=CanvasDrawElement",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
@@ -133,10 +136,6 @@ pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
     if surface == Surface::BeginFrame {
         flags.push("--enable-begin-frame-control".into());
         flags.push("--run-all-compositor-stages-before-draw".into());
-    }
-    if options.canvas {
-        // Canvases that draw elements are an experiment of Chrome's.
-        flags.push("--enable-blink-features=CanvasDrawElement".into());
     }
     if options.sandbox == Sandbox::Off {
         flags.extend(["--no-sandbox".into(), "--disable-setuid-sandbox".into()]);

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
-    layers,
+    draw_transition, layers,
 };
 pub(crate) use self::sound::{GroupElement, Sound, volumes};
 pub(crate) use self::stage::{

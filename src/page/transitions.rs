@@ -21,6 +21,8 @@ pub(crate) struct DeclaredTransition {
     pub missing: Vec<String>,
     /// `#rrggbb`.
     pub accent: Option<String>,
+    /// Whether the page's own library can draw it.
+    pub by_library: bool,
 }
 
 impl DeclaredTransition {
@@ -62,6 +64,7 @@ impl DeclaredTransition {
             from_scene: self.from_scene.clone(),
             to_scene: self.to_scene.clone(),
             accent: self.accent.as_deref().and_then(parse_color),
+            by_library: self.by_library,
         })
     }
 
@@ -98,6 +101,7 @@ mod tests {
             to_scene: "b".into(),
             missing: Vec::new(),
             accent: Some("#102030".into()),
+            by_library: false,
         }
     }
 

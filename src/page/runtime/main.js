@@ -22,7 +22,7 @@ import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { pagePlayer, seekPage } from "./adapters.js";
 import { listHdrImages } from "./hdr_images.js";
-import { listTransitions, offerTransitions, showScene } from "./transitions.js";
+import { beginLibrary, finishLibrary, listTransitions, offerTransitions, showScene } from "./transitions.js";
 import { hasDrawn, wishForFrame } from "./drawing.js";
 import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
@@ -259,6 +259,12 @@ function chooseView(round, transition, side) {
   flips = true;
 }
 
+/** Has the page's own library draw the frame that is shown. Returns whether it did. */
+function drawTransition() {
+  flips = true;
+  return finishLibrary();
+}
+
 function beginLayers(kind) {
   for (const each of runtimes()) each.setLayered(kind);
 }
@@ -312,7 +318,8 @@ function seek(index, num, den) {
       runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
       return answerSeek();
     };
-    return settled ? settled.then(show) : show();
+    const begun = inTurn([() => settled, () => beginLibrary(frameMs(index, num, den))], (call) => call());
+    return begun ? begun.then(show) : show();
   }
 
   // What came before the first frame has been told by `status` and `describe`.
@@ -325,7 +332,8 @@ function seek(index, num, den) {
   let pending;
   try {
     pending = showFrame(index, num, den);
-    pending = pending ? pending.then(() => settleFrame(index, num, den)) : settleFrame(index, num, den);
+    const settle = () => inTurn([() => settleFrame(index, num, den), () => beginLibrary(frameMs(index, num, den))], (call) => call());
+    pending = pending ? pending.then(settle) : settle();
   } catch (error) {
     release();
     throw error;
@@ -464,5 +472,5 @@ const volumes = (first, count, num, den) => sampleVolumes((index) => seek(index,
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, prepare, status, giveUp, describe, inspect, volumes, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, runScoped, agents: runtimes, agent }));
 stage?.enter();
