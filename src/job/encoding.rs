@@ -335,9 +335,8 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
             rung(preset, Some(("crf", "18")))
         }
         ("libx264" | "libx264rgb", Looks) => {
-            const LOOKS: &[(&str, &str)] =
-                &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3"), ("aq-strength", "1.1")];
-            rung(LOOKS, Some(("crf", "16.2")))
+            let preset = &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3")];
+            rung(preset, Some(("crf", "16")))
         }
         ("libx264" | "libx264rgb", High) => {
             const HIGH: &[(&str, &str)] =

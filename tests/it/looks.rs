@@ -248,8 +248,13 @@ fn sizes_by_words_are_whole_multiples() {
         assert_eq!(code, 2, "{errors}");
         assert!(errors.contains("resolution") && errors.contains(told), "{errors}");
     }
-    let (code, text, _) = run(&[&["plan", path, "-o", "x.mp4", "-q", "looks"], &CHEAPLY[..]].concat());
-    assert!(code == 0 && text.contains("16.2"), "{text}");
+    for (quality, crf) in [("looks", "16"), ("delivery", "15.2")] {
+        let arguments = [&["plan", path, "-o", "x.mp4", "-q", quality], &CHEAPLY[..]].concat();
+        let (code, text, _) = run(&arguments);
+        let plan: Value = serde_json::from_str(&text).unwrap();
+        let options = plan["outputs"][0]["video"]["options"].as_array().unwrap();
+        assert!(code == 0 && options.contains(&json!(["crf", crf])), "{text}");
+    }
 }
 
 #[test]
