@@ -195,7 +195,9 @@ fn the_library_of_hyperframes_draws_by_itself() {
         assert!(is_crossing && index >= 45 || apart.max() < Some(40), "frame {index}");
     }
     // Halfway through the iris its ring has the page's color, and inside is the second scene.
-    assert_eq!(color(&all[22], 320, 100), [0xa8, 0x34, 0x1f]);
+    for (got, expected) in color(&all[22], 320, 100).into_iter().zip([0xa8, 0x34, 0x1f_u8]) {
+        assert!(got.abs_diff(expected) <= 1, "{:?}", color(&all[22], 320, 100));
+    }
     // Fading by opacity is not fading in light.
     assert_ne!(color(&all[51], 20, 340), color(&alone[51], 20, 340));
     // Neither sessions nor ways of capture make a difference.
