@@ -469,7 +469,10 @@ mod tests {
         assert_eq!(job.composition, Address::Path(dir.path().join("scenes/one.html")));
         assert_eq!(job.root.as_deref(), Some(dir.path()));
         assert_eq!(job.fps, "25".parse().ok());
-        assert_eq!((job.video.quality, job.video.bitrate), (Quality::Looks, Some(Bitrate(3_000_000))));
+        assert_eq!(
+            (job.video.quality, job.video.bitrate),
+            (Quality::Looks, Some(Bitrate(3_000_000)))
+        );
         assert_eq!((job.capture.workers, job.resolution), (Some(2), Some(Resolution::Landscape4k)));
         assert_eq!(job.variables["title"], "A");
         assert!(job.strict_variables);
@@ -478,7 +481,9 @@ mod tests {
         let job = job.job().unwrap();
         assert!(job.entry().unwrap().to_string().ends_with("index.html"));
         assert_eq!((job.video.quality, job.color.mode), (Quality::Delivery, ColorMode::Hlg));
-        for wrong in ["--hdr --sdr", "--resolution 8k", "--resolution hd --scale 2", "--gif-loop -1"] {
+        for wrong in
+            ["--hdr --sdr", "--resolution 8k", "--resolution hd --scale 2", "--gif-loop -1"]
+        {
             assert!(parse(&format!("{path} -o a.mp4 {wrong}")).is_err(), "{wrong}");
         }
         for wrong in ["../one.html", "/etc/passwd"] {

@@ -37,8 +37,12 @@ impl Render<'_> {
     pub(super) fn refuse_warnings(&self) -> Result<()> {
         let about_variables =
             |w: &&Warning| ABOUT_VARIABLES.contains(&w.code.as_str()) && self.job.strict_variables;
-        let refused: Vec<_> =
-            self.warnings.iter().filter(|w| self.job.strict || about_variables(w)).cloned().collect();
+        let refused: Vec<_> = self
+            .warnings
+            .iter()
+            .filter(|w| self.job.strict || about_variables(w))
+            .cloned()
+            .collect();
         if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }
     }
 

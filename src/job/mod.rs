@@ -46,8 +46,8 @@ pub use self::model::{
 pub use self::network::NetworkPolicy;
 pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
-pub(crate) use self::scale::picture_size;
 pub use self::resolution::Resolution;
+pub(crate) use self::scale::picture_size;
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
 pub use self::words::{

@@ -108,7 +108,8 @@ impl Job {
         let Some(resolution) = self.resolution else { return Ok(()) };
         let scale = resolution.scale(size)?;
         if (scale - self.scale).abs() > f64::EPSILON {
-            let expected = format!("`scale`, or `size` beside it: the page turned out to be {size}");
+            let expected =
+                format!("`scale`, or `size` beside it: the page turned out to be {size}");
             return Err(Resolution::refused(resolution.pixels(size), expected));
         }
         Ok(())
@@ -140,9 +141,12 @@ mod tests {
         ] {
             assert_eq!(scale(resolution, width, height), Ok(expected), "{width}x{height}");
         }
-        for (resolution, width, height) in
-            [(Landscape, 1080, 1920), (Landscape, 1280, 720), (Landscape, 3840, 2160), (K4, 640, 360)]
-        {
+        for (resolution, width, height) in [
+            (Landscape, 1080, 1920),
+            (Landscape, 1280, 720),
+            (Landscape, 3840, 2160),
+            (K4, 640, 360),
+        ] {
             let message = scale(resolution, width, height).unwrap_err();
             assert!(message.contains("resolution"), "{message}");
         }

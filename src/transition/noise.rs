@@ -142,9 +142,8 @@ mod tests {
 
     #[test]
     fn noise_is_even_and_known() {
-        let values: Vec<f32> = (0..10_000u16)
-            .map(|i| hash(f32::from(i % 100), f32::from(i / 100)))
-            .collect();
+        let values: Vec<f32> =
+            (0..10_000u16).map(|i| hash(f32::from(i % 100), f32::from(i / 100))).collect();
         let mean = values.iter().sum::<f32>() / 10_000.0;
         assert!((mean - 0.5).abs() < 0.02, "{mean}");
         assert!(values.iter().all(|v| (0.0..1.0).contains(v)));

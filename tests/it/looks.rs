@@ -74,9 +74,8 @@ fn transitions_look_like_their_namesakes() {
     let mut table = String::new();
     let mut least = 1.0_f64;
     for (number, shader) in shaders.enumerate() {
-        let at = |quarter: usize| {
-            similarity(&theirs[4 * number + quarter], &ours[4 * number + quarter])
-        };
+        let at =
+            |quarter: usize| similarity(&theirs[4 * number + quarter], &ours[4 * number + quarter]);
         let [early, middle, late] = [1, 2, 3].map(at);
         least = least.min(early).min(middle).min(late);
         table += &format!("{shader:20} {early:.3} {middle:.3} {late:.3}\n");
@@ -242,9 +241,10 @@ fn sizes_by_words_are_whole_multiples() {
         assert!(text.contains("1920"), "{text}");
         assert_eq!(plan["stream"]["size"], json!({ "width": 1920, "height": 1080 }), "{plan}");
     }
-    for (word, told) in
-        [("portrait", "a whole multiple of the composition's 480x270"), ("4k", "at most 4 times 480x270")]
-    {
+    for (word, told) in [
+        ("portrait", "a whole multiple of the composition's 480x270"),
+        ("4k", "at most 4 times 480x270"),
+    ] {
         let (code, _, errors) = plan(word);
         assert_eq!(code, 2, "{errors}");
         assert!(errors.contains("resolution") && errors.contains(told), "{errors}");
