@@ -2,7 +2,7 @@
 //!
 //! The looks are those of HyperFrames' shaders: the same displacements, fronts and shapes, by the
 //! same noise. Scenes are mixed in light; glow, scan lines and the like are added to codes of sRGB,
-//! carried on beyond white, because that is what decides how far they shine.
+//! carried on a little beyond white, because that is what decides how far they shine.
 //!
 //! Every one shows the first scene alone at progress 0 and the second alone at progress 1, to the
 //! bit: beside it stand frames that show them alone.
@@ -84,12 +84,18 @@ fn blend(a: Codes, b: Codes, part: f32) -> Codes {
     [0, 1, 2].map(|c| a[c] + part * (b[c] - a[c]))
 }
 
+/// The code up to which glow shines: twice the light of white.
+const HOTTEST: f32 = 1.353;
+
 /// Adds codes to a light. What is added has no alpha: it takes nothing away.
 fn shine(light: Light, codes: Codes, part: f32) -> Light {
     if part == 0.0 {
         return light;
     }
-    let [r, g, b] = [0, 1, 2].map(|c| light_of_code(code_of_light(light[c]) + codes[c] * part));
+    let [r, g, b] = [0, 1, 2].map(|c| {
+        let code = code_of_light(light[c]);
+        light_of_code((code + codes[c] * part).min(HOTTEST.max(code)))
+    });
     [r, g, b, light[3]]
 }
 
@@ -518,7 +524,7 @@ mod tests {
     #[test]
     fn they_begin_and_end_with_a_scene_alone() {
         let a = scene(|u, v| [u, v, 0.2, 1.0]);
-        let b = scene(|u, v| [0.9 - v, 0.1, u * v, 1.0]);
+        let b = scene(|u, v| [1.0 - v, 0.1, u * v, 1.0]);
         for shader in Shader::ALL {
             assert_eq!(furthest(&frame(shader, &a, &b, 0.0), &a), 0.0, "{shader}");
             assert_eq!(furthest(&frame(shader, &a, &b, 1.0), &b), 0.0, "{shader}");
@@ -535,7 +541,9 @@ mod tests {
     fn they_show_both_scenes_on_the_way() {
         let a = scene(|_, _| [0.5, 0.0, 0.0, 1.0]);
         let b = scene(|_, _| [0.0, 0.0, 0.5, 1.0]);
-        for shader in Shader::ALL.into_iter().filter(|&s| s != Shader::FlashThroughWhite) {
+        // White and fire are neither of the two.
+        let others = [Shader::FlashThroughWhite, Shader::RidgedBurn];
+        for shader in Shader::ALL.into_iter().filter(|s| !others.contains(s)) {
             let mut seen = Vec::new();
             for step in 1..10 {
                 let all = frame(shader, &a, &b, step as f32 / 10.0);
@@ -554,6 +562,18 @@ mod tests {
         let dark = scene(|_, _| [0.0, 0.0, 0.0, 1.0]);
         let middle = frame(Shader::FlashThroughWhite, &bright, &dark, 0.5);
         assert!(middle.iter().all(|light| *light == WHITE), "{:?}", middle[0]);
+    }
+
+    #[test]
+    fn fire_is_at_most_twice_as_bright_as_white_and_takes_nothing_from_what_is_brighter() {
+        let dark = scene(|_, _| [0.0, 0.0, 0.0, 1.0]);
+        let bright = scene(|_, _| [5.0, 5.0, 5.0, 1.0]);
+        let most = |scene: &Scene| {
+            let all = frame(Shader::RidgedBurn, scene, scene, 0.4);
+            all.iter().map(|light| light[1]).fold(0.0, f32::max)
+        };
+        assert!((most(&dark) - 2.0).abs() < 0.02, "{}", most(&dark));
+        assert!((most(&bright) - 5.0).abs() < 1e-3, "{}", most(&bright));
     }
 
     #[test]
