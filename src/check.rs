@@ -63,8 +63,12 @@ impl fmt::Display for Check {
         write_list(f, "media", tree.media.iter().map(media_row))?;
         write_list(f, "fonts", tree.fonts.iter().map(font_row))?;
         write_list(f, "variables", tree.variables.iter().map(variable_row))?;
-        write_list(f, "warnings", self.warnings.iter().map(|w| vec![w.message.clone()]))?;
-        write_list(f, "last console lines", self.console.iter().map(|line| vec![line.clone()]))
+        write_list(f, "warnings", self.warnings.iter().flat_map(warning_rows))?;
+        write_list(f, "last console lines", self.console.iter().map(|line| vec![line.clone()]))?;
+        match self.warnings.len() as u64 {
+            0 => Ok(()),
+            count => writeln!(f, "\n{}", counted(count, "warning")),
+        }
     }
 }
 
@@ -164,6 +168,12 @@ fn clip_row(clip: &Clip, depth: usize) -> Vec<String> {
     let track = clip.track.map(|track| format!("track {}", track.0)).unwrap_or_default();
     let span = span_text(clip.start, clip.end);
     vec![indented(&clip.element, depth), clip.tag.clone(), span, track]
+}
+
+/// A warning, with what to do about it below.
+fn warning_rows(warning: &Warning) -> Vec<Vec<String>> {
+    let hint = warning.hint.iter().map(|hint| vec![format!("  hint: {hint}")]);
+    std::iter::once(vec![warning.message.clone()]).chain(hint).collect()
 }
 
 fn adapter_row(adapter: &Adapter) -> Vec<String> {

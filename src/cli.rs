@@ -4,15 +4,15 @@ mod still;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use pagereel::{
     frame::Size,
     job::{
-        Address, Bitrate, CaptureMode, Codec, Container, FrameRange, Job, NetworkPolicy, Quality,
-        Sandbox,
+        Address, Bitrate, CaptureMode, Codec, ColorMode, Container, FrameRange, Job, NetworkPolicy,
+        Quality, Resolution, Sandbox,
     },
     time::FrameRate,
 };
@@ -65,20 +65,29 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "A..B")]
     pub(crate) frames: Option<FrameRange>,
     /// How many browsers draw at the same time
-    #[arg(long, value_name = "N")]
+    #[arg(short, long, value_name = "N")]
     pub(crate) workers: Option<u32>,
-    /// draft, standard, high or lossless; sets aside the job's crf and bitrate
-    #[arg(long, value_parser = word::<Quality>)]
+    /// draft, standard, looks, high (or delivery) or lossless; sets aside the job's crf and bitrate
+    #[arg(short, long, value_parser = word::<Quality>)]
     pub(crate) quality: Option<Quality>,
     /// Constant quality, 0 (best) to 51; to 63 for av1, vp9 and vp8
     #[arg(long, conflicts_with = "bitrate")]
     pub(crate) crf: Option<f64>,
     /// Average bits per second, such as 10M
-    #[arg(long, value_name = "BITS")]
+    #[arg(long, value_name = "BITS", alias = "video-bitrate")]
     pub(crate) bitrate: Option<Bitrate>,
     /// h264, hevc, av1, vp9, vp8, prores, dnxhr, ffv1, png, animation
     #[arg(long, value_parser = word::<Codec>)]
     pub(crate) codec: Option<Codec>,
+    /// How often a GIF is played again after the first time; 0 is for ever
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16))]
+    pub(crate) gif_loop: Option<u16>,
+    /// HDR: HLG, or what the job's color.mode says
+    #[arg(long, conflicts_with = "sdr")]
+    pub(crate) hdr: bool,
+    /// SDR, whatever the page's videos hold
+    #[arg(long)]
+    pub(crate) sdr: bool,
     /// Write the report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<ReportTo>,
@@ -107,8 +116,11 @@ pub(crate) struct CheckArgs {
 /// How the page is opened. Options of every command that opens one.
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
+    /// The page in the directory that is given, such as scenes/intro.html
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) composition: Option<PathBuf>,
     /// Frames per second, such as 30 or 30000/1001
-    #[arg(long, value_name = "RATE", value_parser = frame_rate)]
+    #[arg(short, long, value_name = "RATE", value_parser = frame_rate)]
     pub(crate) fps: Option<FrameRate>,
     /// The picture's size in pixels, such as 1920x1080
     #[arg(long, value_name = "WxH")]
@@ -116,6 +128,9 @@ pub(crate) struct PageArgs {
     /// Pixels of the picture for each of the page, 0.5 to 4
     #[arg(long, value_name = "FACTOR")]
     pub(crate) scale: Option<f64>,
+    /// The picture's size by a word: landscape, portrait, square, each also with -4k, 1080p or 4k
+    #[arg(long, value_name = "WORD", value_parser = word::<Resolution>, conflicts_with = "scale")]
+    pub(crate) resolution: Option<Resolution>,
     /// How much of the composition to render
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
@@ -125,6 +140,12 @@ pub(crate) struct PageArgs {
     /// The composition's variables as a JSON object; added to the job's
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) variables: Option<String>,
+    /// The same from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "variables")]
+    pub(crate) variables_file: Option<PathBuf>,
+    /// Fail where the values do not fit what the composition declares, instead of warning
+    #[arg(long)]
+    pub(crate) strict_variables: bool,
     /// Answer the addresses that begin with PREFIX from the directory DIR
     #[arg(long, value_name = "PREFIX=DIR", value_parser = mapping)]
     pub(crate) map: Vec<(String, PathBuf)>,
@@ -179,6 +200,14 @@ impl RenderArgs {
         replace(&mut job.capture.workers, self.workers.as_ref());
         replace(&mut job.video.codec, self.codec.as_ref());
         job.video.quality = self.quality.unwrap_or(job.video.quality);
+        if let Some(repeats) = self.gif_loop {
+            job.video.plays = if repeats == 0 { 0 } else { u32::from(repeats) + 1 };
+        }
+        if self.sdr {
+            job.color.mode = ColorMode::Sdr;
+        } else if self.hdr && !matches!(job.color.mode, ColorMode::Hdr10 | ColorMode::Hlg) {
+            job.color.mode = ColorMode::Hlg;
+        }
         // Each of the three says how good the picture is; the command line has the last word.
         if self.quality.is_some() || self.crf.is_some() || self.bitrate.is_some() {
             job.video.crf = self.crf;
@@ -201,6 +230,9 @@ impl PageArgs {
             Input::Job(path) => Job::from_file(path)?,
             Input::Page(address) => Job::without_output(address),
         };
+        if let Some(file) = &self.composition {
+            choose_page(&mut job, file)?;
+        }
         self.replace_fields(&mut job)?;
         Ok(job)
     }
@@ -208,7 +240,13 @@ impl PageArgs {
     fn replace_fields(&self, job: &mut Job) -> Result<()> {
         replace(&mut job.fps, self.fps.as_ref());
         replace(&mut job.size, self.size.as_ref());
+        if self.scale.is_some() {
+            job.resolution = None;
+        } else if self.resolution.is_some() {
+            job.scale = 1.0;
+        }
         job.scale = self.scale.unwrap_or(job.scale);
+        replace(&mut job.resolution, self.resolution.as_ref());
         replace(&mut job.duration, self.duration.as_ref());
         replace(&mut job.browser.path, self.chrome.as_ref());
         job.capture.mode = self.capture.unwrap_or(job.capture.mode);
@@ -220,12 +258,19 @@ impl PageArgs {
         if self.no_sandbox {
             job.browser.sandbox = Sandbox::Off;
         }
+        job.strict_variables |= self.strict_variables;
         if let Some(text) = &self.variables {
             job.variables.extend(variables(text)?);
+        }
+        if let Some(file) = &self.variables_file {
+            job.variables.extend(variables(&format!("@{}", file.display()))?);
         }
         Ok(())
     }
 }
+
+/// What HyperFrames calls the file that makes a directory a project.
+const PROJECT_FILE: &str = "hyperframes.json";
 
 enum Input {
     Job(PathBuf),
@@ -235,9 +280,32 @@ enum Input {
 fn read(text: &str) -> Result<Input> {
     let address: Address = text.parse().map_err(|e| anyhow!("{e}: {text:?}"))?;
     Ok(match address {
+        // HyperFrames' project file stands for its directory; it says nothing about renders.
+        Address::Path(path) if path.file_name() == Some(PROJECT_FILE.as_ref()) => {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            Input::Page(Address::Path(directory.unwrap_or(Path::new(".")).into()))
+        }
         Address::Path(path) if is_job(&path) => Input::Job(path),
         address => Input::Page(address),
     })
+}
+
+/// Makes a file in the composition's directory the page. The directory stays the root.
+fn choose_page(job: &mut Job, file: &Path) -> Result<()> {
+    let Address::Path(directory) = &job.composition else {
+        bail!("--composition is a file in a directory, but the composition is {}", job.composition)
+    };
+    if !directory.is_dir() {
+        bail!("--composition is a file in a directory, but {} is none", directory.display());
+    }
+    let is_name = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !file.components().all(is_name) {
+        bail!("--composition must stay inside of {}: {}", directory.display(), file.display());
+    }
+    let root = directory.clone();
+    job.composition = Address::Path(root.join(file));
+    job.root.get_or_insert(root);
+    Ok(())
 }
 
 fn is_job(path: &Path) -> bool {
@@ -380,6 +448,48 @@ mod tests {
         expected.browser.path = Some("/opt/chrome".into());
         assert_eq!(job, expected);
         assert_eq!(job.video.preset.as_deref(), Some("fast"));
+    }
+
+    #[test]
+    fn hyperframes_words_are_understood() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_str().unwrap();
+        fs::create_dir(dir.path().join("scenes")).unwrap();
+        for file in ["index.html", "scenes/one.html", "hyperframes.json", "meta.json"] {
+            fs::write(dir.path().join(file), "{\"unknown\":1}").unwrap();
+        }
+        fs::write(dir.path().join("values.json"), "{\"title\":\"A\"}").unwrap();
+        let job = args(&format!(
+            "{path} -o a.mp4 -f 25 -q looks -w 2 -c scenes/one.html --resolution landscape-4k \
+             --video-bitrate 3M --variables-file {path}/values.json --strict-variables --sdr \
+             --gif-loop 2"
+        ))
+        .job()
+        .unwrap();
+        assert_eq!(job.composition, Address::Path(dir.path().join("scenes/one.html")));
+        assert_eq!(job.root.as_deref(), Some(dir.path()));
+        assert_eq!(job.fps, "25".parse().ok());
+        assert_eq!(
+            (job.video.quality, job.video.bitrate),
+            (Quality::Looks, Some(Bitrate(3_000_000)))
+        );
+        assert_eq!((job.capture.workers, job.resolution), (Some(2), Some(Resolution::Landscape4k)));
+        assert_eq!(job.variables["title"], "A");
+        assert!(job.strict_variables);
+        assert_eq!((job.color.mode, job.video.plays), (ColorMode::Sdr, 3));
+        let job = args(&format!("{path}/hyperframes.json -o a.mp4 -q delivery --hdr -c ."));
+        let job = job.job().unwrap();
+        assert!(job.entry().unwrap().to_string().ends_with("index.html"));
+        assert_eq!((job.video.quality, job.color.mode), (Quality::Delivery, ColorMode::Hlg));
+        for wrong in
+            ["--hdr --sdr", "--resolution 8k", "--resolution hd --scale 2", "--gif-loop -1"]
+        {
+            assert!(parse(&format!("{path} -o a.mp4 {wrong}")).is_err(), "{wrong}");
+        }
+        for wrong in ["../one.html", "/etc/passwd"] {
+            let error = args(&format!("{path} -o a.mp4 -c {wrong}")).job().unwrap_err();
+            assert!(message(&error).contains("must stay inside"), "{error}");
+        }
     }
 
     #[test]

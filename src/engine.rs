@@ -32,13 +32,13 @@ use crate::capture::{
     Meter, OpenError, OpenPage, PageSources, Recruiting, Retreat, SessionOptions, Timing, Way,
 };
 use crate::error::{Error, Result};
-use crate::frame::Size;
+use crate::frame::{Alpha, Size};
 use crate::job::{self, Circumstances, Entry, Job, Plan};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::pipeline::{Artifact, CancelToken, FrameSink, Traffic, run};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages, Warning};
-use crate::serve::FileServer;
+use crate::serve::{FileFinder, FileServer};
 use crate::sink::{self, NullSink, Shutter, SinkClock};
 use crate::sys;
 
@@ -81,6 +81,7 @@ impl Engine {
         progress: &mut dyn Progress,
         cancel: &CancelToken,
     ) -> Result<Report> {
+        let job = &sized(job)?;
         let clock = SinkClock::default();
         let sink_clock = clock.clone();
         let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
@@ -97,6 +98,7 @@ impl Engine {
         progress: &mut dyn Progress,
         cancel: &CancelToken,
     ) -> Result<Report> {
+        let job = &sized(job)?;
         let open: OpenSink<'_> = Box::new(move |_| Ok(sink));
         self.begin(job, progress, cancel, SinkClock::default()).run(false, open)
     }
@@ -137,12 +139,26 @@ impl Engine {
 
     /// Opens the page and resolves the job against it, without rendering.
     pub fn plan(&self, job: &Job, cancel: &CancelToken) -> Result<(Plan, Vec<Warning>)> {
+        let job = &sized(job)?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
         let (plan, _) = render.prepare(job.output.is_some() || !job.outputs.is_empty())?;
         Ok((plan, std::mem::take(&mut render.warnings)))
     }
+}
+
+/// The job with a scale in place of a resolution, which the page's HTML must be read for.
+fn sized(job: &Job) -> Result<Job> {
+    if job.resolution.is_none() {
+        return Ok(job.clone());
+    }
+    job.validate()?;
+    let declared = match job.entry()? {
+        Entry::File { root, page } => declared_size(&root.join(page)),
+        Entry::Url(_) => None,
+    };
+    Ok(job.with_scale(declared)?)
 }
 
 impl Default for Engine {
@@ -178,6 +194,8 @@ struct Render<'a> {
     is_blind: bool,
     /// Whether the page can ask for the pictures of its videos.
     decodes_media: bool,
+    /// Knows which links of the composition were not followed.
+    files: Option<FileFinder>,
     /// What HDR is put together with.
     light: Light,
     /// The engine's.
@@ -229,6 +247,7 @@ impl Engine {
             is_captured: true,
             is_blind: false,
             decodes_media: true,
+            files: None,
             light: Light::default(),
             pool: Arc::clone(&self.pool),
             retreat: None,
@@ -266,6 +285,10 @@ impl Render<'_> {
         let plan = Arc::new(plan);
         let mut sink = open(&plan)?;
         self.stages.probe_ms = ms(probing.elapsed());
+        // What is known by now may be a reason not to wait for the rest.
+        for warning in &self.warnings {
+            self.reporter.warning(warning);
+        }
 
         self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
         let capturing = Instant::now();
@@ -305,6 +328,11 @@ impl Render<'_> {
             opened = self.verified(opened, &plan)?;
             plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
         }
+        // Its pictures are opaque and of SDR, and canvas capture draws the page in a canvas already.
+        let is_plain = plan.stream.alpha == Alpha::Opaque && !plan.stream.color.is_hdr();
+        if !is_plain || opened.options.way() == Way::Canvas {
+            plan.transitions.iter_mut().for_each(|transition| transition.by_library = false);
+        }
         opened.options.transitions = plan.transitions.clone().into();
         self.choose_layers(&mut opened, &mut plan)?;
         opened.options.load.length = Some(plan.duration);
@@ -313,9 +341,7 @@ impl Render<'_> {
             self.plan_sound(&opened, &mut plan, learned)?;
         }
         self.collect_warnings(&opened.page);
-        if self.job.strict && !self.warnings.is_empty() {
-            return Err(Error::Strict(self.warnings.clone()));
-        }
+        self.refuse_warnings()?;
         let Opened { server, options, page, .. } = opened;
         let recruiting = self.job.capture.workers.is_none().then(|| Recruiting {
             cores: sys::cores(),
@@ -354,6 +380,7 @@ impl Render<'_> {
             Entry::File { root, page } => {
                 let server = FileServer::start(root, job.network.follow_symlinks)?;
                 let url = server.url(page);
+                self.files = Some(server.finder());
                 let declared = declared_size(&root.join(page));
                 (Some(server), url, declared)
             }
@@ -388,6 +415,7 @@ impl Render<'_> {
         let size = job::size_of(job, &page.description, &mut self.warnings)
             .map_err(|message| Error::Composition { message, console: page.console(), hint: None })
             .and_then(|size| {
+                job.check_resolution(size)?;
                 job::picture_size(size, job.scale)?;
                 Ok(size)
             });

@@ -114,6 +114,9 @@ fn check(args: &CheckArgs) -> Result<()> {
     print(&if args.json { pretty(&check)? } else { check.to_string() })?;
     match check.error {
         Some(message) => Err(CannotRender(message).into()),
+        None if !check.script_errors.is_empty() => {
+            Err(CannotRender(format!("a script failed: {}", check.script_errors[0])).into())
+        }
         None if job.strict && !check.warnings.is_empty() => {
             Err(Error::Strict(check.warnings).into())
         }

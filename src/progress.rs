@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::report::Warning;
+
 /// Where a render is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -48,6 +50,10 @@ pub struct Event {
 pub trait Progress {
     /// Called for every step.
     fn event(&mut self, event: &Event);
+
+    /// Called for what is not right, as far as that is known before the first frame. All of it is in
+    /// the report.
+    fn warning(&mut self, _warning: &Warning) {}
 }
 
 impl<F: FnMut(&Event)> Progress for F {
@@ -74,6 +80,11 @@ impl<'a> Reporter<'a> {
     /// The end without a result: the percentage stays where it is.
     pub(crate) fn ended(&mut self, status: Status, message: impl Into<String>) {
         self.send(status, self.percent, message.into(), None, None);
+    }
+
+    /// What is not right, before the first frame.
+    pub(crate) fn warning(&mut self, warning: &Warning) {
+        self.progress.warning(warning);
     }
 
     /// Frames written. One session reports every frame, several report every 30 and the last.

@@ -10,6 +10,7 @@ use crate::job::Plan;
 use crate::network::{NetworkOutcome, NetworkRequest};
 use crate::page::RuntimeWarning;
 use crate::pipeline::Artifact;
+use crate::serve::RefusedLink;
 
 /// Something that is not right, but with which the render went on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +29,23 @@ impl Warning {
         Self { code: code.into(), message: message.into(), hint: None }
     }
 
+    /// What is not right with a link that leads out of the composition's directory.
+    pub(crate) fn of_link(link: &RefusedLink) -> Self {
+        let RefusedLink { file, target, .. } = link;
+        let (file, target) = (file.display(), target.display());
+        Self {
+            code: "link_refused".into(),
+            message: format!(
+                "not loaded: {file} is a symbolic link out of the composition's directory, to {target}"
+            ),
+            hint: Some(
+                "set network.followSymlinks to true if it may be followed, or name as `root` the \
+                 directory that holds both"
+                    .into(),
+            ),
+        }
+    }
+
     /// What is not right with a request to another host.
     pub(crate) fn of_request(request: &NetworkRequest) -> Option<Self> {
         let NetworkRequest { url, outcome, version, reason, hint, .. } = request;
@@ -43,6 +61,9 @@ impl Warning {
             ),
             (NetworkOutcome::Blocked, _) => {
                 ("request_blocked", format!("not loaded: {url}: {reason}"))
+            }
+            (NetworkOutcome::LinkRefused, _) => {
+                ("link_refused", format!("not loaded: {url}: {reason}"))
             }
             (NetworkOutcome::Failed | NetworkOutcome::NotFound, _) => {
                 ("request_failed", format!("not loaded: {url}: {reason}"))

@@ -13,7 +13,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -86,7 +86,23 @@ struct Files {
     root: PathBuf,
     /// Whether links may lead out of the root.
     follow: bool,
+    /// Links that were asked for and lead out of it, each once.
+    refused: Mutex<Vec<RefusedLink>>,
 }
+
+/// A link that leads out of the root, and was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedLink {
+    /// Its address.
+    pub url: String,
+    /// The link, relative to the root.
+    pub file: PathBuf,
+    /// Where it leads.
+    pub target: PathBuf,
+}
+
+/// Most links that are remembered.
+const MAX_REFUSED: usize = 50;
 
 /// Finds the files that addresses of one server stand for.
 #[derive(Clone, Debug)]
@@ -100,6 +116,11 @@ impl FileFinder {
         let rest = address.strip_prefix("http://")?.strip_prefix(&*self.0.host)?;
         let path = rest.split(['?', '#']).next().unwrap_or_default();
         rest.starts_with('/').then(|| self.0.locate(path))
+    }
+
+    /// Links out of the root that were asked for so far.
+    pub(crate) fn refused_links(&self) -> Vec<RefusedLink> {
+        self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -119,7 +140,7 @@ impl FileServer {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
         let host = format!("{token}.localhost:{port}");
-        let files = Arc::new(Files { host, root, follow });
+        let files = Arc::new(Files { host, root, follow, refused: Mutex::default() });
         let site = Arc::new(Site { files, route: OnceLock::new() });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -260,6 +281,7 @@ impl Files {
 
     /// The file at a path, or the status that refuses it.
     fn locate(&self, path: &str) -> Result<PathBuf, StatusCode> {
+        let asked = path;
         let path = percent_decode_str(path).decode_utf8_lossy();
         // Before any link is followed: browsers resolve such paths themselves.
         if path.split(['/', '\\']).any(|segment| segment == "..") {
@@ -269,9 +291,22 @@ impl Files {
         let place = if place.is_dir() { place.join("index.html") } else { place };
         let file = place.canonicalize().or(Err(StatusCode::NOT_FOUND))?;
         if !self.follow && !file.starts_with(&self.root) {
+            self.refuse(asked, &place, file);
             return Err(StatusCode::FORBIDDEN);
         }
         if file.is_file() { Ok(file) } else { Err(StatusCode::NOT_FOUND) }
+    }
+}
+
+impl Files {
+    fn refuse(&self, asked: &str, place: &Path, target: PathBuf) {
+        let url = format!("http://{}{asked}", self.host);
+        let file = place.strip_prefix(&self.root).unwrap_or(place).to_owned();
+        let link = RefusedLink { url, file, target };
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() < MAX_REFUSED && !refused.contains(&link) {
+            refused.push(link);
+        }
     }
 }
 

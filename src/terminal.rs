@@ -29,17 +29,21 @@ pub(crate) struct Terminal {
     style: Style,
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
+    /// Warnings that have been shown.
+    told: Vec<Warning>,
 }
 
 impl Terminal {
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, bar: None, last_line: None }
+        Self { style, bar: None, last_line: None, told: Vec::new() }
     }
 
     /// Shows what was not right, and a line about the finished file.
     pub(crate) fn done(&mut self, report: &Report) {
         for warning in &report.warnings {
-            self.warning(warning);
+            if !self.told.contains(warning) {
+                self.warning(warning);
+            }
         }
         match self.style {
             Style::Quiet => {}
@@ -164,6 +168,11 @@ impl Terminal {
 }
 
 impl Progress for Terminal {
+    fn warning(&mut self, warning: &Warning) {
+        Self::warning(self, warning);
+        self.told.push(warning.clone());
+    }
+
     fn event(&mut self, event: &Event) {
         let ended = matches!(event.status, Status::Complete | Status::Failed | Status::Cancelled);
         match self.style {

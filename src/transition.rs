@@ -5,7 +5,7 @@
 //! pictures become one here: in linear light, the same way for SDR and HDR. How far a transition has
 //! gone follows from time, so it does not matter who draws which frame.
 //!
-//! The names are HyperFrames'; the formulas are our own.
+//! The names and looks are HyperFrames'.
 
 mod effects;
 mod noise;
@@ -15,8 +15,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub(crate) use self::effects::{Fields, blend_row};
-pub(crate) use self::scene::{Light, Scene};
+pub(crate) use self::effects::{Accent, Codes, Fields, blend_row};
+pub(crate) use self::scene::{Light, Scene, code_of_light};
 use crate::time::{FrameIndex, FrameRate};
 
 /// How one scene becomes the other.
@@ -186,8 +186,30 @@ pub struct Transition {
     pub from_scene: String,
     /// The id of the scene that comes.
     pub to_scene: String,
-    /// The color of glow and fire: red, green and blue of sRGB.
-    pub accent: [u8; 3],
+    /// The color of glow and fire: red, green and blue of sRGB. Orange where the page says none.
+    pub accent: Option<[u8; 3]>,
+    /// Whether the page's own library draws it, or shows it by opacity.
+    pub by_library: bool,
+}
+
+/// Glow where a page names no color: dark, plain and bright, in codes of sRGB. As in HyperFrames.
+const FIRE: Accent =
+    Accent { dark: [0.4, 0.15, 0.0], plain: [1.0, 0.6, 0.2], bright: [1.0, 0.85, 0.5] };
+
+impl Accent {
+    /// The colors of glow that go with a color, in codes of sRGB.
+    pub(crate) fn of(color: Option<[u8; 3]>) -> Self {
+        let Some(color) = color else { return FIRE };
+        let plain = color.map(|code| f32::from(code) / 255.0);
+        let [dark, bright] = [plain.map(|c| 0.35 * c), plain.map(|c| (0.2 + 1.5 * c).min(1.0))];
+        Self { dark, plain, bright }
+    }
+
+    /// The same colors by a change of each.
+    pub(crate) fn map(self, change: impl Fn(Codes) -> Codes) -> Self {
+        let Self { dark, plain, bright } = self;
+        Self { dark: change(dark), plain: change(plain), bright: change(bright) }
+    }
 }
 
 /// Where frames and the times that pages write meet, in seconds: as for clips.
@@ -259,7 +281,8 @@ mod tests {
             ease: Ease::Linear,
             from_scene: "a".into(),
             to_scene: "b".into(),
-            accent: [0; 3],
+            accent: None,
+            by_library: false,
         };
         let rate = FrameRate::new(30, 1).unwrap();
         let progress = |index| transition.progress(FrameIndex(index), rate);

@@ -63,6 +63,9 @@ const ALWAYS: &[&str] = &[
      ParkableImagesToDisk",
     // The page runtime drops many large pictures, which Chrome would keep until it likes.
     "--js-flags=--expose-gc-as=__pagereelCollect",
+    // Canvases that draw elements are an experiment of Chrome's. HyperFrames' library of transitions
+    // draws by them.
+    "--enable-blink-features=CanvasDrawElement",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",

@@ -137,8 +137,16 @@ impl Held {
         let Request { url, method, .. } = &self.request;
         let (ledger, kind) = (&access.ledger, &self.resource_type);
         let Some(found) = hit.found else {
-            let reason = format!("no such file in {}", hit.target.display());
-            ledger.missed(url, kind, NetworkOutcome::NotFound, reason);
+            let target = hit.target.display();
+            let (outcome, reason) = match hit.refused {
+                Some(file) => {
+                    let file = file.display();
+                    let reason = format!("a symbolic link leads out of {target}, to {file}");
+                    (NetworkOutcome::LinkRefused, reason)
+                }
+                None => (NetworkOutcome::NotFound, format!("no such file in {target}")),
+            };
+            ledger.missed(url, kind, outcome, reason);
             return self.reply(404, &[], &[]);
         };
         match read(&found.file, self.range()) {
@@ -243,7 +251,7 @@ mod tests {
     fn each_request_gets_its_answer() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("a.js"), "0123456789").unwrap();
-        let mut map = Map::new(false);
+        let mut map = Map::new(false, None);
         assert!(map.insert(MapKey::parse("https://a.b/").unwrap(), directory.path()).unwrap());
         let access = Access::new(Policy::Only(vec![]), map, "http://t.localhost:1/");
         let reply = |method, url, range| match ask(&access, method, url, range) {

@@ -5,6 +5,9 @@
 //! alone. All pictures are taken in the session's own way. The first is taken of whatever was shown
 //! last, black or not: if the page says that it has not changed since, all pictures of the frame
 //! before are those of this one.
+//!
+//! Where the page's own library draws a transition there are two pictures as well: the first is of the
+//! page with copies of the scenes, for the browser to have drawn them, and is thrown away.
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use crate::error::Result;
 use crate::frame::Picture;
 use crate::page::{self, LayerElements, NativeLayer, Side, View};
 use crate::time::FrameIndex;
-use crate::transition::Transition;
+use crate::transition::{Shader, Transition};
 
 /// The pictures of one frame, or of one scene in it.
 #[derive(Clone, Debug)]
@@ -63,7 +66,15 @@ impl PageSource {
         let Some(layers) = &mut self.layers else { return Ok(()) };
         layers.shot = Some(shot);
         let crossing = Transition::under_way(&self.options.transitions, shot.at, shot.rate);
-        let scene = crossing.map(|(number, _)| (number, Side::From));
+        let scene = crossing.and_then(|(number, _)| {
+            let transition = &self.options.transitions[number];
+            match (transition.by_library, transition.shader) {
+                (false, _) => Some((number, Side::From)),
+                // The library fades by opacity: the page shows it by itself.
+                (true, Shader::Crossfade) => None,
+                (true, _) => Some((number, Side::Library)),
+            }
+        });
         // Pictures must not depend on what was shown before the batch.
         if shot.is_fresh || shot.begins_batch || scene.is_some() || layers.view.scene.is_some() {
             layers.last = None;
@@ -87,7 +98,20 @@ impl PageSource {
 
     /// Takes the other pictures of a frame that was begun.
     pub(super) fn finish_shots(&mut self, index: FrameIndex) -> Result<(FrameShots, bool)> {
-        let (first, is_same) = self.finish_scene(index)?;
+        let (mut first, is_same) = self.finish_scene(index)?;
+        if let Some((number, Side::Library)) = self.layers.as_ref().and_then(|l| l.view.scene) {
+            // The page has been drawn with copies of both scenes.
+            let drawn = page::draw_transition(&mut self.page, self.options.frame_timeout);
+            let is_drawn = drawn.map_err(|e| self.frame_error(index, e))?;
+            if !is_drawn {
+                self.choose_view(index, View { round: 0, scene: Some((number, Side::From)) })?;
+            }
+            self.begin_again(index)?;
+            (first, _) = self.finish_scene(index)?;
+            if is_drawn {
+                return Ok((FrameShots { first, crossing: None }, false));
+            }
+        }
         let state = self.layers.as_mut().expect("only pages with layers are taken so");
         let Some(((number, _), shot)) = state.view.scene.zip(state.shot) else {
             state.last = Some(first.clone());

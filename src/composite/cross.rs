@@ -7,11 +7,13 @@ use rayon::prelude::*;
 
 use super::blend::{FrameLight, Layer, light_of_page};
 use super::curve::Curve;
-use super::{Rgb, WHITE_NITS, narrowed, times};
+use super::{WHITE_NITS, narrowed, times};
 use crate::color::codes::LightCodes;
 use crate::color::transfer::{BT2020_FROM_BT709, linear_of_srgb, srgb_of_linear};
 use crate::frame::{Picture, PixelFormat, Size};
-use crate::transition::{Fields, Light, Scene, Shader, Transition, blend_row};
+use crate::transition::{
+    Accent, Codes, Fields, Light, Scene, Shader, Transition, blend_row, code_of_light,
+};
 
 /// From linear components to sRGB codes that count to 255.
 static SRGB_CODE: LazyLock<Curve> =
@@ -67,7 +69,7 @@ impl Crossings {
                 || vec![[0.0; 4]; width],
                 |light, (y, row)| {
                     let progress = narrowed(progress);
-                    blend_row(transition.shader, scenes, progress, accent, &fields, y, light);
+                    blend_row(transition.shader, scenes, progress, &accent, &fields, y, light);
                     target.write(light, row)
                 },
             )
@@ -99,11 +101,13 @@ impl Target<'_> {
         }
     }
 
-    fn accent(&self, codes: [u8; 3]) -> Rgb {
-        let linear = codes.map(|code| LINEAR[usize::from(code)]);
+    /// The colors of glow, in codes of the light that is mixed.
+    fn accent(&self, color: Option<[u8; 3]>) -> Accent {
+        let linear = |codes: Codes| codes.map(|c| narrowed(linear_of_srgb(f64::from(c))));
         match self {
-            Self::Hdr(_) => times(&BT2020_FROM_BT709, linear),
-            Self::Sdr { .. } => linear,
+            Self::Hdr(_) => Accent::of(color)
+                .map(|codes| times(&BT2020_FROM_BT709, linear(codes)).map(code_of_light)),
+            Self::Sdr { .. } => Accent::of(color),
         }
     }
 

@@ -7,7 +7,31 @@ use crate::check::Check;
 use crate::error::Result;
 use crate::job::{self, Job};
 use crate::pipeline::CancelToken;
+use crate::report::Warning;
 use crate::sink::SinkClock;
+
+/// Codes of what others follow from: what did not load, then what failed for it.
+const CAUSES: [&[&str]; 2] = [
+    &[
+        "link_refused",
+        "request_blocked",
+        "request_failed",
+        "resource_failed",
+        "script_failed",
+        "stylesheet_failed",
+        "composition_missing",
+    ],
+    &["page_error", "sub_timeline_script_failure"],
+];
+
+/// Puts what explains the rest before it.
+fn put_causes_first(warnings: &mut [Warning]) {
+    let rank = |warning: &Warning| {
+        let is_of = |codes: &&[&str]| codes.contains(&warning.code.as_str());
+        CAUSES.iter().position(is_of).unwrap_or(CAUSES.len())
+    };
+    warnings.sort_by_key(rank);
+}
 
 impl Engine {
     /// Opens the page and says what it is made of, how it would render, and what is wrong with it.
@@ -15,6 +39,7 @@ impl Engine {
     /// A page that opens and cannot be rendered is no error here: [`Check::error`] says why. Nor
     /// are the warnings of a strict job.
     pub fn check(&self, job: &Job, cancel: &CancelToken) -> Result<Check> {
+        let job = &super::sized(job)?;
         job.validate()?;
         let encoded = job.output.is_some() || !job.outputs.is_empty();
         let mut silent = |_: &crate::progress::Event| {};
@@ -26,6 +51,7 @@ impl Engine {
         let mut tree = opened.page.inspect(opened.options.load.call_timeout)?;
 
         // The address of our server means nothing to anybody.
+        put_causes_first(&mut render.warnings);
         let own = opened.server.as_ref().map(|server| server.url(Path::new("")));
         let plain = |text: &str| own.as_ref().map_or(text.into(), |own| text.replace(own, ""));
         for media in &mut tree.media {

@@ -68,7 +68,7 @@ impl Engine {
         on_picture: &mut dyn FnMut(Frame) -> Result<()>,
         cancel: &CancelToken,
     ) -> Result<Vec<Warning>> {
-        let mut job = Job { output: None, frames: None, ..job.clone() };
+        let mut job = Job { output: None, frames: None, ..super::sized(job)? };
         // Pictures of single moments are SDR.
         job.color = Color { mode: ColorMode::Sdr, ..Color::default() };
         job.validate()?;

@@ -5,9 +5,13 @@ use crate::capture::{Meter, OpenPage};
 use crate::error::{Error, Result};
 use crate::network::{Access, NetworkOutcome};
 use crate::report::Warning;
+use crate::serve::{FileFinder, RefusedLink};
 
 /// The page's own words for addresses that did not load.
 const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
+
+/// What may be wrong with values for variables.
+const ABOUT_VARIABLES: [&str; 3] = ["variable_type", "unknown_variable", "invalid_variables"];
 
 impl Render<'_> {
     /// Takes note of what is not right with the page.
@@ -17,7 +21,7 @@ impl Render<'_> {
         self.missing = page.failed_addresses().map(str::to_owned).collect();
         let told = self.without_listed(told);
         self.warnings.extend(told);
-        self.warnings.extend(page.page_warnings());
+        self.warnings.extend(self.without_links(page.page_warnings()));
         self.warnings.extend(self.request_warnings());
         name_files(&mut self.warnings, &self.access);
         let mut seen = Vec::new();
@@ -29,12 +33,27 @@ impl Render<'_> {
         });
     }
 
+    /// An error if the job does not let what is not right with the page pass.
+    pub(super) fn refuse_warnings(&self) -> Result<()> {
+        let about_variables =
+            |w: &&Warning| ABOUT_VARIABLES.contains(&w.code.as_str()) && self.job.strict_variables;
+        let refused: Vec<_> = self
+            .warnings
+            .iter()
+            .filter(|w| self.job.strict || about_variables(w))
+            .cloned()
+            .collect();
+        if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }
+    }
+
     /// Leaves out the page's own word for what is listed with its reason elsewhere.
     fn without_listed(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
         let ledger = self.access.ledger.requests();
         let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
         let told = self.missing.iter().map(String::as_str);
-        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(told).collect();
+        let links = self.refused_links();
+        let links = links.iter().map(|link| link.url.as_str());
+        let missed: Vec<_> = missed.map(|r| r.url.as_str()).chain(told).chain(links).collect();
         warnings.retain(|warning| {
             !LOAD_FAILURES.contains(&warning.code.as_str())
                 || !missed.iter().any(|url| warning.message.ends_with(url))
@@ -47,7 +66,8 @@ impl Render<'_> {
     pub(super) fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
         let mut late = self.request_warnings();
         late.extend(self.clock.take_warnings());
-        late.extend(self.without_listed(meter.notes()));
+        let noted = self.without_listed(meter.notes());
+        late.extend(self.without_links(noted));
         name_files(&mut late, &self.access);
         late.retain(|warning| !self.warnings.contains(warning));
         self.warnings.extend(late.iter().cloned());
@@ -55,7 +75,24 @@ impl Render<'_> {
     }
 
     fn request_warnings(&self) -> Vec<Warning> {
-        self.access.ledger.requests().iter().filter_map(Warning::of_request).collect()
+        let links = self.refused_links();
+        let links = links.iter().map(Warning::of_link);
+        let requests = self.access.ledger.requests();
+        links.chain(requests.iter().filter_map(Warning::of_request)).collect()
+    }
+
+    fn refused_links(&self) -> Vec<RefusedLink> {
+        self.files.as_ref().map(FileFinder::refused_links).unwrap_or_default()
+    }
+
+    /// Leaves out what says of a link no more than that it was not loaded.
+    fn without_links(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
+        let links = self.refused_links();
+        warnings.retain(|warning| {
+            let is_of = |link: &RefusedLink| warning.message.contains(&format!("{}: ", link.url));
+            warning.code != "resource_failed" || !links.iter().any(is_of)
+        });
+        warnings
     }
 }
 

@@ -322,8 +322,8 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
     ) -> Rung {
         Rung { preset, quality }
     }
-    use Quality::{Draft, High, Lossless, Standard};
-    match (encoder, quality) {
+    use Quality::{Draft, High, Looks, Lossless, Standard};
+    match (encoder, quality.rung()) {
         // `aq-mode` 3 spends more on dark areas, where banding shows; `subq` 3 finds nearly what 4
         // finds.
         ("libx264" | "libx264rgb", Draft) => {
@@ -334,6 +334,10 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
             let preset = &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3")];
             rung(preset, Some(("crf", "18")))
         }
+        ("libx264" | "libx264rgb", Looks) => {
+            let preset = &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3")];
+            rung(preset, Some(("crf", "16")))
+        }
         ("libx264" | "libx264rgb", High) => {
             const HIGH: &[(&str, &str)] =
                 &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3"), ("aq-strength", "1.15")];
@@ -342,13 +346,16 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         ("libx264" | "libx264rgb", Lossless) => rung(&[("preset", "medium")], Some(("crf", "0"))),
         ("libx265", Draft) => rung(&[("preset", "ultrafast")], Some(("crf", "28"))),
         ("libx265", Standard) => rung(&[("preset", "veryfast")], Some(("crf", "20"))),
+        ("libx265", Looks) => rung(&[("preset", "fast")], Some(("crf", "18"))),
         ("libx265", High) => rung(&[("preset", "medium")], Some(("crf", "16"))),
         ("libx265", Lossless) => rung(&[("preset", "fast")], Some(("x265-params", "lossless=1"))),
         ("libsvtav1", Draft) => rung(&[("preset", "12")], Some(("crf", "40"))),
         ("libsvtav1", Standard) => rung(&[("preset", "9")], Some(("crf", "26"))),
+        ("libsvtav1", Looks) => rung(&[("preset", "8")], Some(("crf", "22"))),
         ("libsvtav1", _) => rung(&[("preset", "7")], Some(("crf", "18"))),
         ("libaom-av1", Draft) => rung(&[("cpu-used", "8")], Some(("crf", "40"))),
         ("libaom-av1", Standard) => rung(&[("cpu-used", "6")], Some(("crf", "26"))),
+        ("libaom-av1", Looks) => rung(&[("cpu-used", "5")], Some(("crf", "22"))),
         ("libaom-av1", High) => rung(&[("cpu-used", "4")], Some(("crf", "18"))),
         ("libaom-av1", Lossless) => rung(&[("cpu-used", "6")], Some(("aom-params", "lossless=1"))),
         ("libvpx-vp9" | "libvpx", Draft) => {
@@ -356,6 +363,9 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         }
         ("libvpx-vp9" | "libvpx", Standard) => {
             rung(&[("deadline", "good"), ("cpu-used", "4")], Some(("crf", "24")))
+        }
+        ("libvpx-vp9" | "libvpx", Looks) => {
+            rung(&[("deadline", "good"), ("cpu-used", "3")], Some(("crf", "20")))
         }
         ("libvpx-vp9" | "libvpx", High) => {
             rung(&[("deadline", "good"), ("cpu-used", "2")], Some(("crf", "16")))
@@ -365,12 +375,14 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         }
         ("libwebp_anim", Draft) => rung(&[("compression_level", "1")], Some(("quality", "60"))),
         ("libwebp_anim", Standard) => rung(&[("compression_level", "2")], Some(("quality", "85"))),
+        ("libwebp_anim", Looks) => rung(&[("compression_level", "3")], Some(("quality", "90"))),
         ("libwebp_anim", High) => rung(&[("compression_level", "4")], Some(("quality", "95"))),
         ("libwebp_anim", Lossless) => rung(&[("compression_level", "2")], Some(("lossless", "1"))),
         ("png" | "apng", Draft) => rung(&[("pred", "up"), ("compression_level", "1")], None),
         ("png" | "apng", _) => rung(&[("pred", "paeth"), ("compression_level", "5")], None),
         ("mjpeg", Draft) => rung(&[], Some(("quality", "80"))),
         ("mjpeg", Standard) => rung(&[], Some(("quality", "95"))),
+        ("mjpeg", Looks) => rung(&[], Some(("quality", "97"))),
         ("mjpeg", _) => rung(&[], Some(("quality", "99"))),
         ("ffv1", _) => rung(&[("level", "3"), ("slices", "16"), ("slicecrc", "1")], None),
         ("prores_ks", _) => rung(&[("vendor", "apl0")], None),
@@ -390,7 +402,7 @@ fn preset_option(encoder: &str) -> &'static str {
 /// The profile that a quality means in the editing codecs.
 fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option<&'static str> {
     let is_444 = !matches!(format, CodedFormat::Yuv422p | CodedFormat::Yuv422p10);
-    Some(match (encoder, quality) {
+    Some(match (encoder, quality.rung()) {
         ("prores_ks", Quality::High) if is_444 => "4444xq",
         ("prores_ks", _) if is_444 => "4444",
         ("prores_ks", Quality::Draft) => "lt",

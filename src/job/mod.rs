@@ -23,6 +23,7 @@ mod model;
 mod network;
 mod plan;
 mod read;
+mod resolution;
 mod scale;
 mod schema;
 mod tree;
@@ -47,6 +48,7 @@ pub use self::model::{
 pub use self::network::NetworkPolicy;
 pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
+pub use self::resolution::Resolution;
 pub(crate) use self::scale::picture_size;
 pub use self::schema::schema;
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};

@@ -12,6 +12,7 @@ use super::JobError;
 use super::address::Address;
 use super::fonts::Fonts;
 use super::network::NetworkPolicy;
+use super::resolution::Resolution;
 use super::values::{Bitrate, FrameRange, OutputSize, seconds};
 use super::words::{
     CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,
@@ -60,6 +61,10 @@ pub struct Job {
     #[serde(default = "one")]
     #[schemars(range(min = 0.5, max = 4))]
     pub scale: f64,
+    /// Instead of `scale`: the picture's size by a word, such as `landscape-4k`. The composition must
+    /// have the same shape, and fit into it a whole number of times.
+    #[serde(default)]
+    pub resolution: Option<Resolution>,
     /// How much of the composition to render, in seconds, up to 86400. Default: the page's duration.
     #[serde(default)]
     #[schemars(range(max = 86_400), extend("exclusiveMinimum" = 0))]
@@ -113,6 +118,10 @@ pub struct Job {
     /// Whether anything that is missing from the page ends the render. Default: false, a warning.
     #[serde(default)]
     pub strict: bool,
+    /// Whether values that do not fit the composition's variables end the render. Default: false, a
+    /// warning.
+    #[serde(default)]
+    pub strict_variables: bool,
 }
 
 /// One more output of a render.
@@ -340,6 +349,7 @@ impl Job {
             fps: None,
             size: None,
             scale: one(),
+            resolution: None,
             samples: one_sample(),
             duration: None,
             frames: None,
@@ -356,6 +366,7 @@ impl Job {
             fonts: Fonts::default(),
             timeouts: Timeouts::default(),
             strict: false,
+            strict_variables: false,
         }
     }
 

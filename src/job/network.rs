@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-use super::{Job, JobError, ValueError};
+use super::{Entry, Job, JobError, ValueError};
 use crate::network::{HostPattern, Map, MapKey};
 
 /// Which hosts the page may load from. Its own is always one of them.
@@ -42,7 +42,11 @@ impl Job {
 
     /// Finds the directories and files of `network.map`.
     pub(crate) fn network_map(&self) -> Result<Map, JobError> {
-        let mut map = Map::new(self.network.follow_symlinks);
+        let own = match self.entry() {
+            Ok(Entry::File { root, .. }) => Some(root),
+            _ => None,
+        };
+        let mut map = Map::new(self.network.follow_symlinks, own);
         for (key, target) in &self.network.map {
             let refused = |expected: &str| JobError::BadValue {
                 path: map_path(key),

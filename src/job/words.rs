@@ -12,10 +12,24 @@ pub enum Quality {
     /// Visually lossless for most content.
     #[default]
     Standard,
+    /// Between `standard` and `high`: HyperFrames' own default.
+    Looks,
     /// For masters, slower.
     High,
+    /// HyperFrames' word for `high`.
+    Delivery,
     /// Nothing is lost after the conversion to the pixel format.
     Lossless,
+}
+
+impl Quality {
+    /// The rung of the ladder that it stands for.
+    pub(super) const fn rung(self) -> Self {
+        match self {
+            Self::Delivery => Self::High,
+            other => other,
+        }
+    }
 }
 
 /// How colors that a palette does not have are made of others.

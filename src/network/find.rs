@@ -28,6 +28,8 @@ pub(super) struct Directory<'a> {
     pub path: &'a Path,
     /// Whether links in it may lead out of it.
     pub follow: bool,
+    /// The composition's own directory, canonical: links may lead into it.
+    pub own: Option<&'a Path>,
 }
 
 /// A file, and what is not quite right with it.
@@ -56,6 +58,15 @@ pub(super) fn find(directory: Directory<'_>, prefix: &str, rest: &str) -> Option
     let minified = || places.iter().find_map(|place| directory.file(&other_minified(place)?));
     let file = exact().or_else(entry).or_else(extended).or_else(minified)?;
     Some(Found { file, mismatch: wanted.mismatch(directory) })
+}
+
+/// The file that would stand for `rest` if links could lead out of the directory.
+pub(super) fn find_refused(directory: Directory<'_>, prefix: &str, rest: &str) -> Option<PathBuf> {
+    let segments = decode(rest)?;
+    let wanted = Wanted::new(directory, prefix, &segments);
+    let mut places = vec![join(&segments), join(&wanted.named), join(&wanted.plain())];
+    places.extend(wanted.in_folders());
+    places.iter().find_map(|place| directory.refused(place))
 }
 
 /// The decoded segments; none if they could lead out of the directory.
@@ -149,7 +160,18 @@ impl Directory<'_> {
             return None;
         }
         let file = self.path.join(place).canonicalize().ok()?;
-        (file.is_file() && (self.follow || file.starts_with(self.path))).then_some(file)
+        (file.is_file() && self.may_lead_to(&file)).then_some(file)
+    }
+
+    fn may_lead_to(self, file: &Path) -> bool {
+        let is_own = self.own.is_some_and(|own| file.starts_with(own));
+        self.follow || is_own || file.starts_with(self.path)
+    }
+
+    /// The file out of the directory that a link at `place` leads to.
+    fn refused(self, place: &Path) -> Option<PathBuf> {
+        let file = self.path.join(place).canonicalize().ok()?;
+        (file.is_file() && !self.may_lead_to(&file)).then_some(file)
     }
 
     /// The file that a package at `place` says it is.
@@ -251,7 +273,7 @@ mod tests {
 
     fn find_in(directory: &TempDir, follow: bool, rest: &str) -> Option<Found> {
         let path = directory.path().join("modules").canonicalize().unwrap();
-        find(Directory { path: &path, follow }, "/npm/", rest)
+        find(Directory { path: &path, follow, own: None }, "/npm/", rest)
     }
 
     #[track_caller]
@@ -350,7 +372,7 @@ mod tests {
         }
         // A prefix that names the package, and its directory.
         let gsap = directory.path().join("modules/gsap").canonicalize().unwrap();
-        let gsap = Directory { path: &gsap, follow: false };
+        let gsap = Directory { path: &gsap, follow: false, own: None };
         let found = find(gsap, "/ajax/libs/gsap/2.0.0/", "gsap.min.js").unwrap();
         assert!(found.file.ends_with("gsap/dist/gsap.min.js"), "{found:?}");
         assert_eq!(found.mismatch.unwrap().asked, "2.0.0");

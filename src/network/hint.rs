@@ -14,6 +14,9 @@ const PACKAGE_PREFIXES: [&str; 3] = [
 
 /// What the user can do about a request that brought nothing.
 pub(super) fn hint(address: &str, kind: &str, outcome: NetworkOutcome) -> String {
+    if outcome == NetworkOutcome::LinkRefused {
+        return "set network.followSymlinks to true if it may be followed".into();
+    }
     let Ok(url) = Url::parse(address) else { return "map it with network.map".into() };
     let host = url.host_str().unwrap_or_default();
     if let Some((prefix, package)) = package(&url) {

@@ -25,6 +25,8 @@ pub enum NetworkOutcome {
     Failed,
     /// A mapped prefix covers the address, but there is no such file.
     NotFound,
+    /// What stands for the address is a link out of the mapped directory.
+    LinkRefused,
 }
 
 /// A request to another host that was mapped, refused, or failed.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use super::find::{Directory, Found, find};
+use super::find::{Directory, Found, find, find_refused};
 
 /// Address prefixes, each with the directory or the file that stands for it.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Map {
     entries: Vec<Entry>,
     /// Whether links in the directories may lead out of them.
     follow: bool,
+    /// The composition's own directory, into which links may lead.
+    own: Option<PathBuf>,
 }
 
 /// An http(s) address that other addresses may begin with.
@@ -34,6 +36,8 @@ pub(crate) struct Hit {
     pub target: PathBuf,
     /// The file; `None` if there is none for the address.
     pub found: Option<Found>,
+    /// The file that a link leads to which may not be followed.
+    pub refused: Option<PathBuf>,
 }
 
 impl MapKey {
@@ -78,9 +82,9 @@ impl MapKey {
 const UPGRADE: (&str, &str) = ("https", "http");
 
 impl Map {
-    /// An empty map.
-    pub(crate) fn new(follow: bool) -> Self {
-        Self { entries: Vec::new(), follow }
+    /// An empty map for a composition in the directory `own`.
+    pub(crate) fn new(follow: bool, own: Option<PathBuf>) -> Self {
+        Self { entries: Vec::new(), follow, own }
     }
 
     /// Lets the directory or the file `target` answer for `key`. It must exist.
@@ -112,12 +116,19 @@ impl Map {
         };
         let entry = self.entries.iter().filter(covers).max_by_key(length)?;
         let found = if entry.is_directory {
-            let directory = Directory { path: &entry.target, follow: self.follow };
-            find(directory, entry.key.0.path(), entry.key.rest(url)?)
+            let own = self.own.as_deref();
+            let directory = Directory { path: &entry.target, follow: self.follow, own };
+            let (prefix, rest) = (entry.key.0.path(), entry.key.rest(url)?);
+            let found = find(directory, prefix, rest);
+            if found.is_none() {
+                let refused = find_refused(directory, prefix, rest);
+                return Some(Hit { target: entry.target.clone(), found, refused });
+            }
+            found
         } else {
             Some(Found { file: entry.target.clone(), mismatch: None })
         };
-        Some(Hit { target: entry.target.clone(), found })
+        Some(Hit { target: entry.target.clone(), found, refused: None })
     }
 }
 
@@ -141,7 +152,7 @@ mod tests {
     fn the_longest_prefix_wins_and_ends_at_a_segment() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().canonicalize().unwrap();
-        let mut map = Map::new(false);
+        let mut map = Map::new(false, None);
         for (key, name) in [
             ("https://cdn.net", "all"),
             ("https://cdn.net/npm", "npm"),
@@ -191,7 +202,7 @@ mod tests {
     #[test]
     fn a_directory_has_no_query() {
         let directory = tempfile::tempdir().unwrap();
-        let mut map = Map::new(false);
+        let mut map = Map::new(false, None);
         let key = |text| MapKey::parse(text).unwrap();
         assert!(!map.insert(key("https://a.b/?c"), directory.path()).unwrap());
         assert!(map.insert(key("https://a.b/"), &directory.path().join("none")).is_err());

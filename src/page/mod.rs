@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::fonts::{fonts_of, name_drawn_fonts};
 pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
-    layers,
+    draw_transition, layers,
 };
 pub(crate) use self::sound::{
     GraphSound, GroupElement, Rehearsal, Rehearsed, Sound, Volumes, rehearse, rehearsed,

@@ -90,6 +90,8 @@ pub(crate) enum Side {
     From,
     /// The one that comes.
     To,
+    /// What the page's own library makes of both.
+    Library,
 }
 
 /// Has the next seek to the same frame show it so.
@@ -100,10 +102,22 @@ pub(crate) fn choose_view(
 ) -> Result<(), BrowserError> {
     let (number, side) = match view.scene {
         None => ("-1".to_owned(), 0),
-        Some((number, side)) => (number.to_string(), u8::from(side == Side::To)),
+        Some((number, side)) => (
+            number.to_string(),
+            match side {
+                Side::From => 0,
+                Side::To => 1,
+                Side::Library => 2,
+            },
+        ),
     };
     let expression = format!("{RUNTIME_FACE}.chooseView({},{number},{side})", view.round);
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
+}
+
+/// Has the page's own library draw the transition of the frame that is shown. Returns whether it did.
+pub(crate) fn draw_transition(page: &mut Page, timeout: Duration) -> Result<bool, BrowserError> {
+    page.evaluate(&format!("{RUNTIME_FACE}.drawTransition()"), timeout)
 }
 
 /// The layers of the frame that is shown, whose picture has `scale` pixels for each of the page.

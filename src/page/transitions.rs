@@ -6,9 +6,6 @@ use super::Number;
 use crate::report::Warning;
 use crate::transition::{Ease, Shader, Transition};
 
-/// The color of glow where a page says none, as in HyperFrames.
-const ACCENT: [u8; 3] = [0xff, 0x99, 0x33];
-
 /// A transition as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,6 +21,8 @@ pub(crate) struct DeclaredTransition {
     pub missing: Vec<String>,
     /// `#rrggbb`.
     pub accent: Option<String>,
+    /// Whether the page's own library can draw it.
+    pub by_library: bool,
 }
 
 impl DeclaredTransition {
@@ -64,7 +63,8 @@ impl DeclaredTransition {
             ease,
             from_scene: self.from_scene.clone(),
             to_scene: self.to_scene.clone(),
-            accent: self.accent.as_deref().and_then(parse_color).unwrap_or(ACCENT),
+            accent: self.accent.as_deref().and_then(parse_color),
+            by_library: self.by_library,
         })
     }
 
@@ -101,6 +101,7 @@ mod tests {
             to_scene: "b".into(),
             missing: Vec::new(),
             accent: Some("#102030".into()),
+            by_library: false,
         }
     }
 
@@ -136,12 +137,12 @@ mod tests {
     fn eases_count_for_fades_alone() {
         let mut warnings = Vec::new();
         let transition = declared().resolve(0, &mut warnings).unwrap();
-        assert_eq!((transition.ease, transition.accent), (Ease::Linear, [0x10, 0x20, 0x30]));
+        assert_eq!((transition.ease, transition.accent), (Ease::Linear, Some([0x10, 0x20, 0x30])));
         let fade = DeclaredTransition { shader: None, accent: None, ..declared() };
         let transition = fade.resolve(0, &mut warnings).unwrap();
         assert_eq!(
             (transition.shader, transition.ease, transition.accent),
-            (Shader::Crossfade, Ease::InOut(3), ACCENT)
+            (Shader::Crossfade, Ease::InOut(3), None)
         );
         assert!(warnings.is_empty());
         let odd = DeclaredTransition { ease: "elastic".into(), ..fade };

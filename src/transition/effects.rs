@@ -1,56 +1,66 @@
 //! What each transition makes of its two scenes, row by row.
 //!
+//! The looks are those of HyperFrames' shaders: the same displacements, fronts and shapes, by the
+//! same noise. Scenes are mixed in light; glow, scan lines and the like are added to codes of sRGB,
+//! carried on a little beyond white, because that is what decides how far they shine.
+//!
 //! Every one shows the first scene alone at progress 0 and the second alone at progress 1, to the
 //! bit: beside it stand frames that show them alone.
 
-use std::f32::consts::{PI, TAU};
-
 use super::Shader;
-use super::noise::{Field, cloud, hash, ridges};
-use super::scene::{Light, Scene, mix, plus};
+use super::noise::{Field, cloud, noise, random, ridges};
+use super::scene::{Light, Scene, code_of_light, light_of_code, mix};
 
 /// Noise that a transition needs in all of its frames, for one size.
-#[derive(Debug)]
-pub(crate) struct Fields(Option<Field>);
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    still: Option<Field>,
+    /// Of what moves through the picture: wider and higher than that.
+    moving: Option<Field>,
+}
+
+/// How far noise that moves can be looked up: in widths and in heights.
+const MOVING_SPAN: [usize; 2] = [2, 2];
 
 impl Fields {
     /// What `shader` needs for frames of a size in pixels.
     pub(crate) fn new(shader: Shader, width: usize, height: usize) -> Self {
-        // Cells are as wide as high.
-        let aspect = width as f32 / height as f32;
-        let field = |function: &(dyn Fn(f32, f32) -> [f32; 3] + Sync)| {
-            Some(Field::new(width, height, |u, v| function(u * aspect, v)))
+        let still = |function: &(dyn Fn(f32, f32) -> [f32; 3] + Sync)| Self {
+            still: Some(Field::new(width, height, [1, 1], function)),
+            moving: None,
         };
-        Self(match shader {
-            Shader::DomainWarp => field(&|x, y| {
-                let (p, q) = (cloud(x * 2.5, y * 2.5, 11), cloud(x * 2.5, y * 2.5, 23));
-                let front = cloud(x * 2.0 + p * 3.0, y * 2.0 + q * 3.0, 37);
-                [p - 0.5, q - 0.5, spread(front)]
+        match shader {
+            Shader::DomainWarp => still(&|u, v| {
+                let (x, y) = (3.0 * u, 3.0 * v);
+                let [p, q] = [cloud(x, y), cloud(x + 5.2, y + 1.3)];
+                let near = |dx: f32, dy: f32| cloud(x + (4.0 * p + dx), y + (4.0 * q + dy));
+                let [r, s] = [near(1.7, 9.2), near(8.3, 2.8)];
+                [p - 0.5, q - 0.5, cloud(x + 2.0 * r, y + 2.0 * s)]
             }),
-            Shader::RidgedBurn => field(&|x, y| {
-                // Ridges are mostly low: this gives each part of the time its share.
-                [spread(0.22 + ridges(x * 2.2, y * 2.2, 41) * 0.9), 0.0, 0.0]
-            }),
-            Shader::SwirlVortex => field(&|x, y| [cloud(x * 3.0, y * 3.0, 53) - 0.5, 0.0, 0.0]),
+            Shader::RidgedBurn => still(&|u, v| [ridges(4.0 * u, 4.0 * v), 0.0, 0.0]),
+            Shader::SwirlVortex => still(&|u, v| [cloud(4.0 * u, 4.0 * v), 0.0, 0.0]),
             Shader::ThermalDistortion => {
-                field(&|x, y| [cloud(x * 5.0, y * 5.0, 61), cloud(x * 2.5, y * 2.5, 67), 0.0])
+                let two = |u: f32, v: f32| {
+                    [cloud(6.0 * u, 6.0 * v), cloud(6.0 * u + 3.0, 6.0 * v + 3.0), 0.0]
+                };
+                let one = |u: f32, v: f32| [cloud(3.0 * u, 3.0 * v), 0.0, 0.0];
+                Self { moving: Some(Field::new(width, height, MOVING_SPAN, one)), ..still(&two) }
             }
-            Shader::CrossWarpMorph => field(&|x, y| {
-                let (p, q) = (cloud(x * 2.0, y * 2.0, 71), cloud(x * 2.0, y * 2.0, 79));
-                [p - 0.5, q - 0.5, spread(cloud(x * 3.0, y * 3.0, 83))]
+            Shader::CrossWarpMorph => still(&|u, v| {
+                let [p, q] = [cloud(3.0 * u, 3.0 * v), cloud(3.0 * u + 7.3, 3.0 * v + 3.7)];
+                [p - 0.5, q - 0.5, cloud(4.0 * u + 3.1, 4.0 * v + 1.7)]
             }),
-            _ => None,
-        })
+            _ => Self::default(),
+        }
     }
 
     fn at(&self, x: usize, y: usize) -> [f32; 3] {
-        self.0.as_ref().map_or([0.0; 3], |field| field.at(x, y))
+        self.still.as_ref().map_or([0.0; 3], |field| field.at(x as f32, y as f32))
     }
-}
 
-/// Noise gathers about one half; a front that crosses it should take all of the time.
-fn spread(noise: f32) -> f32 {
-    (0.5 + (noise - 0.5) * 2.0).clamp(0.0, 1.0)
+    fn moving_at(&self, x: f32, y: f32) -> f32 {
+        self.moving.as_ref().map_or(0.0, |field| field.at(x, y)[0])
+    }
 }
 
 /// From 0 to 1 while `x` goes from one edge to the other, without corners.
@@ -59,39 +69,43 @@ fn smooth(from: f32, to: f32, x: f32) -> f32 {
     t * t * (3.0 + 2.0_f32 * -t)
 }
 
-/// 1 at 0, falling to 0 at 1 and beyond.
-fn bump(x: f32) -> f32 {
-    let rest = (1.0 + x * -x).max(0.0);
-    rest * rest
+/// Codes of red, green and blue, where white is 1.
+pub(crate) type Codes = [f32; 3];
+
+/// The colors of glow, in codes of the light that is mixed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accent {
+    pub dark: Codes,
+    pub plain: Codes,
+    pub bright: Codes,
 }
 
-/// Progress of a front that has a soft edge on both sides, so that it begins and ends outside.
-const fn beyond(progress: f32, edge: f32) -> f32 {
-    (1.0 + 2.0 * edge) * progress - edge
+fn blend(a: Codes, b: Codes, part: f32) -> Codes {
+    [0, 1, 2].map(|c| a[c] + part * (b[c] - a[c]))
 }
 
-/// The colors of glow: dark, plain and bright.
-struct Accent {
-    dark: Light,
-    plain: Light,
-    bright: Light,
-}
+/// The code up to which glow shines: twice the light of white.
+const HOTTEST: f32 = 1.353;
 
-impl Accent {
-    fn new(plain: [f32; 3]) -> Self {
-        // Light that is added takes nothing away: its alpha is 0.
-        let of = |part: f32, white: f32| {
-            let [r, g, b] = plain.map(|c| white + c * part);
-            [r, g, b, 0.0]
-        };
-        Self { dark: of(0.25, 0.0), plain: of(1.0, 0.0), bright: of(1.1, 0.15) }
+/// Adds codes to a light. What is added has no alpha: it takes nothing away.
+fn shine(light: Light, codes: Codes, part: f32) -> Light {
+    if part == 0.0 {
+        return light;
     }
+    let [r, g, b] = [0, 1, 2].map(|c| {
+        let code = code_of_light(light[c]);
+        light_of_code((code + codes[c] * part).min(HOTTEST.max(code)))
+    });
+    [r, g, b, light[3]]
+}
 
-    /// Dark at 0, plain at one half, bright at 1.
-    fn at(&self, heat: f32) -> Light {
-        let cool = mix(self.dark, self.plain, (heat * 2.0).min(1.0));
-        mix(cool, self.bright, (-1.0 + heat * 2.0).max(0.0))
+/// The light whose codes are a part of those of `light`.
+fn dim(light: Light, part: f32) -> Light {
+    if part == 1.0 {
+        return light;
     }
+    let [r, g, b] = [0, 1, 2].map(|c| light_of_code(code_of_light(light[c]) * part));
+    [r, g, b, light[3]]
 }
 
 /// White, opaque.
@@ -99,12 +113,12 @@ const WHITE: Light = [1.0; 4];
 
 /// One row of a transition that has gone as far as `progress`, from 0 to 1.
 ///
-/// Both scenes have one size. `accent` is linear. Light that is added may go over 1.
+/// Both scenes have one size. Light that is added may go over 1.
 pub(crate) fn blend_row(
     shader: Shader,
     [from, to]: [&Scene; 2],
     progress: f32,
-    accent: [f32; 3],
+    accent: &Accent,
     fields: &Fields,
     y: usize,
     row: &mut [Light],
@@ -113,16 +127,15 @@ pub(crate) fn blend_row(
         row.copy_from_slice(if progress <= 0.0 { from.row(y) } else { to.row(y) });
         return;
     }
-    let v = (y as f32 + 0.5) / from.height() as f32;
     let place = Place {
         width: from.width() as f32,
-        aspect: from.width() as f32 / from.height() as f32,
-        v,
+        height: from.height() as f32,
+        v: (y as f32 + 0.5) / from.height() as f32,
         y,
         p: progress,
+        rest: 1.0 - progress,
         window: 4.0 * progress * (1.0 - progress),
     };
-    let accent = &Accent::new(accent);
     let (a, b) = (from, to);
     let mut each = |pixel: &dyn Fn(f32, usize) -> Light| {
         for (x, to) in row.iter_mut().enumerate() {
@@ -135,35 +148,38 @@ pub(crate) fn blend_row(
                 *to = mix(a, b, progress);
             }
         }
-        Shader::WhipPan => whip_pan(a.row(y), b.row(y), &place, row),
+        Shader::WhipPan => each(&|u, _| whip_pan(a, b, &place, u)),
         Shader::DomainWarp => each(&|u, x| domain_warp(a, b, &place, u, fields.at(x, y), accent)),
-        Shader::RidgedBurn => each(&|_, x| {
+        Shader::RidgedBurn => each(&|u, x| {
             let ridge = fields.at(x, y)[0];
-            ridged_burn(a.row(y)[x], b.row(y)[x], &place, x, ridge, accent)
+            ridged_burn(a.row(y)[x], b.row(y)[x], &place, u, ridge, accent)
         }),
         Shader::SdfIris => {
             each(&|u, x| sdf_iris(a.row(y)[x], b.row(y)[x], &place, u, accent));
         }
         Shader::RippleWaves => each(&|u, _| ripple_waves(a, b, &place, u, accent)),
         Shader::GravitationalLens => each(&|u, x| gravitational_lens(a, b.row(y)[x], &place, u)),
-        Shader::CinematicZoom => each(&|u, _| cinematic_zoom(a, b, &place, u)),
+        Shader::CinematicZoom => {
+            let taps = ZoomTaps::new();
+            each(&|u, _| taps.zoomed(a, b, &place, u));
+        }
         Shader::ChromaticSplit => each(&|u, x| {
             let greens = [a.row(y)[x], b.row(y)[x]];
             chromatic_split([a, b], greens, &place, u)
         }),
         Shader::Glitch => {
-            let row = GlitchRow::new(&place);
-            each(&|u, _| row.pixel(a, b, &place, u));
+            let glitch = GlitchRow::new(&place);
+            each(&|u, x| mix(glitch.pixel(a, &place, u), b.row(y)[x], progress));
         }
         Shader::SwirlVortex => each(&|u, x| swirl_vortex(a, b, &place, u, fields.at(x, y)[0])),
         Shader::ThermalDistortion => {
-            each(&|u, x| thermal_distortion(a, b, &place, u, fields.at(x, y), accent));
+            each(&|u, x| thermal_distortion(a, b, &place, u, x, fields, accent));
         }
         Shader::FlashThroughWhite => {
-            let white = smooth(0.0, 0.5, progress).min(smooth(1.0, 0.5, progress));
-            let scene = if progress < 0.5 { a } else { b };
-            for (to, &light) in row.iter_mut().zip(scene.row(y)) {
-                *to = mix(light, WHITE, white);
+            let [to_white, from_white] = [smooth(0.0, 0.45, progress), smooth(1.0, 0.5, progress)];
+            let turn = smooth(0.35, 0.65, progress);
+            for (to, (&a, &b)) in row.iter_mut().zip(a.row(y).iter().zip(b.row(y))) {
+                *to = mix(mix(a, WHITE, to_white), mix(b, WHITE, from_white), turn);
             }
         }
         Shader::CrossWarpMorph => {
@@ -179,32 +195,30 @@ pub(crate) fn blend_row(
 struct Place {
     /// In pixels.
     width: f32,
-    /// Width in heights.
-    aspect: f32,
+    /// In pixels.
+    height: f32,
     /// The row's middle, from 0 to 1.
     v: f32,
     y: usize,
     /// Progress.
     p: f32,
+    /// What is left of it.
+    rest: f32,
     /// 0 at both ends of the transition, 1 in its middle.
     window: f32,
 }
 
 impl Place {
-    /// From the middle of the frame, in heights; and how far that is.
+    /// From the middle of the frame, in its sides; and how far that is.
     fn to_middle(&self, u: f32) -> (f32, f32, f32) {
-        let (x, y) = ((u - 0.5) * self.aspect, self.v - 0.5);
+        let (x, y) = (u - 0.5, self.v - 0.5);
         (x, y, x.hypot(y))
     }
 
-    /// The place in a scene that lies so far from the middle, in heights.
-    fn scene_place(&self, x: f32, y: f32) -> (f32, f32) {
-        (x / self.aspect + 0.5, y + 0.5)
-    }
-
-    /// How far corners are from the middle, in heights.
-    fn reach(&self) -> f32 {
-        (self.aspect / 2.0).hypot(0.5)
+    /// 0 at both ends of the transition and 1 but for a moment beside them: for what would begin or
+    /// end with a jump.
+    fn gate(&self) -> f32 {
+        smooth(0.0, 0.1, self.p) * smooth(1.0, 0.9, self.p)
     }
 }
 
@@ -216,206 +230,213 @@ fn domain_warp(
     [du, dv, front]: [f32; 3],
     accent: &Accent,
 ) -> Light {
-    const EDGE: f32 = 0.07;
-    let gone = beyond(at.p, EDGE);
-    let leaving = a.at(u + (du * at.p) * 0.5, at.v + (dv * at.p) * 0.5);
-    let rest = at.p - 1.0;
-    let coming = b.at(u + (du * rest) * 0.5, at.v + (dv * rest) * 0.5);
-    let light = mix(leaving, coming, smooth(front - EDGE, front + EDGE, gone));
-    let glow = bump((front - gone) / (2.0 * EDGE)) * at.window;
-    plus(light, accent.at(glow), glow)
+    const EDGE: f32 = 0.08;
+    let leaving = a.at(u + 0.4 * du * at.p, at.v + 0.4 * dv * at.p);
+    let coming = b.at(u + -0.4 * du * at.rest, at.v + -0.4 * dv * at.rest);
+    let light = mix(coming, leaving, staying(front, at.p, EDGE));
+    let away = (front - at.p).abs();
+    let color = blend(accent.dark, accent.bright, smooth(0.0, 0.1, away));
+    shine(light, color, 2.0 * smooth(0.1, 0.0, away) * at.gate())
 }
 
-fn ridged_burn(a: Light, b: Light, at: &Place, x: usize, ridge: f32, accent: &Accent) -> Light {
-    const EDGE: f32 = 0.025;
-    /// How far before the front paper glows.
-    const HEAT: f32 = 0.14;
-    /// Pixels of a spark.
-    const SPARK: f32 = 1.0 / 480.0;
-    let gone = beyond(at.p, EDGE);
-    let light = mix(a, b, smooth(ridge - EDGE, ridge + EDGE, gone));
-    let heat = bump((ridge - gone) / HEAT) * (at.window * 2.0).min(1.0);
-    let light = plus(light, accent.at(heat), heat * 1.6);
-    let cell = (at.width * SPARK).max(1.0);
-    #[expect(clippy::cast_possible_truncation, reason = "pixels of a frame")]
-    let [cell_x, cell_y] = [x, at.y].map(|n| (n as f32 / cell) as i32);
-    let spark = if heat > 0.0 && hash(cell_x, cell_y, 97) > 0.985 { heat * 3.0 } else { 0.0 };
-    plus(light, accent.bright, spark)
+/// How much of the first scene a front has left where noise is `n`. Noise ends before 0 and 1, but
+/// not by as much as a front is soft.
+fn staying(n: f32, progress: f32, edge: f32) -> f32 {
+    let soft = smooth(progress - edge, progress + edge, n);
+    let [begin, end] = [smooth(0.1, 0.0, progress), smooth(0.9, 1.0, progress)];
+    (soft + begin * (1.0 - soft)) * (1.0 - end)
 }
 
-/// Both scenes lie side by side, and the camera moves from one to the other; the faster, the more it
-/// blurs.
-fn whip_pan(a: &[Light], b: &[Light], at: &Place, row: &mut [Light]) {
-    /// The longest blur, in widths.
-    const BLUR: f32 = 0.18;
-    let width = row.len();
-    let offset = smooth(0.0, 1.0, at.p) * at.width;
-    let blur = (BLUR * at.window * at.width).max(1.0);
-    // Sums up to each pixel make any blur cost the same.
-    let mut sums = Vec::with_capacity(2 * width + 1);
-    let mut sum = [0.0_f64; 4];
-    sums.push(sum);
-    for light in a.iter().chain(b) {
-        sum = [0, 1, 2, 3].map(|c| sum[c] + f64::from(light[c]));
-        sums.push(sum);
+fn ridged_burn(a: Light, b: Light, at: &Place, u: f32, ridge: f32, accent: &Accent) -> Light {
+    const EDGE: f32 = 0.04;
+    let light = mix(b, a, staying(ridge, at.p, EDGE));
+    let heat = smooth(0.12, 0.0, (ridge - at.p).abs()) * at.gate();
+    if heat == 0.0 {
+        return light;
     }
-    let up_to = |place: f32| {
-        let place = place.clamp(0.0, (2 * width) as f32);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-        let first = (place as usize).min(2 * width - 1);
-        let part = f64::from(place - first as f32);
-        [0, 1, 2, 3].map(|c| sums[first][c] + (sums[first + 1][c] - sums[first][c]) * part)
+    let color = blend(accent.dark, accent.plain, smooth(0.0, 0.25, heat));
+    let color = blend(color, accent.bright, smooth(0.25, 0.5, heat));
+    let color = blend(color, [1.0; 3], smooth(0.5, 1.0, heat));
+    let is_spark = noise(80.0 * u, 80.0 * at.v) >= 0.92;
+    let spark = if is_spark { 3.0 * heat } else { 0.0 };
+    let codes = [0, 1, 2].map(|c| 3.5 * heat * color[c] + spark * accent.bright[c]);
+    shine(light, codes, 1.0)
+}
+
+/// Both scenes move to the left by one and a half widths, and blur as they do; beyond their edges
+/// these are drawn out.
+fn whip_pan(a: &Scene, b: &Scene, at: &Place, u: f32) -> Light {
+    const TAPS: u8 = 10;
+    let panned = |scene: &Scene, by: f32, step: f32| {
+        let mut sum = [0.0; 4];
+        for tap in 0..TAPS {
+            let light = scene.in_row(at.y, u + (by + step * f32::from(tap)));
+            sum = [0, 1, 2, 3].map(|c| sum[c] + light[c]);
+        }
+        sum.map(|c| c / f32::from(TAPS))
     };
-    for (x, to) in row.iter_mut().enumerate() {
-        let middle = x as f32 + 0.5 + offset;
-        let start = (middle - blur / 2.0).max(0.0);
-        let end = (middle + blur / 2.0).min((2 * width) as f32);
-        let (low, high) = (up_to(start), up_to(end));
-        let length = f64::from(end - start);
-        #[expect(clippy::cast_possible_truncation, reason = "light needs no more digits")]
-        let mean = [0, 1, 2, 3].map(|c| ((high[c] - low[c]) / length) as f32);
-        *to = mean;
-    }
+    let from = panned(a, 1.5 * at.p, 0.008 * at.p);
+    let to = panned(b, -1.5 * at.rest, -0.008 * at.rest);
+    mix(from, to, at.p)
 }
 
 fn sdf_iris(a: Light, b: Light, at: &Place, u: f32, accent: &Accent) -> Light {
     const EDGE: f32 = 0.003;
-    const RING: f32 = 0.05;
-    let (_, _, distance) = at.to_middle(u);
-    let radius = (at.reach() + 2.0 * EDGE) * at.p - EDGE;
+    let aspect = at.width / at.height;
+    let distance = ((u - 0.5) * aspect).hypot(at.v - 0.5);
+    // Wider frames than usual have corners farther away.
+    let reach = (aspect / 2.0).hypot(0.5) + 2.0 * EDGE;
+    let radius = reach.max(1.2) * at.p;
     let light = mix(a, b, smooth(radius + EDGE, radius - EDGE, distance));
-    let ring = |behind: f32| bump((distance - radius + behind) / RING);
-    let glow = (ring(0.0) + 0.5_f32 * ring(1.1 * RING)) + 0.25_f32 * ring(2.2 * RING);
-    plus(light, accent.bright, glow * at.window * 0.8)
+    let ring = |behind: f32, narrow: f32| (-narrow * (distance - radius + behind).abs()).exp();
+    let glow = (ring(0.0, 25.0) + 0.5 * ring(0.04, 20.0)) + 0.25 * ring(0.08, 15.0);
+    shine(light, accent.bright, glow * at.window * 0.6)
 }
 
 fn ripple_waves(a: &Scene, b: &Scene, at: &Place, u: f32, accent: &Accent) -> Light {
-    const HEIGHT: f32 = 0.03;
     let (x, y, distance) = at.to_middle(u);
-    // Two waves, the second shorter.
-    let wave = |phase: f32| {
-        let long = (-phase + distance * 34.0).sin();
-        long + 0.4_f32 * (-1.6 * phase + distance * 71.0).sin()
+    // Crests are sharp, and the shorter waves half as high.
+    let crest = |phase: f32| (-1.0 + phase.sin()).exp();
+    let waves = |way: f32| {
+        let long = crest(25.0 * distance + 12.0 * way);
+        (long, long + 0.5 * crest(50.0 * distance + 18.0 * way))
     };
-    let (leaving, coming) = (wave(at.p * 12.0), wave((at.p - 1.0) * 12.0));
-    let shifted = |scene: &Scene, by: f32| {
-        let part = 1.0 + by / distance.max(1e-3);
-        let (u, v) = at.scene_place(x * part, y * part);
-        scene.at(u, v)
-    };
-    let from = shifted(a, leaving * at.p * HEIGHT);
-    let to = shifted(b, coming * (1.0 - at.p) * -HEIGHT);
-    let light = mix(from, to, smooth(0.1, 0.9, at.p));
-    plus(light, accent.bright, leaving.max(0.0) * at.window * 0.1)
+    let [(long, out), (_, back)] = [waves(-at.p), waves(at.p)];
+    let length = distance.max(1e-3);
+    let (x, y) = (x / length, y / length);
+    let shifted = |scene: &Scene, by: f32| scene.at(u + x * by, at.v + y * by);
+    let from = shifted(a, out * 0.04 * at.p);
+    let to = shifted(b, back * -0.04 * at.rest);
+    mix(shine(from, accent.bright, 0.1 * at.p * long), to, at.p)
 }
 
-/// Light passes a mass at the middle: what is seen at a distance comes from nearer, inside of the
-/// ring from beyond the middle. Blue is bent more than red.
+/// The first scene is bent around a dark middle that shrinks; blue is bent less than red.
 fn gravitational_lens(a: &Scene, b: Light, at: &Place, u: f32) -> Light {
     let (x, y, distance) = at.to_middle(u);
-    let pull = smooth(0.0, 1.0, at.p);
-    let ring = 0.2 * pull;
-    let bent = |more: f32| {
-        let part = 1.0 - more * ring / (0.02 + distance * distance);
-        let (u, v) = at.scene_place(x * part, y * part);
-        a.at(u, v)
-    };
-    let green = bent(1.0);
-    let light = [bent(0.94)[0], green[1], bent(1.06)[2], green[3]];
-    let hole = bump(distance / (0.3 * pull).max(1e-3)) * smooth(0.0, 0.25, at.p);
-    let dark = mix(light, [0.0, 0.0, 0.0, light[3]], hole);
-    mix(dark, b, smooth(0.35, 1.0, at.p))
+    let pull = 2.0 * at.p;
+    let bend = 0.3 * pull / (distance + 0.1);
+    let apart = 0.02 * pull / (distance + 0.2);
+    let bent = |by: f32| a.at(u + -x * by, at.v + -y * by);
+    let green = bent(bend);
+    let light = [bent(bend + apart)[0], green[1], bent(bend - apart)[2], green[3]];
+    let horizon = smooth(0.0, 0.3, distance / (1.001 - 0.85 * at.p));
+    let dark = smooth(0.0, 0.3, at.p) * (1.0 - horizon);
+    mix(dim(light, 1.0 - dark), b, smooth(0.3, 0.9, at.p))
 }
 
-fn cinematic_zoom(a: &Scene, b: &Scene, at: &Place, u: f32) -> Light {
-    const TAPS: u8 = 12;
-    let blurred = |scene: &Scene, reach: f32| {
-        let (mut sum, mut shares) = ([0.0; 4], [0.0; 4]);
-        for tap in 0..TAPS {
-            let part = f32::from(tap) / f32::from(TAPS - 1);
-            let scale = 1.0 - reach * part;
-            let light = scene.at(0.5 + (u - 0.5) * scale, 0.5 + (at.v - 0.5) * scale);
-            // Red comes from the near end of the way, blue from the far one.
-            let share = [1.4 - 0.8 * part, 1.0, 0.6 + 0.8 * part, 1.0];
-            for c in 0..4 {
-                sum[c] += share[c] * light[c];
-                shares[c] += share[c];
+/// Where a zoom looks, and how much of what it sees each channel takes.
+///
+/// Red goes a little farther than green, and blue less far: all three are read off the same places,
+/// by straight lines between them.
+struct ZoomTaps([[f32; 3]; Self::COUNT]);
+
+impl ZoomTaps {
+    const COUNT: usize = 12;
+    /// How far channels go, in the way of green.
+    const REACH: [f32; 3] = [1.06, 1.0, 0.94];
+
+    fn new() -> Self {
+        let mut taps = [[0.0; 3]; Self::COUNT];
+        for (channel, reach) in Self::REACH.into_iter().enumerate() {
+            for tap in 0..Self::COUNT {
+                let place = tap as f32 * (reach / Self::REACH[0]);
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "< 12")]
+                let first = place as usize;
+                let part = place - first as f32;
+                taps[first][channel] += (1.0 - part) / Self::COUNT as f32;
+                if part > 0.0 {
+                    taps[first + 1][channel] += part / Self::COUNT as f32;
+                }
             }
         }
-        [0, 1, 2, 3].map(|c| sum[c] / shares[c])
-    };
-    let from = blurred(a, 0.5 * at.p * at.p);
-    let rest = 1.0 - at.p;
-    let to = blurred(b, -0.5 * rest * rest);
-    mix(from, to, smooth(0.15, 0.85, at.p))
+        Self(taps)
+    }
+
+    fn zoomed(&self, a: &Scene, b: &Scene, at: &Place, u: f32) -> Light {
+        let (x, y, _) = at.to_middle(u);
+        let blurred = |scene: &Scene, reach: f32| {
+            let mut sum = [0.0; 4];
+            for (tap, [red, green, blue]) in self.0.iter().enumerate() {
+                let by = reach * Self::REACH[0] * tap as f32 / Self::COUNT as f32;
+                let light = scene.at(u + x * by, at.v + y * by);
+                let shares = [red, green, blue, green];
+                sum = [0, 1, 2, 3].map(|c| sum[c] + shares[c] * light[c]);
+            }
+            sum
+        };
+        mix(blurred(a, -0.08 * at.p), blurred(b, 0.06 * at.rest), at.p)
+    }
 }
 
 fn chromatic_split(scenes: [&Scene; 2], greens: [Light; 2], at: &Place, u: f32) -> Light {
-    const MOST: f32 = 0.14;
+    let (x, y, _) = at.to_middle(u);
     let split = |scene: &Scene, green: Light, shift: f32| {
-        let scaled = |scale: f32| scene.at(0.5 + (u - 0.5) * scale, 0.5 + (at.v - 0.5) * scale);
-        [scaled(1.0 + shift)[0], green[1], scaled(1.0 - shift)[2], green[3]]
+        let moved = |by: f32| scene.at(u + x * by, at.v + y * by);
+        [moved(shift)[0], green[1], moved(-shift)[2], green[3]]
     };
-    let from = split(scenes[0], greens[0], MOST * at.p);
-    let to = split(scenes[1], greens[1], -MOST * (1.0 - at.p));
-    mix(from, to, smooth(0.1, 0.9, at.p))
+    let from = split(scenes[0], greens[0], 0.06 * at.p);
+    let to = split(scenes[1], greens[1], -0.06 * at.rest);
+    mix(from, to, at.p)
 }
 
-/// Where one row of the glitch has jumped to.
+/// What one row of the glitch has in common.
 struct GlitchRow {
     shift: f32,
-    /// Which of the moments between which everything jumps.
-    moment: i32,
-    block: i32,
-    is_dark: bool,
-    /// From which progress on it shows the second scene.
-    turn: f32,
+    block: f32,
+    moment: f32,
+    /// What scan lines take from codes.
+    darker: f32,
+    brightness: f32,
+    /// Into how many steps codes fall.
+    levels: f32,
 }
 
 impl GlitchRow {
     fn new(at: &Place) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "a few dozen")]
-        let [moment, line, block] = [at.p * 20.0, at.v * 54.0, at.v * 9.0].map(|n| n as i32);
-        let jump = hash(line, moment, 101) - 0.5;
+        let line = (at.v * 60.0).floor() / 60.0;
+        let flicker = (at.p * 23.0).floor();
         Self {
-            shift: jump * 0.22 * at.window * at.window,
-            moment,
-            block,
-            is_dark: at.y % 4 >= 2,
-            turn: (0.25 + hash(line, 0, 103) * 0.5),
+            shift: (-0.5 + random(line, (at.p * 17.0).floor())) * 0.18 * at.window,
+            block: (at.v * 8.0).floor(),
+            moment: (at.p * 11.0).floor(),
+            darker: if at.y % 2 == 1 { 0.05 * at.window } else { 0.0 },
+            brightness: 1.0 + (-0.5 + random(flicker, flicker)) * 0.3 * at.window,
+            levels: 256.0 + -124.0 * at.window,
         }
     }
 
-    fn pixel(&self, a: &Scene, b: &Scene, at: &Place, u: f32) -> Light {
-        #[expect(clippy::cast_possible_truncation, reason = "a few dozen")]
-        let column = (u * 14.0) as i32;
-        let jumps = hash(column, self.block.wrapping_mul(31) + self.moment, 107) > 0.84;
+    fn pixel(&self, a: &Scene, at: &Place, u: f32) -> Light {
+        let (column, block) = ((u * 12.0).floor(), self.block);
+        let jumps = random(column + self.moment, block + self.moment) >= 0.83;
         let (mut u, mut v) = (u + self.shift, at.v);
         if jumps {
-            u += (hash(column, self.block, 109) - 0.5) * 0.4 * at.window;
-            v += (hash(column, self.block, 113) - 0.5) * 0.4 * at.window;
+            let by = 0.35 * at.window;
+            u += (-0.5 + random(column * 2.1, block * 2.1)) * by;
+            v += (-0.5 + random(column * 3.7, block * 3.7)) * by;
         }
-        let scene = if at.p > self.turn { b } else { a };
-        let apart = 0.03 * at.window;
-        let green = scene.at(u, v);
-        let light = [scene.at(u + apart, v)[0], green[1], scene.at(u - apart, v)[2], green[3]];
-        let dark = if self.is_dark { 0.25 * at.window } else { 0.0 };
-        mix(light, [0.0, 0.0, 0.0, light[3]], dark)
+        // Channels part within the picture.
+        let (u, v) = (u.clamp(0.0, 1.0), v.clamp(0.0, 1.0));
+        let apart = 0.035 * at.window;
+        let green = a.at(u, v);
+        let light = [a.at(u + apart, v)[0], green[1], a.at(u - apart, v)[2]];
+        let [r, g, b] = light.map(|c| {
+            let code = (code_of_light(c) - self.darker).max(0.0) * self.brightness;
+            // A moment after the beginning there are as many steps as in the page itself.
+            let stepped = (code * self.levels).floor() / self.levels;
+            light_of_code(code + (stepped - code) * at.window)
+        });
+        [r, g, b, green[3]]
     }
 }
 
 fn swirl_vortex(a: &Scene, b: &Scene, at: &Place, u: f32, noise: f32) -> Light {
     let (x, y, distance) = at.to_middle(u);
-    let nearness = smooth(at.reach(), 0.0, distance);
-    let turned = |scene: &Scene, turns: f32| {
-        let angle = TAU * turns * (nearness + noise * 0.5);
-        let (sin, cos) = angle.sin_cos();
-        let (u, v) = at.scene_place(-y * sin + x * cos, y * cos + x * sin);
-        scene.at(u, v)
+    let angle = 10.0 * (1.0 - distance) + 1.5 * noise;
+    let turned = |scene: &Scene, part: f32| {
+        let (sin, cos) = (angle * part).sin_cos();
+        scene.at(0.5 + (x * cos - y * sin), 0.5 + (x * sin + y * cos))
     };
-    let rest = 1.0 - at.p;
-    let (from, to) = (turned(a, 1.5 * at.p * at.p), turned(b, -1.5 * rest * rest));
-    mix(from, to, smooth(0.2, 0.8, at.p))
+    mix(turned(a, at.p), turned(b, -at.rest), at.p)
 }
 
 fn thermal_distortion(
@@ -423,36 +444,50 @@ fn thermal_distortion(
     b: &Scene,
     at: &Place,
     u: f32,
-    [fine, coarse, _]: [f32; 3],
+    x: usize,
+    fields: &Fields,
     accent: &Accent,
 ) -> Light {
-    // Heat rises from the lower edge.
-    let near = smooth(0.0, 1.0, at.v);
-    let wave = ((at.v * 42.0 + fine * 9.0) + at.p * 5.0 * PI).sin() * coarse;
-    let shifted =
-        |scene: &Scene, by: f32| scene.at(u + (wave * near) * by, at.v + (fine - 0.5) * by * near);
-    let (from, to) = (shifted(a, 0.06 * at.p), shifted(b, 0.06 * (1.0 - at.p)));
-    let light = mix(from, to, smooth(0.1, 0.9, at.p));
-    plus(light, accent.plain, 0.35 * at.window * near * coarse)
+    // Hottest at the upper edge.
+    let near = smooth(1.0, 0.0, at.v);
+    let heat = 1.5 * at.p;
+    let [fine, other, _] = fields.at(x, at.y);
+    // The noise rises by two of its three cells.
+    let y = at.y as f32 + 2.0 / 3.0 * at.p * at.height;
+    let wave = |fine: f32, x: f32| (40.0 * at.v + 8.0 * fine).sin() * fields.moving_at(x, y);
+    let (from, to) = (wave(fine, x as f32), wave(other, x as f32 + at.width));
+    let leaving = a.at(u + from * heat * 0.03 * near, at.v);
+    let coming = b.at(u + to * at.rest * 0.03 * near, at.v);
+    shine(mix(leaving, coming, at.p), accent.bright, 0.15 * heat * at.rest * near)
 }
 
 fn cross_warp_morph(a: &Scene, b: &Scene, at: &Place, u: f32, [du, dv, n]: [f32; 3]) -> Light {
-    const EDGE: f32 = 0.2;
-    let leaving = a.at(u + (du * at.p) * 0.6, at.v + (dv * at.p) * 0.6);
-    let rest = at.p - 1.0;
-    let coming = b.at(u + (du * rest) * 0.6, at.v + (dv * rest) * 0.6);
-    mix(leaving, coming, smooth(n - EDGE, n + EDGE, beyond(at.p, EDGE)))
+    let leaving = a.at(u + 0.5 * du * at.p, at.v + 0.5 * dv * at.p);
+    let coming = b.at(u + -0.5 * du * at.rest, at.v + -0.5 * dv * at.rest);
+    let turn = smooth(0.4, 0.6, n + 1.2 * at.p - 0.6);
+    let [begin, end] = [smooth(0.0, 0.1, at.p), smooth(0.9, 1.0, at.p)];
+    mix(leaving, coming, (turn * begin).max(end))
 }
 
-/// Light from beyond the upper right corner, with a streak across.
+/// Light from beyond the upper right corner, with a streak across, and film that takes no more.
 fn light_leak(a: Light, b: Light, at: &Place, u: f32, accent: &Accent) -> Light {
-    let (x, y) = ((u - 1.1) * at.aspect, at.v + 0.15);
-    let distance = x.hypot(y);
-    let leak = bump(distance / (0.4 + 2.2 * at.p)) * at.window;
-    let streak = bump((at.v - 0.35 * (1.0 - u)) / 0.07) * leak;
-    let light = mix(a, b, smooth(0.2, 0.9, at.p));
-    let light = plus(light, accent.at(leak), 2.2 * leak);
-    plus(light, accent.bright, 0.5 * streak)
+    let distance = (u - 1.3).hypot(at.v + 0.2);
+    let leak = (4.0 * at.p * (-1.8 * distance).exp()).clamp(0.0, 1.0);
+    let warm = blend(accent.plain, accent.bright, 0.7 * distance);
+    let streak = 0.3 * leak * (-15.0 * (at.v + 0.2 + -0.3 * u).abs()).exp();
+    // The film's curve is not there from one frame to the next.
+    let exposed = smooth(0.0, 0.1, at.p);
+    let [red, green, blue] = [0, 1, 2].map(|c| {
+        let code = code_of_light(a[c]);
+        let more = code + 3.0 * leak * warm[c] + streak * accent.bright[c];
+        light_of_code(code + (film(more) - code) * exposed)
+    });
+    mix([red, green, blue, a[3]], b, smooth(0.15, 0.85, at.p))
+}
+
+/// Krzysztof Narkowicz' fit of the ACES film curve.
+fn film(x: f32) -> f32 {
+    ((x * (0.03 + 2.51 * x)) / (0.14 + x * (0.59 + 2.43 * x))).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -462,6 +497,8 @@ mod tests {
 
     const WIDTH: usize = 64;
     const HEIGHT: usize = 36;
+    const ACCENT: Accent =
+        Accent { dark: [0.35, 0.2, 0.05], plain: [1.0, 0.55, 0.2], bright: [1.0; 3] };
 
     fn scene(color: impl Fn(f32, f32) -> Light) -> Scene {
         let pixel =
@@ -473,7 +510,7 @@ mod tests {
         let fields = Fields::new(shader, WIDTH, HEIGHT);
         let mut all = vec![[0.0; 4]; WIDTH * HEIGHT];
         for (y, row) in all.chunks_exact_mut(WIDTH).enumerate() {
-            blend_row(shader, [a, b], progress, [1.0, 0.3, 0.05], &fields, y, row);
+            blend_row(shader, [a, b], progress, &ACCENT, &fields, y, row);
         }
         all
     }
@@ -487,7 +524,7 @@ mod tests {
     #[test]
     fn they_begin_and_end_with_a_scene_alone() {
         let a = scene(|u, v| [u, v, 0.2, 1.0]);
-        let b = scene(|u, v| [0.9 - v, 0.1, u * v, 1.0]);
+        let b = scene(|u, v| [1.0 - v, 0.1, u * v, 1.0]);
         for shader in Shader::ALL {
             assert_eq!(furthest(&frame(shader, &a, &b, 0.0), &a), 0.0, "{shader}");
             assert_eq!(furthest(&frame(shader, &a, &b, 1.0), &b), 0.0, "{shader}");
@@ -504,7 +541,9 @@ mod tests {
     fn they_show_both_scenes_on_the_way() {
         let a = scene(|_, _| [0.5, 0.0, 0.0, 1.0]);
         let b = scene(|_, _| [0.0, 0.0, 0.5, 1.0]);
-        for shader in Shader::ALL.into_iter().filter(|&s| s != Shader::FlashThroughWhite) {
+        // White and fire are neither of the two.
+        let others = [Shader::FlashThroughWhite, Shader::RidgedBurn];
+        for shader in Shader::ALL.into_iter().filter(|s| !others.contains(s)) {
             let mut seen = Vec::new();
             for step in 1..10 {
                 let all = frame(shader, &a, &b, step as f32 / 10.0);
@@ -523,6 +562,18 @@ mod tests {
         let dark = scene(|_, _| [0.0, 0.0, 0.0, 1.0]);
         let middle = frame(Shader::FlashThroughWhite, &bright, &dark, 0.5);
         assert!(middle.iter().all(|light| *light == WHITE), "{:?}", middle[0]);
+    }
+
+    #[test]
+    fn fire_is_at_most_twice_as_bright_as_white_and_takes_nothing_from_what_is_brighter() {
+        let dark = scene(|_, _| [0.0, 0.0, 0.0, 1.0]);
+        let bright = scene(|_, _| [5.0, 5.0, 5.0, 1.0]);
+        let most = |scene: &Scene| {
+            let all = frame(Shader::RidgedBurn, scene, scene, 0.4);
+            all.iter().map(|light| light[1]).fold(0.0, f32::max)
+        };
+        assert!((most(&dark) - 2.0).abs() < 0.02, "{}", most(&dark));
+        assert!((most(&bright) - 5.0).abs() < 1e-3, "{}", most(&bright));
     }
 
     #[test]

@@ -1,93 +1,132 @@
 //! Noise that is the same on every machine.
 //!
-//! Lattice values come from an integer hash, not from sines, whose last digits are the library's.
+//! Shaders commonly take the digits of a large sine behind the point as a random number, so that
+//! noise is whatever the graphics card's sine leaves there. Ours is that of SwiftShader, Chrome's own
+//! drawing without a card: clouds then lie where HyperFrames' library has them in such a browser. It
+//! is made of nothing but sums and products, rounded as IEEE 754 says.
 
 use rayon::prelude::*;
 
-/// A number from 0 up to 1 for a point of the lattice.
-pub(super) fn hash(x: i32, y: i32, seed: u32) -> f32 {
-    // 24 bits are all that a float holds.
-    (hashed(x, y, seed) >> 8) as f32 * (1.0 / (1 << 24) as f32)
+/// The sine of so many turns, from -1/4 to 1/4: the odd polynomial of fifth degree that is right at
+/// 30, 60 and 90 degrees.
+fn quarter_sine(turns: f32) -> f32 {
+    const ROOT: f64 = 1.732_050_807_568_877_2;
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once, here")]
+    const FACTORS: [f32; 3] = [
+        ((36_288.0 - 20_736.0 * ROOT) / 5.0) as f32,
+        (288.0 * ROOT - 540.0) as f32,
+        ((47.0 - 9.0 * ROOT) / 5.0) as f32,
+    ];
+    let square = turns * turns;
+    let [fifth, third, first] = FACTORS;
+    fused(fused(fifth, square, third), square, first) * turns
 }
 
-fn hashed(x: i32, y: i32, seed: u32) -> u32 {
-    // A multiply-and-rotate mix, as in MurmurHash3's finalizer.
-    let mut bits = x.cast_unsigned().wrapping_mul(0x9E37_79B1)
-        ^ y.cast_unsigned().wrapping_mul(0x85EB_CA77).rotate_left(13)
-        ^ seed.wrapping_mul(0xC2B2_AE3D).rotate_left(7);
-    bits ^= bits >> 16;
-    bits = bits.wrapping_mul(0x7FEB_352D);
-    bits ^= bits >> 15;
-    bits = bits.wrapping_mul(0x846C_A68B);
-    bits ^ (bits >> 16)
+/// `a * b + c`, rounded once.
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    // The product is exact in 53 bits. Processors without such an instruction take long for
+    // `mul_add`.
+    #[expect(clippy::cast_possible_truncation, reason = "this is the rounding")]
+    #[expect(clippy::suboptimal_flops, reason = "see above")]
+    let sum = (f64::from(a) * f64::from(b) + f64::from(c)) as f32;
+    sum
+}
+
+fn sine(x: f32) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once, here")]
+    const TURN: f32 = (1.0 / std::f64::consts::TAU) as f32;
+    // A quarter ahead, the curve is even: what is left of whole turns needs no sign.
+    let ahead = fused(x, -TURN, 0.25);
+    quarter_sine(0.25 - (ahead - ahead.round_ties_even()).abs())
+}
+
+/// The digits behind the point of a large number.
+fn digits(x: f32) -> f32 {
+    let large = x * 43_758.547;
+    large - large.floor()
+}
+
+/// A number from 0 up to 1 for two others.
+pub(super) fn random(x: f32, y: f32) -> f32 {
+    digits(sine(x * 12.9898 + y * 78.233))
+}
+
+/// A number from 0 up to 1 for a point of the lattice.
+fn hash(x: f32, y: f32) -> f32 {
+    digits(sine(x * 127.1 + y * 311.7))
 }
 
 /// Value noise: lattice values, joined without a corner.
-fn noise(x: f32, y: f32, seed: u32) -> f32 {
+pub(super) fn noise(x: f32, y: f32) -> f32 {
     let (left, top) = (x.floor(), y.floor());
     let [part_x, part_y] = [x - left, y - top].map(|t| t * t * t * (10.0 + t * (-15.0 + t * 6.0)));
-    #[expect(clippy::cast_possible_truncation, reason = "saturates far outside of all pictures")]
-    let (left, top) = (left as i32, top as i32);
-    let corner = |dx: i32, dy: i32| hash(left.wrapping_add(dx), top.wrapping_add(dy), seed);
-    let upper = corner(0, 0) + part_x * (corner(1, 0) - corner(0, 0));
-    let lower = corner(0, 1) + part_x * (corner(1, 1) - corner(0, 1));
+    let upper = hash(left, top) + part_x * (hash(left + 1.0, top) - hash(left, top));
+    let (below, both) = (hash(left, top + 1.0), hash(left + 1.0, top + 1.0));
+    let lower = below + part_x * (both - below);
     upper + part_y * (lower - upper)
 }
 
-const OCTAVES: u32 = 5;
-
-/// Sums octaves of something, each turned, twice as fine and half as strong; from 0 to 1.
-fn octaves(x: f32, y: f32, each: impl Fn(f32, f32, u32) -> f32) -> f32 {
-    let (mut x, mut y, mut strength, mut sum, mut most) = (x, y, 0.5, 0.0, 0.0);
-    for octave in 0..OCTAVES {
-        sum += strength * each(x, y, octave);
-        most += strength;
+/// Sums five octaves of something, each turned, about twice as fine and half as strong.
+fn octaves(x: f32, y: f32, each: impl Fn(f32, f32) -> f32) -> f32 {
+    let (mut x, mut y, mut strength, mut sum) = (x, y, 0.5, 0.0);
+    for _ in 0..5 {
+        sum += strength * each(x, y);
         strength *= 0.5;
         // Turned by the angle whose sine is 0.6, so that lattices do not line up.
-        (x, y) = ((-0.6 * y + 0.8_f32 * x) * 2.0, (0.8 * y + 0.6_f32 * x) * 2.0);
+        (x, y) = ((-0.6 * y + 0.8_f32 * x) * 2.02, (0.8 * y + 0.6_f32 * x) * 2.02);
     }
-    sum / most
+    sum
 }
 
-/// Noise in five octaves, from 0 to 1 and mostly about one half.
-pub(super) fn cloud(x: f32, y: f32, seed: u32) -> f32 {
-    octaves(x, y, |x, y, octave| noise(x, y, seed.wrapping_add(octave)))
+/// Noise in five octaves, from 0 to 31/32 and mostly about one half.
+pub(super) fn cloud(x: f32, y: f32) -> f32 {
+    octaves(x, y, noise)
 }
 
-/// Ridges in five octaves, from 0 on the ridges to 1.
-pub(super) fn ridges(x: f32, y: f32, seed: u32) -> f32 {
-    octaves(x, y, |x, y, octave| (-1.0 + noise(x, y, seed.wrapping_add(octave)) * 2.0).abs())
+/// Ridges in five octaves, from 0 on the ridges to 31/32.
+pub(super) fn ridges(x: f32, y: f32) -> f32 {
+    octaves(x, y, |x, y| (-1.0 + noise(x, y) * 2.0).abs())
 }
 
-/// Pixels between two points at which a field is worked out.
+/// Pixels between two points at which a field is worked out, in frames of this height and more.
 const STEP: usize = 4;
+const LARGE: usize = 540;
 
-/// Three values for every place of a frame, worked out at every fourth pixel and joined by straight
-/// lines.
+/// Three values for every place of a frame, worked out at some pixels and joined by straight lines.
 #[derive(Debug)]
 pub(super) struct Field {
+    step: usize,
     columns: usize,
     points: Vec<[f32; 3]>,
 }
 
 impl Field {
-    /// Of a function of places from (0, 0) to (1, 1).
+    /// Of a function of places from (0, 0) to (1, 1), or to a `span` of so many frames.
     pub(super) fn new(
         width: usize,
         height: usize,
+        span: [usize; 2],
         function: impl Fn(f32, f32) -> [f32; 3] + Sync,
     ) -> Self {
-        let points_of = |length: usize| (length - 1) / STEP + 2;
-        let (columns, rows) = (points_of(width), points_of(height));
-        let place = |i: usize, length: usize| ((i * STEP) as f32 + 0.5) / length as f32;
+        // The finest octave must not be lost between the points.
+        let step = if height >= LARGE { STEP } else { STEP / 2 };
+        let points_of = |length: usize| (length - 1) / step + 2;
+        let (columns, rows) = (points_of(width * span[0]), points_of(height * span[1]));
+        let place = |i: usize, length: usize| ((i * step) as f32 + 0.5) / length as f32;
         let point = |i: usize| function(place(i % columns, width), place(i / columns, height));
-        Self { columns, points: (0..columns * rows).into_par_iter().map(point).collect() }
+        let points = (0..columns * rows).into_par_iter().map(point).collect();
+        Self { step, columns, points }
     }
 
-    /// The values at a pixel.
-    pub(super) fn at(&self, x: usize, y: usize) -> [f32; 3] {
-        let [part_x, part_y] = [x % STEP, y % STEP].map(|rest| rest as f32 / STEP as f32);
-        let first = y / STEP * self.columns + x / STEP;
+    /// The values at a place in pixels, whose middle is whole.
+    pub(super) fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let [(left, part_x), (top, part_y)] = [x, y].map(|place| {
+            let place = place / self.step as f32;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "pixels")]
+            let first = place as usize;
+            (first, place - first as f32)
+        });
+        let first = top * self.columns + left;
         let point = |i: usize| self.points[first + i];
         let line =
             |a: [f32; 3], b: [f32; 3], part: f32| [0, 1, 2].map(|c| a[c] + part * (b[c] - a[c]));
@@ -103,39 +142,49 @@ mod tests {
 
     #[test]
     fn noise_is_even_and_known() {
-        let values: Vec<f32> = (0..10_000).map(|i| hash(i % 100, i / 100, 7)).collect();
+        let values: Vec<f32> =
+            (0..10_000u16).map(|i| hash(f32::from(i % 100), f32::from(i / 100))).collect();
         let mean = values.iter().sum::<f32>() / 10_000.0;
-        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+        assert!((mean - 0.5).abs() < 0.02, "{mean}");
         assert!(values.iter().all(|v| (0.0..1.0).contains(v)));
-        // The same on every machine, for ever: pictures depend on it.
-        let bits: Vec<u32> = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (-5, 12, 3)]
-            .map(|(x, y, seed)| hashed(x, y, seed))
-            .to_vec();
-        assert_eq!(bits, KNOWN);
         for i in 0..1000 {
             let (x, y) = (i as f32 * 0.37, i as f32 * 0.11);
-            assert!(
-                (0.0..=1.0).contains(&cloud(x, y, 1)) && (0.0..=1.0).contains(&ridges(x, y, 1))
-            );
+            assert!((0.0..=1.0).contains(&cloud(x, y)) && (0.0..=1.0).contains(&ridges(x, y)));
         }
     }
 
-    const KNOWN: [u32; 4] = [0, 1_834_104_592, 53_032_103, 3_356_105_136];
+    #[test]
+    fn noise_is_that_of_swiftshader() {
+        // As read from WebGL in Chrome 156.
+        for (x, y, expected) in [
+            (0.0, 0.0, 0.0),
+            (1.0, 0.0, 0.25),
+            (0.0, 1.0, 0.246_093_75),
+            (2.0, 1.0, 0.638_671_9),
+            (1.0, 2.0, 0.25),
+            (3.0, 3.0, 0.194_335_94),
+            (-5.0, 7.0, 0.380_859_38),
+            (20.0, 30.0, 0.480_468_75),
+        ] {
+            let got = hash(x, y);
+            assert!((got - expected).abs() < 1e-6, "{x} {y}: {got}, not {expected}");
+        }
+    }
 
     #[test]
     fn noise_has_no_steps() {
         for i in 0..2000 {
             let x = i as f32 * 0.005;
-            let step = (noise(x + 0.005, 3.3, 0) - noise(x, 3.3, 0)).abs();
+            let step = (noise(x + 0.005, 3.3) - noise(x, 3.3)).abs();
             assert!(step < 0.02, "{x}: {step}");
         }
     }
 
     #[test]
     fn fields_are_their_function() {
-        let field = Field::new(37, 22, |u, v| [u, v, u * 2.0 - v]);
-        for (x, y) in [(0, 0), (36, 21), (17, 3), (5, 20)] {
-            let (u, v) = ((x as f32 + 0.5) / 37.0, (y as f32 + 0.5) / 22.0);
+        let field = Field::new(37, 22, [2, 1], |u, v| [u, v, u * 2.0 - v]);
+        for (x, y) in [(0.0, 0.0), (36.0, 21.0), (17.0, 3.5), (5.25, 20.0), (73.0, 1.0)] {
+            let (u, v) = ((x + 0.5) / 37.0, (y + 0.5) / 22.0);
             for (got, expected) in field.at(x, y).into_iter().zip([u, v, u * 2.0 - v]) {
                 assert!((got - expected).abs() < 1e-5, "{x} {y}: {got}, not {expected}");
             }

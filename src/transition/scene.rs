@@ -32,6 +32,13 @@ impl Scene {
         &self.pixels[y * self.width..][..self.width]
     }
 
+    /// The light in a row at a place from 0 to 1; beyond the edges theirs.
+    pub(super) fn in_row(&self, y: usize, u: f32) -> Light {
+        let row = self.row(y);
+        let (x0, x1, part) = neighbors(u, self.width);
+        mix(row[x0], row[x1], part)
+    }
+
     /// The light at a place, where (0, 0) and (1, 1) are corners; beyond the edges theirs.
     pub(super) fn at(&self, u: f32, v: f32) -> Light {
         let (x0, x1, part_x) = neighbors(u, self.width);
@@ -58,9 +65,16 @@ pub(super) fn mix(a: Light, b: Light, part: f32) -> Light {
     [0, 1, 2, 3].map(|c| a[c] + part * (b[c] - a[c]))
 }
 
-/// `a` and a part of `b`.
-pub(super) fn plus(a: Light, b: Light, part: f32) -> Light {
-    [0, 1, 2, 3].map(|c| a[c] + part * b[c])
+/// The code of sRGB for a linear component, where white is 1; beyond it the curve goes on.
+pub(crate) fn code_of_light(light: f32) -> f32 {
+    let light = light.max(0.0);
+    if light <= 0.003_130_8 { 12.92 * light } else { -0.055 + 1.055 * light.powf(1.0 / 2.4) }
+}
+
+/// The linear component for a code of sRGB, likewise.
+pub(super) fn light_of_code(code: f32) -> f32 {
+    let code = code.max(0.0);
+    if code <= 0.040_45 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
 }
 
 #[cfg(test)]

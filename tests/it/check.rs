@@ -192,7 +192,8 @@ variables
 "
     );
     assert_eq!(lists, expected, "\n{lists}");
-    assert!(checked.stdout.ends_with("\nlast console lines\n  log: hello 7\n"));
+    let (_, end) = checked.stdout.split_once("\nlast console lines\n  log: hello 7\n").unwrap();
+    assert!(end.ends_with(" warnings\n"), "{end}");
 }
 
 /// A check of a page that cannot be rendered says what it found all the same.

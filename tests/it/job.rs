@@ -222,7 +222,7 @@ fn errors_name_the_field_as_it_was_written() {
     says(&json!({ "crf": "low" }), "field `crf` must be a number, found \"low\"");
     says(
         &json!({ "quality": "best" }),
-        "field `quality` must be draft, standard, high or lossless, found \"best\"",
+        "field `quality` must be draft, standard, looks, high, delivery or lossless, found \"best\"",
     );
     says(
         &json!({ "codec": "prores" }),

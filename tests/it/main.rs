@@ -20,6 +20,7 @@ mod hdr_files;
 mod hdr_images;
 mod input;
 mod job;
+mod looks;
 mod memory;
 mod mixing;
 mod moments;

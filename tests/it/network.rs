@@ -412,7 +412,7 @@ fn links_lead_out_only_where_they_may() {
     assert!(matches!(error, Error::Composition { .. }), "{error}");
     job.duration = Some(0.1);
     let codes = report(&job).unwrap().warnings.into_iter().map(|w| w.code).collect::<Vec<_>>();
-    assert_eq!(codes, ["resource_failed", "request_failed"]);
+    assert_eq!(codes, ["link_refused", "link_refused"]);
     job.duration = None;
     job.strict = true;
     job.network.follow_symlinks = true;

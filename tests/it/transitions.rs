@@ -158,14 +158,21 @@ fn any_number_of_sessions_and_any_way_makes_the_same_frames() {
 }
 
 #[test]
-fn the_library_of_hyperframes_leaves_the_drawing_to_us() {
+fn the_library_of_hyperframes_draws_by_itself() {
     let path = fixture("transitions-library").join("index.html");
     let mut job = cheaply(&Job::without_output(path.clone()));
     job.strict = true;
     let (report, all) = pictures(&job);
-    let found: Vec<_> = report.plan.transitions.iter().map(|t| (t.shader, t.time)).collect();
-    assert_eq!(found, [(Shader::SdfIris, 0.5), (Shader::Crossfade, 1.5)]);
-    assert_eq!(report.plan.transitions[0].accent, [0x40, 0xc0, 0xff]);
+    let found = |report: &Report| -> Vec<_> {
+        let each = report.plan.transitions.iter();
+        each.map(|t| (t.shader, t.time, t.by_library)).collect()
+    };
+    assert_eq!(
+        found(&report),
+        [(Shader::SdfIris, 0.5, true), (Shader::Crossfade, 1.5, true)],
+        "the plan says who draws"
+    );
+    assert_eq!(report.plan.transitions[0].accent, Some([0x40, 0xc0, 0xff]));
     // The same page without the library, whose place the engine takes.
     let directory = tempfile::tempdir().unwrap();
     let html = fs::read_to_string(&path).unwrap();
@@ -174,14 +181,85 @@ fn the_library_of_hyperframes_leaves_the_drawing_to_us() {
     fs::create_dir(directory.path().join("vendor")).unwrap();
     let gsap = fixture("transitions-library").join("vendor/gsap.min.js");
     fs::copy(gsap, directory.path().join("vendor/gsap.min.js")).unwrap();
-    let own = Job { composition: directory.path().join("index.html").into(), ..job };
-    let (_, alone) = pictures(&own);
+    let own = Job { composition: directory.path().join("index.html").into(), ..job.clone() };
+    let (report, alone) = pictures(&own);
+    assert!(report.plan.transitions.iter().all(|transition| !transition.by_library));
     assert_eq!(all.len(), alone.len());
     for (index, (a, b)) in all.iter().zip(&alone).enumerate() {
-        assert!(a.data == b.data, "frame {index} differs");
+        let is_crossing = (15..30).contains(&index) || (45..57).contains(&index);
+        assert!(is_crossing || a.data == b.data, "frame {index} differs");
+        let apart = (0..640).step_by(16).map(|x| {
+            let (a, b) = (color(a, x, 100), color(b, x, 100));
+            (0..3).map(|c| a[c].abs_diff(b[c])).max().unwrap_or(0)
+        });
+        assert!(is_crossing && index >= 45 || apart.max() < Some(40), "frame {index}");
     }
     // Halfway through the iris its ring has the page's color, and inside is the second scene.
-    assert_eq!(color(&all[22], 320, 100), [0xa8, 0x34, 0x1f]);
+    for (got, expected) in color(&all[22], 320, 100).into_iter().zip([0xa8, 0x34, 0x1f_u8]) {
+        assert!(got.abs_diff(expected) <= 1, "{:?}", color(&all[22], 320, 100));
+    }
+    // Fading by opacity is not fading in light.
+    assert_ne!(color(&all[51], 20, 340), color(&alone[51], 20, 340));
+    // Neither sessions nor ways of capture make a difference.
+    let one = digests(&job, 1);
+    assert_eq!(one, digests(&job, 3));
+    job.capture.mode = CaptureMode::Display;
+    assert_eq!(one, digests(&job, 1));
+    // What is not opaque is drawn here.
+    job.capture.mode = CaptureMode::Auto;
+    job.alpha = true;
+    let (plan, _) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+    assert!(plan.transitions.iter().all(|transition| !transition.by_library));
+}
+
+/// A page with HyperFrames' library, and scenes of one color.
+fn library_page(inside: &str, shader: &str) -> (TempDir, Job) {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["gsap.min.js", "index.global.js"] {
+        let vendor = fixture("transitions-library").join("vendor").join(name);
+        fs::copy(vendor, directory.path().join(name)).unwrap();
+    }
+    let html = format!(
+        r##"<!doctype html><style>.scene{{position:absolute;left:0;top:0;width:160px;height:90px}}</style>
+        <div data-composition-id="main" data-width="160" data-height="90" data-duration="1"
+        data-fps="8"><div id="a" class="scene" style="background:rgb(200,40,0)"></div>
+        <div id="b" class="scene" style="background:rgb(0,40,200)">{inside}</div></div>
+        <script src="gsap.min.js"></script><script src="index.global.js"></script>
+        <script>
+          const timeline = gsap.timeline({{ paused: true }});
+          timeline.to({{}}, {{ duration: 1 }}, 0);
+          HyperShader.init({{ bgColor: "#000", scenes: ["a", "b"], timeline,
+            transitions: [{{ time: 0, shader: "{shader}", duration: 1 }}] }});
+          window.__timelines.main = timeline;
+        </script>"##
+    );
+    fs::write(directory.path().join("index.html"), html).unwrap();
+    let mut job = cheaply(&Job::without_output(directory.path().join("index.html")));
+    job.strict = true;
+    job.capture.workers = Some(1);
+    (directory, job)
+}
+
+#[test]
+fn what_the_library_cannot_copy_is_drawn_here() {
+    // From the first frame on. The library mixes codes, the engine light.
+    let (_directory, job) = library_page("", "cinematic-zoom");
+    let (report, all) = pictures(&job);
+    assert!(report.plan.transitions[0].by_library);
+    assert_eq!(color(&all[0], 80, 45), [200, 40, 0]);
+    for (got, expected) in color(&all[4], 80, 45).into_iter().zip([100, 40, 100_u8]) {
+        assert!(got.abs_diff(expected) <= 1, "{:?}", color(&all[4], 80, 45));
+    }
+    for inside in [
+        "<canvas></canvas>",
+        "<style>@keyframes k { to { opacity: 0.5 } }</style><i style='animation: k 1s'>x</i>",
+    ] {
+        let (_directory, job) = library_page(inside, "cinematic-zoom");
+        let (report, all) = pictures(&job);
+        assert!(!report.plan.transitions[0].by_library, "{inside}");
+        let mixed = srgb(linear(200) / 2.0);
+        assert!((f64::from(color(&all[4], 80, 80)[0]) - mixed).abs() <= 1.0, "{inside}");
+    }
 }
 
 fn refused(script: &str) -> String {

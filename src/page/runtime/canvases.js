@@ -29,14 +29,14 @@ for (const owner of [window.HTMLCanvasElement?.prototype, window.OffscreenCanvas
 
 // Canvases that draw elements draw them as they were last painted.
 
-let drawsElements = false;
+let hasDrawnElements = false;
 for (const owner of [window.CanvasRenderingContext2D?.prototype, window.WebGLRenderingContext?.prototype, window.WebGL2RenderingContext?.prototype]) {
   for (const name of ["drawElementImage", "texElementImage2D"]) {
     const draw = owner?.[name];
     if (!draw) continue;
     override(owner, {
       [name](...given) {
-        drawsElements = true;
+        hasDrawnElements = true;
         return Reflect.apply(draw, this, given);
       },
     });
@@ -44,7 +44,7 @@ for (const owner of [window.CanvasRenderingContext2D?.prototype, window.WebGLRen
 }
 
 /** Whether page code draws elements into canvases: it has to be drawn itself before it draws. */
-export const drawsPaintedElements = () => drawsElements;
+export const drawsPaintedElements = () => hasDrawnElements;
 
 /** Resolves when the document has been painted as it is now. */
 export function nextPaint() {

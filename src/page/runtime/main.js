@@ -22,7 +22,7 @@ import "./animation_hooks.js";
 import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
 import { pagePlayer, seekPage } from "./adapters.js";
 import { listHdrImages } from "./hdr_images.js";
-import { listTransitions, offerTransitions, showScene } from "./transitions.js";
+import { beginLibrary, finishLibrary, listTransitions, offerTransitions, showScene } from "./transitions.js";
 import { hasDrawn, wishForFrame } from "./drawing.js";
 import { applyPlayers, localTime, playersStep } from "./players.js";
 import { applyAnimatedImages } from "./animated_images.js";
@@ -347,6 +347,12 @@ function chooseView(round, transition, side) {
   flips = true;
 }
 
+/** Has the page's own library draw the frame that is shown. Returns whether it did. */
+function drawTransition() {
+  flips = true;
+  return finishLibrary();
+}
+
 function beginLayers(kind) {
   for (const each of runtimes()) each.setLayered(kind);
 }
@@ -399,14 +405,16 @@ function seek(index, num, den) {
       runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
       return answerSeek();
     };
-    return settled ? settled.then(show) : show();
+    const begun = inTurn([() => settled, () => beginLibrary(frameMs(index, num, den))], (call) => call());
+    return begun ? begun.then(show) : show();
   }
 
   let pending;
   const release = beginStep();
   try {
     pending = showFrame(index, num, den);
-    pending = pending ? pending.then(() => settleFrame(index, num, den)) : settleFrame(index, num, den);
+    const settle = () => inTurn([() => settleFrame(index, num, den), () => beginLibrary(frameMs(index, num, den))], (call) => call());
+    pending = pending ? pending.then(settle) : settle();
   } catch (error) {
     release();
     throw error;
@@ -592,5 +600,5 @@ const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(inde
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

@@ -46,6 +46,7 @@ export function mountPending() {
     if (host.isConnected) mountFile(host);
   }
   if (document.readyState === "loading") return;
+  openTemplate();
   mountTemplates();
   if (hosts.size === 0) runScripts();
 }
@@ -91,6 +92,40 @@ function mountFile(host) {
   }
   const heads = template ? [] : Array.from(parsed.head.querySelectorAll("style, link, script"));
   mount(host, { content, heads, declaring: [parsed.documentElement], name, url, parent });
+}
+
+let hasOpened = false;
+
+/** The template that is all of the document; null where there is more, or none. */
+function onlyTemplate() {
+  const { head, body } = document;
+  if (!body || body.textContent.trim() !== "") return null;
+  // The parser puts one at the very beginning of a file into the head.
+  const inBody = Array.from(body.children);
+  const found = inBody.length > 0 ? inBody : Array.from(head?.querySelectorAll("template") ?? []);
+  return found.length === 1 && found[0].localName === "template" && found[0].content.firstElementChild ? found[0] : null;
+}
+
+// A file that is made to be mounted by others shows, when it is itself opened, what it holds.
+function openTemplate() {
+  if (hasOpened) return;
+  hasOpened = true;
+  const template = onlyTemplate();
+  if (!template) return;
+  const content = document.importNode(template.content, true);
+  const taken = Array.from(content.querySelectorAll("script")).filter((part) => SCRIPT_KINDS.test(part.type));
+  taken.forEach((part) => part.remove());
+  template.remove();
+  const whole = { root: document.body, name: "the template" };
+  document.body.append(content);
+  for (const script of taken) {
+    const source = script.getAttribute("src");
+    const isModule = script.type.toLowerCase() === "module";
+    if (source !== null) scripts.push(() => runFile(resolveAsset(source, document.baseURI), isModule, whole));
+    else if (isModule) scripts.push(() => runModule(script.textContent, whole));
+    else scripts.push(() => runText(script.textContent, document.body, whole, whole.name));
+  }
+  markClipsDirty();
 }
 
 // An empty element with a composition's id, and a <template id="ID-template">.

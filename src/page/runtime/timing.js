@@ -204,6 +204,11 @@ function readPlacements(reading) {
   }
 }
 
+/** Whether a medium in a nested composition has its start in the root's time (HyperFrames' attribute). */
+function countsFromRoot(element) {
+  return element instanceof HTMLMediaElement && element.getAttribute("data-hf-media-start-basis") === "global";
+}
+
 function readClips(reading) {
   const before = timing.clips;
   timing.clips = new native.Map();
@@ -214,7 +219,7 @@ function readClips(reading) {
     const old = before.get(element);
     timing.clips.set(element, {
       element,
-      composition: timing.placements.get(compositionElement(element)) ?? null,
+      composition: countsFromRoot(element) ? null : (timing.placements.get(compositionElement(element)) ?? null),
       start,
       end: length === null ? Infinity : start + length,
       parent: timing.clips.get(element.parentElement?.closest("[data-start]")) ?? null,

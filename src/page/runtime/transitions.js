@@ -8,6 +8,7 @@
 import { defineHidden, native } from "./natives.js";
 import { findRoot, numberAttribute, timelineTime } from "./timing.js";
 import { markChanged } from "./changes.js";
+import { drawByLibrary, initLibrary, leaveLibrary, libraryDraws, offerLibrary, prepareLibrary } from "./transition_library.js";
 import { warnOnce } from "./warnings.js";
 
 // HyperFrames' defaults.
@@ -87,21 +88,25 @@ function initTransitions(given) {
 function withNote(call) {
   return function (given) {
     noteColors(given);
-    return Reflect.apply(call, this, [given]);
+    return initLibrary(() => Reflect.apply(call, this, [given]));
   };
 }
 
+/** Whether the page has brought a library. */
+let isPagesOwn = false;
 let shaderLibrary = { init: withNote(initTransitions) };
 
 export function offerTransitions() {
   defineHidden(window, "__HF_VIRTUAL_TIME__", Object.freeze({}));
   defineHidden(window, "__hf", ownHf);
+  offerLibrary(ownHf);
   Object.defineProperty(window, "HyperShader", {
     configurable: true,
     enumerable: false,
     get: () => shaderLibrary,
     set: (value) => {
-      shaderLibrary = typeof value?.init === "function" ? { ...value, init: withNote(value.init) } : value;
+      isPagesOwn = typeof value?.init === "function";
+      shaderLibrary = isPagesOwn ? { ...value, init: withNote(value.init) } : value;
     },
   });
 }
@@ -134,6 +139,7 @@ export function listTransitions(jsonNumber) {
       toScene: textOrNull(toScene) ?? "",
       missing: [fromScene, toScene].filter((id) => !document.getElementById(id)).map(String),
       accent: known?.accent ?? null,
+      byLibrary: isPagesOwn && placed.rate === 1 && placed.time === Number(time) && (shader === undefined || libraryDraws(fromScene, toScene)),
     };
   });
 }
@@ -155,14 +161,37 @@ function rulesFor(transition, side) {
   return [rule(wanted, "opacity: 1 !important; visibility: visible !important"), ...hidden].join("\n");
 }
 
+/** The transition that the library is to draw in the frame that is shown. */
+let ofLibrary = null;
+/** Whether it has not begun with it. */
+let awaitsLibrary = false;
+const BY_LIBRARY = 2;
+
+/** Has the library begin with the frame that is shown, if it is to draw it. */
+export function beginLibrary(ms) {
+  if (!ofLibrary || !awaitsLibrary) return undefined;
+  awaitsLibrary = false;
+  return prepareLibrary(ms, ofLibrary.fromScene, ofLibrary.toScene);
+}
+
+/** Has the library draw the frame that it has begun. */
+export function finishLibrary() {
+  return ofLibrary !== null && drawByLibrary(ofLibrary.fromScene, ofLibrary.toScene);
+}
+
 /**
  * Shows one of a transition's scenes alone, or all as the page has them.
  * @param {number} number of the transition; -1 for none
- * @param {number} side 0 for the scene that goes, 1 for the one that comes
+ * @param {number} side 0 for the scene that goes, 1 for the one that comes, 2 for what the page's own
+ *   library makes of both
  * @returns {boolean} whether that is another view than before
  */
 export function showScene(number, side) {
-  const rules = number < 0 ? "" : rulesFor(givenTransitions()[number], side);
+  const isLibrarys = number >= 0 && side === BY_LIBRARY;
+  if (!isLibrarys && ofLibrary) leaveLibrary();
+  awaitsLibrary = isLibrarys;
+  ofLibrary = isLibrarys ? givenTransitions()[number] : null;
+  const rules = number < 0 || isLibrarys ? "" : rulesFor(givenTransitions()[number], side);
   if (rules === shownRules) return false;
   shownRules = rules;
   if (!sceneSheet) sceneSheet = new native.CSSStyleSheet();

@@ -8,7 +8,7 @@
 import { config, native, nativeMethod } from "./natives.js";
 import { allInstances, instanceAround } from "./instances.js";
 import { findRoot } from "./timing.js";
-import { describeElement, warnOnce } from "./warnings.js";
+import { describeElement, didYouMean, warnOnce } from "./warnings.js";
 
 const isText = (value) => typeof value === "string";
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -81,7 +81,7 @@ export function instanceValues(declared, host) {
   for (const [id, value] of Object.entries(hosts)) {
     const entry = declared.find((each) => each.id === id);
     if (entry) checkValue(entry, value, `the value of ${describeElement(host)}`);
-    else if (declared.length > 0) warnOnce("unknown_variable", `data-variable-values of ${describeElement(host)} names "${id}", which its composition does not declare`);
+    else if (declared.length > 0) warnOnce("unknown_variable", `data-variable-values of ${describeElement(host)} names "${id}", which its composition does not declare${didYouMean(id, declared.map((each) => each.id))}`);
   }
   return { ...defaultsOf(declared), ...given, ...hosts };
 }
@@ -111,7 +111,7 @@ export function checkVariables() {
     const entries = declared.filter((entry) => entry.id === id);
     entries.forEach((entry) => checkValue(entry, value, "the job's value"));
     if (entries.length === 0 && declared.length > 0) {
-      warnOnce("unknown_variable", `the job gives a value for "${id}", but the composition declares only ${declared.map((entry) => entry.id).join(", ")}`);
+      warnOnce("unknown_variable", `the job gives a value for "${id}", but the composition declares only ${declared.map((entry) => entry.id).join(", ")}${didYouMean(id, declared.map((entry) => entry.id))}`);
     }
   }
 }
