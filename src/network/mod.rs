@@ -84,7 +84,7 @@ impl Access {
             }
             if let Some(file) = self.fonts.google_file(&url) {
                 let found = Some(Found { file: file.clone(), mismatch: None });
-                return Verdict::Mapped(Hit { target: file, found });
+                return Verdict::Mapped(Hit { target: file, found, refused: None });
             }
         }
         match &self.policy {

@@ -37,6 +37,7 @@ mod still;
 mod support;
 mod tidy;
 mod transitions;
+mod unchanged;
 mod video;
 mod warm;
 mod web_audio;
