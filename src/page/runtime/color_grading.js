@@ -9,7 +9,6 @@
 import { collectGarbage, native } from "./natives.js";
 import { resolveAsset } from "./files.js";
 import { instanceAround } from "./instances.js";
-import { nativeAnimation } from "./animations.js";
 import { frameShownBy, uncoverFrame } from "./animated_images.js";
 import { GRADE_ATTRIBUTE, declaredGrade, gradeOf } from "./color_grades.js";
 import { lutAt } from "./color_luts.js";
@@ -148,14 +147,6 @@ function emptyPicture({ width, height }) {
   return known;
 }
 
-// A page that lets everything fade would let these fade into each other.
-function stopFading(element) {
-  if (!/[1-9]/.test(native.getComputedStyle(element).transitionDuration)) return;
-  for (const animation of nativeAnimation.ofElement(element) ?? []) {
-    if (animation.transitionProperty?.startsWith("background")) animation.cancel();
-  }
-}
-
 /** Shows a graded picture; done anew where page code has written over it. */
 function showGraded(element, picture) {
   const { style } = element;
@@ -163,12 +154,13 @@ function showGraded(element, picture) {
   const content = element.localName === "img" ? `url("${cover}")` : "";
   const isShown = style.getPropertyValue("background-image") === picture.background && style.getPropertyValue("content") === content;
   if (isShown && picture.background) return;
+  // The gradient carries the color's clip; and where it is one of the layers, a page that lets all of its
+  // styles fade has nothing to fade.
   style.setProperty("background-image", `url("${picture.url}"), linear-gradient(transparent, transparent)`, "important");
   for (const [name, value] of Object.entries(STATIC_BACKGROUND)) style.setProperty(name, value, "important");
   if (content) style.setProperty("content", content, "important");
   else repostVideo(element);
   picture.background = style.getPropertyValue("background-image");
-  stopFading(element);
   markChanged();
 }
 
@@ -191,7 +183,6 @@ function showUngraded(element) {
     element.style.removeProperty("content");
     uncoverFrame(element);
   } else repostVideo(element);
-  stopFading(element);
   forgetPicture(picture);
   markChanged();
 }
