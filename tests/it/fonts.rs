@@ -82,7 +82,7 @@ fn a_family_that_is_not_there_is_named() {
         messages,
         [
             "font \"No Such\" is not there: #first is drawn in Liberation Sans",
-            "font \"Hidden\" is not there: <p> \"not shown yet\" is drawn in DejaVu Sans Mono",
+            "font \"Hidden\" is not there: <p> \"not shown yet\" is drawn in Liberation Mono",
             "font \"On Canvas\" is not there: #drawn is drawn in serif",
         ]
     );
