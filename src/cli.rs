@@ -556,7 +556,10 @@ mod tests {
             ("--size 1080", "expected WIDTHxHEIGHT in pixels, such as 1920x1080"),
             ("--frames 9", "expected START..END, such as 0..90"),
             ("--bitrate fast", "expected bits per second, such as 10M or 800k"),
-            ("--quality best", "expected one of `draft`, `standard`, `high`, `lossless`"),
+            (
+                "--quality best",
+                "one of `draft`, `standard`, `looks`, `high`, `delivery`, `lossless`",
+            ),
             ("--codec mpeg2", "`prores`"),
             ("--format avi", "`webm`"),
             ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),
