@@ -477,8 +477,8 @@ mod tests {
         assert_eq!(job.variables["title"], "A");
         assert!(job.strict_variables);
         assert_eq!((job.color.mode, job.video.plays), (ColorMode::Sdr, 3));
-        let job = args(&format!("{path}/hyperframes.json -o a.mp4 -q delivery --hdr -c ."));
-        let job = job.job().unwrap();
+        let job = format!("{path}/hyperframes.json -o a.mp4 -q delivery --hdr -c .");
+        let job = args(&job).job().unwrap();
         assert!(job.entry().unwrap().to_string().ends_with("index.html"));
         assert_eq!((job.video.quality, job.color.mode), (Quality::Delivery, ColorMode::Hlg));
         for wrong in
@@ -486,10 +486,8 @@ mod tests {
         {
             assert!(parse(&format!("{path} -o a.mp4 {wrong}")).is_err(), "{wrong}");
         }
-        for wrong in ["../one.html", "/etc/passwd"] {
-            let error = args(&format!("{path} -o a.mp4 -c {wrong}")).job().unwrap_err();
-            assert!(message(&error).contains("must stay inside"), "{error}");
-        }
+        let error = args(&format!("{path} -o a.mp4 -c ../one.html")).job().unwrap_err();
+        assert!(message(&error).contains("must stay inside"), "{error}");
     }
 
     #[test]
@@ -556,7 +554,7 @@ mod tests {
             ("--size 1080", "expected WIDTHxHEIGHT in pixels, such as 1920x1080"),
             ("--frames 9", "expected START..END, such as 0..90"),
             ("--bitrate fast", "expected bits per second, such as 10M or 800k"),
-            ("--quality best", "expected one of `draft`, `standard`, `high`, `lossless`"),
+            ("--quality best", "`standard`, `looks`, `high`, `delivery`, `lossless`"),
             ("--codec mpeg2", "`prores`"),
             ("--format avi", "`webm`"),
             ("--map node_modules", "expected PREFIX=DIR, such as https://unpkg.com/=node_modules"),

@@ -101,7 +101,7 @@ fn shine(light: Light, codes: Codes, part: f32) -> Light {
 
 /// The light whose codes are a part of those of `light`.
 fn dim(light: Light, part: f32) -> Light {
-    if part == 1.0 {
+    if part >= 1.0 {
         return light;
     }
     let [r, g, b] = [0, 1, 2].map(|c| light_of_code(code_of_light(light[c]) * part));

@@ -27,7 +27,6 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
     // The product is exact in 53 bits. Processors without such an instruction take long for
     // `mul_add`.
     #[expect(clippy::cast_possible_truncation, reason = "this is the rounding")]
-    #[expect(clippy::suboptimal_flops, reason = "see above")]
     let sum = (f64::from(a) * f64::from(b) + f64::from(c)) as f32;
     sum
 }

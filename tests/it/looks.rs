@@ -210,7 +210,7 @@ fn a_fragment_renders_when_it_is_named() {
         <script src="gsap.min.js"></script>
         <script>
           const steps = gsap.timeline({{ paused: true }});
-          steps.to("#box", {{ left: 64, duration: 1, ease: "none" }});
+          steps.to('#box', {{ left: 64, duration: 1, ease: 'none' }});
           window.__timelines["main"] = steps;
         </script></div></template>"#
     );
