@@ -26,6 +26,7 @@ mod mixing;
 mod moments;
 mod nested;
 mod network;
+mod pages;
 mod pipeline;
 mod players;
 mod players_media;
