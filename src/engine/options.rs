@@ -48,7 +48,7 @@ pub(super) fn session_options(
             variables: job.variables.clone(),
             media: None,
             rehearses: false,
-            governed: Vec::new(),
+            governed: None,
             length: None,
             navigation_timeout: timeouts.navigation,
             ready_timeout: timeouts.ready,

@@ -241,8 +241,8 @@ pub(crate) struct LoadOptions {
     pub media: Option<String>,
     /// Whether the page is loaded to be rehearsed, and not to be drawn.
     pub rehearses: bool,
-    /// Names of the media that page code plays, as a rehearsal has shown.
-    pub governed: Vec<String>,
+    /// Names of the media that page code plays, once a rehearsal has shown it.
+    pub governed: Option<Vec<String>>,
     /// Seconds of the composition, once they are known.
     pub length: Option<f64>,
     /// Until the document and what it loads are there.
@@ -285,7 +285,7 @@ struct Config<'a> {
     sequential: bool,
     media: Option<&'a str>,
     rehearses: bool,
-    governed: &'a [String],
+    governed: Option<&'a [String]>,
     length: Option<f64>,
 }
 
@@ -297,7 +297,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         sequential: options.sequential,
         media: options.media.as_deref(),
         rehearses: options.rehearses,
-        governed: &options.governed,
+        governed: options.governed.as_deref(),
         length: options.length,
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");

@@ -109,7 +109,7 @@ function takeConfig() {
   delete window.__pagereelConfig;
   // Of a page from another server the browser asks us at its own origin.
   const media = given.media?.startsWith("/") ? location.origin + given.media : (given.media ?? null);
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media, rehearses: given.rehearses === true, governed: given.governed ?? [], length: given.length ?? null };
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media, rehearses: given.rehearses === true, governed: given.governed ?? null, length: given.length ?? null };
 }
 
 /** The engine's stage, if this document stands on it. */
