@@ -220,7 +220,8 @@ fn sources_fall_through_to_the_next() {
 /// How many pixels of a color lie in some rows.
 fn colored(picture: &Picture, rows: Range<usize>, is_color: fn([u8; 3]) -> bool) -> usize {
     let bytes = picture.format.bytes_per_pixel();
-    let rows = rows.flat_map(|row| picture.data[row * picture.stride()..][..picture.stride()].chunks(bytes));
+    let rows = rows
+        .flat_map(|row| picture.data[row * picture.stride()..][..picture.stride()].chunks(bytes));
     rows.filter(|pixel| is_color(picture.format.rgb(pixel))).count()
 }
 
@@ -253,8 +254,7 @@ fn cues_are_active_heard_of_and_drawn() {
             let picture = &shown[n];
             [colored(picture, 0..16, is_blue) > 50, colored(picture, 20..36, is_blue) > 50]
         };
-        let (none, low, both, high) =
-            ([false, false], [false, true], [true, true], [true, false]);
+        let (none, low, both, high) = ([false, false], [false, true], [true, true], [true, false]);
         let drawn = [4, 7, 10, 13, 19].map(boxes);
         assert_eq!(drawn, [none, low, both, high, none]);
         assert!(colored(&shown[7], 20..36, is_pink) > 10, "the rule for <b>");
