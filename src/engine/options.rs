@@ -49,7 +49,7 @@ pub(super) fn session_options(
             media: None,
             fonts: None,
             rehearses: false,
-            governed: Vec::new(),
+            governed: None,
             length: None,
             navigation_timeout: timeouts.navigation,
             ready_timeout: timeouts.ready,

@@ -26,8 +26,14 @@ impl Render<'_> {
         options.load.rehearses = true;
         // One more: a frame's volume leads to the next one's.
         let range = (plan.first_frame, plan.first_frame + plan.stream.frames + 1);
-        let learned = opened.page.rehearse(&options, range, plan.stream.frame_rate)?;
-        opened.options.load.governed.clone_from(&learned.governed);
+        let rate = plan.stream.frame_rate;
+        let mut learned = opened.page.rehearse(&options, range, rate)?;
+        let governed = Some(std::mem::take(&mut learned.governed));
+        if learned.incomplete && is_heard {
+            options.load.governed.clone_from(&governed);
+            learned = opened.page.rehearse(&options, range, rate)?;
+        }
+        opened.options.load.governed = governed;
         opened.page.reload(&opened.options)?;
         self.warnings.extend(learned.warnings.iter().cloned().map(Warning::from));
         Ok(learned)

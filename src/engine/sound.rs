@@ -274,7 +274,8 @@ impl Render<'_> {
         if let Some(secs) = parsed.filter(|secs| secs.is_finite() && *secs >= 0.0) {
             return secs;
         }
-        let message = format!("{name} of {label} is {text:?}, expected a length in seconds; not used");
+        let message =
+            format!("{name} of {label} is {text:?}, expected a length in seconds; not used");
         self.warnings.push(Warning::new("invalid_fade", message));
         0.0
     }

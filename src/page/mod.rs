@@ -251,8 +251,8 @@ pub(crate) struct LoadOptions {
     pub fonts: Option<PageFonts>,
     /// Whether the page is loaded to be rehearsed, and not to be drawn.
     pub rehearses: bool,
-    /// Names of the media that page code plays, as a rehearsal has shown.
-    pub governed: Vec<String>,
+    /// Names of the media that page code plays, once a rehearsal has shown it.
+    pub governed: Option<Vec<String>>,
     /// Seconds of the composition, once they are known.
     pub length: Option<f64>,
     /// Until the document and what it loads are there.
@@ -307,7 +307,7 @@ struct Config<'a> {
     media: Option<&'a str>,
     fonts: Option<&'a PageFonts>,
     rehearses: bool,
-    governed: &'a [String],
+    governed: Option<&'a [String]>,
     length: Option<f64>,
 }
 
@@ -320,7 +320,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
         media: options.media.as_deref(),
         fonts: options.fonts.as_ref(),
         rehearses: options.rehearses,
-        governed: &options.governed,
+        governed: options.governed.as_deref(),
         length: options.length,
     };
     let config = serde_json::to_string(&config).expect("variables are JSON");

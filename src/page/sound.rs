@@ -73,9 +73,12 @@ pub(crate) type Volumes = Vec<(f64, f64)>;
 
 /// What a rehearsal has shown.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Rehearsed {
     /// Names of the elements that page code plays.
     pub governed: Vec<String>,
+    /// Whether others stood still that will not: all else is unknown then.
+    pub incomplete: bool,
     /// Places in the list of media of those that do not sound as listed.
     pub silenced: Vec<usize>,
     /// Those whose volume changes, by their place in the list of media.

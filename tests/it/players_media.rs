@@ -44,7 +44,7 @@ fn number(picture: &Picture, left: usize) -> Option<u8> {
     (number < 30).then_some(number)
 }
 
-/// What page code has written down with `note`, as it reports it in the last frame.
+/// What page code has written down with `note`.
 fn noted(report: &Report) -> String {
     let told = report.warnings.iter().find_map(|warning| warning.message.split_once("/told?"));
     let (_, text) = told.unwrap_or_else(|| panic!("nothing was told: {:?}", report.warnings));
@@ -52,11 +52,12 @@ fn noted(report: &Report) -> String {
     percent_decode_str(text).decode_utf8().unwrap().into_owned()
 }
 
-/// Collects notes, and tells them in frame `last` by asking for a picture that is not there.
-fn notebook(last: u64) -> String {
+/// Collects notes, and tells them in a frame before the last by asking for a picture that is not
+/// there.
+fn notebook(frame: u64) -> String {
     format!(
         "<script>const notes = []; const note = (text) => notes.push(text); \
-         requestAnimationFrame(function f(t) {{ if (Math.round(t * .03) === {last}) \
+         requestAnimationFrame(function f(t) {{ if (Math.round(t * .03) === {frame}) \
          document.body.append(Object.assign(new Image(), {{ src: 'told?' + \
          encodeURIComponent(notes.join(' ')) }})); requestAnimationFrame(f) }})</script>"
     )
@@ -121,11 +122,11 @@ fn players_tell_what_they_do() {
         setTimeout(() => document.body.dispatchEvent(new CustomEvent('play', { bubbles: true })), 10);
         </script>";
     let (directory, job) = with_videos(
-        0.6,
+        0.8,
         &format!(
             "{}<audio id=clip src=a.wav data-start=.1 data-duration=.4></audio>
              <audio id=free src=a.wav></audio>{script}",
-            notebook(17)
+            notebook(20)
         ),
     );
     wav(&directory.path().join("a.wav"), RATE, 1, &clicks(1.0, RATE, &[0.1]));
@@ -219,7 +220,8 @@ fn sources_fall_through_to_the_next() {
 /// How many pixels of a color lie in some rows.
 fn colored(picture: &Picture, rows: Range<usize>, is_color: fn([u8; 3]) -> bool) -> usize {
     let bytes = picture.format.bytes_per_pixel();
-    let rows = rows.flat_map(|row| picture.data[row * picture.stride()..][..picture.stride()].chunks(bytes));
+    let rows = rows
+        .flat_map(|row| picture.data[row * picture.stride()..][..picture.stride()].chunks(bytes));
     rows.filter(|pixel| is_color(picture.format.rgb(pixel))).count()
 }
 
@@ -235,7 +237,7 @@ fn cues_are_active_heard_of_and_drawn() {
              <script>const t = v.querySelector('track'); t.addEventListener('cuechange', () => \
              note([...t.track.activeCues].map((c) => c.id).join('+') + '@' + \
              Math.round(performance.now())))</script>",
-            notebook(23)
+            notebook(20)
         ),
     );
     let cues = "WEBVTT\n\nlow\n00:00.100 --> 00:00.300\nlow <b>one</b>\n\nhigh\n00:00.200 --> \
@@ -252,8 +254,7 @@ fn cues_are_active_heard_of_and_drawn() {
             let picture = &shown[n];
             [colored(picture, 0..16, is_blue) > 50, colored(picture, 20..36, is_blue) > 50]
         };
-        let (none, low, both, high) =
-            ([false, false], [false, true], [true, true], [true, false]);
+        let (none, low, both, high) = ([false, false], [false, true], [true, true], [true, false]);
         let drawn = [4, 7, 10, 13, 19].map(boxes);
         assert_eq!(drawn, [none, low, both, high, none]);
         assert!(colored(&shown[7], 20..36, is_pink) > 10, "the rule for <b>");

@@ -29,7 +29,7 @@ const fn way(
     Way { name, pictures, body, script }
 }
 
-const PRELUDE: &str = r#"
+const PRELUDE: &str = r##"
 const tl = gsap.timeline({ paused: true });
 window.__timelines = { main: tl };
 const tween = (target, values) => tl.to(target, { duration: 2, ease: "none", ...values }, 0);
@@ -47,9 +47,9 @@ const paint = (context, x) => {
   context.fillStyle = "#c00";
   context.fillRect(x, 5, 30, 30);
 };
-"#;
+"##;
 
-const BOX: &str = r#"<style id="s">#box { margin-left: 0 }</style><div id="box" style="width: 30px; height: 30px; background: #c00"></div>"#;
+const BOX: &str = r##"<style id="s">#box { margin-left: 0 }</style><div id="box" style="width: 30px; height: 30px; background: #c00"></div>"##;
 
 #[rustfmt::skip]
 const WAYS: &[Way] = &[

@@ -167,7 +167,8 @@ export function mediaName(element) {
 /** Whether an element that page code has not touched begins with what it stands in. */
 function startsByItself(element, state) {
   if (state.autoplays) return true;
-  return state.isStatic && !config.rehearses && !config.governed.includes(mediaName(element));
+  if (!state.isStatic) return false;
+  return config.governed ? !config.governed.includes(mediaName(element)) : !config.rehearses;
 }
 
 /** When and how an element plays as things stand; null where it stands still. */

@@ -112,7 +112,7 @@ function takeConfig() {
   const absolute = (address) => (address?.startsWith("/") ? (window.origin === "null" ? null : window.origin + address) : (address ?? null));
   const address = absolute(given.fonts?.address);
   const fonts = address ? { ...given.fonts, address } : null;
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts, rehearses: given.rehearses === true, governed: given.governed ?? [], length: given.length ?? null };
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts, rehearses: given.rehearses === true, governed: given.governed ?? null, length: given.length ?? null };
 }
 
 /** The engine's stage, if this document stands on it. */

@@ -3,12 +3,12 @@
 // What page code does with players, how loud it makes them, and what its own graphs sound like is
 // only known when it has done it. Whoever rehearses starts with a fresh page, and must not render
 // with that page afterwards. Elements that came with the document and that page code has not played
-// stand still meanwhile; those that it never touches begin with what they stand in when frames are
-// rendered.
+// stand still meanwhile. If it never touches some of them, these begin with what they stand in when
+// frames are rendered, and so they have to in a second rehearsal.
 
 import { config, native } from "./natives.js";
 import { clock } from "./clock.js";
-import { isPlaying, loudnessOf, mediaElements, mediaInfo, mediaName, mediaStateOf, runOf, witness } from "./media.js";
+import { isPlaying, loudnessOf, mediaElements, mediaInfo, mediaName, mediaStateOf, runOf, undecidedMedia, witness } from "./media.js";
 import { listedElements, mediaEntry } from "./media_list.js";
 import { takeNewWarnings } from "./warnings.js";
 import { graphSounds, isInGraph } from "./web_audio.js";
@@ -90,15 +90,21 @@ function isLevel(points) {
   return points.every(([, volume]) => volume === points[0][1]);
 }
 
+/** Whether some elements stood still that will not. */
+function isIncomplete(governed) {
+  return config.governed === null && undecidedMedia().some((name) => !governed.includes(name));
+}
+
 /** What was learned, once the last frame has been shown. */
 export async function rehearsed() {
-  const found = { governed: [], silenced: [], volumes: [], added: [], graphs: await graphSounds(), warnings: takeNewWarnings() };
+  const governed = [...soundRecords].filter(([, record]) => record.governed).map(([element]) => mediaName(element));
+  if (isIncomplete(governed)) return { governed, incomplete: true };
+  const found = { governed, silenced: [], volumes: [], added: [], graphs: await graphSounds(), warnings: takeNewWarnings() };
   for (const [element, record] of soundRecords) {
-    const { index, governed, runs, points } = record;
-    if (governed) found.governed.push(mediaName(element));
+    const { index, runs, points } = record;
     const volume = isLevel(points) ? null : points;
     const state = mediaStateOf(element);
-    const isInList = index !== null && !governed && runs.length === 0 && state?.base == null;
+    const isInList = index !== null && runs.length === 0 && state?.base == null;
     if (isInGraph(element)) {
       if (index !== null) found.silenced.push(index);
     } else if (isInList) {

@@ -19,6 +19,8 @@ const MAX_SCRIPTS = 200;
 
 /** @type {Set<string>} addresses that are read, or have been */
 const readAddresses = new Set();
+/** @type {Set<string>} addresses of scripts that did not load */
+const failedScripts = new Set();
 let [saysSound, saysPlaying] = [false, false];
 
 function readScriptText(text) {
@@ -32,11 +34,15 @@ export function noteSound() {
   saysSound = true;
 }
 
+native.listen(window, "error", ({ target }) => {
+  if (target instanceof HTMLScriptElement) failedScripts.add(target.src);
+}, true);
+
 async function readScript(address) {
   const key = {};
   beginWork(key, `script ${address.slice(0, 200)}`);
   try {
-    readScriptText(await (await native.fetch(address)).text());
+    readScriptText(await (await native.fetch(address, { cache: "force-cache" })).text());
   } catch {
     // What cannot be read may say anything.
     [saysSound, saysPlaying] = [true, true];
@@ -44,7 +50,8 @@ async function readScript(address) {
   endWork(key);
 }
 
-function isScript({ name, initiatorType }) {
+function isScript({ name, initiatorType, responseStatus }) {
+  if (failedScripts.has(name) || responseStatus >= 400) return false;
   return /^https?:/.test(name) && (initiatorType === "script" || /\.m?js(?:[?#]|$)/.test(name));
 }
 

@@ -113,7 +113,7 @@ function forgetPictures() {
  * @returns {Promise|undefined} a promise if some of them are not there
  */
 export function preparePictures(seconds, passes) {
-  if (passes && !drawsVideos && seconds > 0) return undefined;
+  if ((passes || config.rehearses) && !drawsVideos && seconds > 0) return undefined;
   preparations += 1;
   forgetPictures();
   const waits = [];
@@ -125,7 +125,7 @@ export function preparePictures(seconds, passes) {
 
 /** Frames that are only passed show no pictures, unless page code draws them. */
 export function passFrame(passes) {
-  skipping = passes && !drawsVideos && clock.now > 0;
+  skipping = (passes || config.rehearses) && !drawsVideos && clock.now > 0;
 }
 
 function showPicture(element, picture, address) {

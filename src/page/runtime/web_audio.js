@@ -31,8 +31,8 @@ const makeGain = nativeMethod(window.BaseAudioContext?.prototype, "createGain");
 
 /** @typedef {{page: number, from: number, end: number|null}} GraphSpan
  *  From `page` seconds of the page on a context's time goes on from `from`, until `end` seconds of the page. */
-/** @typedef {{context: BaseAudioContext, state: string, at: number, spans: GraphSpan[], frames: number, frame: number, paused: Promise, done: Promise<AudioBuffer>, elements: Map}} Graph
- *  `at` is its time where it stands, `frame` the sample up to which it is rendered, `paused` when that has been reached. */
+/** @typedef {{context: BaseAudioContext, state: string, at: number, spans: GraphSpan[], frames: number, frame: number, paused: Promise, done: Promise<AudioBuffer>, failed: Promise, elements: Map}} Graph
+ *  `at` is its time where it stands, `frame` the sample up to which it is rendered, `paused` when that has been reached; `failed` settles when nothing more comes. */
 
 /** @type {Map<BaseAudioContext, Graph>} */
 const graphs = new native.Map();
@@ -81,7 +81,10 @@ function openGraph(context, frames) {
   native.listen(context, "complete", swallow);
   const paused = offlineSuspend(context, 0);
   const graph = { context, state: "running", at: 0, spans: [{ page: presentSecs(), from: 0, end: null }], frames, frame: 0, paused, done: offlineStart(context), elements: new native.Map() };
-  graph.done.catch((error) => warnOnce("web_audio_failed", `the sound of an AudioContext is lost: ${error.message}`));
+  graph.failed = graph.done.then(() => {}, (error) => {
+    warnOnce("web_audio_failed", `the sound of an AudioContext is lost: ${error.message}`);
+    graph.frame = graph.frames;
+  });
   graphs.set(context, graph);
   noteSound();
   // Browsers tell that a context has begun, and libraries wait for it.
@@ -105,12 +108,13 @@ function setState(graph, state) {
 async function render(graph, time) {
   const frame = Math.floor((time * graph.context.sampleRate) / QUANTUM + 1e-6) * QUANTUM;
   if (frame <= graph.frame || frame >= graph.frames) return;
-  await graph.paused;
+  await Promise.race([graph.paused, graph.failed]);
+  if (frame <= graph.frame) return;
   graph.frame = frame;
   // A stop is moved up to where the next samples begin.
   graph.paused = offlineSuspend(graph.context, (frame - QUANTUM / 2) / graph.context.sampleRate);
   await offlineResume(graph.context);
-  await graph.paused;
+  await Promise.race([graph.paused, graph.failed]);
 }
 
 async function renderAll() {
@@ -167,7 +171,8 @@ function isSilent(buffer) {
 }
 
 async function soundOfGraph(graph) {
-  await graph.paused;
+  await Promise.race([graph.paused, graph.failed]);
+  if (graph.frame >= graph.frames) return [];
   await offlineResume(graph.context);
   const buffer = await graph.done;
   if (isSilent(buffer)) return [];
