@@ -134,7 +134,8 @@ impl OpenPage {
         timeout: Duration,
     ) -> Result<Arc<Picture>> {
         self.sought = Some(at);
-        let shot = Shot { at, rate, is_fresh: false, begins_batch: true, ahead: 0, is_forced: false };
+        let shot =
+            Shot { at, rate, is_fresh: false, begins_batch: true, ahead: 0, is_forced: false };
         let begun = self.grab.begin(&mut self.page, shot, timeout);
         let taken = begun.and_then(|()| self.grab.finish(&mut self.page, timeout));
         let picture = taken.and_then(|taken| {

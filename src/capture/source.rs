@@ -294,9 +294,8 @@ impl PageSource {
         let timeout = self.options.frame_timeout;
         let grab = &mut self.grab;
         let rate = self.timing.frame_rate;
-        let passed = page::pass(&mut self.page, at, rate, timeout, &mut |page| {
-            grab.draw(page, timeout)
-        });
+        let passed =
+            page::pass(&mut self.page, at, rate, timeout, &mut |page| grab.draw(page, timeout));
         passed.map_err(|e| self.frame_error(index, e))
     }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use pagereel::job::CaptureMode;
 use pagereel::{
-    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, Moment, Picture, Report,
+    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, Moment, Picture,
+    Report,
 };
 use tempfile::TempDir;
 

@@ -20,12 +20,7 @@ struct Way {
     script: &'static str,
 }
 
-const fn way(
-    name: &'static str,
-    pictures: usize,
-    body: &'static str,
-    script: &'static str,
-) -> Way {
+const fn way(name: &'static str, pictures: usize, body: &'static str, script: &'static str) -> Way {
     Way { name, pictures, body, script }
 }
 
@@ -137,8 +132,7 @@ fn check(first: usize, of: usize) {
             }
             for workers in [1, 3] {
                 let seen = digests(&engine, &job, mode, workers, true);
-                let differ: Vec<_> =
-                    (0..60).filter(|&n| seen.get(n) != expected.get(n)).collect();
+                let differ: Vec<_> = (0..60).filter(|&n| seen.get(n) != expected.get(n)).collect();
                 if !differ.is_empty() {
                     wrong.push(format!("{name}: {mode:?}, {workers} session(s): {differ:?}"));
                 }
