@@ -51,7 +51,7 @@ impl Page {
     }
 
     fn job(&self, mode: CaptureMode, workers: u32) -> Job {
-        let mut job = Job::without_output(&self.path);
+        let mut job = Job::without_output(self.path.clone());
         job.capture.mode = mode;
         job.capture.workers = Some(workers);
         job

@@ -123,7 +123,7 @@ fn check(first: usize, of: usize) {
              data-duration=2 data-fps=30>{body}</div><script>{PRELUDE}{script}</script>"
         );
         fs::write(&path, html).unwrap();
-        let job = Job::without_output(&path);
+        let job = Job::without_output(path.clone());
         for mode in [CaptureMode::BeginFrame, CaptureMode::Display] {
             let expected = digests(&engine, &job, mode, 1, false);
             let different = expected.iter().collect::<HashSet<_>>().len();

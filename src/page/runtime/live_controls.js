@@ -71,8 +71,20 @@ function placeMarquee(element, { mover, origin, stopped }) {
   const isBack = behavior === "alternate" && (rounds === loops ? loops - 1 : Math.floor(rounds)) % 2 === 1;
   if (isBack) share = 1 - share;
   const at = from + (to - from) * share;
-  const text = isUpright ? `translateY(${at}px)` : `translateX(${at}px)`;
+  const shift = at - driftOf(element, mover, isUpright);
+  const text = isUpright ? `translateY(${shift}px)` : `translateX(${shift}px)`;
   if (mover.style.transform !== text) mover.style.transform = text;
+}
+
+// How far the browser had moved the contents before they were stopped, in pixels of the page.
+function driftOf(element, mover, isUpright) {
+  stopMarquee(element);
+  const before = mover.style.transform;
+  mover.style.transform = "none";
+  const [outer, inner] = [element.getBoundingClientRect(), mover.getBoundingClientRect()];
+  mover.style.transform = before;
+  if (isUpright) return (inner.top - outer.top) * (element.offsetHeight / outer.height || 1) - element.clientTop;
+  return (inner.left - outer.left) * (element.offsetWidth / outer.width || 1) - element.clientLeft;
 }
 
 // As low as a page's own rules can lie, so that all of them win.
