@@ -34,6 +34,11 @@ vendor_files=(
   "d3/dist/d3.min.js d3"
   "leaflet/dist/leaflet.js leaflet"
   "leaflet/dist/leaflet.css leaflet"
+  "vue/dist/vue.global.prod.js libraries"
+  "fabric/dist/index.min.js libraries"
+  "pixi.js/dist/pixi.min.js libraries"
+  "p5/lib/p5.min.js libraries"
+  "konva/konva.min.js libraries"
 )
 
 usage() {
@@ -206,6 +211,14 @@ install_fixtures() {
       fi
     done
   done
+  # React comes in modules only.
+  source=fixtures/libraries/react.jsx target=fixtures/libraries/vendor/react.js
+  if [[ ! -f $target || $target -ot $source || $target -ot fixtures/package-lock.json ]]; then
+    if ! fixtures/node_modules/.bin/esbuild "$source" --bundle --minify --log-level=error \
+      '--define:process.env.NODE_ENV="production"' "--outfile=$target" >&2; then
+      problem "esbuild failed: fixtures/libraries/react.html will not render (--run-only does without it)"
+    fi
+  fi
 }
 
 for_tests=true

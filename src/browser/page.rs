@@ -404,14 +404,13 @@ impl Page {
                     // The answer may still come.
                     self.answers.expect(id);
                     self.is_sound = true;
-                    if self.evaluate::<bool>(wants, left)? {
-                        attend(self)?;
+                    match self.evaluate::<bool>(wants, left) {
+                        Ok(true) => attend(self)?,
+                        Ok(false) => {}
+                        Err(e) => return Err(within(e, timeout)),
                     }
                 }
-                Err(BrowserError::Timeout { doing, .. }) => {
-                    return Err(BrowserError::Timeout { doing, seconds: timeout.as_secs_f64() });
-                }
-                result => return result,
+                result => return result.map_err(|e| within(e, timeout)),
             }
         }
     }
@@ -529,6 +528,16 @@ impl Page {
             status = process.status();
         }
         BrowserError::EndedAtOnce { path: process.path().to_owned(), status, output }
+    }
+}
+
+/// The error of a wait that was part of one of `timeout`.
+fn within(error: BrowserError, timeout: Duration) -> BrowserError {
+    match error {
+        BrowserError::Timeout { doing, .. } => {
+            BrowserError::Timeout { doing, seconds: timeout.as_secs_f64() }
+        }
+        error => error,
     }
 }
 

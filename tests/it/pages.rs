@@ -50,6 +50,12 @@ impl Page {
         Self { engine: Engine::new(), _directory: directory, path }
     }
 
+    /// A page of `fixtures/libraries`.
+    fn of_library(name: &str) -> Self {
+        let path = fixture("libraries").join(format!("{name}.html"));
+        Self { engine: Engine::new(), _directory: tempfile::tempdir().unwrap(), path }
+    }
+
     fn job(&self, mode: CaptureMode, workers: u32) -> Job {
         let mut job = Job::without_output(self.path.clone());
         job.capture.mode = mode;
@@ -310,4 +316,46 @@ fn passed_frames_have_deadlines_of_their_own() {
     let moments = [Moment::Frame(FrameIndex(119))];
     page.engine.stills(&job, &moments, &mut take, &CancelToken::new()).unwrap();
     assert_eq!(pixel(&taken.unwrap(), 10, 10), [0, 0, 253]);
+}
+
+/// The first red pixel of a row.
+fn first_red(picture: &Picture, y: u32) -> Option<u32> {
+    (0..picture.size.width).find(|&x| {
+        let [r, g, b] = pixel(picture, x, y);
+        r > 150 && g < 100 && b < 100
+    })
+}
+
+#[test]
+fn libraries_move_by_the_frames_time() {
+    // Frames, rows, and where something red begins.
+    let expected: [(&str, &[(usize, u32, u32)]); 4] = [
+        ("fabric", &[(0, 95, 20), (45, 95, 220), (59, 95, 220)]),
+        ("pixi", &[(10, 60, 42), (30, 60, 122)]),
+        ("p5", &[(10, 50, 33), (30, 110, 100)]),
+        ("konva", &[(59, 65, 220)]),
+    ];
+    for (name, places) in expected {
+        let frames = Page::of_library(name).same_frames();
+        for &(n, y, x) in places {
+            let seen = first_red(&frames[n], y);
+            let near = seen.is_some_and(|seen| seen.abs_diff(x) <= 2);
+            assert!(near, "{name}, frame {n}, row {y}: {seen:?}, not {x}");
+        }
+    }
+}
+
+#[test]
+fn frameworks_move_by_the_frames_time() {
+    let frames = Page::of_library("react").same_frames();
+    // All four have arrived, each a tenth of a second after the one above.
+    assert_eq!(first_red(&frames[50], 15), Some(200));
+    assert_eq!(first_red(&frames[50], 135), Some(200));
+    let rows = [15, 55, 95, 135].map(|y| first_red(&frames[20], y).unwrap());
+    assert!(rows.is_sorted_by(|above, below| above > below), "{rows:?}");
+
+    let frames = Page::of_library("vue").same_frames();
+    let items = |n: usize| (0..6).filter(|i| pixel(&frames[n], 4, 12 + 24 * i)[2] > 150 && pixel(&frames[n], 4, 12 + 24 * i)[0] < 80).count();
+    // One in the beginning; the one that comes at 0.25 s has arrived at 0.65 s.
+    assert_eq!((items(0), items(19), items(20)), (1, 1, 2));
 }

@@ -14,6 +14,12 @@ const PLAYING = /\.(?:play|pause|load)\s*\(|\.(?:currentTime|playbackRate|volume
 const LIBRARIES = /\b__THREE__\b/;
 const LIBRARY_SOUND = /\bAudioListener\b/;
 
+/**
+ * Files of libraries that make no sound by themselves. Scripts of other hosts cannot be read without
+ * asking those again, so they are known by their names.
+ */
+const SILENT_FILES = /\/[^/?]*(?:gsap|ScrollTrigger|SplitText|MotionPath|CustomEase|TextPlugin|hyperframes|shader-transitions|three|d3|topojson|lottie|anime|motion|react|vue|svelte|preact|alpine|tailwind|babylon|pixi|p5|konva|fabric|chart|echarts|leaflet|mapbox|maplibre|jquery|lodash|katex|mathjax|highlight|prism|mermaid|rough|index\.global)[^/?]*\.m?js(?:[?#]|$)|\/(?:gsap|three|d3|react|vue|lottie-web|animejs|tailwindcss|browser)(?:@[^/]*)?(?:[?#]|$)/i;
+
 /** Most scripts that are looked at. */
 const MAX_SCRIPTS = 200;
 
@@ -39,12 +45,16 @@ native.listen(window, "error", ({ target }) => {
 }, true);
 
 async function readScript(address) {
+  if (new URL(address).origin !== location.origin) {
+    // What cannot be read may say anything.
+    if (!SILENT_FILES.test(address)) [saysSound, saysPlaying] = [true, true];
+    return;
+  }
   const key = {};
   beginWork(key, `script ${address.slice(0, 200)}`);
   try {
     readScriptText(await (await native.fetch(address, { cache: "force-cache" })).text());
   } catch {
-    // What cannot be read may say anything.
     [saysSound, saysPlaying] = [true, true];
   }
   endWork(key);
