@@ -9,6 +9,7 @@ mod answers;
 mod connection;
 mod display;
 mod error;
+mod evaluate;
 mod find;
 mod flags;
 mod fonts;

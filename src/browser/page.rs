@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use headless_chrome::protocol::cdp::types::Method;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use url::Url;
 
@@ -14,7 +13,7 @@ use super::cdp::{DOM, Emulation, Inspector, Network, Page as PageDomain, Runtime
 use super::connection::{Broken, Message};
 use super::flags::{Sandbox, Surface};
 use super::intercept::{self, Answer, Held};
-use super::log::{PageLog, exception_text};
+use super::log::PageLog;
 use super::pool::{Browser, BrowserPool, Launch};
 use super::process::Usage;
 use super::screen::Screen;
@@ -25,9 +24,6 @@ use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
-
-/// How long the page is left alone before it is asked whether it wants something done.
-const ATTEND_INTERVAL: Duration = Duration::from_millis(40);
 
 /// How to open a page.
 #[derive(Clone, Debug)]
@@ -89,7 +85,7 @@ pub(crate) struct Page {
     pub(super) pool: Arc<BrowserPool>,
     /// Whether all is well enough for another page in this browser.
     pub(super) is_sound: bool,
-    answers: Answers,
+    pub(super) answers: Answers,
     pub(super) target: Option<String>,
     pub(super) session: Option<String>,
     /// What was loaded last.
@@ -367,71 +363,6 @@ impl Page {
         self.tell(&super::cdp::Memory::SimulatePressureNotification { level }, timeout)
     }
 
-    /// Runs `expression` in the page, waits for its promise if it is one, and reads the value.
-    pub(crate) fn evaluate<T: DeserializeOwned>(
-        &mut self,
-        expression: &str,
-        timeout: Duration,
-    ) -> Result<T, BrowserError> {
-        let id = self.begin_evaluate(expression, timeout)?;
-        self.finish_evaluate(id, timeout)
-    }
-
-    /// Begins to run `expression`; the value is read with [`Self::finish_evaluate`].
-    pub(crate) fn begin_evaluate(
-        &mut self,
-        expression: &str,
-        timeout: Duration,
-    ) -> Result<CallId, BrowserError> {
-        self.begin(&evaluate(expression), timeout)
-    }
-
-    /// Runs `expression` as [`Self::evaluate`] does. As long as it takes and the page `wants` it, what
-    /// the page cannot do by itself is done for it by `attend`.
-    pub(crate) fn evaluate_attended<T: DeserializeOwned>(
-        &mut self,
-        expression: &str,
-        wants: &str,
-        timeout: Duration,
-        attend: &mut dyn FnMut(&mut Self) -> Result<(), BrowserError>,
-    ) -> Result<T, BrowserError> {
-        let until = Instant::now() + timeout;
-        let id = self.begin_evaluate(expression, timeout)?;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.finish_evaluate(id, left.min(ATTEND_INTERVAL)) {
-                Err(BrowserError::Timeout { .. }) if left > ATTEND_INTERVAL => {
-                    // The answer may still come.
-                    self.answers.expect(id);
-                    self.is_sound = true;
-                    match self.evaluate::<bool>(wants, left) {
-                        Ok(true) => attend(self)?,
-                        Ok(false) => {}
-                        Err(e) => return Err(within(e, timeout)),
-                    }
-                }
-                result => return result.map_err(|e| within(e, timeout)),
-            }
-        }
-    }
-
-    /// Waits for the value of an expression that was begun.
-    pub(crate) fn finish_evaluate<T: DeserializeOwned>(
-        &mut self,
-        id: CallId,
-        timeout: Duration,
-    ) -> Result<T, BrowserError> {
-        let name = Runtime::Evaluate::NAME;
-        let answer: Runtime::EvaluateReturnObject =
-            self.finish(id, name, timeout, |result| serde_json::from_str(result.get()))?;
-        if let Some(details) = answer.exception_details {
-            return Err(BrowserError::Script { message: exception_text(&details) });
-        }
-        let value = answer.result.value.unwrap_or_default();
-        serde_json::from_value(value)
-            .map_err(|e| BrowserError::Answer { method: name, message: e.to_string() })
-    }
-
     /// Runs `source` before any script of every document that the page opens from now on, instead
     /// of what was given before.
     pub(crate) fn inject(&mut self, source: String, timeout: Duration) -> Result<(), BrowserError> {
@@ -531,16 +462,6 @@ impl Page {
     }
 }
 
-/// The error of a wait that was part of one of `timeout`.
-fn within(error: BrowserError, timeout: Duration) -> BrowserError {
-    match error {
-        BrowserError::Timeout { doing, .. } => {
-            BrowserError::Timeout { doing, seconds: timeout.as_secs_f64() }
-        }
-        error => error,
-    }
-}
-
 fn read_message<'a>(bytes: &'a [u8], method: &'static str) -> Result<Message<'a>, BrowserError> {
     serde_json::from_slice(bytes)
         .map_err(|e| BrowserError::Answer { method, message: e.to_string() })
@@ -558,28 +479,6 @@ fn read_answer<T>(
     }
     parse(message.result.unwrap_or(RawValue::NULL))
         .map_err(|e| BrowserError::Answer { method, message: e.to_string() })
-}
-
-/// A command that waits for promises and returns plain values.
-fn evaluate(expression: &str) -> Runtime::Evaluate {
-    Runtime::Evaluate {
-        expression: expression.into(),
-        object_group: None,
-        include_command_line_api: None,
-        silent: None,
-        context_id: None,
-        return_by_value: Some(true),
-        generate_preview: None,
-        user_gesture: None,
-        await_promise: Some(true),
-        throw_on_side_effect: None,
-        timeout: None,
-        disable_breaks: None,
-        repl_mode: None,
-        allow_unsafe_eval_blocked_by_csp: None,
-        unique_context_id: None,
-        serialization_options: None,
-    }
 }
 
 /// Sets the viewport in CSS pixels, and the device pixels for each.

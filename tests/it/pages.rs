@@ -355,7 +355,14 @@ fn frameworks_move_by_the_frames_time() {
     assert!(rows.is_sorted_by(|above, below| above > below), "{rows:?}");
 
     let frames = Page::of_library("vue").same_frames();
-    let items = |n: usize| (0..6).filter(|i| pixel(&frames[n], 4, 12 + 24 * i)[2] > 150 && pixel(&frames[n], 4, 12 + 24 * i)[0] < 80).count();
+    let items = |n: usize| {
+        (0..6)
+            .filter(|i| {
+                pixel(&frames[n], 4, 12 + 24 * i)[2] > 150
+                    && pixel(&frames[n], 4, 12 + 24 * i)[0] < 80
+            })
+            .count()
+    };
     // One in the beginning; the one that comes at 0.25 s has arrived at 0.65 s.
     assert_eq!((items(0), items(19), items(20)), (1, 1, 2));
 }

@@ -13,13 +13,14 @@ import { config, defineHidden, parentRuntime, stage } from "./natives.js";
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
-import { clipsEnd, compositionsEnd, findRoot, mediaEnd, numberAttribute } from "./timing.js";
+import { findRoot, numberAttribute } from "./timing.js";
 import { runScoped } from "./scope.js";
 import { offerVariables } from "./variables.js";
-import { animationsEnd, applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
+import { applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
-import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, gsapVersion, restGsap, timelineDuration } from "./gsap.js";
+import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, gsapVersion, restGsap } from "./gsap.js";
+import { findDuration } from "./duration.js";
 import { pagePlayer, seekPage } from "./adapters.js";
 import { listHdrImages } from "./hdr_images.js";
 import { beginLibrary, finishLibrary, listTransitions, offerTransitions, showScene } from "./transitions.js";
@@ -535,29 +536,6 @@ function findMisdrawn(family) {
 function giveUp() {
   stopWaiting();
   for (const child of children()) child.giveUp();
-}
-
-// HyperFrames' order: what is declared, else the longest of what plays, else the last clip.
-function findDuration(root) {
-  const player = window.__hf?.duration;
-  if (player !== undefined && player !== null) return { duration: Number(player), source: "hf" };
-  const declared = numberAttribute(root, "data-duration") ?? numberAttribute(root, "data-composition-duration");
-  if (declared !== null) return { duration: declared, source: "root" };
-  const timeline = timelineDuration();
-  const { end: animations, endless } = animationsEnd();
-  const usable = (list) => list.filter(({ duration }) => duration > 0 && duration !== Infinity);
-  const longest = (list) => list.reduce((longer, each) => (each.duration > longer.duration ? each : longer));
-  const moving = { duration: animations, source: "animations" };
-  const playing = usable([
-    { duration: timeline, source: "timeline" },
-    { duration: compositionsEnd(), source: "compositions" },
-    { duration: mediaEnd(), source: "media" },
-  ]);
-  if (playing.length > 0) return longest(usable([...playing, moving]));
-  const placed = usable([{ duration: clipsEnd(), source: "clips" }, moving]);
-  if (placed.length > 0) return longest(placed);
-  if (timeline !== null && timeline !== Infinity) return { duration: timeline, source: "timeline" };
-  return { duration: null, source: null, infinite: endless || timeline === Infinity };
 }
 
 function describe() {
