@@ -299,17 +299,6 @@ override(window.AbortSignal, {
   },
 });
 
-const postTask = nativeMethod(window.Scheduler?.prototype, "postTask");
-override(window.Scheduler?.prototype, {
-  postTask(task, options) {
-    const delay = Number(options?.delay ?? 0);
-    if (!(delay > 0)) return postTask(this, task, options);
-    return new Promise((resolve, reject) => {
-      addTimer(() => postTask(this, task, { ...options, delay: 0 }).then(resolve, reject), delay, false);
-    });
-  },
-});
-
 function dateNow() {
   return Math.floor(EPOCH_MS + clock.now);
 }

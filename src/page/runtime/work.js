@@ -8,6 +8,7 @@
 import { native, nativeMethod, override, queueTask, roundTrip } from "./natives.js";
 import { warnOnce } from "./warnings.js";
 import { markChanged } from "./changes.js";
+import "./clock.js";
 import { doors } from "./entries.js";
 
 /** Real time that one step gives to the work it has started. */
@@ -155,8 +156,22 @@ trackMethods(window.GPUAdapter?.prototype, ["requestDevice"], () => "GPUAdapter.
 trackMethods(window.GPUDevice?.prototype, ["createComputePipelineAsync", "createRenderPipelineAsync", "popErrorScope"], (self, given, name) => `GPUDevice.${name}`);
 trackMethods(window.GPUBuffer?.prototype, ["mapAsync"], () => "GPUBuffer.mapAsync");
 trackMethods(window.GPUQueue?.prototype, ["onSubmittedWorkDone"], () => "GPUQueue.onSubmittedWorkDone");
-trackMethods(window.Scheduler?.prototype, ["postTask", "yield"], (self, given, name) => `scheduler.${name}`);
+trackMethods(window.Scheduler?.prototype, ["yield"], () => "scheduler.yield");
 trackMethods(window.WebAssembly, ["compile", "compileStreaming", "instantiate", "instantiateStreaming"], (self, given, name) => `WebAssembly.${name}`);
+
+// A task with a delay waits for the page's clock: it is work when its time has come.
+const after = window.setTimeout; // by the page's clock
+const postTask = nativeMethod(window.Scheduler?.prototype, "postTask");
+override(window.Scheduler?.prototype, {
+  postTask(task, options) {
+    const begin = (given) => track("scheduler.postTask", postTask(this, task, given));
+    const delay = Number(options?.delay ?? 0);
+    if (!(delay > 0)) return begin(options);
+    return new Promise((resolve, reject) => {
+      after(() => begin({ ...options, delay: 0 }).then(resolve, reject), delay);
+    });
+  },
+});
 
 if (typeof window.XMLHttpRequest === "function") {
   const open = nativeMethod(XMLHttpRequest.prototype, "open");
