@@ -52,6 +52,7 @@ pub(crate) enum Command {
 // struct holds another.
 #[derive(Debug, Args)]
 #[group(args = ["input"])]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct RenderArgs {
     /// What to render: job.json, page.html, a directory with an index.html, or an http(s) URL
     pub(crate) input: String,

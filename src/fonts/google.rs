@@ -48,8 +48,9 @@ impl FontLibrary {
                 let mut query = form_urlencoded::Serializer::new(String::new());
                 query.append_pair("family", &entry);
                 let (path, query) = (url.path(), query.finish());
-                others +=
-                    &format!("@import url(\"https://fonts.googleapis.com{path}?{query}\");\n");
+                let import =
+                    ["@import url(\"https://fonts.googleapis.com", path, "?", &query, "\");\n"];
+                others.extend(import);
             }
         }
         Some(Sheet { css: others + &css, source: source? })

@@ -3,7 +3,7 @@
 //! Reads the tables `OS/2` and `fvar` of TrueType and OpenType files, also as WOFF (zlib, each table
 //! by itself) and WOFF2 (one Brotli stream with all tables).
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
 use flate2::read::ZlibDecoder;
@@ -43,11 +43,11 @@ impl Traits {
         let selection = u16_at(&os2, 62)?;
         let axis = |tag| tables.fvar.as_deref().and_then(|fvar| axis(fvar, tag));
         Some(Self {
-            weight: axis(b"wght").map_or(weight, |(first, last)| format!("{first} {last}")),
+            weight: axis(*b"wght").map_or(weight, |(first, last)| format!("{first} {last}")),
             style: if selection & 1 != 0 { "italic" } else { "normal" }.into(),
-            stretch: axis(b"wdth").map(|(first, last)| format!("{first}% {last}%")).or_else(|| {
-                width.filter(|&&width| width != "100").map(|width| format!("{width}%"))
-            }),
+            stretch: axis(*b"wdth").map(|(first, last)| format!("{first}% {last}%")).or_else(
+                || width.filter(|&&width| width != "100").map(|width| format!("{width}%")),
+            ),
         })
     }
 }
@@ -140,10 +140,10 @@ fn woff2(bytes: &[u8]) -> Option<Tables> {
 }
 
 /// The least and the most of a variation axis, where it has any width.
-fn axis(fvar: &[u8], tag: &[u8; 4]) -> Option<(i32, i32)> {
+fn axis(fvar: &[u8], tag: [u8; 4]) -> Option<(i32, i32)> {
     let (first, size) = (usize::from(u16_at(fvar, 4)?), usize::from(u16_at(fvar, 10)?));
     let mut axes = (0..usize::from(u16_at(fvar, 8)?)).map(|i| first + size * i);
-    let at = axes.find(|&at| tag_at(fvar, at) == Some(*tag))?;
+    let at = axes.find(|&at| tag_at(fvar, at) == Some(tag))?;
     let whole = |at| u16_at(fvar, at).map(|bits| i32::from(bits.cast_signed()));
     Some((whole(at + 4)?, whole(at + 12)?)).filter(|(least, most)| least < most)
 }

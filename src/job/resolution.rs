@@ -117,7 +117,6 @@ impl Job {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "whole numbers")]
 mod tests {
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Noise that is the same on every machine.
 //!
 //! Shaders commonly take the digits of a large sine behind the point as a random number, so that
-//! noise is whatever the graphics card's sine leaves there. Ours is that of SwiftShader, Chrome's own
+//! noise is whatever the graphics card's sine leaves there. Ours is that of `SwiftShader`, Chrome's own
 //! drawing without a card: clouds then lie where HyperFrames' library has them in such a browser. It
 //! is made of nothing but sums and products, rounded as IEEE 754 says.
 

@@ -79,9 +79,9 @@ fn without_green(c: Rgb) -> Rgb {
     if d < 1e-9 {
         return c;
     }
-    let hue = if most == c[0] {
+    let hue = if most <= c[0] {
         60.0 * (c[1] - c[2]) / d
-    } else if most == c[1] {
+    } else if most <= c[1] {
         120.0 + 60.0 * (c[2] - c[0]) / d
     } else {
         240.0 + 60.0 * (c[0] - c[1]) / d

@@ -1,5 +1,6 @@
 //! What HyperFrames' pages and words of today come to here.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -78,7 +79,7 @@ fn transitions_look_like_their_namesakes() {
             |quarter: usize| similarity(&theirs[4 * number + quarter], &ours[4 * number + quarter]);
         let [early, middle, late] = [1, 2, 3].map(at);
         least = least.min(early).min(middle).min(late);
-        table += &format!("{shader:20} {early:.3} {middle:.3} {late:.3}\n");
+        writeln!(table, "{shader:20} {early:.3} {middle:.3} {late:.3}").unwrap();
         // A page shows its first scene alone before it begins.
         assert!(ours[4 * number].data == ours[0].data, "{shader} begins with the first scene");
     }

@@ -326,10 +326,12 @@ fn first_red(picture: &Picture, y: u32) -> Option<u32> {
     })
 }
 
+/// A frame, a row, and where something red begins in it.
+type Place = (usize, u32, u32);
+
 #[test]
 fn libraries_move_by_the_frames_time() {
-    // Frames, rows, and where something red begins.
-    let expected: [(&str, &[(usize, u32, u32)]); 3] = [
+    let expected: [(&str, &[Place]); 3] = [
         ("fabric", &[(0, 95, 20), (45, 95, 220), (59, 95, 220)]),
         ("pixi", &[(10, 60, 42), (30, 60, 122)]),
         ("konva", &[(59, 65, 220)]),

@@ -44,7 +44,7 @@ const paint = (context, x) => {
 };
 "##;
 
-const BOX: &str = r##"<style id="s">#box { margin-left: 0 }</style><div id="box" style="width: 30px; height: 30px; background: #c00"></div>"##;
+const BOX: &str = r#"<style id="s">#box { margin-left: 0 }</style><div id="box" style="width: 30px; height: 30px; background: red"></div>"#;
 
 #[rustfmt::skip]
 const WAYS: &[Way] = &[
