@@ -31,7 +31,7 @@ impl Page {
         expression: &str,
         timeout: Duration,
     ) -> Result<CallId, BrowserError> {
-        self.begin(&evaluate(expression), timeout)
+        self.begin(&evaluate(expression, true), timeout)
     }
 
     /// Runs `expression` as [`Self::evaluate`] does. As long as it takes and the page `wants` it, what
@@ -63,6 +63,15 @@ impl Page {
         }
     }
 
+    /// The protocol's name for the object that `expression` gives; `None` if it gives none.
+    pub(crate) fn object_of(
+        &mut self,
+        expression: &str,
+        timeout: Duration,
+    ) -> Result<Option<String>, BrowserError> {
+        Ok(self.call(evaluate(expression, false), timeout)?.result.object_id)
+    }
+
     /// Waits for the value of an expression that was begun.
     pub(crate) fn finish_evaluate<T: DeserializeOwned>(
         &mut self,
@@ -81,18 +90,19 @@ impl Page {
     }
 }
 
-/// A command that waits for promises and returns plain values.
-fn evaluate(expression: &str) -> Runtime::Evaluate {
+/// A command that runs `expression`. One that `waits` does so for promises, and its answer is a plain
+/// value; any other's is the protocol's name for an object.
+fn evaluate(expression: &str, waits: bool) -> Runtime::Evaluate {
     Runtime::Evaluate {
         expression: expression.into(),
         object_group: None,
         include_command_line_api: None,
         silent: None,
         context_id: None,
-        return_by_value: Some(true),
+        return_by_value: waits.then_some(true),
         generate_preview: None,
         user_gesture: None,
-        await_promise: Some(true),
+        await_promise: waits.then_some(true),
         throw_on_side_effect: None,
         timeout: None,
         disable_breaks: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use headless_chrome::protocol::cdp::types::Method as _;
 
 use super::{RUNTIME_FACE, RuntimeWarning};
-use crate::browser::cdp::{CSS, DOM, Runtime};
+use crate::browser::cdp::{CSS, DOM};
 use crate::browser::{BrowserError, Page};
 
 /// What stands before the fonts in a warning of the runtime.
@@ -60,25 +60,7 @@ pub(crate) fn fonts_of(
     expression: &str,
     timeout: Duration,
 ) -> Result<Vec<String>, BrowserError> {
-    let evaluate = Runtime::Evaluate {
-        expression: expression.to_owned(),
-        object_group: None,
-        include_command_line_api: None,
-        silent: None,
-        context_id: None,
-        return_by_value: None,
-        generate_preview: None,
-        user_gesture: None,
-        await_promise: None,
-        throw_on_side_effect: None,
-        timeout: None,
-        disable_breaks: None,
-        repl_mode: None,
-        allow_unsafe_eval_blocked_by_csp: None,
-        unique_context_id: None,
-        serialization_options: None,
-    };
-    let Some(object_id) = page.call(evaluate, timeout)?.result.object_id else {
+    let Some(object_id) = page.object_of(expression, timeout)? else {
         return Ok(Vec::new());
     };
     page.call(DOM::Enable { include_whitespace: None }, timeout)?;

@@ -147,26 +147,7 @@ pub(crate) fn layers(
 /// The protocol's name for a layer's element.
 fn object_of(page: &mut Page, element: usize, timeout: Duration) -> Result<String, BrowserError> {
     let expression = format!("{RUNTIME_FACE}.layerElement({element})");
-    let evaluate = Runtime::Evaluate {
-        expression,
-        object_group: None,
-        include_command_line_api: None,
-        silent: None,
-        context_id: None,
-        return_by_value: None,
-        generate_preview: None,
-        user_gesture: None,
-        await_promise: None,
-        throw_on_side_effect: None,
-        timeout: None,
-        disable_breaks: None,
-        repl_mode: None,
-        allow_unsafe_eval_blocked_by_csp: None,
-        unique_context_id: None,
-        serialization_options: None,
-    };
-    let answer = page.call(evaluate, timeout)?;
-    answer.result.object_id.ok_or_else(|| BrowserError::Answer {
+    page.object_of(&expression, timeout)?.ok_or_else(|| BrowserError::Answer {
         method: Runtime::Evaluate::NAME,
         message: format!("there is no element for layer {element}"),
     })

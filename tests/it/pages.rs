@@ -7,26 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pagereel::job::CaptureMode;
-use pagereel::{
-    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, Moment, Picture,
-    Report,
-};
+use pagereel::{CancelToken, Engine, Event, Frame, FrameIndex, Job, Moment, Picture, Report};
 use tempfile::TempDir;
 
-use crate::support::fixture;
-
-struct Pictures(std::sync::mpsc::SyncSender<Arc<Picture>>);
-
-impl FrameSink for Pictures {
-    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
-        self.0.send(frame.picture).unwrap();
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
-        Ok(Artifact::default())
-    }
-}
+use crate::support::{Pictures, fixture};
 
 /// A page of 320x180 at 30 fps, with GSAP beside it.
 struct Page {

@@ -79,7 +79,7 @@ pub(crate) fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
 }
 
 /// Hands all pictures on.
-struct Pictures(SyncSender<Arc<Picture>>);
+pub(crate) struct Pictures(pub(crate) SyncSender<Arc<Picture>>);
 
 impl FrameSink for Pictures {
     fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
