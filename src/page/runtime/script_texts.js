@@ -29,7 +29,35 @@ const readAddresses = new Set();
 const failedScripts = new Set();
 let [saysSound, saysPlaying] = [false, false];
 
-function readScriptText(text) {
+/** Modules that are imported when page code runs, by a name that stands in its text. */
+const IMPORTS = /\bimport\(\s*(["'`])([^"'`$]+)\1\s*\)/g;
+/** @type {Set<string>} addresses of such modules that are fetched, or have been */
+const preloaded = new Set();
+
+// What page code imports in a frame must be there in that frame, and nothing tells when it has come.
+// So it is fetched before, and runs when it is imported.
+function preloadImports(text, base) {
+  for (const [, , name] of text.matchAll(IMPORTS)) {
+    if (!/^(?:\.{0,2}\/|https?:)/.test(name)) continue;
+    const { href } = new URL(name, base);
+    if (preloaded.has(href) || preloaded.size >= MAX_SCRIPTS || !document.documentElement) continue;
+    preloaded.add(href);
+    const link = document.createElement("link");
+    link.rel = "modulepreload";
+    link.href = href;
+    beginWork(link, `module ${href.slice(0, 200)}`);
+    const done = () => {
+      link.remove();
+      endWork(link);
+    };
+    native.listen(link, "load", done, { once: true });
+    native.listen(link, "error", done, { once: true });
+    document.documentElement.append(link);
+  }
+}
+
+function readScriptText(text, base) {
+  preloadImports(text, base);
   const isLibrary = LIBRARIES.test(text);
   saysSound ||= isLibrary ? false : SOUND.test(text) || LIBRARY_SOUND.test(text);
   saysPlaying ||= PLAYING.test(text);
@@ -53,7 +81,7 @@ async function readScript(address) {
   const key = {};
   beginWork(key, `script ${address.slice(0, 200)}`);
   try {
-    readScriptText(await (await native.fetch(address, { cache: "force-cache" })).text());
+    readScriptText(await (await native.fetch(address, { cache: "force-cache" })).text(), address);
   } catch {
     [saysSound, saysPlaying] = [true, true];
   }
@@ -65,18 +93,26 @@ function isScript({ name, initiatorType, responseStatus }) {
   return /^https?:/.test(name) && (initiatorType === "script" || /\.m?js(?:[?#]|$)/.test(name));
 }
 
+/** @type {WeakSet<HTMLScriptElement>} */
+const readInlines = new WeakSet();
+
+function readInline() {
+  for (const script of document.scripts) {
+    if (script.src || readInlines.has(script)) continue;
+    readInlines.add(script);
+    readScriptText(script.textContent, document.baseURI);
+  }
+}
+
 /** Reads the scripts that have been loaded so far, each once. */
 export function readScripts() {
+  readInline();
   const addresses = new Set(performance.getEntriesByType("resource").filter(isScript).map(({ name }) => name));
   for (const address of addresses) {
     if (readAddresses.has(address) || readAddresses.size >= MAX_SCRIPTS) continue;
     readAddresses.add(address);
     readScript(address);
   }
-}
-
-function readInline() {
-  for (const script of document.scripts) if (!script.src) readScriptText(script.textContent);
 }
 
 /** Whether page code may make sound. */
