@@ -357,3 +357,17 @@ fn frameworks_move_by_the_frames_time() {
     // One in the beginning; the one that comes at 0.25 s begins to move two frames later, for 0.4 s.
     assert_eq!((items(0), items(19), items(23)), (1, 1, 2));
 }
+
+#[test]
+fn modules_run_in_the_frame_that_imports_them() {
+    let page = Page::new(
+        1.0,
+        "",
+        "<canvas id=c width=40 height=40></canvas>",
+        "const g = c.getContext('2d'); setTimeout(() => import('./part.js').then(({ color }) => { g.fillStyle = color; g.fillRect(0, 0, 40, 40) }), 500);",
+    );
+    fs::write(page.path.with_file_name("part.js"), "export const color = '#00c';").unwrap();
+    let frames = page.same_frames();
+    assert_eq!(pixel(&frames[14], 10, 10), [255; 3]);
+    assert_eq!(pixel(&frames[15], 10, 10), [0, 0, 0xcc]);
+}
