@@ -371,3 +371,15 @@ fn modules_run_in_the_frame_that_imports_them() {
     assert_eq!(pixel(&frames[14], 10, 10), [255; 3]);
     assert_eq!(pixel(&frames[15], 10, 10), [0, 0, 0xcc]);
 }
+
+#[test]
+fn canvases_of_workers_are_told_of() {
+    let page = Page::new(
+        0.5,
+        "",
+        "<canvas id=c width=40 height=40></canvas>",
+        "const w = new Worker(URL.createObjectURL(new Blob(['onmessage = () => {}']))); const o = c.transferControlToOffscreen(); w.postMessage({ o }, [o]);",
+    );
+    let (report, _) = page.render(CaptureMode::BeginFrame, 1);
+    assert!(report.warnings.iter().any(|warning| warning.code == "worker_canvas"));
+}
