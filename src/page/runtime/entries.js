@@ -7,7 +7,7 @@
 // gone round without anybody being entered (`settleWork`). That is how chains of messages end in the
 // frame that they began in, whether it is drawn or passed.
 
-import { defineHidden, findDescriptor, native } from "./natives.js";
+import { defineHidden, native, nativeMethod, override } from "./natives.js";
 import { markChanged } from "./changes.js";
 
 /** `entered` counts the times that page code was entered. */
@@ -105,12 +105,10 @@ for (const name of ["VideoDecoder", "VideoEncoder", "AudioDecoder", "AudioEncode
 }
 
 // Elements of the page's own that hear of attributes may hear of ours.
-const defineElement = findDescriptor(window.CustomElementRegistry?.prototype, "define")?.value;
-if (defineElement) {
-  window.CustomElementRegistry.prototype.define = {
-    define(name, constructor, options) {
-      if (typeof constructor === "function" && constructor.observedAttributes?.length > 0) doors.reactsToAttributes = true;
-      return Reflect.apply(defineElement, this, options === undefined ? [name, constructor] : [name, constructor, options]);
-    },
-  }.define;
-}
+const defineElement = nativeMethod(window.CustomElementRegistry?.prototype, "define");
+override(window.CustomElementRegistry?.prototype, {
+  define(name, constructor, ...rest) {
+    if (constructor?.observedAttributes?.length > 0) doors.reactsToAttributes = true;
+    return defineElement(this, name, constructor, ...rest);
+  },
+});
