@@ -143,7 +143,7 @@ impl Engine {
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
-        let (plan, _) = render.prepare(job.output.is_some() || !job.outputs.is_empty())?;
+        let (plan, _) = render.prepare(job.has_outputs())?;
         Ok((plan, std::mem::take(&mut render.warnings)))
     }
 }
@@ -279,6 +279,9 @@ impl Render<'_> {
 
     fn stages(&mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
         self.job.validate()?;
+        if encoded {
+            sink::check_places(self.job)?;
+        }
         self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
         let probing = Instant::now();
         let (plan, prepared) = self.prepare(encoded)?;
@@ -339,6 +342,7 @@ impl Render<'_> {
         let learned = self.rehearse(&mut opened, &plan, encoded)?;
         if encoded {
             self.plan_sound(&opened, &mut plan, learned)?;
+            sink::warn_about_space(&plan, &mut self.warnings);
         }
         self.collect_warnings(&opened.page);
         self.refuse_warnings()?;

@@ -5,6 +5,7 @@ mod terminal;
 
 use std::fs;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -87,6 +88,9 @@ fn engine() -> Engine {
 
 fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     let job = read_job(args)?;
+    if let Some(ReportTo::File(path)) = &args.report {
+        check_report(path)?;
+    }
     let cancel = cancel_on_signals()?;
     let report = engine().render(&job, terminal, &cancel)?;
     terminal.done(&report);
@@ -96,6 +100,18 @@ fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
         Some(ReportTo::File(path)) => fs::write(path, pretty(&report)?)
             .with_context(|| format!("cannot write the report to {}", path.display())),
     }
+}
+
+/// What would only be found out after the render.
+fn check_report(path: &Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let reason = match parent.unwrap_or(Path::new(".")) {
+        parent if !parent.is_dir() => format!("there is no directory {}", parent.display()),
+        _ if path.is_dir() => "it is a directory".into(),
+        _ => return Ok(()),
+    };
+    let text = format!("cannot write the report to {}: {reason}", path.display());
+    Err(BadArguments(text).into())
 }
 
 fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {

@@ -63,12 +63,17 @@ struct AvContentLight {
     max_fall: c_uint,
 }
 
+/// How long a pipe whose reader takes nothing is waited for, in microseconds: ten minutes.
+const READER_PATIENCE_US: u64 = 600_000_000;
+
 /// Where a container is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MuxTarget<'a> {
     File(&'a Path),
-    /// Standard output, which cannot be gone back in.
-    Stdout,
+    /// An open descriptor, which cannot be gone back in, and what errors call it.
+    Descriptor(u32, &'a Path),
+    /// For formats that write nothing.
+    Nowhere,
 }
 
 impl MuxTarget<'_> {
@@ -82,7 +87,8 @@ impl MuxTarget<'_> {
                     path.to_str().ok_or_else(|| AvError::refused(doing(), "not valid UTF-8"))?;
                 Ok((format!("file:{text}"), path.to_owned()))
             }
-            Self::Stdout => Ok(("pipe:1".into(), "standard output".into())),
+            Self::Descriptor(number, name) => Ok((format!("pipe:{number}"), name.to_owned())),
+            Self::Nowhere => Ok((String::new(), "nowhere".into())),
         }
     }
 }
@@ -181,9 +187,20 @@ impl Muxer {
         // SAFETY: a muxer that is in use has a format.
         let writes_itself = unsafe { (*raw.oformat).flags } & ffi::AVFMT_NOFILE != 0;
         if !writes_itself {
-            // SAFETY: a C string, and the field that libav wants filled.
-            let opened =
-                unsafe { ffi::avio_open(&raw mut raw.pb, url.as_ptr(), ffi::AVIO_FLAG_WRITE) };
+            let mut options = Options::default();
+            if matches!(target, MuxTarget::Descriptor(..)) {
+                options.set("rw_timeout", &READER_PATIENCE_US.to_string())?;
+            }
+            // SAFETY: a C string, the field that libav wants filled, and our own dictionary.
+            let opened = unsafe {
+                ffi::avio_open2(
+                    &raw mut raw.pb,
+                    url.as_ptr(),
+                    ffi::AVIO_FLAG_WRITE,
+                    ptr::null(),
+                    &raw mut options.0,
+                )
+            };
             check(opened, doing())?;
         }
 

@@ -43,6 +43,8 @@ pub enum Container {
     Tiff,
     /// A directory of `OpenEXR` files in linear light, the sound beside them as WAV.
     Exr,
+    /// Nothing is written: what a render takes is measured, encoding included.
+    Null,
 }
 
 impl Container {
@@ -51,7 +53,7 @@ impl Container {
                                          .m3u8, or a directory such as frames/ or frames/%06d.png";
 
     /// All kinds.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Mp4,
         Self::Mov,
         Self::Mkv,
@@ -66,6 +68,7 @@ impl Container {
         Self::Jpeg,
         Self::Tiff,
         Self::Exr,
+        Self::Null,
     ];
 
     /// The container that the extension of `path` stands for.
@@ -76,7 +79,7 @@ impl Container {
             "m3u8" => Some(Self::Hls),
             "jpg" => Some(Self::Jpeg),
             "tif" => Some(Self::Tiff),
-            "hls" => None,
+            "hls" | "null" => None,
             word => Self::ALL.into_iter().find(|container| container.word() == word),
         }
     }
@@ -98,6 +101,7 @@ impl Container {
             Self::Jpeg => "jpeg",
             Self::Tiff => "tiff",
             Self::Exr => "exr",
+            Self::Null => "null",
         }
     }
 
@@ -125,6 +129,7 @@ impl Container {
             Self::Raw => "rawvideo",
             Self::Hls => "hls",
             Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => "image2",
+            Self::Null => "null",
         }
     }
 
@@ -149,6 +154,7 @@ impl Container {
             Self::Jpeg => &[Jpeg],
             Self::Tiff => &[Tiff],
             Self::Exr => &[Exr],
+            Self::Null => &[H264, Hevc, Av1, Vp9, Vp8, Ffv1, Prores, Dnxhr, Png, Animation, Raw],
         }
     }
 
@@ -158,7 +164,7 @@ impl Container {
         match self {
             Self::Mp4 => &[Aac, Opus, Flac, Alac],
             Self::Mov => &[Aac, Pcm, Alac],
-            Self::Mkv => &[Aac, Opus, Flac, Pcm, Alac],
+            Self::Mkv | Self::Null => &[Aac, Opus, Flac, Pcm, Alac],
             Self::Webm => &[Opus],
             Self::Hls => &[Aac],
             Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => &[Pcm],

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::place::Place;
 use super::{Container, JobError};
 
 /// Where an output goes, and what kind it is.
@@ -15,6 +16,8 @@ pub struct Destination {
     pub container: Container,
     /// The names of a sequence's files.
     pub names: Option<FileNames>,
+    /// What its name stands for.
+    pub place: Place,
 }
 
 /// Names with a number in them, such as `frame_%06d.png`. Numbers begin at 1.
@@ -71,7 +74,13 @@ impl Destination {
 
     /// Whether it goes to standard output.
     pub fn is_stdout(&self) -> bool {
-        self.path.as_os_str() == Self::STDOUT
+        self.place == Place::Descriptor(1)
+    }
+
+    /// An output that is only measured.
+    pub(super) fn nowhere() -> Self {
+        let path = Self::STDOUT.into();
+        Self { path, container: Container::Null, names: None, place: Place::Nowhere }
     }
 
     /// What `output` and `format` mean together; `field` names the output in messages.
@@ -86,27 +95,38 @@ impl Destination {
         };
         let format_field = field.strip_suffix("output").map(|owner| format!("{owner}format"));
         let format_field = format_field.unwrap_or_else(|| "format".into());
-        if shown == Self::STDOUT {
-            return match format {
-                Some(container) if container.can_be_piped() => {
-                    Ok(Self { path: output.to_owned(), container, names: None })
-                }
-                other => {
-                    let found = other.map_or("nothing", Container::word).to_owned();
-                    let expected = "mp4, mov, mkv, webm, gif, y4m or raw for standard output";
-                    refused(format_field, found, expected.into())
-                }
-            };
-        }
         let by_name = Container::of(output);
-        let name = output.file_name().unwrap_or_default().to_string_lossy();
-        let container = format.or(by_name);
+        let place = match Place::of(output) {
+            Ok(place) => place,
+            Err(found) => {
+                let expected = "a file, a pipe or a device that can be written".into();
+                return refused(field.into(), format!("{shown:?}, {found}"), expected);
+            }
+        };
         if let (Some(format), Some(by_name)) = (format, by_name)
             && format != by_name
         {
             let expected = format!("what the extension of `{field}` says ({shown})");
             return refused(format_field, format!("{:?}", format.word()), expected);
         }
+        if format == Some(Container::Null) && (place.is_streamed() || !output.is_dir()) {
+            return Ok(Self { path: output.to_owned(), ..Self::nowhere() });
+        }
+        if place.is_streamed() {
+            let kind = if place == Place::Stream { "a pipe or device" } else { "standard output" };
+            return match format.or(by_name) {
+                Some(container) if container.can_be_piped() => {
+                    Ok(Self { path: output.to_owned(), container, names: None, place })
+                }
+                other => {
+                    let found = other.map_or("nothing", Container::word).to_owned();
+                    let expected = format!("mp4, mov, mkv, webm, gif, y4m or raw for {kind}");
+                    refused(format_field, found, expected)
+                }
+            };
+        }
+        let name = output.file_name().unwrap_or_default().to_string_lossy();
+        let container = format.or(by_name);
         if name.contains('%') && container.is_none_or(Container::is_sequence) {
             let names = FileNames::parse(&name).filter(|_| container.is_some());
             let (Some(names), Some(container)) = (names, container) else {
@@ -115,7 +135,7 @@ impl Destination {
             };
             let directory = output.parent().filter(|parent| !parent.as_os_str().is_empty());
             let path = directory.unwrap_or_else(|| Path::new(".")).to_owned();
-            return Ok(Self { path, container, names: Some(names) });
+            return Ok(Self { path, container, names: Some(names), place });
         }
         let is_directory = shown.ends_with('/') || output.is_dir();
         let Some(container) = container.or(is_directory.then_some(Container::Png)) else {
@@ -123,7 +143,7 @@ impl Destination {
             return refused(field.into(), format!("{shown:?}"), expected);
         };
         if !container.is_sequence() {
-            return Ok(Self { path: output.to_owned(), container, names: None });
+            return Ok(Self { path: output.to_owned(), container, names: None, place });
         }
         if by_name.is_some() && !is_directory {
             let expected = format!(
@@ -134,7 +154,7 @@ impl Destination {
             return refused(field.into(), format!("{shown:?}"), expected);
         }
         let names = Some(FileNames::usual(container));
-        Ok(Self { path: output.to_owned(), container, names })
+        Ok(Self { path: output.to_owned(), container, names, place })
     }
 }
 

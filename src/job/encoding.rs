@@ -78,7 +78,7 @@ pub(super) struct Setting {
     /// That HDR10 is mastered for.
     pub display: Display,
     pub cores: u32,
-    pub is_stdout: bool,
+    pub is_streamed: bool,
 }
 
 impl Video {
@@ -143,7 +143,7 @@ impl VideoPlan {
         setting: Setting,
         field: &str,
     ) -> Result<Self> {
-        let Setting { size, rate, frames, alpha, color, display, cores, is_stdout } = setting;
+        let Setting { size, rate, frames, alpha, color, display, cores, is_streamed } = setting;
         let (codec, format) = if color.is_hdr() {
             let codec = video.hdr_codec_in(container);
             (codec, video.hdr_format_of(codec))
@@ -182,7 +182,7 @@ impl VideoPlan {
             keyframes,
             plays: video.plays,
             dither: video.dither,
-            fragmented: video.fragmented || is_stdout,
+            fragmented: video.fragmented || is_streamed,
             // Never from the number of sessions: the bytes depend on it.
             threads: cores.clamp(1, 16),
             options: {

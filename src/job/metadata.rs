@@ -86,16 +86,16 @@ impl Metadata {
 
     /// Checks that an output of this kind can hold it.
     pub(super) fn validate_for(&self, container: Container) -> Result<(), JobError> {
-        use Container::{Mkv, Mov, Mp4, Webm};
+        use Container::{Mkv, Mov, Mp4, Null, Webm};
         let refused = |path: &str, expected: &str| {
             let (path, found) =
                 (format!("metadata.{path}"), format!("some in .{}", container.word()));
             Err(JobError::BadValue { path, found, expected: expected.into() })
         };
-        if self.timecode.is_some() && !matches!(container, Mov | Mp4) {
+        if self.timecode.is_some() && !matches!(container, Mov | Mp4 | Null) {
             return refused("timecode", "left out, or the output .mov or .mp4");
         }
-        if !self.chapters.is_empty() && !matches!(container, Mp4 | Mov | Mkv | Webm) {
+        if !self.chapters.is_empty() && !matches!(container, Mp4 | Mov | Mkv | Webm | Null) {
             return refused("chapters", "left out, or the output .mp4, .mov, .mkv or .webm");
         }
         Ok(())

@@ -21,6 +21,7 @@ mod fonts;
 mod metadata;
 mod model;
 mod network;
+mod place;
 mod plan;
 mod read;
 mod resolution;
@@ -46,6 +47,7 @@ pub use self::model::{
     Audio, Browser, Capture, Color, Job, Network, OptionValue, Output, Timeouts, Video,
 };
 pub use self::network::NetworkPolicy;
+pub use self::place::Place;
 pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::resolution::Resolution;

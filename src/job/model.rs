@@ -370,8 +370,16 @@ impl Job {
         }
     }
 
+    /// Whether it names anything to write, or is measured as if it did.
+    pub fn has_outputs(&self) -> bool {
+        self.output.is_some() || self.format == Some(Container::Null) || !self.outputs.is_empty()
+    }
+
     /// Where the main output goes; an error when the job names none that can be written.
     pub fn destination(&self) -> Result<Destination, JobError> {
+        if self.output.is_none() && self.format == Some(Container::Null) {
+            return Ok(Destination::nowhere());
+        }
         let output = self.output.as_deref().ok_or(JobError::Absent { path: "output".into() })?;
         Destination::resolve(output, self.format, "output")
     }

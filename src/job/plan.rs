@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::dynamic_range::settled;
 use super::encoding::Setting;
 use super::{
-    AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata,
+    AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata, Place,
     VideoPlan, picture_size,
 };
 use crate::capture::Way;
@@ -63,18 +63,9 @@ pub struct OutputPlan {
     pub audio: Option<AudioPlan>,
     /// What the output says about itself.
     pub metadata: Metadata,
-}
-
-impl OutputPlan {
-    /// Whether it goes to standard output.
-    pub fn is_stdout(&self) -> bool {
-        self.destination().is_stdout()
-    }
-
-    fn destination(&self) -> Destination {
-        let (path, names) = (self.path.clone(), self.names.clone());
-        Destination { path, container: self.container, names }
-    }
+    /// What its name stands for.
+    #[serde(skip)]
+    pub place: Place,
 }
 
 /// A picture of one frame, beside the outputs.
@@ -319,8 +310,7 @@ pub(crate) fn duration(
 fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>> {
     let encodings = job.encodings()?.into_iter();
     let plans = encodings.map(|(field, destination, video, _)| {
-        let is_stdout = destination.is_stdout();
-        let Destination { path, container, names } = destination;
+        let Destination { path, container, names, place } = destination;
         let setting = Setting {
             size: stream.size,
             rate: stream.frame_rate,
@@ -329,11 +319,11 @@ fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>
             color: stream.color,
             display: job.color.mastering_display.unwrap_or_default(),
             cores,
-            is_stdout,
+            is_streamed: place.is_streamed(),
         };
         let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
         let metadata = job.metadata.clone();
-        Ok(OutputPlan { path, container, names, video, audio: None, metadata })
+        Ok(OutputPlan { path, container, names, video, audio: None, metadata, place })
     });
     plans.collect()
 }

@@ -8,7 +8,7 @@ use super::encoding::bad_format;
 use super::scale;
 use super::{
     Audio, AudioCodec, CaptureFormat, CaptureMode, Codec, ColorMode, Container, Destination, Job,
-    JobError, Output, Quality, Video,
+    JobError, Output, Place, Quality, Video,
 };
 use crate::sink::PictureFormat;
 use crate::time::FrameRate;
@@ -45,7 +45,8 @@ impl Job {
     /// Every output but posters, with the prefix of its fields' names; the main one first.
     pub(crate) fn encodings(&self) -> Result<Vec<Encoding<'_>>, JobError> {
         let mut encodings = Vec::new();
-        if self.output.is_some() || self.outputs.is_empty() {
+        let has_main = self.output.is_some() || self.format == Some(Container::Null);
+        if has_main || self.outputs.is_empty() {
             encodings.push((String::new(), self.destination()?, &self.video, &self.audio));
         }
         for (i, output) in self.outputs.iter().enumerate() {
@@ -60,8 +61,14 @@ impl Job {
         Ok(encodings)
     }
 
+    /// Whether an output of it goes to standard output.
+    pub fn writes_to_stdout(&self) -> bool {
+        let encodings = self.encodings().unwrap_or_default();
+        encodings.iter().any(|(_, destination, ..)| destination.is_stdout())
+    }
+
     fn validate_outputs(&self) -> Result<(), JobError> {
-        if self.output.is_none() && self.outputs.is_empty() {
+        if !self.has_outputs() {
             // Frames for a caller's own sink.
             validate_video(&self.video, self.video.codec.unwrap_or(Codec::H264), "")?;
             return validate_audio(&self.audio, None, "");
@@ -80,10 +87,14 @@ impl Job {
             validate_video(video, codec, prefix)?;
             validate_audio(audio, Some(container), prefix)?;
             self.metadata.validate_for(container)?;
-            let path = format!("{}/{:?}", destination.path.display(), destination.names);
-            let found = destination.path.display();
+            let shown = destination.path.display();
+            let path = match destination.place {
+                Place::Nowhere => continue,
+                Place::Descriptor(number) => format!("descriptor {number}"),
+                _ => format!("{shown}/{:?}", destination.names),
+            };
             let expected = "another file than those of the other outputs";
-            check(!paths.contains(&path), &format!("{prefix}output"), found, expected)?;
+            check(!paths.contains(&path), &format!("{prefix}output"), shown, expected)?;
             paths.push(path);
         }
         for (i, output) in self.outputs.iter().enumerate() {

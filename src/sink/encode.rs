@@ -46,10 +46,11 @@ pub(super) struct Learned {
 }
 
 impl EncodeSink {
-    /// Opens the encoder, then the file.
+    /// Opens the encoder, then the container in `target`.
     pub(super) fn open(
         plan: &Arc<Plan>,
         index: usize,
+        target: Target,
         learned: Learned,
         clock: SinkClock,
     ) -> Result<Self> {
@@ -64,7 +65,6 @@ impl EncodeSink {
         let encoder = open_encoder(output, settings, &clock)?;
         let open = |audio| SoundStream::open(audio, rate, global_header, clock.clone());
         let sound = output.audio.as_ref().map(open).transpose()?;
-        let target = Target::create(output)?;
         let mut encoders: Vec<&dyn Described> = vec![&encoder];
         encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
         let light = LightNote::new(output);

@@ -8,6 +8,7 @@ use super::encode::{EncodeSink, Learned};
 use super::palette::Surveyor;
 use super::passes::replay;
 use super::store::{FrameStore, MOST_BYTES};
+use super::target::Target;
 use crate::error::Result;
 use crate::frame::resize::Scaler;
 use crate::frame::{Alpha, Frame, Picture};
@@ -19,6 +20,7 @@ use crate::pipeline::{Artifact, CancelToken, FrameSink};
 pub(super) struct GifSink {
     plan: Arc<Plan>,
     index: usize,
+    target: Target,
     scaler: Scaler,
     surveyor: Surveyor,
     store: FrameStore,
@@ -32,12 +34,14 @@ impl GifSink {
     pub(super) fn open(
         plan: &Arc<Plan>,
         index: usize,
+        target: Target,
         clock: SinkClock,
         cancel: CancelToken,
     ) -> Result<Self> {
         Ok(Self {
             plan: Arc::clone(plan),
             index,
+            target,
             scaler: Scaler::default(),
             surveyor: Surveyor::new(),
             store: FrameStore::create(MOST_BYTES)?,
@@ -69,9 +73,9 @@ impl FrameSink for GifSink {
     }
 
     fn finish(self: Box<Self>) -> Result<Artifact> {
-        let Self { plan, index, surveyor, store, clock, cancel, .. } = *self;
+        let Self { plan, index, target, surveyor, store, clock, cancel, .. } = *self;
         let learned = Learned { pass: None, scenes: Some(surveyor.finish()) };
-        let sink = EncodeSink::open(&plan, index, learned, clock.clone())?;
+        let sink = EncodeSink::open(&plan, index, target, learned, clock.clone())?;
         replay(store, sink, &clock, &cancel)
     }
 }

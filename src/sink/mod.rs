@@ -24,11 +24,13 @@ mod palette;
 mod partial;
 mod passes;
 mod picture;
+mod places;
 mod sequence;
 mod settings;
 mod shutter;
 mod sound;
 mod store;
+mod stream;
 mod target;
 mod tee;
 mod verify;
@@ -43,8 +45,10 @@ use self::gif::GifSink;
 pub use self::null::NullSink;
 use self::passes::TwoPassSink;
 pub use self::picture::PictureFormat;
+pub(crate) use self::places::{check_places, warn_about_space};
 use self::sequence::SequenceSink;
 pub(crate) use self::shutter::Shutter;
+use self::target::Target;
 use self::tee::{Poster, TeeSink};
 use crate::error::Result;
 use crate::job::{Codec, Plan};
@@ -74,10 +78,16 @@ fn open_one(
 ) -> Result<Box<dyn FrameSink>> {
     let output = &plan.outputs[index];
     let (clock, cancel) = (clock.clone(), cancel.clone());
+    if output.container.is_sequence() {
+        return Ok(Box::new(SequenceSink::open(plan, index, clock)?));
+    }
+    // First of all: a pipe may have to wait for its reader.
+    let target = Target::create(output, &cancel)?;
     Ok(match output.video.codec {
-        _ if output.container.is_sequence() => Box::new(SequenceSink::open(plan, index, clock)?),
-        Codec::Gif => Box::new(GifSink::open(plan, index, clock, cancel)?),
-        _ if output.video.two_pass => Box::new(TwoPassSink::open(plan, index, clock, cancel)?),
-        _ => Box::new(EncodeSink::open(plan, index, Learned::default(), clock)?),
+        Codec::Gif => Box::new(GifSink::open(plan, index, target, clock, cancel)?),
+        _ if output.video.two_pass => {
+            Box::new(TwoPassSink::open(plan, index, target, clock, cancel)?)
+        }
+        _ => Box::new(EncodeSink::open(plan, index, target, Learned::default(), clock)?),
     })
 }

@@ -1,42 +1,50 @@
 //! A file that gets its name only when it is whole.
+//!
+//! Symbolic links are written through: the file that a link leads to is replaced, or made, and the
+//! link stays. Of hard links only the named one gets the new file. What is no regular file is never
+//! replaced.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use crate::error::{Error, Result};
+
+/// How much of a file's name its unfinished file has in its own, in bytes: names have a limit.
+const NAME_BYTES: usize = 64;
+
+/// Links that may lead to each other.
+const MOST_LINKS: usize = 40;
 
 /// A file under construction, next to its final place; removed unless it is kept.
 #[derive(Debug)]
 pub(super) struct PartialFile {
     temporary: TempPath,
     target: PathBuf,
+    /// Where links lead.
+    place: PathBuf,
 }
 
 impl PartialFile {
     /// Creates the file, and the directory for it.
     pub(super) fn create(target: &Path) -> Result<Self> {
-        let directory = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        if target.is_dir() {
-            let source = std::io::Error::from(std::io::ErrorKind::IsADirectory);
-            return Err(Error::io("cannot write", target)(source));
-        }
+        let place = replaceable(target)?;
+        let directory = parent_of(&place);
         fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let extension = target.extension().unwrap_or_default().to_string_lossy();
+        let extension = place.extension().map(|extension| shortened(extension, 16));
         let file: NamedTempFile = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
-            .suffix(&format!(".partial.{extension}"))
+            .prefix(&format!(".{}.", short_name(&place)))
+            .suffix(&format!(".partial.{}", extension.unwrap_or_default()))
             // What a newly created file gets: the user's umask applies.
             .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(Error::io("cannot create", target))?;
-        Ok(Self { temporary: file.into_temp_path(), target: target.to_owned() })
+        Ok(Self { temporary: file.into_temp_path(), target: target.to_owned(), place })
     }
 
     /// Where to write.
@@ -51,8 +59,16 @@ impl PartialFile {
 
     /// Gives the file its name, replacing what had it before.
     pub(super) fn keep(self) -> Result<PathBuf> {
-        let Self { temporary, target } = self;
-        temporary.persist(&target).map_err(|e| Error::io("cannot rename to", &target)(e.error))?;
+        let Self { temporary, target, place } = self;
+        replaceable(&target)?;
+        match temporary.persist(&place) {
+            Ok(()) => {}
+            // A file that something is mounted on keeps its place; only its bytes can change.
+            Err(e) if is_mounted(&e.error) => {
+                fs::copy(&e.path, &place).map_err(Error::io("cannot write", &target))?;
+            }
+            Err(e) => return Err(Error::io("cannot rename to", &target)(e.error)),
+        }
         Ok(target)
     }
 }
@@ -63,24 +79,43 @@ impl PartialFile {
 pub(super) struct PartialDirectory {
     temporary: TempDir,
     target: PathBuf,
+    /// Where links lead.
+    place: PathBuf,
 }
 
 impl PartialDirectory {
-    /// Creates the directory next to `target`, and the directory for both.
-    pub(super) fn create(target: &Path) -> Result<Self> {
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
+    /// Creates the directory next to the file `target`, and the directory for both.
+    pub(super) fn beside(target: &Path) -> Result<Self> {
+        let place = replaceable(target)?;
+        let temporary = Self::temporary_in(parent_of(&place), &place, target)?;
+        Ok(Self { temporary, target: target.to_owned(), place })
+    }
+
+    /// Creates a directory that takes the place of the directory `target`: next to it, or within
+    /// where it can only be filled, as one that something is mounted on.
+    pub(super) fn replacing(target: &Path) -> Result<Self> {
+        let place = followed(target).map_err(Error::io("cannot write into", target))?;
+        let parent = parent_of(&place);
+        let device = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+        let is_here = || fs::canonicalize(&place).ok() == std::env::current_dir().ok();
+        let is_fixed = place.is_dir() && (device(parent) != device(&place) || is_here());
+        let beside = if is_fixed { None } else { Some(Self::temporary_in(parent, &place, target)) };
+        let temporary = match beside {
+            Some(Ok(temporary)) => temporary,
+            Some(Err(e)) if !place.is_dir() => return Err(e),
+            _ => Self::temporary_in(&place, &place, target)?,
         };
-        fs::create_dir_all(parent).map_err(Error::io("cannot create", parent))?;
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
+        Ok(Self { temporary, target: target.to_owned(), place })
+    }
+
+    fn temporary_in(directory: &Path, place: &Path, target: &Path) -> Result<TempDir> {
+        fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
+        tempfile::Builder::new()
+            .prefix(&format!(".{}.", short_name(place)))
             .suffix(".partial")
             .permissions(fs::Permissions::from_mode(0o777))
-            .tempdir_in(parent)
-            .map_err(Error::io("cannot create", target))?;
-        Ok(Self { temporary, target: target.to_owned() })
+            .tempdir_in(directory)
+            .map_err(Error::io("cannot create", target))
     }
 
     /// Where to write.
@@ -93,37 +128,136 @@ impl PartialDirectory {
         &self.target
     }
 
+    /// The name of the file that the user asked for, where links lead.
+    pub(super) fn file_name(&self) -> &OsStr {
+        self.place.file_name().unwrap_or_default()
+    }
+
     /// Moves all files next to `target`, the one called `last` when the others are there.
     pub(super) fn keep_beside(self, last: &Path) -> Result<PathBuf> {
-        let parent = self.target.parent().unwrap_or(Path::new(""));
         let mut files = self.files()?;
         files.sort_by_key(|file| (file == last, file.clone()));
-        for file in files {
-            let place = parent.join(file.file_name().unwrap_or_default());
-            fs::rename(&file, &place).map_err(Error::io("cannot rename to", &place))?;
-        }
+        move_into(&files, parent_of(&self.place))?;
         Ok(self.target)
     }
 
     /// Gives the directory its name. One that has it and holds nothing but files that `is_ours` is
     /// replaced.
     pub(super) fn keep(self, is_ours: impl Fn(&str) -> bool) -> Result<PathBuf> {
-        let Self { temporary, target } = self;
-        check_replaceable(&target, is_ours)?;
-        if target.exists() {
-            fs::remove_dir_all(&target).map_err(Error::io("cannot replace", &target))?;
+        let own = self.path().file_name().unwrap_or_default().to_owned();
+        check_replaceable(&self.target, |name| name == own.as_os_str() || is_ours(name))?;
+        let Self { temporary, target, place } = self;
+        let is_within = temporary.path().parent() == Some(place.as_path());
+        if place.exists() && (is_within || !replace(temporary.path(), &place)) {
+            let list = |path| list(path).map_err(Error::io("cannot read", path));
+            for old in list(&place)?.iter().filter(|path| path.file_name() != Some(&own)) {
+                fs::remove_file(old).map_err(Error::io("cannot replace", old))?;
+            }
+            move_into(&list(temporary.path())?, &place)?;
+        } else if temporary.path().exists() {
+            let from = temporary.keep();
+            fs::rename(from, &place).map_err(Error::io("cannot rename to", &target))?;
         }
-        fs::rename(temporary.keep(), &target).map_err(Error::io("cannot rename to", &target))?;
         Ok(target)
     }
 
     /// What lies in it.
     pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
         let path = self.temporary.path();
-        let entries = fs::read_dir(path).map_err(Error::io("cannot read", path))?;
-        let files = entries.map(|entry| entry.map(|entry| entry.path()));
-        files.collect::<std::io::Result<_>>().map_err(Error::io("cannot read", path))
+        list(path).map_err(Error::io("cannot read", path))
     }
+}
+
+/// Puts the directory `new` in the place of another. Returns whether that worked; else all is as it
+/// was.
+fn replace(new: &Path, place: &Path) -> bool {
+    let old = new.with_extension("old");
+    if fs::rename(place, &old).is_err() {
+        return false;
+    }
+    let is_done = fs::rename(new, place).is_ok();
+    if is_done {
+        // What is left of it has another name.
+        drop(fs::remove_dir_all(&old));
+    } else {
+        drop(fs::rename(&old, place));
+    }
+    is_done
+}
+
+fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<_> =
+        fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    files.sort();
+    Ok(files)
+}
+
+fn move_into(files: &[PathBuf], directory: &Path) -> Result<()> {
+    for file in files {
+        let place = directory.join(file.file_name().unwrap_or_default());
+        match fs::rename(file, &place) {
+            Err(e) if is_mounted(&e) => fs::copy(file, &place).map(drop),
+            renamed => renamed,
+        }
+        .map_err(Error::io("cannot rename to", &place))?;
+    }
+    Ok(())
+}
+
+/// Whether a name could not be given because something is mounted there.
+fn is_mounted(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices)
+}
+
+/// Where the links of `path` lead, whether or not there is something.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    // Without a slash at the end, behind which a link is not seen.
+    let mut path: PathBuf = path.components().collect();
+    for _ in 0..MOST_LINKS {
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => {
+                let target = fs::read_link(&path)?;
+                path = path.parent().unwrap_or(Path::new("")).join(target);
+            }
+            Ok(_) => return Ok(path),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(path),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(io::Error::other("its symbolic links lead in a circle"))
+}
+
+/// Where the links of `target` lead, if a file there can be made or replaced.
+pub(super) fn replaceable(target: &Path) -> Result<PathBuf> {
+    let failed = || Error::io("cannot write", target);
+    let place = followed(target).map_err(failed())?;
+    let Ok(found) = fs::metadata(&place) else { return Ok(place) };
+    if found.is_dir() {
+        return Err(failed()(ErrorKind::IsADirectory.into()));
+    }
+    if !found.is_file() {
+        let text = "it is a device, a pipe or a socket, which is not replaced by a file";
+        return Err(failed()(io::Error::other(text)));
+    }
+    access(&place, Access::WRITE_OK).map_err(|e| failed()(e.into()))?;
+    Ok(place)
+}
+
+pub(super) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The beginning of a file's name.
+fn short_name(path: &Path) -> String {
+    shortened(path.file_name().unwrap_or_default(), NAME_BYTES)
+}
+
+fn shortened(name: &OsStr, most: usize) -> String {
+    let name = name.to_string_lossy();
+    name[..name.floor_char_boundary(most)].to_owned()
 }
 
 /// An error if there is a directory with anything in it but files that `is_ours`.
@@ -140,7 +274,7 @@ pub(super) fn check_replaceable(target: &Path, is_ours: impl Fn(&str) -> bool) -
                 "it holds {:?}, which is not of a sequence; name another directory",
                 name.to_string_lossy()
             );
-            let source = std::io::Error::new(std::io::ErrorKind::DirectoryNotEmpty, text);
+            let source = io::Error::new(ErrorKind::DirectoryNotEmpty, text);
             return Err(Error::io("cannot replace", target)(source));
         }
     }

@@ -9,6 +9,7 @@ use super::converter::Converter;
 use super::encode::{EncodeSink, Learned, send};
 use super::settings::encoder_settings;
 use super::store::{FrameStore, MOST_BYTES};
+use super::target::Target;
 use crate::av::{Encoder, EncoderSettings, Muxer, Pass, Received};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -59,6 +60,7 @@ impl PassFile {
 pub(super) struct TwoPassSink {
     plan: Arc<Plan>,
     index: usize,
+    target: Target,
     converter: Converter,
     first: Encoder,
     pass: PassFile,
@@ -72,6 +74,7 @@ impl TwoPassSink {
     pub(super) fn open(
         plan: &Arc<Plan>,
         index: usize,
+        target: Target,
         clock: SinkClock,
         cancel: CancelToken,
     ) -> Result<Self> {
@@ -86,6 +89,7 @@ impl TwoPassSink {
         Ok(Self {
             plan: Arc::clone(plan),
             index,
+            target,
             converter: Converter::new(plan, index, None, clock.clone())?,
             first: Encoder::open(&settings)?,
             pass,
@@ -121,12 +125,12 @@ impl FrameSink for TwoPassSink {
         self.converter.forget();
         self.first.send_end()?;
         while !self.drain()? {}
-        let Self { plan, index, mut first, mut pass, store, clock, cancel, .. } = *self;
+        let Self { plan, index, target, mut first, mut pass, store, clock, cancel, .. } = *self;
         pass.text = first.take_statistics();
         // It writes its file when it is closed.
         drop(first);
         let learned = Learned { pass: Some(pass), scenes: None };
-        let second = EncodeSink::open(&plan, index, learned, clock.clone())?;
+        let second = EncodeSink::open(&plan, index, target, learned, clock.clone())?;
         replay(store, second, &clock, &cancel)
     }
 }

@@ -46,8 +46,8 @@ impl SequenceSink {
     pub(super) fn open(plan: &Arc<Plan>, index: usize, clock: SinkClock) -> Result<Self> {
         let output = &plan.outputs[index];
         // Rather now than when all is drawn.
-        check_replaceable(&output.path, |name| is_ours(output, name))?;
-        let directory = PartialDirectory::create(&output.path)?;
+        check_replaceable(&output.path, |name| is_ours(output.names.as_ref(), name))?;
+        let directory = PartialDirectory::replacing(&output.path)?;
         let open = |audio| -> Result<_> {
             let stream =
                 SoundStream::open(audio, plan.stream.frame_rate, false, clock.clone())?.alone();
@@ -104,8 +104,9 @@ impl SequenceSink {
     }
 }
 
-fn is_ours(output: &OutputPlan, name: &str) -> bool {
-    name == SOUND || output.names.as_ref().is_some_and(|names| names.matches(name))
+/// Whether a file in the directory is of such a sequence.
+pub(super) fn is_ours(names: Option<&FileNames>, name: &str) -> bool {
+    name == SOUND || names.is_some_and(|names| names.matches(name))
 }
 
 /// How the pictures of an output are stored.
@@ -163,7 +164,7 @@ impl FrameSink for SequenceSink {
             verify(self.directory.path(), self.names(), expected)
                 .map_err(|message| Error::Verify { path: output.path.clone(), message })?;
         }
-        let path = self.directory.keep(|name| is_ours(output, name))?;
+        let path = self.directory.keep(|name| is_ours(output.names.as_ref(), name))?;
         let (frames, bytes) = (self.frames, Some(self.bytes));
         Ok(Artifact { path: Some(path), frames, bytes, ..Artifact::default() })
     }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::partial::{PartialDirectory, PartialFile};
+use super::stream::Stream;
 use crate::av::{AvError, MuxTarget};
 use crate::error::Result;
-use crate::job::{Container, OutputPlan};
+use crate::job::{Container, OutputPlan, Place};
+use crate::pipeline::CancelToken;
 
 /// Where an encoded output is written until it is whole.
 #[derive(Debug)]
@@ -13,20 +15,29 @@ pub(super) enum Target {
     File(PartialFile),
     /// Files that belong together; the last one is the name that the user gave.
     Files(PartialDirectory, PathBuf),
-    Stdout,
+    /// A pipe or a device.
+    Stream(Stream),
+    /// A descriptor that the caller has opened, and its name.
+    Descriptor(u32, PathBuf),
+    /// What is encoded is counted and thrown away.
+    Nowhere,
 }
 
 impl Target {
-    pub(super) fn create(output: &OutputPlan) -> Result<Self> {
-        if output.is_stdout() {
-            return Ok(Self::Stdout);
+    pub(super) fn create(output: &OutputPlan, cancel: &CancelToken) -> Result<Self> {
+        let path = &output.path;
+        match output.place {
+            Place::Nowhere => Ok(Self::Nowhere),
+            Place::Descriptor(1) => Ok(Self::Descriptor(1, "standard output".into())),
+            Place::Descriptor(number) => Ok(Self::Descriptor(number, path.clone())),
+            Place::Stream => Stream::open(path, cancel).map(Self::Stream),
+            Place::File if output.container == Container::Hls => {
+                let directory = PartialDirectory::beside(path)?;
+                let playlist = directory.path().join(directory.file_name());
+                Ok(Self::Files(directory, playlist))
+            }
+            Place::File => PartialFile::create(path).map(Self::File),
         }
-        if output.container == Container::Hls {
-            let directory = PartialDirectory::create(&output.path)?;
-            let playlist = directory.path().join(output.path.file_name().unwrap_or_default());
-            return Ok(Self::Files(directory, playlist));
-        }
-        Ok(Self::File(PartialFile::create(&output.path)?))
     }
 
     /// For the muxer.
@@ -34,7 +45,12 @@ impl Target {
         match self {
             Self::File(file) => MuxTarget::File(file.path()),
             Self::Files(_, playlist) => MuxTarget::File(playlist),
-            Self::Stdout => MuxTarget::Stdout,
+            Self::Stream(stream) => {
+                let number = stream.descriptor().try_into().unwrap_or_default();
+                MuxTarget::Descriptor(number, stream.path())
+            }
+            Self::Descriptor(number, name) => MuxTarget::Descriptor(*number, name),
+            Self::Nowhere => MuxTarget::Nowhere,
         }
     }
 
@@ -43,7 +59,7 @@ impl Target {
         match self {
             Self::File(file) => Some(file.path()),
             Self::Files(_, playlist) => Some(playlist),
-            Self::Stdout => None,
+            Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => None,
         }
     }
 
@@ -52,7 +68,7 @@ impl Target {
         match self {
             Self::File(file) => Ok(vec![file.path().to_owned()]),
             Self::Files(directory, _) => directory.files(),
-            Self::Stdout => Ok(Vec::new()),
+            Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => Ok(Vec::new()),
         }
     }
 
@@ -61,7 +77,8 @@ impl Target {
         match self {
             Self::File(file) => file.keep().map(Some),
             Self::Files(directory, playlist) => directory.keep_beside(&playlist).map(Some),
-            Self::Stdout => Ok(None),
+            Self::Stream(stream) => Ok(Some(stream.path().to_owned())),
+            Self::Descriptor(..) | Self::Nowhere => Ok(None),
         }
     }
 
@@ -70,7 +87,7 @@ impl Target {
         let (partial, target) = match self {
             Self::File(file) => (file.path(), file.target()),
             Self::Files(directory, playlist) => (playlist.as_path(), directory.target()),
-            Self::Stdout => return error,
+            Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => return error,
         };
         let (partial, target) = (partial.display().to_string(), target.display().to_string());
         AvError { doing: error.doing.replace(&partial, &target), ..error }

@@ -39,7 +39,7 @@ pub(super) fn verify(
 }
 
 /// Bytes of one frame without padding.
-fn frame_bytes(output: &OutputPlan) -> u64 {
+pub(super) fn frame_bytes(output: &OutputPlan) -> u64 {
     let (format, size) = (output.video.pixel_format, output.video.size);
     let pixels = u64::from(size.width) * u64::from(size.height);
     let sample = u64::from(format.bits().div_ceil(8));

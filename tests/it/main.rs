@@ -28,6 +28,7 @@ mod nested;
 mod network;
 mod pages;
 mod pipeline;
+mod places;
 mod players;
 mod players_media;
 mod remote;

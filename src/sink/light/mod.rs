@@ -46,7 +46,7 @@ impl LightNote {
     pub(super) fn new(output: &OutputPlan) -> Option<Self> {
         let display = output.video.mastering_display?;
         let (codec, container) = (output.video.codec, output.container);
-        let is_file = !output.is_stdout();
+        let is_file = !output.place.is_streamed();
         let level = is_file.then_some(PLACEHOLDER);
         let message = message(codec, display, level);
         Some(Self { codec, container, display, is_file, message, written: 0 })
