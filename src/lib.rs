@@ -76,7 +76,7 @@ pub mod parts {
     use crate::av::VideoReader;
     use crate::frame::Picture;
     use crate::frame::yuv::{PlaneMut, Subsampling, yuv_from_rgb};
-    use crate::media::Library;
+    use crate::media::{Library, Located};
 
     /// Decodes all pictures of a video. Returns how many there are.
     pub fn decode_video(path: &Path) -> Option<usize> {
@@ -90,8 +90,8 @@ pub mod parts {
 
     /// Makes of all pictures of a video what a page is sent. Returns how many bytes that are.
     pub fn video_pictures(path: &Path) -> Option<usize> {
-        let path = path.to_owned();
-        let library = Library::new(Box::new(move |_| Ok(path.clone())));
+        let located = Located { file: path.to_owned(), name: path.display().to_string() };
+        let library = Library::new(Box::new(move |_| Ok(located.clone())));
         let info = library.info("").ok()?;
         let picture = |number| library.picture(info.id, number, 1).ok();
         (0..info.ticks.len()).map(|number| picture(number).map(|png| png.as_ref().len())).sum()

@@ -28,7 +28,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
-use crate::network::{ROUTE_PREFIX, Range, Route, content_type, parse_range};
+use crate::network::{Bounds, Place, ROUTE_PREFIX, Range, Route, content_type, parse_range};
 
 /// Threads that answer. Files come from the page cache, so two are plenty.
 const THREADS: usize = 2;
@@ -113,9 +113,13 @@ impl FileFinder {
     ///
     /// `None` for addresses of others; an error with the HTTP status if it would be refused.
     pub(crate) fn find(&self, address: &str) -> Option<Result<PathBuf, StatusCode>> {
+        Some(self.0.locate(&format!("/{}", self.path(address)?)))
+    }
+
+    /// The path of an address of this server, below its root and as it is written.
+    pub(crate) fn path<'a>(&self, address: &'a str) -> Option<&'a str> {
         let rest = address.strip_prefix("http://")?.strip_prefix(&*self.0.host)?;
-        let path = rest.split(['?', '#']).next().unwrap_or_default();
-        rest.starts_with('/').then(|| self.0.locate(path))
+        rest.strip_prefix('/')?.split(['?', '#']).next()
     }
 
     /// Links out of the root that were asked for so far.
@@ -289,12 +293,15 @@ impl Files {
         }
         let place = self.root.join(path.trim_start_matches('/'));
         let place = if place.is_dir() { place.join("index.html") } else { place };
-        let file = place.canonicalize().or(Err(StatusCode::NOT_FOUND))?;
-        if !self.follow && !file.starts_with(&self.root) {
-            self.refuse(asked, &place, file);
-            return Err(StatusCode::FORBIDDEN);
+        let bounds = Bounds { root: &self.root, own: None, follow: self.follow };
+        match bounds.look(&place) {
+            Place::File(file) => Ok(file),
+            Place::Outside(target) => {
+                self.refuse(asked, &place, target);
+                Err(StatusCode::FORBIDDEN)
+            }
+            Place::Missing => Err(StatusCode::NOT_FOUND),
         }
-        if file.is_file() { Ok(file) } else { Err(StatusCode::NOT_FOUND) }
     }
 }
 

@@ -4,12 +4,12 @@
 //! (priming) is gone, and a hole in the stream stays a hole. Reading goes forward; to go elsewhere,
 //! open the file again at that place.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::{Packet, codec, format, frame, media};
 
+use super::door::{MediaInput, open_media};
 use super::resampler::{Resampler, SampleLayout};
 use super::{AvError, SAMPLE_RATE, StereoSample, log, read_packet};
 
@@ -71,7 +71,7 @@ struct Run {
 /// An open file.
 pub(crate) struct AudioDecoder {
     path: PathBuf,
-    input: format::context::Input,
+    input: MediaInput,
     decoder: codec::decoder::Audio,
     stream: usize,
     /// Seconds per tick.
@@ -110,10 +110,7 @@ impl AudioDecoder {
         log::clear();
         let doing = || format!("cannot read {}", path.display());
         let failed = |e: ffmpeg_next::Error| AvError::new(doing(), e.into());
-        // FFmpeg takes what stands before a colon for a protocol.
-        let mut url = OsString::from("file:");
-        url.push(path);
-        let mut input = format::input(&url).map_err(failed)?;
+        let mut input = open_media(path, &doing())?;
         let Some(stream) = input.streams().best(media::Type::Audio) else { return Ok(None) };
         let (index, tick) = (stream.index(), f64::from(stream.time_base()));
         let mut context = codec::Context::from_parameters(stream.parameters()).map_err(failed)?;

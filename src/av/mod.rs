@@ -7,6 +7,7 @@
 mod audio_decoder;
 mod audio_encoder;
 mod converter;
+mod door;
 mod encoder;
 mod frame;
 mod log;
@@ -84,6 +85,15 @@ impl AvError {
 
     fn out_of_memory(doing: impl Into<String>) -> Self {
         Self::new(doing, ffi::AVERROR(ffi::ENOMEM))
+    }
+
+    /// The same, with `name` where it says `path`: pages may read it.
+    pub(crate) fn naming(mut self, path: &std::path::Path, name: &str) -> Self {
+        let path = path.display().to_string();
+        self.doing = self.doing.replace(&path, name);
+        self.text = self.text.replace(&path, name);
+        self.log = self.log.map(|log| log.replace(&path, name));
+        self
     }
 
     /// Whether the file system had no room left.

@@ -5,6 +5,7 @@ use std::path::Path;
 use ffmpeg_next::{Packet, codec, color, format, media};
 
 use super::AvError;
+use super::door::{open_media, open_written};
 use crate::frame::Size;
 
 /// What a video file says about itself, and how many pictures really are in it.
@@ -72,10 +73,7 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
     super::init();
     let doing = || format!("cannot read {} back", path.display());
     let failed = |e: ffmpeg_next::Error| AvError::of(doing(), e);
-    // FFmpeg takes what stands before a colon for a protocol.
-    let mut url = std::ffi::OsString::from("file:");
-    url.push(path);
-    let mut input = format::input(&url).map_err(failed)?;
+    let mut input = open_written(path, &doing())?;
     let bitrate = input.bit_rate();
     let stream = input
         .streams()
@@ -186,10 +184,7 @@ pub(crate) struct MediaKinds {
 /// Opens `path` and looks at its headers.
 pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
     super::init();
-    let mut url = std::ffi::OsString::from("file:");
-    url.push(path);
-    let input = format::input(&url)
-        .map_err(|e| AvError::of(format!("cannot read {}", path.display()), e))?;
+    let input = open_media(path, &format!("cannot read {}", path.display()))?;
     let is_cover = |stream: &format::stream::Stream<'_>| {
         stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC)
     };

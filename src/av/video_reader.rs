@@ -8,6 +8,7 @@ use ffmpeg_next::codec::packet::side_data::Type as SideDataType;
 use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, codec, ffi, format, media};
 
+use super::door::{MediaInput, open_media};
 use super::png_color::png_color;
 use super::{AvError, check, read_packet};
 use crate::frame::Size;
@@ -159,7 +160,7 @@ impl Drop for DecodedFrame {
 
 /// An open video file that stands somewhere.
 pub(crate) struct VideoReader {
-    input: format::context::Input,
+    input: MediaInput,
     decoder: codec::decoder::Video,
     stream: usize,
     name: String,
@@ -181,10 +182,7 @@ impl VideoReader {
         let name = path.display().to_string();
         let doing = || format!("cannot read the video {name}");
         let failed = |e: ffmpeg_next::Error| AvError::of(doing(), e);
-        // FFmpeg takes what stands before a colon for a protocol.
-        let mut url = std::ffi::OsString::from("file:");
-        url.push(path);
-        let input = format::input(&url).map_err(failed)?;
+        let input = open_media(path, &doing())?;
         let stream = input
             .streams()
             .filter(|s| !s.disposition().contains(format::stream::Disposition::ATTACHED_PIC))

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::fonts::OWN;
-use crate::media::{Library, MediaError, flat_png};
-use crate::network::{Access, Answer, MEDIA, NetworkOutcome, ROUTE_PREFIX, Route, Verdict};
+use crate::media::{Library, Located, MediaError, flat_png};
+use crate::network::{
+    Access, Answer, HELD_ADDRESS, MEDIA, NetworkOutcome, ROUTE_PREFIX, Route, Verdict,
+};
 use crate::page::PageFonts;
 use crate::serve::{FileFinder, FileServer};
 use crate::sound::SoundReaders;
@@ -53,8 +56,11 @@ pub(super) struct Offer {
 /// Lets the pages of one render ask for pictures.
 pub(super) fn offer(server: Option<&FileServer>, access: &Arc<Access>) -> Offer {
     let (finder, resolving) = (server.map(FileServer::finder), Arc::clone(access));
-    let resolve = move |address: &str| resolve(address, finder.as_ref(), &resolving);
-    let library = Arc::new(Library::new(Box::new(resolve)));
+    let located = move |address: &str| {
+        let file = resolve(address, finder.as_ref(), &resolving)?;
+        Ok(Located { name: name_of(address, finder.as_ref()), file })
+    };
+    let library = Arc::new(Library::new(Box::new(located)));
     let (finder, access) = (server.map(FileServer::finder), Arc::clone(access));
     let (offered, readers) = (Arc::clone(&library), SoundReaders::default());
     let route = Arc::new(MediaRoute { library: offered, readers, finder, access });
@@ -80,6 +86,15 @@ pub(super) fn resolve(
     }
 }
 
+/// What a page knows a file by: its path below the composition's directory, or its address.
+fn name_of(address: &str, finder: Option<&FileFinder>) -> String {
+    match finder.and_then(|finder| finder.path(address)) {
+        Some(path) => percent_decode_str(path).decode_utf8_lossy().into_owned(),
+        None if address.starts_with(HELD_ADDRESS) => "what the page has in itself".into(),
+        None => address.into(),
+    }
+}
+
 /// As [`resolve`]; `None` for what another host has.
 fn locate(
     address: &str,
@@ -99,7 +114,7 @@ fn locate(
     match access.judge("GET", address) {
         Verdict::Mapped(hit) => match hit.found {
             Some(found) => Ok(Some(found.file)),
-            None => Err(format!("there is no file for {address} in {}", hit.target.display())),
+            None => Err(format!("there is no file for {address} in the directory mapped to it")),
         },
         Verdict::Refused => {
             let reason = "the job's network.policy does not allow it";
@@ -227,7 +242,11 @@ impl MediaRoute {
         let at = query.get("at").and_then(|at| at.parse().ok()).ok_or(MediaError::Unknown)?;
         let count = query.get("count").and_then(|n| n.parse().ok()).ok_or(MediaError::Unknown)?;
         let file = resolve(address, self.finder.as_ref(), &self.access);
-        let samples = file.and_then(|file| self.readers.read(&file, at, count));
+        let samples = file.and_then(|file| {
+            let name = name_of(address, self.finder.as_ref());
+            let read = self.readers.read(&file, at, count);
+            read.map_err(|text| text.replace(&file.display().to_string(), &name))
+        });
         let samples = samples.map_err(MediaError::Unresolved)?;
         let bytes: Vec<u8> =
             samples.as_flattened().iter().flat_map(|sample| sample.to_le_bytes()).collect();

@@ -39,8 +39,15 @@ const PATIENT_QUESTIONS: u64 = 8;
 /// Largest width or height of a source.
 const MAX_SIDE: u32 = 16_384;
 
+/// A file, and what pages know it by: they are not told where on this machine it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub file: PathBuf,
+    pub name: String,
+}
+
 /// Finds the file that stands for an address; else says why there is none.
-pub(crate) type Resolve = dyn Fn(&str) -> Result<PathBuf, String> + Send + Sync;
+pub(crate) type Resolve = dyn Fn(&str) -> Result<Located, String> + Send + Sync;
 
 /// Why there are no pictures.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -89,8 +96,28 @@ pub(crate) struct Info {
     pub ticks: Vec<i64>,
 }
 
+impl MediaError {
+    /// The same, with a name where it says a path.
+    fn naming(self, Located { file, name }: &Located) -> Self {
+        match self {
+            Self::Av(error) => Self::Av(error.naming(file, name)),
+            Self::TooLarge { size, .. } => Self::TooLarge { path: name.clone(), size },
+            other => other,
+        }
+    }
+}
+
 /// A file that is being opened once, whoever asks for it.
 type Opened = Arc<OnceLock<Result<File, MediaError>>>;
+
+/// A file that has been asked about.
+#[derive(Debug)]
+struct Known {
+    id: usize,
+    /// By what it was asked for first.
+    name: String,
+    opened: Opened,
+}
 
 /// What a file turned out to be.
 #[derive(Clone, Debug)]
@@ -156,7 +183,7 @@ pub(crate) struct Library {
     resolve: Box<Resolve>,
     cache: Cache,
     /// By file: several addresses may lead to one.
-    sources: Mutex<HashMap<PathBuf, (usize, Opened)>>,
+    sources: Mutex<HashMap<PathBuf, Known>>,
     awake: Mutex<Awake>,
     converters: Mutex<Vec<Converter>>,
     buffers: Arc<Buffers>,
@@ -190,16 +217,17 @@ impl Library {
 
     /// What there is at an absolute address.
     pub(crate) fn info(&self, address: &str) -> Result<Info, MediaError> {
-        let path = (self.resolve)(address).map_err(MediaError::Unresolved)?;
+        let located = (self.resolve)(address).map_err(MediaError::Unresolved)?;
         let (id, opened) = {
             let mut sources = lock(&self.sources);
-            let next = sources.len();
-            let (id, opened) =
-                sources.entry(path.clone()).or_insert_with(|| (next, Opened::default()));
-            (*id, Arc::clone(opened))
+            let id = sources.len();
+            let new = || Known { id, name: located.name.clone(), opened: Opened::default() };
+            let known = sources.entry(located.file.clone()).or_insert_with(new);
+            (known.id, Arc::clone(&known.opened))
         };
-        let opened = opened.get_or_init(|| File::open(id, &path));
-        opened.as_ref().map(|file| file.info(id)).map_err(MediaError::clone)
+        let opened = opened.get_or_init(|| File::open(id, &located.file));
+        let found = opened.as_ref().map(|file| file.info(id));
+        found.map_err(|error| error.clone().naming(&located))
     }
 
     /// One picture of a source as a PNG, whole or in a `divisor`th of its size.
@@ -209,6 +237,20 @@ impl Library {
         number: usize,
         divisor: u32,
     ) -> Result<Buffer, MediaError> {
+        self.draw_picture(id, number, divisor).map_err(|error| self.named(id, error))
+    }
+
+    /// An error about a source, as pages may read it.
+    fn named(&self, id: usize, error: MediaError) -> MediaError {
+        let sources = lock(&self.sources);
+        let known = sources.iter().find(|(_, known)| known.id == id);
+        let located =
+            known.map(|(file, known)| Located { file: file.clone(), name: known.name.clone() });
+        drop(sources);
+        located.map_or(MediaError::Unknown, |located| error.naming(&located))
+    }
+
+    fn draw_picture(&self, id: usize, number: usize, divisor: u32) -> Result<Buffer, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
         let moment = self.wake(&source);
         let last = source.ticks.len() - 1;
@@ -229,8 +271,7 @@ impl Library {
 
     fn source(&self, id: usize) -> Option<Arc<Source>> {
         let sources = lock(&self.sources);
-        let (_, opened) = sources.values().find(|(number, _)| *number == id)?;
-        match opened.get()? {
+        match sources.values().find(|known| known.id == id)?.opened.get()? {
             Ok(File::Video(source)) => Some(Arc::clone(source)),
             _ => None,
         }

@@ -54,7 +54,7 @@ const OVER: &str = "the render has ended";
 pub(crate) const MEDIA: &str = "media";
 
 /// What the addresses of what pages have handed over begin with.
-const HELD: &str = "pagereel-held:";
+pub(crate) const HELD_ADDRESS: &str = "pagereel-held:";
 
 /// What has been loaded, or is being loaded.
 #[derive(Default)]
@@ -141,16 +141,16 @@ impl Access {
         let mut held = self.downloads.held();
         for (number, known) in held.iter().enumerate() {
             if is_same(known, &file)? {
-                return Ok(format!("{HELD}{number}"));
+                return Ok(format!("{HELD_ADDRESS}{number}"));
             }
         }
         held.push(file);
-        Ok(format!("{HELD}{}", held.len() - 1))
+        Ok(format!("{HELD_ADDRESS}{}", held.len() - 1))
     }
 
     /// The file behind an address from [`hold`](Self::hold); `None` for other addresses.
     pub(crate) fn held(&self, address: &str) -> Option<PathBuf> {
-        let number: usize = address.strip_prefix(HELD)?.parse().ok()?;
+        let number: usize = address.strip_prefix(HELD_ADDRESS)?.parse().ok()?;
         self.downloads.held().get(number).map(path_of)
     }
 

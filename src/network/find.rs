@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::bounds::{Bounds, Place};
 use super::ledger::VersionMismatch;
 
 /// Where packages keep what cdnjs shows without a directory.
@@ -152,26 +153,29 @@ impl Wanted {
     }
 }
 
-impl Directory<'_> {
+impl<'a> Directory<'a> {
     /// The file at `place`, if there is one.
     fn file(self, place: &Path) -> Option<PathBuf> {
         if place.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
         {
             return None;
         }
-        let file = self.path.join(place).canonicalize().ok()?;
-        (file.is_file() && self.may_lead_to(&file)).then_some(file)
+        match self.bounds().look(&self.path.join(place)) {
+            Place::File(file) => Some(file),
+            Place::Outside(_) | Place::Missing => None,
+        }
     }
 
-    fn may_lead_to(self, file: &Path) -> bool {
-        let is_own = self.own.is_some_and(|own| file.starts_with(own));
-        self.follow || is_own || file.starts_with(self.path)
+    const fn bounds(self) -> Bounds<'a> {
+        Bounds { root: self.path, own: self.own, follow: self.follow }
     }
 
     /// The file out of the directory that a link at `place` leads to.
     fn refused(self, place: &Path) -> Option<PathBuf> {
-        let file = self.path.join(place).canonicalize().ok()?;
-        (file.is_file() && !self.may_lead_to(&file)).then_some(file)
+        match self.bounds().look(&self.path.join(place)) {
+            Place::Outside(target) if target.is_file() => Some(target),
+            _ => None,
+        }
     }
 
     /// The file that a package at `place` says it is.

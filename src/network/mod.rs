@@ -4,6 +4,7 @@
 //! holds for us and acts on the [`Verdict`]. Everything that went to another host and was mapped,
 //! refused or failed ends in the [`Ledger`], which all browsers of a render share.
 
+mod bounds;
 mod content;
 mod download;
 mod find;
@@ -18,9 +19,10 @@ use url::Url;
 use crate::fonts::{FontLibrary, Sheet};
 
 use self::download::Downloads;
-pub(crate) use self::download::MEDIA;
+pub(crate) use self::download::{HELD_ADDRESS, MEDIA};
 use self::find::Found;
 
+pub(crate) use self::bounds::{Bounds, Place};
 pub(crate) use self::content::{Range, content_type, parse_range};
 pub(crate) use self::host::HostPattern;
 pub(crate) use self::ledger::Ledger;

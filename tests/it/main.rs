@@ -21,6 +21,7 @@ mod hdr_images;
 mod input;
 mod job;
 mod looks;
+mod media_door;
 mod memory;
 mod mixing;
 mod moments;
