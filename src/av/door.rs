@@ -191,7 +191,7 @@ mod tests {
         let place = |name: &str| directory.path().join(name);
         let hls = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n";
         let dash = "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" \
-            type=\"static\"><Period><AdaptationSet><Representation id=\"1\"><BaseURL>a.mp4\
+            profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\" type=\"static\"><Period><AdaptationSet><Representation id=\"1\"><BaseURL>a.mp4\
             </BaseURL></Representation></AdaptationSet></Period></MPD>";
         let concat = "ffconcat version 1.0\nfile link.mp4\n";
         let sdp = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n\

@@ -90,7 +90,7 @@ fn no_file_is_opened_that_another_names() {
         "c.mpd",
         &format!(
             "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" \
-             mediaPresentationDuration=\"PT2S\"><Period><AdaptationSet mimeType=\"video/mp4\">\
+             profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\" mediaPresentationDuration=\"PT2S\"><Period><AdaptationSet mimeType=\"video/mp4\">\
              <Representation id=\"1\" bandwidth=\"9\"><BaseURL>file://{mp4}</BaseURL>\
              <SegmentBase/></Representation></AdaptationSet></Period></MPD>"
         ),
