@@ -93,13 +93,21 @@ impl MuxTarget<'_> {
     }
 }
 
+/// How time stamps of a stream become the container's.
+#[derive(Clone, Copy, Debug)]
+struct MuxedStream {
+    encoder: Rational,
+    container: Rational,
+    /// Added to time stamps of the encoder, in its units.
+    shift: i64,
+}
+
 /// An output file whose header is written.
 #[derive(Debug)]
 pub(crate) struct Muxer {
     context: NonNull<ffi::AVFormatContext>,
     path: PathBuf,
-    /// The encoder's time base and the container's, per stream.
-    time_bases: Vec<(Rational, Rational)>,
+    streams: Vec<MuxedStream>,
     finished: bool,
 }
 
@@ -146,8 +154,7 @@ impl Muxer {
         };
         check(allocated, doing())?;
         let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
-        let mut muxer =
-            Self { context, path: path.clone(), time_bases: Vec::new(), finished: false };
+        let mut muxer = Self { context, path: path.clone(), streams: Vec::new(), finished: false };
         let mut streams = Vec::new();
         for (i, encoder) in encoders.iter().enumerate() {
             // SAFETY: a valid context without a header.
@@ -179,9 +186,11 @@ impl Muxer {
         raw.flags |= ffi::AVFMT_FLAG_BITEXACT;
         // Such as FLAC in MP4, which older versions call an experiment.
         raw.strict_std_compliance = ffi::FF_COMPLIANCE_EXPERIMENTAL;
-        if ["matroska", "webm"].contains(&settings.format.as_str()) {
-            // It writes down by how much sound begins early; the picture must not move with that.
-            raw.avoid_negative_ts = 0;
+        let is_matroska = ["matroska", "webm"].contains(&settings.format.as_str());
+        if is_matroska || settings.format == "hls" {
+            // They write down by how much sound is primed and pictures are decoded early; else all
+            // would be late by that.
+            raw.avoid_negative_ts = ffi::AVFMT_AVOID_NEG_TS_DISABLED;
         }
 
         // SAFETY: a muxer that is in use has a format.
@@ -237,8 +246,17 @@ impl Muxer {
         }
         for (encoder, stream) in encoders.iter().zip(&streams) {
             // SAFETY: streams live as long as the context; the muxer may have changed their base.
-            let base = unsafe { stream.as_ref() }.time_base.into();
-            muxer.time_bases.push((encoder.time_base(), base));
+            let raw = unsafe { stream.as_ref() };
+            // SAFETY: the parameters of a valid stream.
+            let parameters = unsafe { &*raw.codecpar };
+            let is_delayed = is_matroska && parameters.codec_id == ffi::AVCodecID::AV_CODEC_ID_OPUS;
+            let shift = if is_delayed && leaves_delay_to_us() {
+                parameters.initial_padding.into()
+            } else {
+                0
+            };
+            let (encoder, container) = (encoder.time_base(), raw.time_base.into());
+            muxer.streams.push(MuxedStream { encoder, container, shift });
         }
         Ok(muxer)
     }
@@ -273,7 +291,9 @@ impl Muxer {
     /// Writes one packet of the encoder with this number.
     pub(crate) fn write(&mut self, stream: usize, mut packet: Packet) -> Result<(), AvError> {
         use ffmpeg_next::codec::packet::traits::Mut as _;
-        let (encoder, container) = self.time_bases[stream];
+        let MuxedStream { encoder, container, shift } = self.streams[stream];
+        packet.set_pts(packet.pts().map(|pts| pts + shift));
+        packet.set_dts(packet.dts().map(|dts| dts + shift));
         packet.rescale_ts(encoder, container);
         packet.set_stream(stream);
         log::clear();
@@ -405,6 +425,16 @@ fn set_all(
         check(set, "metadata")?;
     }
     Ok(())
+}
+
+/// Whether the loaded libavformat writes Opus into Matroska by the encoder's time stamps.
+///
+/// A track says by how much its sound is primed (`CodecDelay`), and players take that off each
+/// block's time, so the first block stands at 0. Since 59.30.100 (FFmpeg 6) the muxer sees to it.
+fn leaves_delay_to_us() -> bool {
+    const SINCE: c_uint = (59 << 16) + (30 << 8) + 100;
+    // SAFETY: a pure function without arguments.
+    (unsafe { ffi::avformat_version() }) < SINCE
 }
 
 /// An upper bound for the size of an MP4 index over streams with so many packets.

@@ -156,8 +156,15 @@ fn sound_facts(
 ) -> Result<(usize, f64, SoundStreamFacts), ffmpeg_next::Error> {
     let base = f64::from(stream.time_base());
     let decoder = codec::Context::from_parameters(stream.parameters())?.decoder().audio()?;
-    // Where priming is cut off, the stream begins at 0.
-    let start = stream.start_time().max(0) as f64 * base;
+    // SAFETY: a plain field of valid parameters.
+    let priming = unsafe { (*stream.parameters().as_ptr()).initial_padding };
+    let begins = stream.start_time() as f64 * base;
+    let start = match priming {
+        // Cut off by an edit list, or by whoever plays it.
+        ..=0 => begins.max(0.0),
+        priming if begins < 0.0 => begins + f64::from(priming) / f64::from(decoder.rate().max(1)),
+        _ => begins,
+    };
     let facts = SoundStreamFacts {
         codec: decoder.id().name().to_owned(),
         sample_rate: decoder.rate(),

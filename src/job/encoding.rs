@@ -158,9 +158,19 @@ impl VideoPlan {
         let padded = padded(video, picture, pixel_format, field)?;
         let keyframes = video.keyframes.iter().filter_map(|&secs| rate.frame_at(secs));
         let mut keyframes: Vec<_> = keyframes.map(|f| f.0).filter(|&f| f < frames).collect();
+        if container == Container::Hls {
+            keyframes.extend(segment_starts(rate).take_while(|&frame| frame < frames));
+        }
         keyframes.sort_unstable();
         keyframes.dedup();
         let encoder = encoder(codec, pixel_format, video);
+        let mut options = options(video, encoder, pixel_format, cores.clamp(1, 16));
+        let is_x264 = matches!(encoder, "libx264" | "libx264rgb");
+        let is_given = options.iter().any(|(key, _)| key == "forced-idr");
+        if is_x264 && !keyframes.is_empty() && !is_given {
+            options.push(("forced-idr".into(), "1".into()));
+        }
+        avoid_short_delay(&mut options, encoder, frames);
         Ok(Self {
             codec,
             hardware: hardware_encoders(video.hardware, codec),
@@ -185,11 +195,7 @@ impl VideoPlan {
             fragmented: video.fragmented || is_streamed,
             // Never from the number of sessions: the bytes depend on it.
             threads: cores.clamp(1, 16),
-            options: {
-                let mut options = options(video, encoder, pixel_format, cores.clamp(1, 16));
-                avoid_short_delay(&mut options, encoder, frames);
-                options
-            },
+            options,
             encoder: encoder.into(),
         })
     }
@@ -198,6 +204,15 @@ impl VideoPlan {
     pub(crate) const fn codec_name(&self) -> &'static str {
         self.codec.codec_name()
     }
+}
+
+/// Seconds of a segment of HLS.
+pub(crate) const SEGMENT_SECS: u32 = 4;
+
+/// The first frames of all segments but the first.
+fn segment_starts(rate: FrameRate) -> impl Iterator<Item = u64> {
+    let (num, den) = (u64::from(rate.num.get()), u64::from(rate.den.get()));
+    (1..).map(move |segment: u64| (segment * u64::from(SEGMENT_SECS) * num).div_ceil(den))
 }
 
 /// x265 takes the decoding time of clips of one or two frames from memory that it has not set, if
@@ -452,7 +467,6 @@ fn options(
             set("x265-params", &format!("log-level=none:open-gop={gop}:pools={threads}"));
             set("forced-idr", "1");
         }
-        "libx264" | "libx264rgb" if !video.keyframes.is_empty() => set("forced-idr", "1"),
         "libvpx-vp9" => {
             if video.two_pass {
                 // Its own limits let short clips miss the bitrate by more than a tenth.

@@ -39,6 +39,7 @@ pub use self::codec::Codec;
 pub use self::container::{AudioCodec, Container};
 pub use self::destination::{Destination, FileNames};
 pub use self::display::{Display, DisplayPreset};
+pub(crate) use self::encoding::SEGMENT_SECS;
 pub use self::encoding::VideoPlan;
 pub use self::error::JobError;
 pub use self::fonts::{FontFile, FontSource, FontStyle, FontWeight, Fonts};

@@ -85,6 +85,9 @@ impl Job {
             }
             validate_codec(video, codec, container, prefix)?;
             validate_video(video, codec, prefix)?;
+            let expected = "false in .m3u8, whose segments are independent";
+            let can_be_open = container != Container::Hls || !video.open_gop;
+            check(can_be_open, &format!("{prefix}video.openGop"), true, expected)?;
             validate_audio(audio, Some(container), prefix)?;
             self.metadata.validate_for(container)?;
             let shown = destination.path.display();

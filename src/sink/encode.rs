@@ -165,6 +165,8 @@ impl FrameSink for EncodeSink {
             let _timed = self.clock.time(Part::Verify);
             verified = Some(verify::verify(path, output, &self.plan.stream)?);
         }
+        // The muxer of a playlist opens its files by itself.
+        let bytes = if bytes > 0 { bytes } else { self.target.bytes()? };
         let path = self.target.keep()?;
         let bytes = (bytes > 0).then_some(bytes);
         Ok(Artifact { path, frames: self.frames, bytes, verified, ..Artifact::default() })

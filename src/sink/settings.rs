@@ -5,11 +5,8 @@ use super::target::Target;
 use crate::av::{EncoderSettings, MuxedChapter, MuxerSettings, RateControl};
 use crate::color::{ContentLightLevel, MasteringDisplay};
 use crate::frame::StreamInfo;
-use crate::job::{Codec, Container, OutputPlan};
+use crate::job::{Codec, Container, OutputPlan, SEGMENT_SECS};
 use crate::time::FrameRate;
-
-/// Seconds of a segment of HLS.
-const SEGMENT_SECS: f64 = 4.0;
 
 /// What the encoder of an output is told.
 pub(super) fn encoder_settings(
@@ -18,16 +15,6 @@ pub(super) fn encoder_settings(
     global_header: bool,
 ) -> EncoderSettings {
     let video = &output.video;
-    let gop = video.gop.or_else(|| {
-        // Segments begin with keyframes.
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "at most 240/s"
-        )]
-        let frames = (frame_rate.as_f64() * SEGMENT_SECS).round() as u32;
-        (output.container == Container::Hls).then_some(frames.max(1))
-    });
     EncoderSettings {
         name: video.encoder.clone(),
         size: video.size,
@@ -39,7 +26,7 @@ pub(super) fn encoder_settings(
             max_rate: video.max_rate,
             buffer: video.buffer_size,
         },
-        gop,
+        gop: video.gop,
         open_gop: video.open_gop,
         pass: None,
         threads: video.threads,
@@ -144,20 +131,40 @@ fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, Strin
         (Container::Apng, _) => vec![pair("plays", plays.to_string())],
         (Container::Webp, _) => vec![pair("loop", plays.to_string())],
         (Container::Hls, Target::Files(directory, playlist)) => {
-            let stem = playlist.file_stem().unwrap_or_default().to_string_lossy().replace('%', "_");
-            let segments = directory.path().join(format!("{stem}_%05d.m4s"));
+            let stem = segment_stem(&playlist.file_stem().unwrap_or_default().to_string_lossy());
+            // The muxer puts numbers into all of the path.
+            let directory = directory.path().to_string_lossy().replace('%', "%%");
+            let segments = format!("{directory}/{stem}_%05d.m4s");
             vec![
                 pair("hls_segment_type", "fmp4".into()),
                 pair("hls_time", SEGMENT_SECS.to_string()),
                 pair("hls_list_size", "0".into()),
                 pair("hls_playlist_type", "vod".into()),
                 pair("hls_flags", "independent_segments".into()),
-                pair("hls_segment_filename", segments.to_string_lossy().into_owned()),
+                pair("hls_segment_filename", segments),
                 pair("hls_fmp4_init_filename", format!("{stem}_init.mp4")),
             ]
         }
         _ => Vec::new(),
     }
+}
+
+/// How the names of segments begin: the playlist's name, as far as it is a piece of an address.
+///
+/// Players resolve what a playlist names, so that `#`, `?`, `%` and spaces mean something else, and
+/// a line may begin with a comment. Names that are changed get a number, so that those of another
+/// playlist are not replaced.
+fn segment_stem(name: &str) -> String {
+    /// With what is added, file systems take it.
+    const LONGEST: usize = 200;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let is_kept = plain == name && name.len() <= LONGEST && !name.starts_with(['-', '.']);
+    if is_kept {
+        return plain;
+    }
+    let short: String = plain.trim_start_matches(['-', '.']).chars().take(LONGEST - 9).collect();
+    format!("{short}-{:08x}", crc32fast::hash(name.as_bytes()))
 }
 
 fn chapters(output: &OutputPlan, stream: &StreamInfo) -> Vec<MuxedChapter> {
@@ -174,4 +181,22 @@ fn chapters(output: &OutputPlan, stream: &StreamInfo) -> Vec<MuxedChapter> {
             title: chapter.title.clone(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_have_names_that_need_no_escapes() {
+        assert_eq!(segment_stem("film-2_a.v1"), "film-2_a.v1");
+        let changed =
+            ["a#1", "a?1", "a%1", "a 1", "a_1", "#a", "\u{fc}", "-a", "a\"\n\\'"].map(segment_stem);
+        for (i, stem) in changed.iter().enumerate() {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+            assert!(stem.chars().all(is_plain) && !stem.starts_with('-'), "{stem}");
+            assert!(!changed[..i].contains(stem), "{stem} twice");
+        }
+        assert!(segment_stem(&"x".repeat(255)).len() <= 200);
+    }
 }

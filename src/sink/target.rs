@@ -1,11 +1,12 @@
 //! Where an encoded output is written until it is whole.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::partial::{PartialDirectory, PartialFile};
 use super::stream::Stream;
 use crate::av::{AvError, MuxTarget};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::{Container, OutputPlan, Place};
 use crate::pipeline::CancelToken;
 
@@ -70,6 +71,14 @@ impl Target {
             Self::Files(directory, _) => directory.files(),
             Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => Ok(Vec::new()),
         }
+    }
+
+    /// Size of all files of it.
+    pub(super) fn bytes(&self) -> Result<u64> {
+        let size = |path: PathBuf| {
+            fs::metadata(&path).map(|facts| facts.len()).map_err(Error::io("cannot read", &path))
+        };
+        self.files()?.into_iter().map(size).sum()
     }
 
     /// Gives it the user's name. Returns that name, where there is one.

@@ -12,6 +12,7 @@ mod check;
 mod deliverables;
 mod display;
 mod faults;
+mod files_out;
 mod fixtures;
 mod fonts;
 mod grading;

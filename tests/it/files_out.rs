@@ -1,0 +1,260 @@
+//! What players make of the files: times from 0, sound to the sample, playlists.
+
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pagereel::job::{Codec, Output, Quality, Video};
+use pagereel::{FrameRate, Job};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{judge, page, render};
+
+/// Where the clicks of [`clicking_page`] are, in seconds.
+pub(crate) const CLICKS: [f64; 3] = [0.25, 1.001, 1.75];
+
+/// A page of 64x36 with sound that is silence and three clicks.
+pub(crate) fn clicking_page(secs: f64) -> (TempDir, PathBuf) {
+    let html = format!(
+        r#"<!doctype html><body><div data-composition-id="m" data-width="64" data-height="36"
+           data-duration="{secs}"><audio src="c.wav" data-start="0"></audio></div></body>"#
+    );
+    let (directory, path) = page(&html);
+    fs::write(directory.path().join("c.wav"), clicks(secs)).unwrap();
+    (directory, path)
+}
+
+/// A WAV file of 48 kHz stereo.
+fn clicks(secs: f64) -> Vec<u8> {
+    const RATE: u32 = 48_000;
+    let mut data = Vec::new();
+    for at in (0_u32..).take_while(|&at| f64::from(at) < secs * f64::from(RATE)) {
+        let since = CLICKS.map(|click| (f64::from(at) - click * f64::from(RATE)).round());
+        let sounds = since.into_iter().find(|since| (0.0..480.0).contains(since));
+        let sample = sounds.map_or(0.0, |since| (TAU * since / 48.0).cos() * 24_000.0);
+        #[expect(clippy::cast_possible_truncation, reason = "16 bits hold it")]
+        let sample = (sample as i16).to_le_bytes();
+        data.extend([sample; 2].concat());
+    }
+    let bytes = u32::try_from(data.len()).unwrap();
+    let mut wav = [b"RIFF".as_slice(), &(36 + bytes).to_le_bytes(), b"WAVEfmt "].concat();
+    wav.extend(16_u32.to_le_bytes());
+    wav.extend([1_u16, 2].map(u16::to_le_bytes).concat());
+    wav.extend([RATE, RATE * 4].map(u32::to_le_bytes).concat());
+    wav.extend([4_u16, 16].map(u16::to_le_bytes).concat());
+    wav.extend([b"data".as_slice(), &bytes.to_le_bytes()].concat());
+    [wav, data].concat()
+}
+
+/// When the clicks of a file are heard, by the time of its picture's first frame.
+fn heard(file: &Path) -> Vec<f64> {
+    let file = file.to_str().unwrap();
+    let filter = "aresample=async=1:first_pts=0";
+    let start = judge("ffprobe", &["-show_entries", "format=start_time", "-of", "csv=p=0", file]);
+    let start: f64 = String::from_utf8(start).unwrap().trim().parse().unwrap();
+    let raw = judge(
+        "ffmpeg",
+        &[
+            "-i", file, "-map", "0:a:0", "-af", filter, "-ac", "1", "-ar", "48000", "-f", "f32le",
+            "-",
+        ],
+    );
+    let samples = raw.chunks_exact(4).map(|s| f32::from_le_bytes(s.try_into().unwrap()));
+    let (mut quiet, mut found) = (usize::MAX / 2, Vec::new());
+    for (at, sample) in samples.enumerate() {
+        quiet += 1;
+        if sample.abs() > 0.15 {
+            if quiet > 960 {
+                // ffmpeg moves all streams so that the earliest begins at 0.
+                found.push(at as f64 / 48_000.0 + start.min(0.0));
+            }
+            quiet = 0;
+        }
+    }
+    found
+}
+
+/// What a script says in headless Chrome: what it passes to `say`, a line each.
+///
+/// `FILES` are the bytes of the files, by the names that they are given.
+fn in_chrome(files: &[(String, Vec<u8>)], script: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let lists = files.iter().map(|(name, bytes)| serde_json::json!([name, bytes]));
+    let files = Value::Array(lists.collect());
+    // Virtual time does not wait for decoders, so time has to pass.
+    let html = format!(
+        r#"<pre id="o"></pre><script>
+        let n = 0;
+        (function pass() {{
+          for (const end = performance.now() + 1; ;) if (performance.now() >= end || busy()) break;
+          function busy() {{ let x = 0; for (let i = 0; i < 3e6; i++) x += Math.sqrt(i); return x > 0; }}
+          if (n++ < 800) setTimeout(pass, 10);
+        }})();
+        const say = (text) => document.getElementById("o").textContent += text + "\n";
+        const FILES = {files}.map(([n, b]) => [n, Uint8Array.from(b)]);
+        (async () => {{ {script} }})().then(() => (n = 1e9), (e) => {{ say("failed: " + e); n = 1e9; }});
+        </script>"#
+    );
+    let path = directory.path().join("index.html");
+    fs::write(&path, html).unwrap();
+    let output = Command::new("chromium")
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=12000"])
+        .arg(format!("--user-data-dir={}", directory.path().join("profile").display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", path.display()))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said = text.split_once("<pre id=\"o\">").and_then(|(_, rest)| rest.split_once("</pre>"));
+    said.map(|(said, _)| said.lines().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn output(path: PathBuf, codec: Codec, quality: Quality) -> Output {
+    Output {
+        output: path,
+        format: None,
+        at: None,
+        video: Video { codec: Some(codec), quality, ..Video::default() },
+        audio: pagereel::job::Audio::default(),
+    }
+}
+
+/// `media_time` of each edit list in the head of a fragmented file.
+fn edits(head: &[u8]) -> Vec<i32> {
+    let places = head.windows(4).enumerate().filter(|(_, name)| *name == b"elst");
+    let word = |at: usize| i32::from_be_bytes(head[at..at + 4].try_into().unwrap());
+    // Version and flags, the number of entries, and the first one's duration.
+    places.map(|(at, _)| (word(at + 8), word(at + 16)).1).collect()
+}
+
+#[test]
+fn segments_begin_at_zero_with_and_without_sound() {
+    let (directory, sounding) = clicking_page(6.0);
+    let silent = directory.path().join("silent.html");
+    let html = fs::read_to_string(&sounding).unwrap();
+    fs::write(&silent, html.replace("<audio src=\"c.wav\" data-start=\"0\"></audio>", "")).unwrap();
+    let mut appended = Vec::new();
+    for (page, rate) in
+        [(&sounding, (30_000, 1001)), (&sounding, (25, 1)), (&silent, (60_000, 1001))]
+    {
+        let name =
+            |kind: &str| format!("{}-{}-{kind}", page.file_stem().unwrap().display(), rate.0);
+        let mut job = Job::without_output(page.clone());
+        job.fps = FrameRate::new(rate.0, rate.1);
+        let kinds = [
+            ("h264", Codec::H264, Quality::Standard),
+            ("draft", Codec::H264, Quality::Draft),
+            ("hevc", Codec::Hevc, Quality::Draft),
+        ];
+        let outputs = kinds.map(|(kind, codec, quality)| {
+            output(directory.path().join(format!("{}.m3u8", name(kind))), codec, quality)
+        });
+        job.outputs = outputs.to_vec();
+        let report = render(&job).unwrap();
+        let reports = [&report.output].into_iter().chain(&report.output.others);
+        for ((kind, codec, _), report) in kinds.iter().zip(reports) {
+            let part = |end: &str| directory.path().join(format!("{}{end}", name(kind)));
+            let files = ["_init.mp4", "_00000.m4s", "_00001.m4s"].map(part);
+            let bytes = files.each_ref().map(|file| fs::read(file).unwrap());
+            let playlist = fs::metadata(part(".m3u8")).unwrap().len();
+            let sum = bytes.iter().map(|b| b.len() as u64).sum::<u64>() + playlist;
+            assert_eq!(report.bytes, Some(sum), "{}", name(kind));
+            // No empty edit, which would be -1.
+            assert!(edits(&bytes[0]).iter().all(|time| *time >= 0), "{}", name(kind));
+            if *codec == Codec::H264 {
+                appended.push((name(kind), bytes.concat()));
+            }
+        }
+    }
+    let script = r#"
+        for (const [name, bytes] of FILES) {
+          const video = document.createElement("video");
+          const source = new MediaSource();
+          video.src = URL.createObjectURL(source);
+          await new Promise((done) => (source.onsourceopen = done));
+          const sound = name.startsWith("silent") ? "" : ",mp4a.40.2";
+          const buffer = source.addSourceBuffer(`video/mp4; codecs="avc1.640028${sound}"`);
+          buffer.appendBuffer(bytes);
+          await new Promise((done) => (buffer.onupdateend = done));
+          const r = buffer.buffered;
+          say(`${name} ${r.length} ${r.start(0)} ${r.end(r.length - 1).toFixed(2)}`);
+        }"#;
+    let said = in_chrome(&appended, script);
+    let expected: Vec<_> = appended.iter().map(|(name, _)| format!("{name} 1 0 6.0")).collect();
+    assert_eq!(said.len(), expected.len(), "{said:?}");
+    for (said, expected) in said.iter().zip(expected) {
+        // 6.006 s at the rates over 1001.
+        assert!(said.starts_with(&expected), "{said}");
+    }
+}
+
+#[test]
+fn clicks_are_heard_at_their_samples_in_every_container() {
+    let (directory, page) = clicking_page(2.0);
+    let kinds = [
+        ("opus.webm", None),
+        ("opus.mkv", Some("opus")),
+        ("aac.mkv", Some("aac")),
+        ("flac.mkv", Some("flac")),
+        ("pcm.mkv", Some("pcm")),
+        ("alac.mkv", Some("alac")),
+        ("aac.mp4", Some("aac")),
+        ("opus.mp4", Some("opus")),
+        ("flac.mp4", Some("flac")),
+        ("alac.mp4", Some("alac")),
+        ("aac.mov", Some("aac")),
+        ("pcm.mov", Some("pcm")),
+        ("alac.mov", Some("alac")),
+        ("aac.m3u8", Some("aac")),
+    ];
+    let job = serde_json::json!({
+        "composition": page,
+        "fps": "24000/1001",
+        "outputs": kinds.map(|(name, codec)| serde_json::json!({
+            "output": directory.path().join(name),
+            "video": { "quality": "draft" },
+            "audio": codec.map_or(serde_json::json!({}), |codec| serde_json::json!({ "codec": codec })),
+        })),
+    });
+    let path = directory.path().join("job.json");
+    fs::write(&path, job.to_string()).unwrap();
+    render(&Job::from_file(&path).unwrap()).unwrap();
+    for (name, _) in kinds {
+        let found = heard(&directory.path().join(name));
+        assert_eq!(found.len(), CLICKS.len(), "{name}: {found:?}");
+        // Matroska counts in milliseconds, and AAC is primed by 21 and a third.
+        let tolerance = if name == "aac.mkv" { 17.0 } else { 1.0 } / 48_000.0;
+        for (found, wanted) in found.iter().zip(CLICKS) {
+            assert!((found - wanted).abs() <= tolerance, "{name}: {found} for {wanted}");
+        }
+    }
+}
+
+#[test]
+fn browsers_take_the_priming_of_webm_off_once() {
+    let (directory, page) = clicking_page(2.0);
+    let file = directory.path().join("a.webm");
+    let mut job = Job::new(page, &file);
+    job.video.quality = Quality::Draft;
+    render(&job).unwrap();
+    let bytes = fs::read(&file).unwrap();
+    let script = r"
+        const context = new OfflineAudioContext(2, 48000, 48000);
+        const decoded = await context.decodeAudioData(FILES[0][1].buffer);
+        const samples = decoded.getChannelData(0);
+        for (let i = 0, quiet = 1e9; i < samples.length; i++) {
+          quiet++;
+          if (Math.abs(samples[i]) < 0.15) continue;
+          if (quiet > 960) say(i / 48000);
+          quiet = 0;
+        }";
+    let said = in_chrome(&[("a.webm".into(), bytes)], script);
+    let found: Vec<f64> = said.iter().map(|text| text.parse().expect(text)).collect();
+    assert_eq!(found.len(), CLICKS.len(), "{found:?}");
+    for (found, wanted) in found.iter().zip(CLICKS) {
+        // It rounds the 6.5 ms of priming to milliseconds.
+        assert!((found - wanted).abs() <= 0.6e-3, "{found} for {wanted}");
+    }
+}
