@@ -213,19 +213,10 @@ impl Muxer {
             check(opened, doing())?;
         }
 
-        let mut options = Options::default();
-        if ["mp4", "mov"].contains(&settings.format.as_str()) {
-            if settings.fragmented {
-                let flags = "frag_keyframe+empty_moov+default_base_moof+delay_moov";
-                options.set("movflags", flags)?;
-            } else {
-                // The index before the media ("faststart") without writing the file twice.
-                options.set("moov_size", &index_bytes(&settings.packets).to_string())?;
-            }
-        }
-        for (key, value) in &settings.options {
-            options.set(key, value)?;
-        }
+        // SAFETY: streams live as long as the context, and so do their parameters.
+        let heads =
+            streams.iter().map(|stream| unsafe { (*stream.as_ref().codecpar).extradata_size });
+        let mut options = container_options(settings, heads.map(i64::from).sum())?;
         // SAFETY: a valid context with its streams and an open file.
         let begun = unsafe { ffi::avformat_init_output(context.as_ptr(), &raw mut options.0) };
         check(begun, doing())?;
@@ -437,11 +428,43 @@ fn leaves_delay_to_us() -> bool {
     (unsafe { ffi::avformat_version() }) < SINCE
 }
 
-/// An upper bound for the size of an MP4 index over streams with so many packets.
+/// The options for the muxer; `heads` are the bytes of all parameter sets.
+fn container_options(settings: &MuxerSettings, heads: i64) -> Result<Options, AvError> {
+    let mut options = Options::default();
+    if ["mp4", "mov"].contains(&settings.format.as_str()) {
+        if settings.fragmented {
+            let flags = "frag_keyframe+empty_moov+default_base_moof+delay_moov";
+            options.set("movflags", flags)?;
+        } else {
+            // The index before the media ("faststart") without writing the file twice.
+            let room = index_bytes(settings) + heads.unsigned_abs();
+            options.set("moov_size", &room.to_string())?;
+        }
+    }
+    for (key, value) in &settings.options {
+        options.set(key, value)?;
+    }
+    Ok(options)
+}
+
+/// An upper bound for the size of an MP4 index, but for the parameter sets of its streams.
 ///
 /// Per packet: 4 bytes of size (`stsz`), 8 of composition offset (`ctts`), 4 when it is a keyframe
 /// (`stss`), 1 of dependency (`sdtp`), 8 of place (`co64`) and 12 of chunk (`stsc`) if every packet
-/// were a chunk of its own. What is left over becomes a `free` box.
-fn index_bytes(packets: &[u64]) -> u64 {
-    packets.iter().map(|packets| 4096 + 37 * packets).sum()
+/// were a chunk of its own. Chapters are packets of a stream of their own and stand in a list, which
+/// holds their names. What is left over becomes a `free` box.
+fn index_bytes(settings: &MuxerSettings) -> u64 {
+    const STREAM: u64 = 4096;
+    const PACKET: u64 = 37;
+    /// Boxes around a text, twice: some stand in two places.
+    const TEXT: u64 = 2 * 64;
+    let bytes = |text: &str| text.len() as u64;
+    let tags = settings.metadata.iter().chain(settings.stream_metadata.iter().flatten());
+    let tags = tags.map(|(key, value)| TEXT + 2 * (bytes(key) + bytes(value)));
+    let program = settings.encoder.as_deref().map_or(0, |name| TEXT + 2 * bytes(name));
+    // The list has a time for each, the stream also its length.
+    let chapters = settings.chapters.iter().map(|chapter| PACKET + 32 + 2 * bytes(&chapter.title));
+    let packets = settings.packets.iter().map(|packets| STREAM + PACKET * packets);
+    // Of chapters, and of a time code.
+    2 * STREAM + packets.chain(tags).chain(chapters).sum::<u64>() + program
 }

@@ -8,6 +8,9 @@ use crate::frame::StreamInfo;
 use crate::job::{Codec, Container, OutputPlan, SEGMENT_SECS};
 use crate::time::FrameRate;
 
+/// What files say that they were made by.
+const PROGRAM: &str = concat!("pagereel ", env!("CARGO_PKG_VERSION"));
+
 /// What the encoder of an output is told.
 pub(super) fn encoder_settings(
     output: &OutputPlan,
@@ -99,13 +102,18 @@ pub(super) fn muxer_settings(
         picture.push(pair("alpha_mode", "1"));
     }
     let is_iso = matches!(output.container, Container::Mp4 | Container::Mov | Container::Hls);
+    let names_itself = metadata.encoder && !metadata.tags.contains_key("encoding_tool");
+    if is_iso && output.container != Container::Mov && names_itself {
+        // What MP4 calls the encoder.
+        whole.push(pair("encoding_tool", PROGRAM));
+    }
     MuxerSettings {
         format: output.container.muxer().into(),
         packets,
         fragmented: video.fragmented,
         options: container_options(output, target),
         metadata: whole,
-        encoder: metadata.encoder.then(|| concat!("pagereel ", env!("CARGO_PKG_VERSION")).into()),
+        encoder: metadata.encoder.then(|| PROGRAM.into()),
         stream_metadata: vec![picture, language],
         // Apple's players know no other.
         codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),

@@ -39,6 +39,7 @@ mod scale;
 mod sound;
 mod still;
 mod support;
+mod tags_out;
 mod tidy;
 mod transitions;
 mod unchanged;
