@@ -8,6 +8,7 @@ use crate::av;
 use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox, Surface};
 use crate::capture::{can_begin_frame, can_display, can_screenshot};
 use crate::frame::Size;
+use crate::network::can_isolate;
 use crate::page::fonts_of;
 use crate::pipeline::CancelToken;
 use crate::sink::hardware;
@@ -135,6 +136,19 @@ pub fn examine() -> Checkup {
     let told =
         if hardware.is_empty() { "no encoder of a graphics card works here" } else { &hardware };
     checkup.add("hardware", State::Good, told);
+    match can_isolate() {
+        Ok(()) => checkup.add("isolation", State::Good, "a network of its own for the browser"),
+        Err(e) => {
+            let finding =
+                checkup.add("isolation", State::Limited, format!("no network namespace: {e}"));
+            finding.advice = Some(
+                "with network.policy the browser's own rules hold; allow user namespaces to this \
+                 user, or CAP_SYS_ADMIN to the container"
+                    .into(),
+            );
+            finding
+        }
+    };
     let cores = sys::cores();
     checkup.add("processors", State::Good, format!("{cores} usable by this process"));
     checkup

@@ -14,6 +14,7 @@ mod sound;
 mod stills;
 mod timed;
 mod verify;
+mod wall;
 mod warnings;
 mod ways;
 
@@ -380,9 +381,12 @@ impl Render<'_> {
     fn open(&mut self) -> Result<(Opened, Result<Size>)> {
         let job = self.job;
         let entry = job.entry()?;
+        let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
+        let wall = wall::raise(job, &entry, &policy)?;
         let (server, url, guess) = match &entry {
             Entry::File { root, page } => {
-                let server = FileServer::start(root, job.network.follow_symlinks)?;
+                let socket = wall.listen().map_err(wall::no_server)?;
+                let server = FileServer::start(root, job.network.follow_symlinks, socket)?;
                 let url = server.url(page);
                 self.files = Some(server.finder());
                 let declared = declared_size(&root.join(page));
@@ -390,10 +394,11 @@ impl Render<'_> {
             }
             Entry::Url(url) => (None, url.to_string(), None),
         };
-        let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
         let cancel = self.cancel.clone();
         let mut access = Access::new(policy, job.network_map()?, &url);
         access.fonts = job.font_library(&entry)?;
+        access.wall = wall;
+        access.private = job.private_hosts();
         self.access = Arc::new(access.cancelled_by(move || cancel.is_cancelled()));
         let mut reasons = Vec::new();
         let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
@@ -523,6 +528,7 @@ impl Render<'_> {
             content_light,
             warnings: std::mem::take(&mut self.warnings),
             network: self.access.ledger.requests(),
+            isolation: self.access.wall.isolation(),
             environment: std::mem::take(&mut self.environment),
         }
     }

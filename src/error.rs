@@ -124,6 +124,10 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
+    /// The browser cannot be kept in a network of its own, and the job requires it.
+    #[error("network.isolation is `required`, and there is no network namespace here: {0}")]
+    NoIsolation(#[source] std::io::Error),
+
     /// The operating system refused something basic, such as a thread.
     #[error("{doing}: {source}")]
     System {
@@ -159,7 +163,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Job(_) | Self::NoSuchMoment { .. } => 2,
-            Self::NoBrowser(_) | Self::NoEncoder { .. } | Self::Unable => 3,
+            Self::NoBrowser(_) | Self::NoEncoder { .. } | Self::NoIsolation(_) | Self::Unable => 3,
             Self::Cancelled => 130,
             _ => 1,
         }
@@ -192,6 +196,11 @@ impl Error {
                 }
                 _ => None,
             },
+            Self::NoIsolation(_) => Some(
+                "allow user namespaces to this user, or CAP_SYS_ADMIN to the container; or set \
+                 network.isolation to `auto`, where the browser's own rules hold instead"
+                    .into(),
+            ),
             Self::Verify { .. } | Self::Panicked { .. } | Self::MissingFrame(_) => {
                 Some("this is a bug in pagereel; please report it with the job".into())
             }

@@ -52,7 +52,7 @@ pub use crate::engine::{Engine, Moment};
 pub use crate::error::{Error, Result};
 pub use crate::frame::{Frame, Picture};
 pub use crate::job::{Job, Plan};
-pub use crate::network::{NetworkOutcome, NetworkRequest, VersionMismatch};
+pub use crate::network::{Isolation, NetworkOutcome, NetworkRequest, VersionMismatch};
 pub use crate::pipeline::{
     Artifact, Batches, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource,
     Outlet, Pace, RecvError, Stopped, Ticket, Traffic, run,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::color::ContentLightLevel;
 use crate::fonts;
 use crate::job::Plan;
-use crate::network::{NetworkOutcome, NetworkRequest};
+use crate::network::{Isolation, NetworkOutcome, NetworkRequest};
 use crate::page::RuntimeWarning;
 use crate::pipeline::Artifact;
 use crate::serve::RefusedLink;
@@ -165,6 +165,8 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// Requests to other hosts that were mapped, refused or failed: the first 200 addresses.
     pub network: Vec<NetworkRequest>,
+    /// What kept the pages from the network.
+    pub isolation: Isolation,
     /// The browser's name and version, and libav's versions.
     pub environment: BTreeMap<String, String>,
 }

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -130,11 +130,12 @@ impl FileFinder {
 
 impl FileServer {
     /// Begins to serve the files below `root`, and with `follow` what links in it lead to.
-    pub(crate) fn start(root: &Path, follow: bool) -> Result<Self> {
+    ///
+    /// `listener` is a socket on 127.0.0.1 that the browsers can reach.
+    pub(crate) fn start(root: &Path, follow: bool, listener: TcpListener) -> Result<Self> {
         let root = root.canonicalize().map_err(Error::io("cannot open the composition", root))?;
         let failed =
             |source: io::Error| Error::System { doing: "cannot start the file server", source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         let mut random = [0; 16];
@@ -428,6 +429,10 @@ mod tests {
 
     use super::*;
 
+    fn socket() -> TcpListener {
+        TcpListener::bind(("127.0.0.1", 0)).unwrap()
+    }
+
     fn get(server: &FileServer, host: &str, path: &str, more: &str) -> String {
         ask(server, "GET", host, path, more)
     }
@@ -457,7 +462,7 @@ mod tests {
         {
             symlink(outside.path().join(target), root.join(link)).unwrap();
         }
-        let server = FileServer::start(&root, false).unwrap();
+        let server = FileServer::start(&root, false, socket()).unwrap();
         let host = server.site.files.host.clone();
 
         let url = server.url(Path::new("a b.html"));
@@ -498,7 +503,7 @@ mod tests {
         let stranger = get(&server, "127.0.0.1", "/a%20b.html", "");
         assert!(stranger.starts_with("HTTP/1.1 403"), "{stranger}");
 
-        let server = FileServer::start(&root, true).unwrap();
+        let server = FileServer::start(&root, true, socket()).unwrap();
         let host = server.site.files.host.clone();
         for (path, status) in [
             ("/link", "200"),

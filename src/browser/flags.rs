@@ -148,9 +148,7 @@ pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
     if rustix::fs::statvfs("/dev/shm").is_ok_and(|s| s.f_bavail * s.f_frsize < 512 << 20) {
         flags.push("--disable-dev-shm-usage".into());
     }
-    if let Some(rules) = options.access.resolver_rules() {
-        flags.push(format!("--host-resolver-rules={rules}"));
-    }
+    flags.extend(options.access.flags());
     flags.extend_from_slice(&options.arguments);
     flags
 }

@@ -69,7 +69,12 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        if !self.is_sound || self.log.crashed || std::thread::panicking() || !self.pool.keeps() {
+        if !self.is_for_others
+            || !self.is_sound
+            || self.log.crashed
+            || std::thread::panicking()
+            || !self.pool.keeps()
+        {
             return;
         }
         match self.leave() {

@@ -13,6 +13,7 @@ mod evaluate;
 mod find;
 mod flags;
 mod fonts;
+mod home;
 mod intercept;
 mod leave;
 mod log;

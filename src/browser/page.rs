@@ -83,6 +83,8 @@ pub(crate) struct Page {
     /// There until the page is dropped.
     pub(super) browser: Option<Browser>,
     pub(super) pool: Arc<BrowserPool>,
+    /// Whether another render's page may have this browser.
+    pub(super) is_for_others: bool,
     /// Whether all is well enough for another page in this browser.
     pub(super) is_sound: bool,
     pub(super) answers: Answers,
@@ -120,6 +122,7 @@ impl Page {
         let mut page = Self {
             browser: Some(browser),
             pool: Arc::clone(&options.pool),
+            is_for_others: options.access.wall.is_shared(),
             is_sound: false,
             answers: Answers::default(),
             target: None,
@@ -146,6 +149,14 @@ impl Page {
         let timeout = options.launch_timeout;
         // A browser that has just started is busy: what it is asked at once costs one wait.
         let version = self.begin(&super::cdp::Browser::GetVersion(None), timeout)?;
+        // Nothing that a page offers is written to disk.
+        let downloads = super::cdp::Browser::SetDownloadBehavior {
+            behavior: super::cdp::Browser::SetDownloadBehaviorBehaviorOption::Deny,
+            browser_context_id: None,
+            download_path: None,
+            events_enabled: None,
+        };
+        let downloads = self.begin_for_effect(&downloads, timeout)?;
         let target = if options.surface == Surface::Display {
             self.first_target(timeout)?
         } else {
@@ -156,6 +167,7 @@ impl Page {
                 serde_json::from_str(answer.get())
             })?;
         self.product = version.product;
+        self.finish(downloads.0, downloads.1, timeout, |_| Ok(()))?;
         let attach = Target::AttachToTarget { target_id: target.clone(), flatten: Some(true) };
         self.target = Some(target);
         self.session = Some(self.call(attach, timeout)?.session_id);

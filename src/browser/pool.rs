@@ -14,6 +14,7 @@ use super::process::{ChromeProcess, Usage, group_usage};
 use super::screen::Screen;
 use super::{BrowserError, PageOptions};
 use crate::frame::Size;
+use crate::network::SharedNamespace;
 use crate::pipeline::CancelToken;
 
 /// What a browser is started with. One that was started alike does as well.
@@ -24,6 +25,8 @@ pub(super) struct Launch {
     flags: Vec<String>,
     /// The size of its private display.
     screen: Option<Size>,
+    /// The network that it is in, if not the machine's.
+    network: Option<SharedNamespace>,
 }
 
 impl Launch {
@@ -33,6 +36,7 @@ impl Launch {
             surface: options.surface,
             flags: arguments(options),
             screen: (options.surface == Surface::Display).then_some(options.window),
+            network: options.access.wall.namespace().cloned(),
         }
     }
 
@@ -55,8 +59,8 @@ pub(super) struct Browser {
 
 impl Browser {
     pub(super) fn start(launch: Launch, cancel: &CancelToken) -> Result<Self, BrowserError> {
-        let Launch { path, flags, screen, .. } = &launch;
-        let (mut process, ends) = ChromeProcess::start(path, flags, *screen)?;
+        let Launch { path, flags, screen, network, .. } = &launch;
+        let (mut process, ends) = ChromeProcess::start(path, flags, *screen, network.as_ref())?;
         let connection = Connection::new(ends.commands, ends.answers, cancel.clone());
         let connection = connection
             .map_err(|source| BrowserError::CannotStart { path: path.clone(), source })?;

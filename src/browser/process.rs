@@ -6,9 +6,10 @@
 //! without a word (SIGKILL).
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -22,8 +23,9 @@ use tempfile::TempDir;
 
 use super::BrowserError;
 use super::display::Display;
-use super::fonts;
+use super::{fonts, home};
 use crate::frame::Size;
+use crate::network::SharedNamespace;
 
 /// Waits for the pipe to close, then ends the group `$1` and removes the profile `$2`.
 ///
@@ -69,20 +71,29 @@ pub(super) struct PipeEnds {
 impl ChromeProcess {
     /// Starts the browser in a process group and with a profile of its own.
     ///
-    /// With `screen`, on a private display of that size.
+    /// With `screen`, on a private display of that size; with `network`, inside of that one.
     pub(super) fn start(
         path: &Path,
         arguments: &[String],
         screen: Option<Size>,
+        network: Option<&SharedNamespace>,
     ) -> Result<(Self, PipeEnds), BrowserError> {
         let cannot = |source| BrowserError::CannotStart { path: path.to_owned(), source };
-        let profile = tempfile::Builder::new().prefix("pagereel-").tempdir().map_err(cannot)?;
+        let profile = tempfile::Builder::new()
+            .prefix("pagereel-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(cannot)?;
         let output = File::create(output_path(profile.path())).map_err(cannot)?;
         let display = screen.map(|size| Display::start(size, profile.path())).transpose()?;
         let (their_commands, commands) = pipe().map_err(cannot)?;
         let (answers, their_answers) = pipe().map_err(cannot)?;
 
         let mut command = Command::new(path);
+        // Before the pipe takes its places, one of which may be that of the network's descriptor.
+        if let Some(network) = network {
+            network.0.enter(&mut command);
+        }
         command
             .args(arguments)
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -101,6 +112,8 @@ impl ChromeProcess {
             display.show(&mut command);
         }
         fonts::pin(&mut command, profile.path()).map_err(cannot)?;
+        home::give(&mut command, profile.path()).map_err(cannot)?;
+
         // A window's browser leaves a directory there when it is killed. It also makes a socket in
         // it, whose path must not be long.
         if profile.path().as_os_str().len() <= MAX_TEMPORARY_PATH {

@@ -20,6 +20,7 @@ use super::frame_socket::{FrameSocket, Header};
 use super::{Grab, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, PixelFormat, Size};
+use crate::network::Wall;
 use crate::page::{self, Asked, HeadlessExperimental, Moved};
 
 #[derive(Debug)]
@@ -57,11 +58,17 @@ struct Painting {
 
 impl Canvas {
     /// Waits for pictures of the composition at `url`.
-    pub(super) fn open(url: &str, size: Size, ticks: Option<Ticks>) -> Result<Self, BrowserError> {
+    pub(super) fn open(
+        url: &str,
+        size: Size,
+        ticks: Option<Ticks>,
+        wall: &Wall,
+    ) -> Result<Self, BrowserError> {
         let no_socket = |e| BrowserError::Canvas(format!("no socket for pictures: {e}"));
+        let listener = wall.listen().map_err(no_socket)?;
         let origin = url::Url::parse(url).map(|url| url.origin().ascii_serialization());
         Ok(Self {
-            socket: FrameSocket::open(size).map_err(no_socket)?,
+            socket: FrameSocket::open(size, listener).map_err(no_socket)?,
             size,
             origin: origin.unwrap_or_default(),
             ticks,

@@ -10,7 +10,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use tungstenite::{Bytes, Message, WebSocket, accept_hdr_with_config};
 
 use crate::browser::BrowserError;
 use crate::frame::Size;
+use crate::network::FRAMES_HOST;
 
 /// How often a connection is looked for.
 const POLL: Duration = Duration::from_millis(2);
@@ -74,9 +75,8 @@ pub(super) struct FrameSocket {
 }
 
 impl FrameSocket {
-    /// Listens for pictures of at most `size`.
-    pub(super) fn open(size: Size) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Listens for pictures of at most `size` at a socket that the page can reach.
+    pub(super) fn open(size: Size, listener: TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let mut random = [0; 16];
@@ -96,7 +96,7 @@ impl FrameSocket {
 
     /// What the page connects to.
     pub(super) fn address(&self) -> String {
-        format!("ws://127.0.0.1:{}/{}", self.port, self.token)
+        format!("ws://{FRAMES_HOST}:{}/{}", self.port, self.token)
     }
 
     /// Takes the page's connection if it is there; a new one takes the place of the old.
@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn pictures_arrive_and_strangers_do_not() {
-        let mut socket = FrameSocket::open(SIZE).unwrap();
+        let mut socket =
+            FrameSocket::open(SIZE, TcpListener::bind(("127.0.0.1", 0)).unwrap()).unwrap();
         let mut silent = TcpStream::connect(("127.0.0.1", socket.port)).unwrap();
         let stranger =
             send(format!("ws://127.0.0.1:{}/{}", socket.port, "0".repeat(32)), Vec::new());
@@ -242,7 +243,7 @@ mod tests {
             Message::binary(vec![9; 16]),
             Message::text("no canvas"),
         ];
-        let page = send(socket.address(), messages);
+        let page = send(socket.address().replace(FRAMES_HOST, "127.0.0.1"), messages);
         let header = loop {
             if let Some(header) = socket.header(soon()).unwrap() {
                 break header;
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn nothing_is_waited_for_without_end() {
-        let mut socket = FrameSocket::open(SIZE).unwrap();
+        let mut socket =
+            FrameSocket::open(SIZE, TcpListener::bind(("127.0.0.1", 0)).unwrap()).unwrap();
         let start = Instant::now();
         assert_eq!(socket.header(start + Duration::from_millis(20)).unwrap(), None);
         assert!(socket.pixels(start + Duration::from_millis(40)).is_err());

@@ -262,7 +262,7 @@ impl SessionOptions {
             }
             Way::Canvas => {
                 let ticks = (self.page.surface == Surface::BeginFrame).then(Ticks::new);
-                Box::new(Canvas::open(&self.load.url, size, ticks)?)
+                Box::new(Canvas::open(&self.load.url, size, ticks, &self.page.access.wall)?)
             }
         })
     }

@@ -279,7 +279,12 @@ mod tests {
     #[test]
     fn pictures_go_with_the_server() {
         let directory = tempfile::tempdir().unwrap();
-        let server = FileServer::start(directory.path(), false).unwrap();
+        let server = FileServer::start(
+            directory.path(),
+            false,
+            crate::network::Wall::default().listen().unwrap(),
+        )
+        .unwrap();
         let offer = offer(Some(&server), &Arc::default());
         let weak = Arc::downgrade(&offer.library);
         drop((server, offer));

@@ -60,3 +60,4 @@ pub use self::words::{
     Sandbox,
 };
 pub use crate::frame::{CodedFormat, Fit};
+pub use crate::network::IsolationMode;

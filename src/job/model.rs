@@ -20,6 +20,7 @@ use super::words::{
 };
 use super::{AudioCodec, Codec, Container, Destination, Display, Metadata};
 use crate::frame::{CodedFormat, Fit, Size};
+use crate::network::IsolationMode;
 use crate::time::FrameRate;
 
 /// One video to render.
@@ -298,6 +299,14 @@ pub struct Network {
     ///
     /// Default: false.
     pub follow_symlinks: bool,
+    /// Whether the browser must be in a network of its own where the policy is not `allow`.
+    ///
+    /// Default: `auto`, where the system allows it. With `required` nothing is rendered elsewhere.
+    pub isolation: IsolationMode,
+    /// Hosts that may be reached though their address is not public.
+    ///
+    /// Addresses, ranges such as `"10.0.0.0/8"`, or host names. The policy must allow them as well.
+    pub private: Vec<String>,
 }
 
 /// How long to wait for the browser and the page, in seconds above 0, up to 86400.

@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
 use super::{Entry, Job, JobError, ValueError};
-use crate::network::{HostPattern, Map, MapKey};
+use crate::network::{HostPattern, Map, MapKey, PrivateHost};
 
 /// Which hosts the page may load from. Its own is always one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,13 @@ impl Job {
         for key in self.network.map.keys() {
             map_key(key)?;
         }
+        for (i, entry) in self.network.private.iter().enumerate() {
+            entry.parse::<PrivateHost>().map_err(|()| JobError::BadValue {
+                path: format!("network.private[{i}]"),
+                found: format!("{entry:?}"),
+                expected: PrivateHost::EXPECTED.into(),
+            })?;
+        }
         let NetworkPolicy::Hosts(hosts) = &self.network.policy else { return Ok(()) };
         hosts.iter().enumerate().try_for_each(|(i, host)| {
             host.parse::<HostPattern>().map(drop).map_err(|()| JobError::BadValue {
@@ -38,6 +45,11 @@ impl Job {
                 expected: HostPattern::EXPECTED.into(),
             })
         })
+    }
+
+    /// Who may be at an address that is not public.
+    pub(crate) fn private_hosts(&self) -> Vec<PrivateHost> {
+        self.network.private.iter().filter_map(|entry| entry.parse().ok()).collect()
     }
 
     /// Finds the directories and files of `network.map`.

@@ -17,9 +17,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::http::{Response, StatusCode, header};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 use url::{Host, Url};
 
+use super::resolver::PublicResolver;
 use super::{Access, NetworkOutcome, Verdict};
 
 /// How often a server is asked that cannot be reached, is busy, or stops in between.
@@ -268,7 +270,7 @@ fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
     }
     let began = Instant::now();
     let url = Url::parse(address).map_err(|e| format!("its address: {e}"))?;
-    let agent: Agent = Agent::config_builder()
+    let config = Agent::config_builder()
         .http_status_as_error(false)
         // Each address is judged before it is asked.
         .max_redirects(0)
@@ -278,8 +280,8 @@ fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
         .timeout_recv_response(Some(READ_TIMEOUT))
         .timeout_per_read(Some(READ_TIMEOUT))
         .timeout_global(Some(TIMEOUT))
-        .build()
-        .into();
+        .build();
+    let agent = Agent::with_parts(config, DefaultConnector::default(), PublicResolver::new(access));
     let mut attempt = 1;
     loop {
         let reason = match follow(access, &agent, url.clone(), is_over) {

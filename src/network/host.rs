@@ -22,12 +22,21 @@ impl HostPattern {
     /// Whether the host and the port of `url` are meant.
     pub(super) fn matches(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
-        let is_host = if self.subdomains {
+        url.port_or_known_default().is_some_and(|port| self.means(host, port))
+    }
+
+    /// Whether a port of a host is meant. The host is written as in a [`Url`].
+    pub(super) fn means(&self, host: &str, port: u16) -> bool {
+        self.names(host) && self.port.is_none_or(|own| own == port)
+    }
+
+    /// Whether a host is meant, at whatever port.
+    pub(super) fn names(&self, host: &str) -> bool {
+        if self.subdomains {
             host.strip_suffix(&self.host).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
         } else {
             host == self.host
-        };
-        is_host && self.port.is_none_or(|port| url.port_or_known_default() == Some(port))
+        }
     }
 
     /// The host without a port, as it was written.

@@ -8,11 +8,15 @@ mod bounds;
 mod content;
 mod download;
 mod find;
+mod gate;
 mod hint;
 mod host;
 mod ledger;
 mod map;
+mod private;
+mod resolver;
 mod route;
+mod wall;
 
 use url::Url;
 
@@ -28,7 +32,10 @@ pub(crate) use self::host::HostPattern;
 pub(crate) use self::ledger::Ledger;
 pub use self::ledger::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub(crate) use self::map::{Hit, Map, MapKey};
+pub(crate) use self::private::PrivateHost;
 pub(crate) use self::route::{Answer, ROUTE_PREFIX, Route};
+pub(crate) use self::wall::{FRAMES_HOST, SharedNamespace, Wall, can_isolate};
+pub use self::wall::{Isolation, IsolationMode};
 
 /// Which hosts may be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +54,10 @@ pub(crate) struct Access {
     pub map: Map,
     /// What answers for Google Fonts.
     pub fonts: FontLibrary,
+    /// What keeps the browsers from the network.
+    pub wall: Wall,
+    /// Who may be at an address that is not public.
+    pub private: Vec<PrivateHost>,
     /// The composition's own server.
     own: Option<(String, u16)>,
     pub ledger: Ledger,
@@ -125,10 +136,18 @@ impl Access {
         }
     }
 
+    /// Chrome's flags for what it may reach.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let own = self.own.as_ref().filter(|(host, _)| private::is_loopback_name(host));
+        let mut flags = self.wall.flags(own.map(|(host, _)| &**host));
+        flags.extend(self.resolver_rules().map(|rules| format!("--host-resolver-rules={rules}")));
+        flags
+    }
+
     /// Rules by which the browser resolves only allowed names; `None` for no rules.
     ///
     /// Loopback stays: it is where the composition comes from.
-    pub(crate) fn resolver_rules(&self) -> Option<String> {
+    fn resolver_rules(&self) -> Option<String> {
         let Policy::Only(hosts) = &self.policy else { return None };
         let mut rules = String::from(
             "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
@@ -145,7 +164,7 @@ impl Access {
 }
 
 /// Host and port of an address on the network.
-fn authority(url: &Url) -> Option<(String, u16)> {
+pub(crate) fn authority(url: &Url) -> Option<(String, u16)> {
     let is_network = matches!(url.scheme(), "http" | "https" | "ws" | "wss");
     let host = url.host_str().filter(|_| is_network)?;
     Some((host.to_owned(), url.port_or_known_default()?))

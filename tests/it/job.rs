@@ -453,7 +453,7 @@ fn what_the_network_takes() {
     assert_eq!(error.to_string(), "field `network.allow` is unknown");
     assert_eq!(
         error.hint().as_deref(),
-        Some("the fields of `network` are policy, map, followSymlinks")
+        Some("the fields of `network` are policy, map, followSymlinks, isolation, private")
     );
     says(&json!({ "policy": "deny" }), "field `policy` is unknown; did you mean `network.policy`?");
     let close = json!({ "network": { "follow_symlink": true } });

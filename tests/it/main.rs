@@ -44,5 +44,6 @@ mod tidy;
 mod transitions;
 mod unchanged;
 mod video;
+mod walls;
 mod warm;
 mod web_audio;
