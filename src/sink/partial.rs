@@ -257,7 +257,8 @@ fn short_name(path: &Path) -> String {
 
 fn shortened(name: &OsStr, most: usize) -> String {
     let name = name.to_string_lossy();
-    name[..name.floor_char_boundary(most)].to_owned()
+    let end = (0..=most.min(name.len())).rev().find(|&end| name.is_char_boundary(end));
+    name[..end.unwrap_or_default()].to_owned()
 }
 
 /// An error if there is a directory with anything in it but files that `is_ours`.
