@@ -8,6 +8,7 @@ mod check;
 mod guess;
 mod layered;
 mod media;
+mod mix;
 mod options;
 mod rehearsal;
 mod sound;
@@ -294,10 +295,16 @@ impl Render<'_> {
             self.reporter.warning(warning);
         }
 
-        self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
         let capturing = Instant::now();
         let meter = Arc::new(Meter::default());
-        let (traffic, encode) = self.capture(&plan, prepared, &meter, sink.as_mut())?;
+        let (traffic, encode) = if plan.is_sound_alone() {
+            self.reporter.stage(Status::Rendering, 25.0, "Mixing the sound");
+            drop(prepared);
+            (Traffic::default(), self.mix(&plan, sink.as_mut())?)
+        } else {
+            self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
+            self.capture(&plan, prepared, &meter, sink.as_mut())?
+        };
         self.stages.capture_ms = ms(capturing.elapsed());
         // A strict job must not get its file.
         self.warn_about_frames(&meter)?;
@@ -321,14 +328,14 @@ impl Render<'_> {
     /// Opens the page and makes the plan. The page goes on as the first session.
     fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
         if encoded {
-            self.job.encodings()?;
+            self.is_captured &= !self.job.is_sound_alone();
         }
         let opened = self.open();
         let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
         let (mut opened, size) = (opened, size.map_err(|e| self.name_missing(e))?);
         let plan = opened.plan(self.job, size, encoded, &mut self.warnings);
         let mut plan = plan.map_err(|e| self.name_missing(e))?;
-        if opened.options.way() == Way::Canvas {
+        if opened.options.way() == Way::Canvas && self.is_captured {
             opened = self.verified(opened, &plan)?;
             plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
         }
@@ -338,7 +345,11 @@ impl Render<'_> {
             plan.transitions.iter_mut().for_each(|transition| transition.by_library = false);
         }
         opened.options.transitions = plan.transitions.clone().into();
-        self.choose_layers(&mut opened, &mut plan)?;
+        if plan.is_sound_alone() {
+            plan.capture.reasons = vec!["nothing is captured: sound alone".into()];
+        } else {
+            self.choose_layers(&mut opened, &mut plan)?;
+        }
         opened.options.load.length = Some(plan.duration);
         let learned = self.rehearse(&mut opened, &plan, encoded)?;
         if encoded {
@@ -421,7 +432,10 @@ impl Render<'_> {
             self.environment.insert(name.into(), version);
         }
 
-        let size = job::size_of(job, &page.description, &mut self.warnings)
+        // Sound has no size that anything could be wrong with.
+        let mut unsaid = Vec::new();
+        let warnings = if self.is_captured { &mut self.warnings } else { &mut unsaid };
+        let size = job::size_of(job, &page.description, warnings)
             .map_err(|message| Error::Composition { message, console: page.console(), hint: None })
             .and_then(|size| {
                 job.check_resolution(size)?;

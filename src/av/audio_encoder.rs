@@ -1,4 +1,4 @@
-//! An encoder of sound: 48 kHz stereo in, packets out.
+//! An encoder of sound: 48 kHz stereo in, packets of any rate, with one channel or two, out.
 
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
@@ -7,6 +7,7 @@ use std::ptr::{self, NonNull};
 use ffmpeg_next::{Rational, ffi};
 
 use super::encoder::{Described, Received, describe, receive};
+use super::resampler::Resampler;
 use super::{AV_SAMPLE_RATE, AvError, StereoSample, c_string, check, log};
 
 /// Samples per packet where the codec leaves it open.
@@ -19,15 +20,27 @@ pub(crate) struct AudioEncoderSettings {
     pub name: String,
     /// Target bits per second, where the codec loses anything.
     pub bitrate: Option<u64>,
+    /// Samples per second of what comes out.
+    pub rate: u32,
+    /// 1 or 2.
+    pub channels: u16,
+    /// Bits of each sample, where nothing is lost.
+    pub bits: Option<u8>,
     /// Whether the container keeps the parameter sets apart from the packets.
     pub global_header: bool,
 }
 
-/// An open encoder. Sample `n` has pts `n`.
+/// An open encoder. Sample `n` of its own rate has pts `n`.
 #[derive(Debug)]
 pub(crate) struct AudioEncoder {
     context: NonNull<ffi::AVCodecContext>,
     name: String,
+    /// To another rate than the engine's.
+    resampler: Option<Resampler>,
+    rate: u32,
+    /// Samples of the engine's rate that came in, and of its own that were made of them.
+    taken: u64,
+    made: u64,
     /// Samples per frame.
     frame: usize,
     /// Not yet enough for a frame.
@@ -58,6 +71,10 @@ impl AudioEncoder {
         let mut encoder = Self {
             context,
             name: settings.name.clone(),
+            resampler: None,
+            rate: settings.rate,
+            taken: 0,
+            made: 0,
             frame: OPEN_FRAME,
             waiting: VecDeque::new(),
             sent: 0,
@@ -71,9 +88,10 @@ impl AudioEncoder {
         let bitrate = bitrate.map_err(|e| AvError::refused(doing(), e.to_string()))?;
         // SAFETY: the context is ours and not open yet.
         let raw = unsafe { encoder.context.as_mut() };
-        raw.sample_fmt = best_format(known.sample_fmts, format);
-        raw.sample_rate = AV_SAMPLE_RATE;
-        raw.time_base = ffi::AVRational { num: 1, den: AV_SAMPLE_RATE };
+        raw.sample_fmt = best_format(known.sample_fmts, format, settings.bits == Some(16));
+        let rate = c_int::try_from(settings.rate).unwrap_or(AV_SAMPLE_RATE);
+        raw.sample_rate = rate;
+        raw.time_base = ffi::AVRational { num: 1, den: rate };
         let whole =
             [ffi::AVSampleFormat::AV_SAMPLE_FMT_S32, ffi::AVSampleFormat::AV_SAMPLE_FMT_S32P];
         if whole.contains(&raw.sample_fmt) {
@@ -90,7 +108,7 @@ impl AudioEncoder {
         log::clear();
         // SAFETY: context and codec belong together; the layout is the context's own.
         let opened = unsafe {
-            ffi::av_channel_layout_default(&raw mut raw.ch_layout, 2);
+            ffi::av_channel_layout_default(&raw mut raw.ch_layout, settings.channels.into());
             ffi::avcodec_open2(encoder.context.as_ptr(), codec, ptr::null_mut())
         };
         check(opened, doing())?;
@@ -99,17 +117,45 @@ impl AudioEncoder {
         if let Some(frame) = usize::try_from(frame).ok().filter(|&frame| frame > 0) {
             encoder.frame = frame;
         }
+        if rate != AV_SAMPLE_RATE {
+            encoder.resampler = Some(Resampler::to_rate(settings.rate)?);
+        }
         Ok(encoder)
     }
 
     /// Gives it the next samples. Drain with [`Self::receive`] after each.
-    pub(crate) fn send(&mut self, samples: &[StereoSample]) {
-        self.waiting.extend(samples);
+    pub(crate) fn send(&mut self, samples: &[StereoSample]) -> Result<(), AvError> {
+        self.taken += samples.len() as u64;
+        let Some(resampler) = &mut self.resampler else {
+            self.waiting.extend(samples);
+            return Ok(());
+        };
+        let samples = resampler.convert_mix(samples)?;
+        self.take(samples);
+        Ok(())
+    }
+
+    /// Takes what a resampler has made, but no more than there is time for.
+    fn take(&mut self, samples: Vec<StereoSample>) {
+        let most = samples_at(self.taken, self.rate).saturating_sub(self.made);
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(samples.len());
+        self.waiting.extend(&samples[..most]);
+        self.made += most as u64;
     }
 
     /// Tells it that no samples will follow.
-    pub(crate) fn send_end(&mut self) {
+    pub(crate) fn send_end(&mut self) -> Result<(), AvError> {
+        if let Some(resampler) = &mut self.resampler {
+            let rest = resampler.drain()?;
+            self.take(rest);
+            // What a filter leaves open at the end is silence.
+            while self.made < samples_at(self.taken, self.rate) {
+                self.waiting.push_back([0.0; 2]);
+                self.made += 1;
+            }
+        }
         self.is_ending = true;
+        Ok(())
     }
 
     /// Asks for the next packet.
@@ -149,7 +195,7 @@ impl AudioEncoder {
         // SAFETY: an open context.
         let context = unsafe { self.context.as_ref() };
         let mut frame = Frame::new(context, samples.len(), self.sent)?;
-        frame.fill(context.sample_fmt, samples)?;
+        frame.fill(context.sample_fmt, context.ch_layout.nb_channels == 1, samples)?;
         log::clear();
         // SAFETY: the encoder takes its own references to what it keeps.
         let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), frame.0.as_ptr()) };
@@ -161,7 +207,7 @@ impl AudioEncoder {
 
 impl Described for AudioEncoder {
     fn time_base(&self) -> Rational {
-        Rational(1, AV_SAMPLE_RATE)
+        Rational(1, c_int::try_from(self.rate).unwrap_or(AV_SAMPLE_RATE))
     }
 
     fn describe(&self, stream: NonNull<ffi::AVStream>) -> Result<(), AvError> {
@@ -177,10 +223,18 @@ impl Drop for AudioEncoder {
     }
 }
 
-/// Of the encoder's formats the one that keeps most.
+/// How long so many of the engine's samples are at another rate, to the nearest sample.
+fn samples_at(samples: u64, rate: u32) -> u64 {
+    let engine = u128::from(super::SAMPLE_RATE);
+    let samples = (u128::from(samples) * u128::from(rate) + engine / 2) / engine;
+    u64::try_from(samples).unwrap_or(u64::MAX)
+}
+
+/// Of the encoder's formats the one that keeps most; 16 bits where no more are wanted.
 fn best_format(
     mut formats: *const ffi::AVSampleFormat,
     first: ffi::AVSampleFormat,
+    is_short: bool,
 ) -> ffi::AVSampleFormat {
     use ffi::AVSampleFormat as F;
     let wanted = [
@@ -189,7 +243,9 @@ fn best_format(
         F::AV_SAMPLE_FMT_S32,
         F::AV_SAMPLE_FMT_S32P,
         F::AV_SAMPLE_FMT_S16,
+        F::AV_SAMPLE_FMT_S16P,
     ];
+    let short = [F::AV_SAMPLE_FMT_S16, F::AV_SAMPLE_FMT_S16P];
     let mut offered = Vec::new();
     // SAFETY: the list ends with -1.
     unsafe {
@@ -198,7 +254,8 @@ fn best_format(
             formats = formats.add(1);
         }
     }
-    wanted.into_iter().find(|format| offered.contains(format)).unwrap_or(first)
+    let short = short.into_iter().filter(|_| is_short);
+    short.chain(wanted).find(|format| offered.contains(format)).unwrap_or(first)
 }
 
 /// A frame of samples for an encoder.
@@ -226,67 +283,62 @@ impl Frame {
         Ok(frame)
     }
 
-    fn fill(&mut self, format: ffi::AVSampleFormat, from: &[StereoSample]) -> Result<(), AvError> {
+    /// Writes the samples; of two sides one channel becomes their mean.
+    fn fill(
+        &mut self,
+        format: ffi::AVSampleFormat,
+        is_mono: bool,
+        from: &[StereoSample],
+    ) -> Result<(), AvError> {
         use ffi::AVSampleFormat as F;
-        // SAFETY: the frame is ours.
-        let data = unsafe { self.0.as_ref() }.data;
-        let (count, packed) = (from.len(), from.as_flattened());
-        // SAFETY: `av_frame_get_buffer` made room for `count` samples of two channels in this
-        // format: two planes where it is planar, else one.
-        unsafe {
-            match format {
-                F::AV_SAMPLE_FMT_FLTP => {
-                    for channel in 0..2 {
-                        let plane = data[channel].cast::<c_void>().cast::<f32>();
-                        let plane = std::slice::from_raw_parts_mut(plane, count);
-                        for (to, from) in plane.iter_mut().zip(from) {
-                            *to = from[channel];
-                        }
-                    }
-                }
-                F::AV_SAMPLE_FMT_FLT => {
-                    std::slice::from_raw_parts_mut(
-                        data[0].cast::<c_void>().cast::<f32>(),
-                        2 * count,
-                    )
-                    .copy_from_slice(packed);
-                }
-                F::AV_SAMPLE_FMT_S32P => {
-                    for channel in 0..2 {
-                        let plane = data[channel].cast::<c_void>().cast::<i32>();
-                        let plane = std::slice::from_raw_parts_mut(plane, count);
-                        for (to, from) in plane.iter_mut().zip(from) {
-                            *to = whole(from[channel], 8_388_608.0) << 8;
-                        }
-                    }
-                }
-                F::AV_SAMPLE_FMT_S32 => {
-                    let plane = std::slice::from_raw_parts_mut(
-                        data[0].cast::<c_void>().cast::<i32>(),
-                        2 * count,
-                    );
-                    for (to, &from) in plane.iter_mut().zip(packed) {
-                        // 24 bits, in the upper part.
-                        *to = whole(from, 8_388_608.0) << 8;
-                    }
-                }
-                F::AV_SAMPLE_FMT_S16 => {
-                    let plane = std::slice::from_raw_parts_mut(
-                        data[0].cast::<c_void>().cast::<i16>(),
-                        2 * count,
-                    );
-                    for (to, &from) in plane.iter_mut().zip(packed) {
-                        *to = i16::try_from(whole(from, 32_768.0)).unwrap_or_default();
-                    }
-                }
-                other => {
-                    let text = format!("its sample format {other:?} is not written");
-                    return Err(AvError::refused("encoder of sound", text));
-                }
+        let whole24 = |sample| whole(sample, 8_388_608.0) << 8;
+        let whole16 = |sample| i16::try_from(whole(sample, 32_768.0)).unwrap_or_default();
+        match format {
+            F::AV_SAMPLE_FMT_FLTP => self.planes(is_mono, from, |sample: f32| sample),
+            F::AV_SAMPLE_FMT_FLT => self.packed(is_mono, from, |sample: f32| sample),
+            // 24 bits, in the upper part.
+            F::AV_SAMPLE_FMT_S32P => self.planes(is_mono, from, whole24),
+            F::AV_SAMPLE_FMT_S32 => self.packed(is_mono, from, whole24),
+            F::AV_SAMPLE_FMT_S16P => self.planes(is_mono, from, whole16),
+            F::AV_SAMPLE_FMT_S16 => self.packed(is_mono, from, whole16),
+            other => {
+                let text = format!("its sample format {other:?} is not written");
+                return Err(AvError::refused("encoder of sound", text));
             }
         }
         Ok(())
     }
+
+    /// Fills the plane of each channel. `T` must be the frame's kind of sample.
+    fn planes<T>(&mut self, is_mono: bool, from: &[StereoSample], of: impl Fn(f32) -> T) {
+        for channel in 0..if is_mono { 1 } else { 2 } {
+            let side = |sample: &StereoSample| if is_mono { mean(sample) } else { sample[channel] };
+            let to = self.plane::<T>(channel, from.len());
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = of(side(from)));
+        }
+    }
+
+    /// Fills the one plane. `T` must be the frame's kind of sample.
+    fn packed<T>(&mut self, is_mono: bool, from: &[StereoSample], of: impl Fn(f32) -> T) {
+        if is_mono {
+            return self.planes(true, from, of);
+        }
+        let to = self.plane::<T>(0, 2 * from.len());
+        to.iter_mut().zip(from.as_flattened()).for_each(|(to, &from)| *to = of(from));
+    }
+
+    fn plane<T>(&mut self, channel: usize, count: usize) -> &mut [T] {
+        // SAFETY: the frame is ours. `av_frame_get_buffer` made room for its samples in this format:
+        // a plane for each channel where it is planar, else one for all, aligned for any kind.
+        unsafe {
+            let data = self.0.as_ref().data[channel].cast::<c_void>().cast::<T>();
+            std::slice::from_raw_parts_mut(data, count)
+        }
+    }
+}
+
+fn mean(sample: &StereoSample) -> f32 {
+    f32::midpoint(sample[0], sample[1])
 }
 
 /// The nearest whole number of steps, `scale` of them to full scale.

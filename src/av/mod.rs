@@ -15,8 +15,10 @@ mod muxer;
 mod packet;
 mod planes;
 mod png_color;
+mod pour;
 mod probe;
 mod resampler;
+mod sound_facts;
 mod video_reader;
 
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -33,7 +35,9 @@ pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{MuxTarget, MuxedChapter, Muxer, MuxerSettings};
 pub(crate) use self::packet::with_inserted;
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
+pub(crate) use self::pour::pour;
 pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
+pub(crate) use self::sound_facts::{SoundFileFacts, probe_sound};
 pub(crate) use self::video_reader::{
     DecodedFrame, PacketPlace, SourceFacts, SourceTransfer, VideoReader,
 };

@@ -78,7 +78,7 @@ pub(crate) enum MuxTarget<'a> {
 
 impl MuxTarget<'_> {
     /// libav's address, and what errors call it.
-    fn address(self) -> Result<(String, PathBuf), AvError> {
+    pub(super) fn address(self) -> Result<(String, PathBuf), AvError> {
         match self {
             // Without the scheme, a colon in the name would be taken for one.
             Self::File(path) => {
@@ -100,6 +100,31 @@ struct MuxedStream {
     container: Rational,
     /// Added to time stamps of the encoder, in its units.
     shift: i64,
+}
+
+/// Opens what `url` names and `target` is, to be written.
+pub(super) fn open_for_writing(
+    context: &mut *mut ffi::AVIOContext,
+    url: &str,
+    target: MuxTarget<'_>,
+    doing: &str,
+) -> Result<(), AvError> {
+    let mut options = Options::default();
+    if matches!(target, MuxTarget::Descriptor(..)) {
+        options.set("rw_timeout", &READER_PATIENCE_US.to_string())?;
+    }
+    let url = c_string(url)?;
+    // SAFETY: a C string, the place that libav wants filled, and our own dictionary.
+    let opened = unsafe {
+        ffi::avio_open2(
+            context,
+            url.as_ptr(),
+            ffi::AVIO_FLAG_WRITE,
+            ptr::null(),
+            &raw mut options.0,
+        )
+    };
+    check(opened, doing).map(drop)
 }
 
 /// An output file whose header is written.
@@ -140,7 +165,7 @@ impl Muxer {
         log::clear();
         let (url, path) = target.address()?;
         let doing = || format!("cannot write {}", path.display());
-        let url = c_string(&url)?;
+        let c_url = c_string(&url)?;
         let format = c_string(&settings.format)?;
         let mut context = ptr::null_mut();
         // SAFETY: C strings, and a null format means "by name".
@@ -149,7 +174,7 @@ impl Muxer {
                 &raw mut context,
                 ptr::null_mut(),
                 format.as_ptr(),
-                url.as_ptr(),
+                c_url.as_ptr(),
             )
         };
         check(allocated, doing())?;
@@ -196,21 +221,7 @@ impl Muxer {
         // SAFETY: a muxer that is in use has a format.
         let writes_itself = unsafe { (*raw.oformat).flags } & ffi::AVFMT_NOFILE != 0;
         if !writes_itself {
-            let mut options = Options::default();
-            if matches!(target, MuxTarget::Descriptor(..)) {
-                options.set("rw_timeout", &READER_PATIENCE_US.to_string())?;
-            }
-            // SAFETY: a C string, the field that libav wants filled, and our own dictionary.
-            let opened = unsafe {
-                ffi::avio_open2(
-                    &raw mut raw.pb,
-                    url.as_ptr(),
-                    ffi::AVIO_FLAG_WRITE,
-                    ptr::null(),
-                    &raw mut options.0,
-                )
-            };
-            check(opened, doing())?;
+            open_for_writing(&mut raw.pb, &url, target, &doing())?;
         }
 
         // SAFETY: streams live as long as the context, and so do their parameters.
@@ -431,7 +442,7 @@ fn leaves_delay_to_us() -> bool {
 /// The options for the muxer; `heads` are the bytes of all parameter sets.
 fn container_options(settings: &MuxerSettings, heads: i64) -> Result<Options, AvError> {
     let mut options = Options::default();
-    if ["mp4", "mov"].contains(&settings.format.as_str()) {
+    if ["mp4", "mov", "ipod"].contains(&settings.format.as_str()) {
         if settings.fragmented {
             let flags = "frag_keyframe+empty_moov+default_base_moof+delay_moov";
             options.set("movflags", flags)?;

@@ -1,4 +1,4 @@
-//! Samples of any kind to 48 kHz stereo.
+//! Samples of any kind to 48 kHz stereo, and those to other rates.
 
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -42,7 +42,17 @@ unsafe impl Send for Resampler {}
 impl Resampler {
     /// A resampler for frames like this one.
     pub(super) fn open(frame: &frame::Audio) -> Result<Self, AvError> {
-        let layout = SampleLayout::of(frame);
+        Self::between(SampleLayout::of(frame), AV_SAMPLE_RATE)
+    }
+
+    /// A resampler from the engine's samples to as many per second.
+    pub(super) fn to_rate(rate: u32) -> Result<Self, AvError> {
+        let format = ffi::AVSampleFormat::AV_SAMPLE_FMT_FLT as c_int;
+        let layout = SampleLayout { rate: AV_SAMPLE_RATE, format, channels: 2, speakers: 0 };
+        Self::between(layout, c_int::try_from(rate).unwrap_or(AV_SAMPLE_RATE))
+    }
+
+    fn between(layout: SampleLayout, rate: c_int) -> Result<Self, AvError> {
         // SAFETY: zeros are a valid, empty layout.
         let (mut from, mut to): (ffi::AVChannelLayout, ffi::AVChannelLayout) =
             unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
@@ -63,7 +73,7 @@ impl Resampler {
                 &raw mut context,
                 &raw mut to,
                 ffi::AVSampleFormat::AV_SAMPLE_FMT_FLT,
-                AV_SAMPLE_RATE,
+                rate,
                 &raw mut from,
                 std::mem::transmute::<c_int, ffi::AVSampleFormat>(layout.format),
                 layout.rate,
@@ -89,6 +99,15 @@ impl Resampler {
         // SAFETY: a valid frame; with many channels the planes stand in `extended_data`.
         let (data, count) = unsafe { ((*frame.as_ptr()).extended_data, frame.samples()) };
         self.run(data, c_int::try_from(count).unwrap_or_default())
+    }
+
+    /// Takes the engine's samples, and gives what is ready.
+    pub(super) fn convert_mix(
+        &mut self,
+        samples: &[StereoSample],
+    ) -> Result<Vec<StereoSample>, AvError> {
+        let mut plane = samples.as_ptr().cast_mut().cast::<u8>();
+        self.run(&raw mut plane, c_int::try_from(samples.len()).unwrap_or_default())
     }
 
     /// Gives what is left.

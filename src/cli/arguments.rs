@@ -51,7 +51,8 @@ pub(crate) struct RenderArgs {
     /// What to write: a file, a directory such as frames/, or - for standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// mp4, mov, mkv, webm, gif, apng, webp, y4m, raw, hls, png, jpeg, tiff, exr, or null for none
+    /// mp4, mov, mkv, webm, gif, apng, webp, y4m, raw, hls, png, jpeg, tiff, exr, wav, flac, m4a, mp3,
+    /// opus, or null for none
     #[arg(long, value_parser = word::<Container>)]
     pub(crate) format: Option<Container>,
     /// The frames to render; B is excluded

@@ -19,7 +19,8 @@ impl Render<'_> {
         let need = description.rehearsal;
         let is_tweened = description.media.iter().any(|media| media.sound.tweened);
         let is_heard = encoded && self.hears(plan)?;
-        if !need.pictures && !(is_heard && (need.sound || is_tweened)) {
+        let needs_pictures = need.pictures && !plan.is_sound_alone();
+        if !needs_pictures && !(is_heard && (need.sound || is_tweened)) {
             return Ok(Rehearsed::default());
         }
         let mut options = opened.options.clone();
@@ -41,6 +42,9 @@ impl Render<'_> {
 
     /// Whether any output of the plan can hold sound.
     fn hears(&self, plan: &Plan) -> Result<bool> {
+        if !plan.sounds.is_empty() {
+            return Ok(true);
+        }
         let encodings = self.job.encodings()?;
         let mut outputs = plan.outputs.iter().zip(encodings);
         Ok(outputs.any(|(output, (.., audio))| {

@@ -34,10 +34,19 @@ impl Render<'_> {
         learned: Rehearsed,
     ) -> Result<()> {
         let encodings = self.job.encodings()?;
-        if encodings.iter().all(|(.., audio)| !audio.enabled) {
+        if plan.sounds.is_empty() && encodings.iter().all(|(.., audio)| !audio.enabled) {
             return Ok(());
         }
-        let Some(sources) = self.sound_sources(opened, plan, learned) else { return Ok(()) };
+        let Some(sources) = self.sound_sources(opened, plan, learned) else {
+            self.warnings.extend(plan.sounds.iter().map(|sound| {
+                let text = "nothing is heard in the composition, so it is silent";
+                Warning::new("no_sound", format!("{}: {text}", sound.path.display()))
+            }));
+            return Ok(());
+        };
+        for sound in &mut plan.sounds {
+            (sound.audio.tracks, sound.audio.groups) = sources.clone();
+        }
         let range = (plan.first_frame, plan.stream.frames);
         for (output, (.., audio)) in plan.outputs.iter_mut().zip(encodings) {
             if !audio.enabled {

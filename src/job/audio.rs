@@ -17,8 +17,11 @@ pub struct AudioPlan {
     pub encoder: String,
     /// Samples per second.
     pub sample_rate: u32,
-    /// Always two.
+    /// One, or two.
     pub channels: u16,
+    /// Bits of a sample, where nothing is lost; 32 are floating point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u8>,
     /// Target bits per second, where the codec loses anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bitrate: Option<u64>,
@@ -44,22 +47,34 @@ impl AudioPlan {
         (first_frame, frames): (u64, u64),
         (tracks, groups): (Vec<Track>, Vec<Group>),
     ) -> Self {
+        let bits = codec.default_bitrate().is_none().then(|| audio.bits.unwrap_or(DEFAULT_BITS));
+        let sample_rate = audio.sample_rate.unwrap_or(SAMPLE_RATE);
         Self {
             codec,
-            encoder: codec.encoder().into(),
-            sample_rate: SAMPLE_RATE,
-            channels: 2,
+            encoder: codec.encoder(bits).into(),
+            sample_rate,
+            channels: audio.channels.unwrap_or(2),
+            bits,
             bitrate: audio.bitrate.map(|b| b.0).or(codec.default_bitrate()),
             gain: audio.gain,
             first_sample: samples_in(first_frame, rate),
-            samples: samples_in(frames, rate),
+            samples: samples_at(samples_in(frames, rate), sample_rate),
             tracks,
             groups,
         }
     }
 }
 
-/// The length of so many frames in samples, to the nearest one.
+/// Bits of a sample where the job does not say.
+const DEFAULT_BITS: u8 = 24;
+
+/// The length of so many samples of the mix at another rate, to the nearest one.
+fn samples_at(samples: u64, rate: u32) -> u64 {
+    let mixed = u128::from(SAMPLE_RATE);
+    u64::try_from((u128::from(samples) * u128::from(rate) + mixed / 2) / mixed).unwrap_or(u64::MAX)
+}
+
+/// The length of so many frames in samples of the mix, to the nearest one.
 pub(crate) fn samples_in(frames: u64, rate: FrameRate) -> u64 {
     let num = u128::from(rate.num.get());
     let samples = u128::from(frames) * u128::from(rate.den.get()) * u128::from(SAMPLE_RATE);

@@ -43,17 +43,28 @@ pub enum Container {
     Tiff,
     /// A directory of `OpenEXR` files in linear light, the sound beside them as WAV.
     Exr,
+    /// Sound alone, uncompressed: `.wav`.
+    Wav,
+    /// Sound alone, lossless: `.flac`.
+    Flac,
+    /// Sound alone in MPEG-4 part 14: `.m4a`.
+    M4a,
+    /// Sound alone: `.mp3`.
+    Mp3,
+    /// Sound alone in Ogg: `.opus`, `.ogg`, `.oga`.
+    #[serde(alias = "ogg")]
+    Opus,
     /// Nothing is written: what a render takes is measured, encoding included.
     Null,
 }
 
 impl Container {
     /// How names of outputs may end, for messages.
-    pub(super) const EXTENSIONS: &str = ".mp4, .mov, .mkv, .webm, .gif, .apng, .webp, .y4m, .raw or \
-                                         .m3u8, or a directory such as frames/ or frames/%06d.png";
+    pub(super) const EXTENSIONS: &str = ".mp4, .mov, .mkv, .webm, .gif, .apng, .webp, .y4m, .raw, \
+                                         .m3u8, .wav, .flac, .m4a, .mp3 or .opus, or a directory such as frames/ or frames/%06d.png";
 
-    /// All kinds.
-    pub(crate) const ALL: [Self; 15] = [
+    /// All kinds of files.
+    pub(crate) const FILES: [Self; 19] = [
         Self::Mp4,
         Self::Mov,
         Self::Mkv,
@@ -68,7 +79,11 @@ impl Container {
         Self::Jpeg,
         Self::Tiff,
         Self::Exr,
-        Self::Null,
+        Self::Wav,
+        Self::Flac,
+        Self::M4a,
+        Self::Mp3,
+        Self::Opus,
     ];
 
     /// The container that the extension of `path` stands for.
@@ -79,8 +94,11 @@ impl Container {
             "m3u8" => Some(Self::Hls),
             "jpg" => Some(Self::Jpeg),
             "tif" => Some(Self::Tiff),
-            "hls" | "null" => None,
-            word => Self::ALL.into_iter().find(|container| container.word() == word),
+            "wave" => Some(Self::Wav),
+            "m4b" => Some(Self::M4a),
+            "ogg" | "oga" => Some(Self::Opus),
+            "hls" => None,
+            word => Self::FILES.into_iter().find(|container| container.word() == word),
         }
     }
 
@@ -101,8 +119,18 @@ impl Container {
             Self::Jpeg => "jpeg",
             Self::Tiff => "tiff",
             Self::Exr => "exr",
+            Self::Wav => "wav",
+            Self::Flac => "flac",
+            Self::M4a => "m4a",
+            Self::Mp3 => "mp3",
+            Self::Opus => "opus",
             Self::Null => "null",
         }
+    }
+
+    /// Whether it holds sound and no picture.
+    pub const fn is_sound(self) -> bool {
+        matches!(self, Self::Wav | Self::Flac | Self::M4a | Self::Mp3 | Self::Opus)
     }
 
     /// Whether it is a directory with a file per frame.
@@ -129,6 +157,11 @@ impl Container {
             Self::Raw => "rawvideo",
             Self::Hls => "hls",
             Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => "image2",
+            Self::Wav => "wav",
+            Self::Flac => "flac",
+            Self::M4a => "ipod",
+            Self::Mp3 => "mp3",
+            Self::Opus => "opus",
             Self::Null => "null",
         }
     }
@@ -154,18 +187,23 @@ impl Container {
             Self::Jpeg => &[Jpeg],
             Self::Tiff => &[Tiff],
             Self::Exr => &[Exr],
+            Self::Wav | Self::Flac | Self::M4a | Self::Mp3 | Self::Opus => &[],
             Self::Null => &[H264, Hevc, Av1, Vp9, Vp8, Ffv1, Prores, Dnxhr, Png, Animation, Raw],
         }
     }
 
     /// Codecs of its sound, the usual one first.
     pub const fn sound_codecs(self) -> &'static [AudioCodec] {
-        use AudioCodec::{Aac, Alac, Flac, Opus, Pcm};
+        use AudioCodec::{Aac, Alac, Flac, Mp3, Opus, Pcm};
         match self {
             Self::Mp4 => &[Aac, Opus, Flac, Alac],
             Self::Mov => &[Aac, Pcm, Alac],
             Self::Mkv | Self::Null => &[Aac, Opus, Flac, Pcm, Alac],
-            Self::Webm => &[Opus],
+            Self::Webm | Self::Opus => &[Opus],
+            Self::Wav => &[Pcm],
+            Self::Flac => &[Flac],
+            Self::M4a => &[Aac, Alac],
+            Self::Mp3 => &[Mp3],
             Self::Hls => &[Aac],
             Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => &[Pcm],
             Self::Gif | Self::Apng | Self::Webp | Self::Y4m | Self::Raw => &[],
@@ -193,25 +231,33 @@ pub enum AudioCodec {
     Alac,
     /// Uncompressed, 24 bits.
     Pcm,
+    /// MP3, for old players; only as a file of its own.
+    Mp3,
 }
 
 impl AudioCodec {
-    /// The encoder's name in FFmpeg.
-    pub const fn encoder(self) -> &'static str {
+    /// The encoder's name in FFmpeg, for samples of so many bits.
+    pub const fn encoder(self, bits: Option<u8>) -> &'static str {
         match self {
+            Self::Mp3 => "libmp3lame",
             Self::Aac => "aac",
             Self::Opus => "libopus",
             Self::Flac => "flac",
             Self::Alac => "alac",
-            Self::Pcm => "pcm_s24le",
+            Self::Pcm => match bits {
+                Some(16) => "pcm_s16le",
+                Some(32) => "pcm_f32le",
+                _ => "pcm_s24le",
+            },
         }
     }
 
     /// The codec's own name in FFmpeg.
-    pub(crate) const fn codec_name(self) -> &'static str {
+    pub(crate) const fn codec_name(self, bits: Option<u8>) -> &'static str {
         match self {
             Self::Opus => "opus",
-            other => other.encoder(),
+            Self::Mp3 => "mp3",
+            other => other.encoder(bits),
         }
     }
 
@@ -219,14 +265,26 @@ impl AudioCodec {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Pcm => "pcm",
-            other => other.codec_name(),
+            other => other.codec_name(None),
+        }
+    }
+
+    /// Whether it has so many samples per second.
+    pub fn has_rate(self, rate: u32) -> bool {
+        const MPEG: [u32; 9] =
+            [48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000];
+        match self {
+            Self::Opus => rate == 48_000,
+            Self::Mp3 => MPEG.contains(&rate),
+            Self::Aac => MPEG.contains(&rate) || [96_000, 88_200, 64_000].contains(&rate),
+            Self::Flac | Self::Alac | Self::Pcm => (8000..=192_000).contains(&rate),
         }
     }
 
     /// The usual bitrate; `None` where nothing is lost.
     pub const fn default_bitrate(self) -> Option<u64> {
         match self {
-            Self::Aac => Some(192_000),
+            Self::Aac | Self::Mp3 => Some(192_000),
             Self::Opus => Some(128_000),
             Self::Flac | Self::Alac | Self::Pcm => None,
         }
@@ -256,7 +314,7 @@ mod tests {
 
     #[test]
     fn names_in_jobs_are_those_of_serde() {
-        for container in Container::ALL {
+        for container in Container::FILES {
             let json = serde_json::to_value(container).unwrap();
             assert_eq!(json, container.word());
         }

@@ -120,7 +120,9 @@ impl Destination {
                 }
                 other => {
                     let found = other.map_or("nothing", Container::word).to_owned();
-                    let expected = format!("mp4, mov, mkv, webm, gif, y4m or raw for {kind}");
+                    let expected = format!(
+                        "mp4, mov, mkv, webm, gif, y4m, raw, wav, flac, m4a, mp3 or opus for {kind}"
+                    );
                     refused(format_field, found, expected)
                 }
             };
@@ -159,12 +161,12 @@ impl Destination {
 }
 
 impl Container {
-    /// Whether it can be written without ever going back.
+    /// Whether it can be written without ever going back; sound alone is finished first.
     const fn can_be_piped(self) -> bool {
         matches!(
             self,
             Self::Mp4 | Self::Mov | Self::Mkv | Self::Webm | Self::Gif | Self::Y4m | Self::Raw
-        )
+        ) || self.is_sound()
     }
 }
 
@@ -199,7 +201,11 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         for (output, format, expected) in [
-            ("-", None, "mp4, mov, mkv, webm, gif, y4m or raw for standard output"),
+            (
+                "-",
+                None,
+                "mp4, mov, mkv, webm, gif, y4m, raw, wav, flac, m4a, mp3 or opus for standard output",
+            ),
             ("-", Some(Container::Png), "for standard output"),
             ("a.mkv", Some(Container::Mp4), "what the extension of `output` says (a.mkv)"),
             ("a.png", None, "pagereel still"),

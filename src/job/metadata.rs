@@ -92,10 +92,16 @@ impl Metadata {
                 (format!("metadata.{path}"), format!("some in .{}", container.word()));
             Err(JobError::BadValue { path, found, expected: expected.into() })
         };
-        if self.timecode.is_some() && !matches!(container, Mov | Mp4 | Null) {
+        if self.timecode.is_some()
+            && !matches!(container, Mov | Mp4 | Null)
+            && !container.is_sound()
+        {
             return refused("timecode", "left out, or the output .mov or .mp4");
         }
-        if !self.chapters.is_empty() && !matches!(container, Mp4 | Mov | Mkv | Webm | Null) {
+        if !self.chapters.is_empty()
+            && !matches!(container, Mp4 | Mov | Mkv | Webm | Null)
+            && !container.is_sound()
+        {
             return refused("chapters", "left out, or the output .mp4, .mov, .mkv or .webm");
         }
         Ok(())

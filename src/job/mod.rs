@@ -49,7 +49,7 @@ pub use self::model::{
 };
 pub use self::network::NetworkPolicy;
 pub use self::place::Place;
-pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route};
+pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route, SoundPlan};
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::resolution::Resolution;
 pub(crate) use self::scale::picture_size;

@@ -35,7 +35,8 @@ pub struct Job {
     #[serde(default)]
     pub root: Option<PathBuf>,
     /// What to write. The extension says which kind: `.mp4`, `.mov`, `.mkv`, `.webm`, `.gif`,
-    /// `.apng`, `.webp`, `.y4m`, `.raw` or `.m3u8`.
+    /// `.apng`, `.webp`, `.y4m`, `.raw` or `.m3u8`; or sound alone: `.wav`, `.flac`, `.m4a`, `.mp3`
+    /// or `.opus`.
     ///
     /// A directory such as `frames/`, or names such as `frames/%06d.png` (also `.jpg`, `.tif`,
     /// `.exr`), get a file per frame. `-` is standard output. Required, here or on the command line,
@@ -232,12 +233,21 @@ pub struct Audio {
     pub codec: Option<AudioCodec>,
     /// Average bits per second, 8k to 512k: a number, or text such as `"192k"`.
     ///
-    /// Default: 192k for `aac`, 128k for `opus`. Not for `flac`, `alac` and `pcm`, which lose
+    /// Default: 192k for `aac` and `mp3`, 128k for `opus`. Not for `flac`, `alac` and `pcm`, which lose
     /// nothing.
     pub bitrate: Option<Bitrate>,
     /// Gain of the whole mix in decibels, -60 to 24. Default: 0.
     #[schemars(range(min = -60, max = 24))]
     pub gain: f64,
+    /// Bits of each sample of `flac`, `alac` and `pcm`: 16, 24, or for `pcm` 32, which are floating
+    /// point. Default: 24.
+    pub bits: Option<u8>,
+    /// Samples per second, 8000 to 192000, as the codec has them. Default: 48000.
+    #[schemars(range(min = 8000, max = 192_000))]
+    pub sample_rate: Option<u32>,
+    /// 1, the mean of both sides, or 2. Default: 2.
+    #[schemars(range(min = 1, max = 2))]
+    pub channels: Option<u16>,
 }
 
 /// Which colors the file holds.
@@ -416,7 +426,15 @@ impl fmt::Display for OptionValue {
 
 impl Default for Audio {
     fn default() -> Self {
-        Self { enabled: true, codec: None, bitrate: None, gain: 0.0 }
+        Self {
+            enabled: true,
+            codec: None,
+            bitrate: None,
+            gain: 0.0,
+            bits: None,
+            sample_rate: None,
+            channels: None,
+        }
     }
 }
 

@@ -68,6 +68,23 @@ pub struct OutputPlan {
     pub place: Place,
 }
 
+/// A file of sound alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SoundPlan {
+    /// The file to write.
+    pub path: PathBuf,
+    /// Its kind.
+    pub container: Container,
+    /// What is in it.
+    pub audio: AudioPlan,
+    /// What the file says about itself.
+    pub metadata: Metadata,
+    /// What its name stands for.
+    #[serde(skip)]
+    pub place: Place,
+}
+
 /// A picture of one frame, beside the outputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,6 +116,12 @@ pub struct Plan {
     pub composition: String,
     /// What is written. Empty for callers' own sinks.
     pub outputs: Vec<OutputPlan>,
+    /// Files of sound alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sounds: Vec<SoundPlan>,
+    /// Whether the first of them is the job's main output.
+    #[serde(skip)]
+    pub main_is_sound: bool,
     /// Pictures of single frames that are written beside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub posters: Vec<PosterPlan>,
@@ -172,6 +195,11 @@ pub(crate) fn size_of(
 }
 
 impl Plan {
+    /// Whether nothing is captured: there is nothing to write but sound.
+    pub fn is_sound_alone(&self) -> bool {
+        self.outputs.is_empty() && self.posters.is_empty() && !self.sounds.is_empty()
+    }
+
     /// What is captured: as many pictures for each frame as there are samples.
     pub(crate) fn captured(&self) -> StreamInfo {
         let samples = u64::from(self.samples);
@@ -231,6 +259,8 @@ impl Plan {
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
         let outputs = if encoded { outputs(job, &stream, cores)? } else { Vec::new() };
+        let range = (first_frame, frames);
+        let sounds = if encoded { sounds(job, frame_rate, range)? } else { Vec::new() };
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
         let samples = u64::from(job.samples);
         let range = (first_frame * samples, frames * samples);
@@ -238,6 +268,8 @@ impl Plan {
         Ok(Self {
             composition: entry.to_string(),
             outputs,
+            sounds,
+            main_is_sound: job.destination().is_ok_and(|d| d.container.is_sound()),
             posters,
             route: if hdr.is_some() || !transitions.is_empty() {
                 Route::Layered
@@ -326,6 +358,17 @@ fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>
         Ok(OutputPlan { path, container, names, video, audio: None, metadata, place })
     });
     plans.collect()
+}
+
+/// All files of sound alone, silent as long as it is not known what is heard.
+fn sounds(job: &Job, rate: FrameRate, range: (u64, u64)) -> Result<Vec<SoundPlan>> {
+    let plans = job.sounds()?.into_iter().map(|(_, destination, _, audio)| {
+        let Destination { path, container, place, .. } = destination;
+        let codec = audio.codec.unwrap_or_else(|| container.sound_codecs()[0]);
+        let audio = AudioPlan::new(audio, codec, rate, range, (Vec::new(), Vec::new()));
+        SoundPlan { path, container, audio, metadata: job.metadata.clone(), place }
+    });
+    Ok(plans.collect())
 }
 
 fn posters(job: &Job, stream: &StreamInfo, first_frame: u64) -> Result<Vec<PosterPlan>> {

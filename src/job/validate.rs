@@ -42,8 +42,31 @@ impl Job {
         matches!(self.color.mode, ColorMode::Hdr10 | ColorMode::Hlg)
     }
 
-    /// Every output but posters, with the prefix of its fields' names; the main one first.
+    /// Every output with pictures but posters, with the prefix of its fields' names; the main one
+    /// first.
     pub(crate) fn encodings(&self) -> Result<Vec<Encoding<'_>>, JobError> {
+        let mut all = self.destinations()?;
+        all.retain(|(_, destination, ..)| !destination.container.is_sound());
+        Ok(all)
+    }
+
+    /// Every output of sound alone.
+    pub(crate) fn sounds(&self) -> Result<Vec<Encoding<'_>>, JobError> {
+        let mut all = self.destinations()?;
+        all.retain(|(_, destination, ..)| destination.container.is_sound());
+        Ok(all)
+    }
+
+    /// Whether there is nothing to write but sound.
+    pub(crate) fn is_sound_alone(&self) -> bool {
+        let has_posters = self.outputs.iter().any(|output| output.at.is_some());
+        let has_pictures = |(_, d, ..): &Encoding<'_>| !d.container.is_sound();
+        let all = self.destinations().unwrap_or_default();
+        !has_posters && !all.is_empty() && !all.iter().any(has_pictures)
+    }
+
+    /// Every output but posters.
+    pub(crate) fn destinations(&self) -> Result<Vec<Encoding<'_>>, JobError> {
         let mut encodings = Vec::new();
         let has_main = self.output.is_some() || self.format == Some(Container::Null);
         if has_main || self.outputs.is_empty() {
@@ -63,8 +86,8 @@ impl Job {
 
     /// Whether an output of it goes to standard output.
     pub fn writes_to_stdout(&self) -> bool {
-        let encodings = self.encodings().unwrap_or_default();
-        encodings.iter().any(|(_, destination, ..)| destination.is_stdout())
+        let all = self.destinations().unwrap_or_default();
+        all.iter().any(|(_, destination, ..)| destination.is_stdout())
     }
 
     fn validate_outputs(&self) -> Result<(), JobError> {
@@ -73,21 +96,16 @@ impl Job {
             validate_video(&self.video, self.video.codec.unwrap_or(Codec::H264), "")?;
             return validate_audio(&self.audio, None, "");
         }
-        let encodings = self.encodings()?;
         let mut paths = Vec::new();
-        for (prefix, destination, video, audio) in &encodings {
+        let all = self.destinations()?;
+        for (prefix, destination, video, audio) in &all {
             let container = destination.container;
-            let is_hdr = self.is_hdr();
-            let codec =
-                if is_hdr { video.hdr_codec_in(container) } else { video.codec_in(container) };
-            if is_hdr {
-                validate_hdr(video, codec, container, prefix)?;
+            if container.is_sound() {
+                let expected = format!("true: there is nothing else in .{}", container.word());
+                check(audio.enabled, &format!("{prefix}audio.enabled"), false, &expected)?;
+            } else {
+                self.validate_encoding(video, container, prefix)?;
             }
-            validate_codec(video, codec, container, prefix)?;
-            validate_video(video, codec, prefix)?;
-            let expected = "false in .m3u8, whose segments are independent";
-            let can_be_open = container != Container::Hls || !video.open_gop;
-            check(can_be_open, &format!("{prefix}video.openGop"), true, expected)?;
             validate_audio(audio, Some(container), prefix)?;
             self.metadata.validate_for(container)?;
             let shown = destination.path.display();
@@ -100,6 +118,7 @@ impl Job {
             check(!paths.contains(&path), &format!("{prefix}output"), shown, expected)?;
             paths.push(path);
         }
+        let encodings = self.encodings()?;
         for (i, output) in self.outputs.iter().enumerate() {
             let Some(at) = output.at else { continue };
             let expected = "a number of seconds from 0";
@@ -113,7 +132,7 @@ impl Job {
             let is_right = holds_hdr || !self.is_hdr();
             check(is_right, &field, output.output.display(), expected)?;
         }
-        if self.alpha {
+        if self.alpha && !encodings.is_empty() {
             let holds = |(_, _, video, codec): &(_, _, &Video, Codec)| {
                 codec.holds_alpha()
                     && video
@@ -137,6 +156,24 @@ impl Job {
             }
         }
         Ok(())
+    }
+
+    fn validate_encoding(
+        &self,
+        video: &Video,
+        container: Container,
+        prefix: &str,
+    ) -> Result<(), JobError> {
+        let is_hdr = self.is_hdr();
+        let codec = if is_hdr { video.hdr_codec_in(container) } else { video.codec_in(container) };
+        if is_hdr {
+            validate_hdr(video, codec, container, prefix)?;
+        }
+        validate_codec(video, codec, container, prefix)?;
+        validate_video(video, codec, prefix)?;
+        let expected = "false in .m3u8, whose segments are independent";
+        let can_be_open = container != Container::Hls || !video.open_gop;
+        check(can_be_open, &format!("{prefix}video.openGop"), true, expected)
     }
 
     fn validate_time(&self) -> Result<(), JobError> {
@@ -237,7 +274,7 @@ fn validate_codec(
     let field = format!("{prefix}video");
     if !container.codecs().contains(&codec) {
         let usual: Vec<_> = container.codecs().iter().map(|codec| codec.word()).collect();
-        let holders = Container::ALL.into_iter().filter(|other| other.codecs().contains(&codec));
+        let holders = Container::FILES.into_iter().filter(|c| c.codecs().contains(&codec));
         let holders: Vec<_> = holders.map(|c| format!(".{}", c.word())).collect();
         let expected = format!(
             "one of {} in .{} ({codec}: {})",
@@ -296,7 +333,7 @@ fn validate_audio(
     container: Option<Container>,
     prefix: &str,
 ) -> Result<(), JobError> {
-    let Audio { codec, bitrate, gain, .. } = *audio;
+    let Audio { codec, bitrate, gain, bits, sample_rate, channels, .. } = *audio;
     within(&format!("{prefix}audio.gain"), gain, -60.0..=24.0)?;
     let codec = codec.or_else(|| container?.sound_codecs().first().copied());
     let codec = codec.unwrap_or(AudioCodec::Aac);
@@ -307,16 +344,37 @@ fn validate_audio(
                 second: format!("{prefix}audio.bitrate"),
             });
         }
-        let is_possible = (8_000..=512_000).contains(&bitrate.0);
+        let most = if codec == AudioCodec::Mp3 { 320 } else { 512 };
+        let is_possible = (8_000..=most * 1000).contains(&bitrate.0);
         let field = format!("{prefix}audio.bitrate");
-        check(is_possible, &field, bitrate.0, "from 8k to 512k bits per second")?;
+        let expected = format!("from 8k to {most}k bits per second");
+        check(is_possible, &field, bitrate.0, &expected)?;
+    }
+    if let Some(bits) = bits {
+        let has_bits = match codec {
+            AudioCodec::Pcm => matches!(bits, 16 | 24 | 32),
+            _ => codec.default_bitrate().is_none() && matches!(bits, 16 | 24),
+        };
+        let expected = match codec {
+            AudioCodec::Pcm => "16, 24 or 32".into(),
+            _ if codec.default_bitrate().is_none() => "16 or 24".into(),
+            _ => format!("left out: {} does not keep bits", codec.word()),
+        };
+        check(has_bits, &format!("{prefix}audio.bits"), bits, &expected)?;
+    }
+    if let Some(rate) = sample_rate {
+        let expected = format!("one that {} has, such as 48000", codec.word());
+        check(codec.has_rate(rate), &format!("{prefix}audio.sampleRate"), rate, &expected)?;
+    }
+    if let Some(channels) = channels {
+        within(&format!("{prefix}audio.channels"), channels, 1..=2)?;
     }
     let (Some(container), Some(asked)) = (container, audio.codec) else { return Ok(()) };
     if !audio.enabled || container.holds(asked) {
         return Ok(());
     }
     let words: Vec<_> = container.sound_codecs().iter().map(|codec| codec.word()).collect();
-    let holders = Container::ALL.into_iter().filter(|other| other.holds(asked));
+    let holders = Container::FILES.into_iter().filter(|other| other.holds(asked));
     let holders: Vec<_> = holders.map(|c| format!(".{}", c.word())).collect();
     let expected = if words.is_empty() {
         format!("left out: .{} has no sound", container.word())

@@ -5,6 +5,7 @@
 //! | [`EncodeSink`] | encoded outputs: a file, a playlist with segments, standard output |
 //! | `TwoPassSink`, `GifSink` | encoders that must see all frames first: they are kept meanwhile |
 //! | `SequenceSink` | a file per frame |
+//! | `SoundSink` | files of sound alone |
 //! | `Shutter` | motion blur: several moments of a frame become one |
 //! | `TeeSink` | several outputs at once, and posters |
 //! | [`ChecksumSink`] | proving that two renders are the same |
@@ -29,6 +30,7 @@ mod sequence;
 mod settings;
 mod shutter;
 mod sound;
+mod sound_file;
 mod store;
 mod stream;
 mod target;
@@ -48,6 +50,7 @@ pub use self::picture::PictureFormat;
 pub(crate) use self::places::{check_places, warn_about_space};
 use self::sequence::SequenceSink;
 pub(crate) use self::shutter::Shutter;
+use self::sound_file::SoundSink;
 use self::target::Target;
 use self::tee::{Poster, TeeSink};
 use crate::error::Result;
@@ -62,6 +65,12 @@ pub(crate) fn open(
 ) -> Result<Box<dyn FrameSink>> {
     let sinks = (0..plan.outputs.len()).map(|index| open_one(plan, index, clock, cancel));
     let mut sinks: Vec<_> = sinks.collect::<Result<_>>()?;
+    for index in 0..plan.sounds.len() {
+        let sound = Box::new(SoundSink::open(plan, index, clock.clone(), cancel)?);
+        // The main output comes first.
+        let place = if plan.main_is_sound { index } else { sinks.len() };
+        sinks.insert(place, sound);
+    }
     if sinks.len() == 1 && plan.posters.is_empty() {
         return Ok(sinks.remove(0));
     }

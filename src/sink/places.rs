@@ -10,17 +10,23 @@ use super::partial::{PartialDirectory, PartialFile, parent_of, replaceable};
 use super::sequence;
 use super::verify::frame_bytes;
 use crate::error::{Error, Result};
-use crate::job::{Codec, Container, Destination, Job, OutputPlan, Place, Plan};
+use crate::job::{Codec, Destination, Job, OutputPlan, Place, Plan};
 use crate::report::Warning;
-
-/// The longest names that are made of an HLS playlist's, behind its own.
-const SEGMENT_SUFFIX: &str = "_00000.m4s";
 
 /// Makes each file that the job writes, and takes it away again. Makes no directories.
 pub(crate) fn check_places(job: &Job) -> Result<()> {
-    for (_, destination, ..) in job.encodings()? {
+    for (_, destination, ..) in job.destinations()? {
         if destination.place == Place::File {
             check_destination(&destination)?;
+        }
+    }
+    for (_, destination, _, audio) in job.sounds()? {
+        let usual = destination.container.sound_codecs().first().copied();
+        if let Some(codec) = audio.codec.or(usual) {
+            let name = codec.encoder(audio.bits).to_owned();
+            if !crate::av::has_encoder(&name) {
+                return Err(Error::NoEncoder { name });
+            }
         }
     }
     job.outputs.iter().filter(|o| o.at.is_some()).try_for_each(|o| check_file(&o.output))
@@ -36,11 +42,6 @@ fn check_destination(destination: &Destination) -> Result<()> {
         let is_ours = |name: &str| sequence::is_ours(names.as_ref(), name);
         super::partial::check_replaceable(path, is_ours)?;
         return PartialDirectory::replacing(path).map(drop);
-    }
-    if *container == Container::Hls {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let segment = path.with_file_name(format!("{stem}{SEGMENT_SUFFIX}"));
-        replaceable(&segment)?;
     }
     check_file(path)
 }

@@ -5,11 +5,11 @@ use super::target::Target;
 use crate::av::{EncoderSettings, MuxedChapter, MuxerSettings, RateControl};
 use crate::color::{ContentLightLevel, MasteringDisplay};
 use crate::frame::StreamInfo;
-use crate::job::{Codec, Container, OutputPlan, SEGMENT_SECS};
+use crate::job::{Codec, Container, Metadata, OutputPlan, SEGMENT_SECS};
 use crate::time::FrameRate;
 
 /// What files say that they were made by.
-const PROGRAM: &str = concat!("pagereel ", env!("CARGO_PKG_VERSION"));
+pub(super) const PROGRAM: &str = concat!("pagereel ", env!("CARGO_PKG_VERSION"));
 
 /// What the encoder of an output is told.
 pub(super) fn encoder_settings(
@@ -71,7 +71,7 @@ const LANGUAGES: [(&str, &str); 20] = [
 ];
 
 /// The name of a language as the container knows it.
-fn language_in(container: Container, language: &str) -> &str {
+pub(super) fn language_in(container: Container, language: &str) -> &str {
     let known = LANGUAGES.iter().find(|(today, _)| *today == language);
     match known {
         Some((_, old)) if container == Container::Mov => old,
@@ -117,7 +117,7 @@ pub(super) fn muxer_settings(
         stream_metadata: vec![picture, language],
         // Apple's players know no other.
         codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),
-        chapters: chapters(output, stream),
+        chapters: chapters(&output.metadata, stream),
         light,
     }
 }
@@ -175,11 +175,12 @@ fn segment_stem(name: &str) -> String {
     format!("{short}-{:08x}", crc32fast::hash(name.as_bytes()))
 }
 
-fn chapters(output: &OutputPlan, stream: &StreamInfo) -> Vec<MuxedChapter> {
+/// Names of parts, as far as they are within the stream.
+pub(super) fn chapters(metadata: &Metadata, stream: &StreamInfo) -> Vec<MuxedChapter> {
     let end = stream.frames as f64 / stream.frame_rate.as_f64();
     #[expect(clippy::cast_possible_truncation, reason = "a day at most")]
     let ms = |secs: f64| (secs.min(end) * 1000.0).round() as i64;
-    let chapters = &output.metadata.chapters;
+    let chapters = &metadata.chapters;
     let ends = chapters.iter().skip(1).map(|next| next.at).chain([end]);
     let within = chapters.iter().zip(ends).filter(|(chapter, _)| chapter.at < end);
     within

@@ -1,7 +1,7 @@
 //! The sound beside the picture: mixed and encoded in step with the frames.
 
 use super::clock::{Part, SinkClock};
-use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received, SAMPLE_RATE};
+use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received};
 use crate::error::{Error, Result};
 use crate::job::{AudioPlan, samples_in};
 use crate::report::Warning;
@@ -35,7 +35,14 @@ impl SoundStream {
         if !crate::av::has_encoder(&name) {
             return Err(Error::NoEncoder { name });
         }
-        let settings = AudioEncoderSettings { name, bitrate: plan.bitrate, global_header };
+        let settings = AudioEncoderSettings {
+            name,
+            bitrate: plan.bitrate,
+            rate: plan.sample_rate,
+            channels: plan.channels,
+            bits: plan.bits,
+            global_header,
+        };
         let encoder = AudioEncoder::open(&settings)?;
         let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
         let mixer = Mixer::new(&plan.tracks, &plan.groups, start, plan.gain);
@@ -50,8 +57,8 @@ impl SoundStream {
 
     /// Packets that so much sound will make at most.
     pub(super) fn packets(plan: &AudioPlan) -> u64 {
-        // The shortest frames are those of Opus: 20 ms.
-        plan.samples / (u64::from(SAMPLE_RATE) / 50) + 8
+        // The shortest frames are those of Opus, 20 ms, and 576 samples of MP3 with low rates.
+        plan.samples / u64::from(plan.sample_rate / 50).min(576) + 8
     }
 
     /// Writes the sound up to the end of the first `frames` frames.
@@ -62,7 +69,7 @@ impl SoundStream {
         while self.written < end {
             let count = (end - self.written).min(CHUNK);
             let samples = self.mixer.read(usize::try_from(count).unwrap_or_default());
-            self.encoder.send(&samples);
+            self.encoder.send(&samples)?;
             self.written += count;
             self.drain(muxer)?;
         }
@@ -79,7 +86,7 @@ impl SoundStream {
     pub(super) fn finish(&mut self, muxer: &mut Muxer) -> Result<(), AvError> {
         let clock = self.clock.clone();
         let _timed = clock.time(Part::Sound);
-        self.encoder.send_end();
+        self.encoder.send_end()?;
         while !self.drain(muxer)? {}
         Ok(())
     }

@@ -26,13 +26,21 @@ pub(super) enum Target {
 
 impl Target {
     pub(super) fn create(output: &OutputPlan, cancel: &CancelToken) -> Result<Self> {
-        let path = &output.path;
-        match output.place {
+        Self::of(&output.path, output.container, output.place, cancel)
+    }
+
+    pub(super) fn of(
+        path: &Path,
+        container: Container,
+        place: Place,
+        cancel: &CancelToken,
+    ) -> Result<Self> {
+        match place {
             Place::Nowhere => Ok(Self::Nowhere),
             Place::Descriptor(1) => Ok(Self::Descriptor(1, "standard output".into())),
-            Place::Descriptor(number) => Ok(Self::Descriptor(number, path.clone())),
+            Place::Descriptor(number) => Ok(Self::Descriptor(number, path.to_owned())),
             Place::Stream => Stream::open(path, cancel).map(Self::Stream),
-            Place::File if output.container == Container::Hls => {
+            Place::File if container == Container::Hls => {
                 let directory = PartialDirectory::beside(path)?;
                 let playlist = directory.path().join(directory.file_name());
                 Ok(Self::Files(directory, playlist))

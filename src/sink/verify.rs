@@ -161,7 +161,7 @@ fn sound_difference(
         (Some(_), None) => return Some("there is sound, expected none".into()),
         (None, Some(_)) => return Some("there is no sound, expected some".into()),
     };
-    let name = audio.codec.codec_name();
+    let name = audio.codec.codec_name(audio.bits);
     if sound.codec != name {
         return Some(format!("the sound's codec is {}, expected {name}", sound.codec));
     }

@@ -391,7 +391,7 @@ fn values_out_of_range_are_refused() {
             &json!({ "output": output }),
             &format!(
                 "field `output` must be a file name that ends in .mp4, .mov, .mkv, .webm, .gif, \
-                 .apng, .webp, .y4m, .raw or .m3u8, or a directory such as frames/ or \
+                 .apng, .webp, .y4m, .raw, .m3u8, .wav, .flac, .m4a, .mp3 or .opus, or a directory such as frames/ or \
                  frames/%06d.png, found \"/jobs/{output}\""
             ),
         );

@@ -37,6 +37,7 @@ mod remote;
 mod render;
 mod scale;
 mod sound;
+mod sound_files;
 mod still;
 mod support;
 mod tags_out;
