@@ -131,12 +131,12 @@ impl AudioEncoder {
             return Ok(());
         };
         let samples = resampler.convert_mix(samples)?;
-        self.take(samples);
+        self.take(&samples);
         Ok(())
     }
 
     /// Takes what a resampler has made, but no more than there is time for.
-    fn take(&mut self, samples: Vec<StereoSample>) {
+    fn take(&mut self, samples: &[StereoSample]) {
         let most = samples_at(self.taken, self.rate).saturating_sub(self.made);
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(samples.len());
         self.waiting.extend(&samples[..most]);
@@ -147,7 +147,7 @@ impl AudioEncoder {
     pub(crate) fn send_end(&mut self) -> Result<(), AvError> {
         if let Some(resampler) = &mut self.resampler {
             let rest = resampler.drain()?;
-            self.take(rest);
+            self.take(&rest);
             // What a filter leaves open at the end is silence.
             while self.made < samples_at(self.taken, self.rate) {
                 self.waiting.push_back([0.0; 2]);
@@ -312,9 +312,9 @@ impl Frame {
     /// Fills the plane of each channel. `T` must be the frame's kind of sample.
     fn planes<T>(&mut self, is_mono: bool, from: &[StereoSample], of: impl Fn(f32) -> T) {
         for channel in 0..if is_mono { 1 } else { 2 } {
-            let side = |sample: &StereoSample| if is_mono { mean(sample) } else { sample[channel] };
+            let side = |sample: StereoSample| if is_mono { mean(sample) } else { sample[channel] };
             let to = self.plane::<T>(channel, from.len());
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = of(side(from)));
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = of(side(*from)));
         }
     }
 
@@ -337,7 +337,7 @@ impl Frame {
     }
 }
 
-fn mean(sample: &StereoSample) -> f32 {
+fn mean(sample: StereoSample) -> f32 {
     f32::midpoint(sample[0], sample[1])
 }
 

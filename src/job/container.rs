@@ -200,12 +200,11 @@ impl Container {
             Self::Mov => &[Aac, Pcm, Alac],
             Self::Mkv | Self::Null => &[Aac, Opus, Flac, Pcm, Alac],
             Self::Webm | Self::Opus => &[Opus],
-            Self::Wav => &[Pcm],
             Self::Flac => &[Flac],
             Self::M4a => &[Aac, Alac],
             Self::Mp3 => &[Mp3],
             Self::Hls => &[Aac],
-            Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => &[Pcm],
+            Self::Wav | Self::Png | Self::Jpeg | Self::Tiff | Self::Exr => &[Pcm],
             Self::Gif | Self::Apng | Self::Webp | Self::Y4m | Self::Raw => &[],
         }
     }
