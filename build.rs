@@ -25,8 +25,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
-    let script = join_runtime(Path::new(RUNTIME));
-    fs::write(Path::new(&out).join("runtime.js"), script).expect("OUT_DIR can be written");
+    join_runtimes(Path::new(RUNTIME), Path::new(&out));
     ExitCode::SUCCESS
 }
 
@@ -60,19 +59,33 @@ fn check_libraries() -> bool {
     true
 }
 
-/// Joins modules into one function, in the order of their imports.
+/// Writes the script of pages and that of their workers.
+fn join_runtimes(folder: &Path, out: &Path) {
+    let mut used = Vec::new();
+    for (name, entry, head) in [
+        ("runtime.js", "main.js", ""),
+        // What is asked of `window` is asked of the worker's global object there.
+        ("worker_runtime.js", "worker_main.js", "const window = globalThis;\n"),
+    ] {
+        let mut done = Vec::new();
+        let script = join_runtime(folder, entry, head, &mut done);
+        fs::write(out.join(name), script).expect("OUT_DIR can be written");
+        used.extend(done);
+    }
+    for entry in fs::read_dir(folder).expect("the page runtime can be read").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(used.contains(&name), "page runtime: nothing imports {name}");
+    }
+}
+
+/// Joins modules into one function, in the order of their imports, after the line `head`.
 ///
 /// The modules share that function's scope, so their names must differ: a module may import only
 /// by the exported name, and exports only declarations.
-fn join_runtime(folder: &Path) -> String {
-    let mut joined = String::from("(() => {\n\"use strict\";\n");
-    let mut done = Vec::new();
-    append(folder, "main.js", &mut done, &mut joined);
+fn join_runtime(folder: &Path, entry: &str, head: &str, done: &mut Vec<String>) -> String {
+    let mut joined = format!("(() => {{\n\"use strict\";\n{head}");
+    append(folder, entry, done, &mut joined);
     joined.push_str("})();\n");
-    for entry in fs::read_dir(folder).expect("the page runtime can be read").flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        assert!(done.contains(&name), "page runtime: nothing imports {name}");
-    }
     check_names(&joined);
     joined
 }

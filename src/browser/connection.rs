@@ -45,12 +45,16 @@ struct Command<'a> {
 
 /// Any message as it is read: an answer or an event.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Message<'a> {
     pub id: Option<u32>,
     #[serde(borrow)]
     pub method: Option<&'a str>,
     #[serde(borrow)]
     pub params: Option<&'a RawValue>,
+    /// Whom an event is about.
+    #[serde(borrow)]
+    pub session_id: Option<&'a str>,
     #[serde(borrow)]
     pub result: Option<&'a RawValue>,
     pub error: Option<RemoteError>,

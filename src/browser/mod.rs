@@ -21,6 +21,7 @@ mod page;
 mod pool;
 mod process;
 mod screen;
+mod workers;
 
 pub(crate) use self::answers::CallId;
 pub(crate) use self::display::find_xvfb;

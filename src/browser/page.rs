@@ -17,6 +17,7 @@ use super::log::PageLog;
 use super::pool::{Browser, BrowserPool, Launch};
 use super::process::Usage;
 use super::screen::Screen;
+use super::workers::{WorkerNews, WorkerScript};
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
 use crate::network::{Access, Route};
@@ -97,6 +98,8 @@ pub(crate) struct Page {
     route: Option<Arc<dyn Route>>,
     /// What runs before any script of the page, by the browser's name for it.
     injected: Option<String>,
+    /// What runs before any script of its workers.
+    pub(super) workers: Option<WorkerScript>,
     /// What the page said so far.
     pub log: PageLog,
     /// Chrome's name and version.
@@ -132,6 +135,7 @@ impl Page {
             stage: options.stage,
             route: options.route.clone(),
             injected: None,
+            workers: None,
             log: PageLog::new(Arc::clone(&options.access)),
             product: String::new(),
         };
@@ -301,7 +305,6 @@ impl Page {
         params: &P,
         timeout: Duration,
     ) -> Result<CallId, BrowserError> {
-        let deadline = Instant::now() + timeout;
         let params = to_raw_value(params).expect("protocol types serialize");
         // Commands without parameters are `null` in the generated types, which Chrome refuses.
         let params = if params.get() == "null" {
@@ -309,9 +312,21 @@ impl Page {
         } else {
             params
         };
-        let browser = self.browser.as_mut().expect("it is there until the page is dropped");
-        let sent = browser.connection.send(self.session.as_deref(), name, &params, deadline);
-        sent.map(CallId).map_err(|e| self.explain(&e, name, timeout))
+        let session = self.session.clone();
+        self.send_to(session.as_deref(), name, &params, timeout).map(CallId)
+    }
+
+    /// Sends a command to a session, and returns its number.
+    pub(super) fn send_to(
+        &mut self,
+        session: Option<&str>,
+        name: &'static str,
+        params: &RawValue,
+        timeout: Duration,
+    ) -> Result<u32, BrowserError> {
+        let deadline = Instant::now() + timeout;
+        let sent = self.browser().connection.send(session, name, params, deadline);
+        sent.map_err(|e| self.explain(&e, name, timeout))
     }
 
     /// Waits for the answer to `id` and reads it with `parse`. Answers that come before it are kept
@@ -330,6 +345,7 @@ impl Page {
         loop {
             let mut dialog = false;
             let mut held = None;
+            let mut worker = None;
             let browser = self.browser.as_mut().expect("it is there until the page is dropped");
             let received = browser.connection.receive(deadline);
             let Ok(bytes) = received else {
@@ -344,6 +360,7 @@ impl Page {
                     let params = message.params.map_or("", RawValue::get);
                     dialog = event == "Page.javascriptDialogOpening";
                     held = Held::read(event, params);
+                    worker = WorkerNews::read(event, message.session_id, params);
                     self.log.note(event, params);
                 }
                 _ => {}
@@ -360,6 +377,9 @@ impl Page {
                     Answer::Fulfill(answer) => self.tell(&answer, timeout)?,
                     Answer::Fail(answer) => self.tell(&answer, timeout)?,
                 }
+            }
+            if let Some(worker) = worker {
+                self.heed_worker(worker, timeout)?;
             }
             if self.log.crashed {
                 return Err(BrowserError::Crashed { doing: name.into() });

@@ -57,6 +57,7 @@ pub(super) fn session_options(
             timelines_timeout: timeouts.timelines,
             sequential: job.capture.order == job::CaptureOrder::Sequential,
             call_timeout: timeouts.navigation,
+            frame_timeout: timeouts.frame,
         },
         compression: match job.capture.format {
             CaptureFormat::Png => Compression::Png,

@@ -7,12 +7,12 @@
 
 mod fonts;
 mod native;
+mod scripts;
 mod sound;
 mod stage;
 mod transitions;
 mod tree;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
     draw_transition, layers,
 };
+pub(crate) use self::scripts::inject;
 pub(crate) use self::sound::{
     GraphSound, GroupElement, Rehearsal, Rehearsed, Sound, Volumes, rehearse, rehearsed,
 };
@@ -35,19 +36,6 @@ pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, T
 use crate::browser::{BrowserError, Page, cdp};
 use crate::report::Warning;
 use crate::time::{FrameIndex, FrameRate};
-
-/// The joined script.
-const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
-
-/// The joined script; in a debug build the file that `PAGEREEL_RUNTIME` names, so that a changed
-/// runtime can be tried without a build.
-fn runtime_script() -> Cow<'static, str> {
-    #[cfg(debug_assertions)]
-    if let Some(path) = std::env::var_os("PAGEREEL_RUNTIME") {
-        return Cow::Owned(std::fs::read_to_string(path).expect("PAGEREEL_RUNTIME can be read"));
-    }
-    Cow::Borrowed(RUNTIME)
-}
 
 /// Where the runtime's face is found, with or without a stage.
 macro_rules! runtime {
@@ -65,9 +53,9 @@ const RUNTIME_FACE: &str = runtime!("");
 /// How often readiness is asked for.
 const POLL: Duration = Duration::from_millis(5);
 
-/// What a page cannot be rendered without: it says itself that it is not ready. Anything else that
-/// is missing (a font, a picture, a timeline) is a warning.
-const NOT_READY: [&str; 2] = ["render_not_ready", "document_pending"];
+/// What a page cannot be rendered without: it says itself that it is not ready, or a worker that may
+/// draw still does what it was asked. Anything else that is missing (a font, a picture, a timeline) is a warning.
+const NOT_READY: [&str; 3] = ["render_not_ready", "document_pending", "worker_pending"];
 
 /// A page whose player has no duration, and in which nothing happens any more, gets no more time
 /// than this: it would only delay the error.
@@ -267,6 +255,8 @@ pub(crate) struct LoadOptions {
     pub sequential: bool,
     /// For single commands.
     pub call_timeout: Duration,
+    /// For one frame.
+    pub frame_timeout: Duration,
 }
 
 /// What the page knows about fonts that it may ask for.
@@ -297,43 +287,6 @@ impl From<BrowserError> for LoadError {
     fn from(error: BrowserError) -> Self {
         Self::Browser(error)
     }
-}
-
-#[derive(Serialize)]
-struct Config<'a> {
-    seed: u64,
-    variables: &'a serde_json::Map<String, serde_json::Value>,
-    sequential: bool,
-    media: Option<&'a str>,
-    fonts: Option<&'a PageFonts>,
-    rehearses: bool,
-    governed: Option<&'a [String]>,
-    length: Option<f64>,
-}
-
-/// Puts the runtime in front of everything that the page will run.
-pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), BrowserError> {
-    let config = Config {
-        seed: options.seed,
-        variables: &options.variables,
-        sequential: options.sequential,
-        media: options.media.as_deref(),
-        fonts: options.fonts.as_ref(),
-        rehearses: options.rehearses,
-        governed: options.governed.as_deref(),
-        length: options.length,
-    };
-    let config = serde_json::to_string(&config).expect("variables are JSON");
-    let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());
-    let script = match options.staging {
-        Some(Staging { setting, .. }) => format!(
-            "if (location.pathname === '{}') {{\n{}\n}} else {{\n{script}\n}}",
-            STAGE.path,
-            setting.script()
-        ),
-        None => script,
-    };
-    page.inject(script, options.call_timeout)
 }
 
 /// Navigates to the composition and waits until it is ready to be seeked.

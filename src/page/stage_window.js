@@ -22,14 +22,6 @@ async function forgetDrawing() {
   frame.style.opacity = "1";
 }
 
-// A canvas that is drawn elsewhere comes on screen on a way of its own, that knows of no mark: it gets
-// the time of some drawings before it.
-const CANVAS_DRAWINGS = 4;
-
-async function settleCanvases() {
-  for (let count = 0; count < CANVAS_DRAWINGS; count++) await drawn();
-}
-
 function setMark(number) {
   strip.style.background = `rgb(${(number >> 16) & 255},${(number >> 8) & 255},${number & 255})`;
 }
@@ -51,7 +43,7 @@ function show(index, num, den, ahead, number, mustDraw, anew) {
       return { sought, ms, anew };
     };
     const draw = () => (anew || isLate ? forgetDrawing().then(() => mark(true)) : mark(false));
-    return stage.runtime.hasOffscreenCanvas() ? settleCanvases().then(draw) : draw();
+    return draw();
   });
 }
 

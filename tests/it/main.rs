@@ -48,3 +48,4 @@ mod video;
 mod walls;
 mod warm;
 mod web_audio;
+mod workers;

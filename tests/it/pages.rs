@@ -13,14 +13,14 @@ use tempfile::TempDir;
 use crate::support::{Pictures, fixture};
 
 /// A page of 320x180 at 30 fps, with GSAP beside it.
-struct Page {
+pub(crate) struct Page {
     engine: Engine,
     _directory: TempDir,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Page {
-    fn new(seconds: f64, style: &str, body: &str, script: &str) -> Self {
+    pub(crate) fn new(seconds: f64, style: &str, body: &str, script: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::copy(fixture("gsap/vendor/gsap.min.js"), directory.path().join("gsap.min.js")).unwrap();
         let path = directory.path().join("index.html");
@@ -40,14 +40,14 @@ impl Page {
         Self { engine: Engine::new(), _directory: tempfile::tempdir().unwrap(), path }
     }
 
-    fn job(&self, mode: CaptureMode, workers: u32) -> Job {
+    pub(crate) fn job(&self, mode: CaptureMode, workers: u32) -> Job {
         let mut job = Job::without_output(self.path.clone());
         job.capture.mode = mode;
         job.capture.workers = Some(workers);
         job
     }
 
-    fn render(&self, mode: CaptureMode, workers: u32) -> (Report, Vec<Arc<Picture>>) {
+    pub(crate) fn render(&self, mode: CaptureMode, workers: u32) -> (Report, Vec<Arc<Picture>>) {
         let (sender, pictures) = std::sync::mpsc::sync_channel(1000);
         let sink = Box::new(Pictures(sender));
         let job = self.job(mode, workers);
@@ -56,7 +56,7 @@ impl Page {
         (report, pictures.try_iter().collect())
     }
 
-    fn frames(&self, mode: CaptureMode, workers: u32) -> Vec<Arc<Picture>> {
+    pub(crate) fn frames(&self, mode: CaptureMode, workers: u32) -> Vec<Arc<Picture>> {
         self.render(mode, workers).1
     }
 
@@ -73,7 +73,7 @@ impl Page {
     }
 
     /// The frames, after it is sure that they do not depend on sessions or on which are passed.
-    fn steady_frames(&self, mode: CaptureMode) -> Vec<Arc<Picture>> {
+    pub(crate) fn steady_frames(&self, mode: CaptureMode) -> Vec<Arc<Picture>> {
         let frames = self.frames(mode, 1);
         let others = self.frames(mode, 3);
         let differ: Vec<_> =
@@ -83,7 +83,7 @@ impl Page {
     }
 
     /// The same by a window and on command, which must not differ.
-    fn same_frames(&self) -> Vec<Arc<Picture>> {
+    pub(crate) fn same_frames(&self) -> Vec<Arc<Picture>> {
         let frames = self.steady_frames(CaptureMode::BeginFrame);
         let window = self.steady_frames(CaptureMode::Display);
         let differ: Vec<_> =
@@ -99,7 +99,7 @@ fn rgb(picture: &Picture) -> Vec<[u8; 3]> {
     (0..size.height).flat_map(|y| (0..size.width).map(move |x| pixel(picture, x, y))).collect()
 }
 
-fn pixel(picture: &Picture, x: u32, y: u32) -> [u8; 3] {
+pub(crate) fn pixel(picture: &Picture, x: u32, y: u32) -> [u8; 3] {
     let bytes = picture.format.bytes_per_pixel();
     let at = (y as usize * picture.size.width as usize + x as usize) * bytes;
     let [a, g, b] = [picture.data[at], picture.data[at + 1], picture.data[at + 2]];
@@ -370,16 +370,4 @@ fn modules_run_in_the_frame_that_imports_them() {
     let frames = page.same_frames();
     assert_eq!(pixel(&frames[14], 10, 10), [255; 3]);
     assert_eq!(pixel(&frames[15], 10, 10), [0, 0, 0xcc]);
-}
-
-#[test]
-fn canvases_of_workers_are_told_of() {
-    let page = Page::new(
-        0.5,
-        "",
-        "<canvas id=c width=40 height=40></canvas>",
-        "const w = new Worker(URL.createObjectURL(new Blob(['onmessage = () => {}']))); const o = c.transferControlToOffscreen(); w.postMessage({ o }, [o]);",
-    );
-    let (report, _) = page.render(CaptureMode::BeginFrame, 1);
-    assert!(report.warnings.iter().any(|warning| warning.code == "worker_canvas"));
 }

@@ -4,7 +4,6 @@
 // half a second a frame would hand over minutes of work in a moment. So passed frames wait for theirs.
 
 import { native, override } from "./natives.js";
-import { warnOnce } from "./warnings.js";
 
 /** @type {WeakRef<WebGLRenderingContext>[]} */
 let contexts = [];
@@ -51,30 +50,6 @@ export const drawsPaintedElements = () => hasDrawnElements;
 export function nextPaint() {
   return new Promise((resolve) => native.requestFrame(() => native.requestFrame(resolve)));
 }
-
-let handsOver = false;
-const transferControl = window.HTMLCanvasElement?.prototype.transferControlToOffscreen;
-override(window.HTMLCanvasElement?.prototype, {
-  transferControlToOffscreen() {
-    handsOver = true;
-    return Reflect.apply(transferControl, this, []);
-  },
-});
-
-// A worker has the real clock, and nothing tells when it has drawn what a frame asked for.
-const postToWorker = window.Worker?.prototype.postMessage;
-override(window.Worker?.prototype, {
-  postMessage(...given) {
-    const handed = [Array.isArray(given[1]) ? given[1] : (given[1]?.transfer ?? [])].flat();
-    if (handed.some((each) => each instanceof OffscreenCanvas)) {
-      warnOnce("worker_canvas", "a canvas is drawn in a worker, which goes by the real clock: what it draws by itself, or late, may be in another frame");
-    }
-    return Reflect.apply(postToWorker, this, given);
-  },
-});
-
-/** Whether a canvas is drawn elsewhere, and comes on screen on a way of its own. */
-export const hasOffscreenCanvas = () => handsOver;
 
 // Reading a pixel is what no browser can answer before all is drawn (`finish` only hands over).
 function finishContext(gl) {

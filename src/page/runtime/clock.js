@@ -10,7 +10,7 @@
 // which takes time off every timer without moving the clock. Frame 0 is therefore always virtual
 // time 0 and a pending timer keeps its remaining delay.
 
-import { native, nativeGetter, nativeMethod, override, guarded, parentRuntime, queueTask, roundTrip } from "./natives.js";
+import { config, native, nativeGetter, nativeMethod, override, guarded, parentRuntime, queueTask, roundTrip } from "./natives.js";
 
 /** 2000-01-01T00:00:00Z, the date at virtual time 0. */
 const EPOCH_MS = 946684800000;
@@ -30,7 +30,7 @@ const STAMP_OFFSET_MS = 2 ** -10;
  * `now` in ms; `begun` once a frame has been shown. A frame that is created while its parent runs
  * starts at the parent's time.
  */
-export const clock = { now: parentRuntime()?.agent?.now() ?? 0, held: 0, begun: false };
+export const clock = { now: parentRuntime()?.agent?.now() ?? config.now, held: 0, begun: false };
 
 /** The time as page code reads it, in ms; never 0. */
 export function timeStamp() {
@@ -175,6 +175,11 @@ export async function runTimers(limit, settle = roundTrip, place = () => {}) {
 /** Whether a timer's callback runs. */
 export function runsTimer() {
   return firedAt !== null;
+}
+
+/** When the next timer is due; infinite without one. */
+export function nextDue() {
+  return queue[0]?.due ?? Infinity;
 }
 
 /** Milliseconds until the next timer, or null. */

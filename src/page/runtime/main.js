@@ -10,7 +10,7 @@
 // once more and runs no page callback.
 
 import { config, defineHidden, parentRuntime, stage } from "./natives.js";
-import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers, runTimers } from "./clock.js";
+import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
 import { findRoot, numberAttribute } from "./timing.js";
@@ -33,7 +33,6 @@ import { playersAreHeard, tellPlayers } from "./player_events.js";
 import { rehearse, rehearsed } from "./rehearsal.js";
 import { hasGraphs, renderGraphs } from "./web_audio.js";
 import { tellCues } from "./text_tracks.js";
-import "./ticker_workers.js";
 import { drawCues } from "./cue_boxes.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
@@ -50,7 +49,10 @@ import { flatten, hidePage, mayHaveChanged, takeChange } from "./layers.js";
 import { markChanged } from "./changes.js";
 import { afterLayout, beforeFrameCallbacks, paintForElements, renderingSteps, wantsDrawing } from "./rendering.js";
 import { applyLiveControls } from "./live_controls.js";
-import { finishOwnDrawing, drawsPaintedElements, hasOffscreenCanvas } from "./canvases.js";
+import { finishOwnDrawing, drawsPaintedElements } from "./canvases.js";
+import { nextCanvasNumber, showDrawing } from "./offscreen.js";
+import { handOverDrawings, passDrawing } from "./hand_over.js";
+import { beginFrame, runAllTimers, runWorkerFrames, workerFrames, workersDue, workersStep } from "./workers.js";
 import "./windows.js";
 import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
@@ -80,7 +82,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs();
+  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs() || workersStep();
 }
 
 /** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
@@ -105,9 +107,9 @@ async function calmDown(seconds) {
   markChanged();
   for (let round = 0; round < MAX_ROUNDS; round++) {
     await settleWork();
-    await runTimers(clock.now, settleWork);
+    await runAllTimers(clock.now);
     const heard = place(seconds, true);
-    if (!heard && !hasDueTimer(clock.now) && !hasWork()) break;
+    if (!heard && !hasDueTimer(clock.now) && workersDue() > clock.now && !hasWork()) break;
   }
   forgetTweens();
 }
@@ -117,7 +119,16 @@ function finishStep(seconds, flush, called) {
   restGsap();
   const told = beforeFrameCallbacks();
   const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
-  return heard || told || called || ran > 0 || hasWork() ? calmDown(seconds).then(() => observe(seconds)) : observe(seconds);
+  const calming = heard || told || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
+  const stepWorkers = () => (flush ? runFrames(seconds) : undefined);
+  return inTurn([() => calming, stepWorkers, () => observe(seconds)], (call) => call());
+}
+
+// Frame callbacks of workers come after all that the page's own have posted to them.
+function runFrames(seconds) {
+  if (workerFrames() === 0) return undefined;
+  runWorkerFrames();
+  return calmDown(seconds);
 }
 
 // What observers do may give them more to observe.
@@ -144,6 +155,7 @@ function placeAnimations() {
 function step(index, ms, flush) {
   const seconds = ms / 1000;
   reseed(index);
+  beginFrame(index);
   allowWork();
   const showAll = () => {
     const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks() || hasGraphs();
@@ -156,8 +168,8 @@ function step(index, ms, flush) {
     const rendering = flush ? renderGraphs() : undefined;
     return rendering ? rendering.then(showAll) : showAll();
   };
-  if (!flush || !hasDueTimer(ms)) return show();
-  return runTimers(ms, settleWork, placeAnimations).then(() => {
+  if (!flush || (!hasDueTimer(ms) && workersDue() > ms)) return show();
+  return runAllTimers(ms, placeAnimations).then(() => {
     markChanged();
     forgetTweens();
     return show();
@@ -178,7 +190,7 @@ const agent = {
   release: releaseTimers,
   prerolling: () => preroll.running,
   mustStep,
-  step: (index, ms, flush, passes = false) => (passFrame(passes), step(index, ownMs(ms), flush)),
+  step: (index, ms, flush, passes = false) => (passFrame(passes), inTurn([() => step(index, ownMs(ms), flush), handOverDrawings], (call) => call())),
   preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
   gradePictures: (ms) => gradePictures(ownMs(ms) / 1000),
   showPictures: (ms) => applyPictures(ownMs(ms) / 1000),
@@ -196,7 +208,9 @@ const agent = {
   takeChange,
   takeNewWarnings,
   wantsDrawing,
-  hasOffscreenCanvas,
+  nextCanvasNumber,
+  showDrawing,
+  passDrawing,
   finishDrawing: finishOwnDrawing,
   misdrawnElement,
 };
@@ -283,7 +297,7 @@ function showFrame(index, num, den) {
   return pending ? pending.then(flush) : flush();
 }
 
-agent.flushOnce = (ms) => (runVideoCallbacks() + flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000) : undefined);
+agent.flushOnce = (ms) => (runVideoCallbacks() + flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000).then(handOverDrawings) : undefined);
 
 /**
  * Asks for what frame `index`, which may be only passed, needs from the engine. Nothing of the page
@@ -578,5 +592,5 @@ const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(inde
 awaitGsap();
 offerVariables(config.variables);
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, hasOffscreenCanvas: () => runtimes().some((each) => each.hasOffscreenCanvas()), wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

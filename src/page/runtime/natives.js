@@ -74,14 +74,14 @@ export const native = {
   requestFrame: window.requestAnimationFrame.bind(window),
   fetch: window.fetch?.bind(window),
   reportError: window.reportError?.bind(window) ?? ((error) => console.error(error)),
-  getComputedStyle: window.getComputedStyle.bind(window),
+  getComputedStyle: window.getComputedStyle?.bind(window),
   listen: nativeMethod(EventTarget.prototype, "addEventListener"),
   unlisten: nativeMethod(EventTarget.prototype, "removeEventListener"),
   dispatch: nativeMethod(EventTarget.prototype, "dispatchEvent"),
   decodeImage: nativeMethod(window.HTMLImageElement?.prototype, "decode"),
   setImageSource: nativeSetter(window.HTMLImageElement?.prototype, "src"),
   decodeFrame: nativeMethod(window.ImageDecoder?.prototype, "decode"),
-  attachShadow: nativeMethod(Element.prototype, "attachShadow"),
+  attachShadow: nativeMethod(window.Element?.prototype, "attachShadow"),
   objectUrl: URL.createObjectURL.bind(URL),
   revokeUrl: URL.revokeObjectURL.bind(URL),
   loadFonts: nativeMethod(window.FontFaceSet?.prototype, "load"),
@@ -112,7 +112,16 @@ function takeConfig() {
   const absolute = (address) => (address?.startsWith("/") ? (window.origin === "null" ? null : window.origin + address) : (address ?? null));
   const address = absolute(given.fonts?.address);
   const fonts = address ? { ...given.fonts, address } : null;
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts, rehearses: given.rehearses === true, governed: given.governed ?? null, length: given.length ?? null };
+  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts, rehearses: given.rehearses === true, governed: given.governed ?? null, length: given.length ?? null, frameMs: given.frameMs ?? Infinity, now: given.now ?? 0, stream: given.stream ?? 0, worker: given.worker ?? null, drives: given.drives === true && isReached() };
+}
+
+/** Whether the engine reaches this document: not those of another origin, whose clocks stand still. */
+function isReached() {
+  try {
+    return !window.document || window.parent === window || Boolean(window.parent.__pagereelStage || window.parent.__pagereel);
+  } catch {
+    return false;
+  }
 }
 
 /** The engine's stage, if this document stands on it. */

@@ -2,7 +2,8 @@
 //
 // Draws while the page loads follow one sequence; every frame that is stepped starts a sequence of
 // its own from (seed, frame index). So a draw depends on the frame it is made in and not on how many
-// frames this session has shown before. `Math.random` and `crypto` draw from separate sequences.
+// frames this session has shown before. `Math.random` and `crypto` draw from separate sequences, and
+// so does each worker.
 
 import { config, override } from "./natives.js";
 
@@ -34,8 +35,8 @@ let nextForCrypto;
 export function reseed(index = LOADING) {
   const low = config.seed >>> 0;
   const high = Math.floor(config.seed / 0x100000000) >>> 0;
-  nextForMath = sfc32(low, high, index, 1);
-  nextForCrypto = sfc32(low, high, index, 2);
+  nextForMath = sfc32(low, high, index, 2 * config.stream + 1);
+  nextForCrypto = sfc32(low, high, index, 2 * config.stream + 2);
 }
 reseed();
 

@@ -33,6 +33,7 @@ import { watchInlineHandlers } from "./entries.js";
 import { observeWhileLoading, showSkipped } from "./rendering.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { judgeTexts } from "./texts.js";
+import { elapseWorkers } from "./workers.js";
 import { assetsBegan, beginAssets, decodeImages, fontsLoading, pendingAssets } from "./assets.js";
 
 const PREROLL_STEP_MS = 1000 / 60;
@@ -138,6 +139,7 @@ async function runPreroll() {
       }
       preroll.usedMs += step;
       elapse(step);
+      elapseWorkers(step);
       await runTimers(clock.now);
       if (frames) {
         preroll.flushes += 1;

@@ -5,10 +5,10 @@
 // paints shows in the same frame on any machine. A step that has waited long enough goes on without:
 // a warning names what was slow, and nobody waits for it again.
 
-import { native, nativeMethod, override, queueTask, roundTrip } from "./natives.js";
+import { config, native, nativeMethod, override, queueTask, roundTrip } from "./natives.js";
 import { warnOnce } from "./warnings.js";
 import { markChanged } from "./changes.js";
-import "./clock.js";
+import { clock } from "./clock.js";
 import { doors } from "./entries.js";
 
 /** Real time that one step gives to the work it has started. */
@@ -16,17 +16,21 @@ const STEP_LIMIT_MS = 10000;
 /** How often work that may end without an event is looked at. */
 const LOOK_MS = 250;
 
-/** @typedef {{code: string, text: string, isOver: (() => boolean)|null, slow: boolean}} Work
- *  `isOver` is for work that may end without an event. */
+/** How much of a frame's time its work may take. Then there is still time to say what did not end. */
+const FRAME_SHARE = 0.8;
+
+/** @typedef {{code: string, text: string, isOver: (() => boolean)|null, isNeeded: boolean, slow: boolean}} Work
+ *  `isOver` is for work that may end without an event; without what `isNeeded` there is no frame. */
 
 /** @type {Map<object, Work>} what is under way, by an opaque key */
 const underWay = new native.Map();
 let workDeadline = 0;
+let frameDeadline = Infinity;
 let wakeStep = null;
 
 /** Notes that something is under way until `endWork` is called with the same key. */
-export function beginWork(key, text, { code = "request_pending", isOver = null } = {}) {
-  underWay.set(key, { code, text, isOver, slow: false });
+export function beginWork(key, text, { code = "request_pending", isOver = null, isNeeded = false } = {}) {
+  underWay.set(key, { code, text, isOver, isNeeded, slow: false });
 }
 
 /** A task later, so that what the result starts is counted before the result stops counting. */
@@ -76,15 +80,22 @@ export function dismissWork() {
 }
 
 /** Allows the step that begins now its share of real time. */
-export function allowWork() {
-  workDeadline = native.now() + STEP_LIMIT_MS;
+export function allowWork(limitMs = STEP_LIMIT_MS) {
+  workDeadline = native.now() + limitMs;
+  frameDeadline = native.now() + FRAME_SHARE * config.frameMs;
 }
 
 function giveUpWork() {
   for (const work of underWay.values()) {
-    if (!work.slow) warnOnce("slow_request", `a frame did not wait longer than ${STEP_LIMIT_MS / 1000} s for: ${work.text}`);
+    if (work.slow || work.isNeeded) continue;
+    work.slow = true;
+    warnOnce("slow_request", `a frame did not wait longer than ${STEP_LIMIT_MS / 1000} s for: ${work.text}`);
   }
-  dismissWork();
+}
+
+/** Whether the step waits for nothing but what its frame cannot be without. */
+function onlyNeeded() {
+  return [...underWay.values()].every(({ slow, isNeeded }) => slow || isNeeded);
 }
 
 /**
@@ -110,10 +121,14 @@ async function settleMessages() {
 export async function settleWork() {
   await settleMessages();
   while (hasWork()) {
-    const left = workDeadline - native.now();
+    const left = (onlyNeeded() ? frameDeadline : workDeadline) - native.now();
+    if (native.now() > frameDeadline) {
+      const names = [...underWay.values()].filter(({ slow, isNeeded }) => isNeeded && !slow).map(({ text }) => text);
+      if (names.length > 0) throw new Error(`${names.join(" and ")} did not finish within ${(FRAME_SHARE * config.frameMs) / 1000} s what the frame at ${clock.now / 1000} s asked for`);
+    }
     if (left <= 0) {
       giveUpWork();
-      return;
+      continue;
     }
     await new Promise((resolve) => {
       wakeStep = resolve;
@@ -144,6 +159,7 @@ trackMethods(window, ["createImageBitmap"], () => "createImageBitmap");
 trackMethods(window.OffscreenCanvas?.prototype, ["convertToBlob"], () => "OffscreenCanvas.convertToBlob");
 trackMethods(window.HTMLImageElement?.prototype, ["decode"], (image) => `image ${image.currentSrc || image.src}`);
 trackMethods(window.ImageDecoder?.prototype, ["decode"], () => "ImageDecoder.decode");
+for (const name of ["VideoDecoder", "VideoEncoder", "AudioDecoder", "AudioEncoder"]) trackMethods(window[name]?.prototype, ["flush"], () => `${name}.flush`);
 trackMethods(window.FontFaceSet?.prototype, ["load"], (faces, [font]) => `font ${font}`);
 trackMethods(window.FontFace?.prototype, ["load"], (face) => `font ${face.family}`);
 trackMethods(window.SubtleCrypto?.prototype, ["decrypt", "deriveBits", "deriveKey", "digest", "encrypt", "exportKey", "generateKey", "importKey", "sign", "unwrapKey", "verify", "wrapKey"], (self, given, name) => `crypto.subtle.${name}`);
