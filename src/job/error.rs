@@ -58,6 +58,13 @@ pub enum JobError {
         allowed: &'static [&'static str],
     },
 
+    /// A request to a service sets what only the service may.
+    #[error("field `{path}` cannot be set from outside")]
+    Forbidden {
+        /// The field.
+        path: String,
+    },
+
     /// A required field is not given.
     #[error("field `{path}` is missing")]
     Absent {

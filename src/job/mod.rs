@@ -25,6 +25,7 @@ mod place;
 mod plan;
 mod read;
 mod resolution;
+mod restricted;
 mod scale;
 mod schema;
 mod tree;

@@ -62,14 +62,14 @@ impl Job {
     }
 }
 
-fn syntax(error: &serde_json::Error) -> JobError {
+pub(super) fn syntax(error: &serde_json::Error) -> JobError {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
     JobError::Syntax { line: error.line(), column: error.column(), message }
 }
 
 /// The same error, in terms of the names in the file.
-fn as_written(error: JobError, moved: &aliases::Moved) -> JobError {
+pub(super) fn as_written(error: JobError, moved: &aliases::Moved) -> JobError {
     let name = |path: String| moved.written(&path).to_owned();
     match error {
         JobError::BadValue { path, found, expected } => {

@@ -1,0 +1,184 @@
+//! What others may ask of a service.
+
+use serde_json::{Map, Value};
+
+use super::tree::{self, excerpt};
+use super::{Job, JobError, aliases, read};
+
+/// What a request may set: fields of a job, or fields of one of its parts.
+///
+/// All others stay the service's: where files are read and written, what the browser is and what it
+/// may reach, how long and with how many browsers is worked, and options that an encoder understands
+/// by itself, some of which name files. A field that jobs get one day is not among them by itself.
+const ALLOWED: [&str; 40] = [
+    "alpha",
+    "audio.bitrate",
+    "audio.codec",
+    "audio.enabled",
+    "audio.gain",
+    "color.masteringDisplay",
+    "color.mode",
+    "duration",
+    "format",
+    "fps",
+    "frames",
+    "metadata",
+    "resolution",
+    "samples",
+    "scale",
+    "seed",
+    "size",
+    "strict",
+    "strictVariables",
+    "variables",
+    "video.bitrate",
+    "video.bufferSize",
+    "video.codec",
+    "video.crf",
+    "video.dither",
+    "video.fit",
+    "video.fragmented",
+    "video.gop",
+    "video.keyframes",
+    "video.loop",
+    "video.maxRate",
+    "video.oddSize",
+    "video.openGop",
+    "video.pixelFormat",
+    "video.preset",
+    "video.profile",
+    "video.quality",
+    "video.size",
+    "video.twoPass",
+    "capture.order",
+];
+
+impl Job {
+    /// This job, with what `request` asks for: the JSON object that a service got from somebody else.
+    ///
+    /// The job is the service's: the page or its directory, the output, the browser, what the page may
+    /// reach, time limits. A request sets what the film is like: its size, rate and length, variables,
+    /// codec, quality, metadata. Anything else in it is refused by name, so that no path, program or
+    /// policy comes from outside. Values are judged by [`validate`](Self::validate), as ever.
+    ///
+    /// ```
+    /// use pagereel::Job;
+    ///
+    /// let own = Job::new("pages/title.html", "out/4711.mp4");
+    /// let job = own.restricted(r#"{"variables": {"name": "Ada"}, "fps": 25}"#).unwrap();
+    /// assert_eq!(job.variables["name"], "Ada");
+    /// assert_eq!(job.output, own.output);
+    /// assert!(own.restricted(r#"{"output": "/etc/passwd"}"#).is_err());
+    /// ```
+    pub fn restricted(&self, request: &str) -> Result<Self, JobError> {
+        let mut asked: Value = serde_json::from_str(request).map_err(|e| read::syntax(&e))?;
+        let Value::Object(fields) = &mut asked else {
+            return Err(JobError::NotAnObject { found: excerpt(&asked) });
+        };
+        fields.remove("$schema");
+        let moved = aliases::apply(fields)?;
+        if let Some(path) = forbidden(fields, "") {
+            return Err(JobError::Forbidden { path: moved.written(&path).to_owned() });
+        }
+        let mut job = serde_json::to_value(self).map_err(|e| read::syntax(&e))?;
+        if let Value::Object(job) = &mut job {
+            for (name, value) in std::mem::take(fields) {
+                set(job, name, value);
+            }
+        }
+        tree::typed(&job).map_err(|error| read::as_written(error, &moved))
+    }
+}
+
+/// The first of the fields, or of their parts, that a request may not set.
+fn forbidden(fields: &Map<String, Value>, owner: &str) -> Option<String> {
+    fields.iter().find_map(|(name, value)| {
+        let path = if owner.is_empty() { name.clone() } else { format!("{owner}.{name}") };
+        if ALLOWED.contains(&&*path) {
+            return None;
+        }
+        let is_owner = ALLOWED
+            .iter()
+            .any(|allowed| allowed.strip_prefix(&*path).is_some_and(|rest| rest.starts_with('.')));
+        match value {
+            Value::Object(parts) if is_owner => forbidden(parts, &path),
+            // Of the wrong type, which is said when it is read.
+            _ if is_owner => None,
+            _ => Some(path),
+        }
+    })
+}
+
+fn set(job: &mut Map<String, Value>, name: String, value: Value) {
+    // Parts one by one; but values that are objects as a whole are the request's.
+    let is_whole = ALLOWED.contains(&&*name);
+    match (job.get_mut(&name), value) {
+        (Some(Value::Object(own)), Value::Object(asked)) if !is_whole => own.extend(asked),
+        (_, value) => drop(job.insert(name, value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::job::{Codec, NetworkPolicy};
+
+    fn own() -> Job {
+        let mut job = Job::new("pages/a.html", "out/a.mp4");
+        job.network.policy = NetworkPolicy::Deny;
+        job.video.preset = Some("fast".into());
+        job
+    }
+
+    #[test]
+    fn what_a_film_is_like_can_be_asked_for() {
+        let asked = r#"{"fps": "30000/1001", "size": "640x360", "variables": {"a": {"b": 1}},
+            "video": {"codec": "hevc", "crf": 20}, "metadata": {"title": "x"}}"#;
+        let job = own().restricted(asked).unwrap();
+        assert_eq!(job.video.codec, Some(Codec::Hevc));
+        assert_eq!(job.video.preset.as_deref(), Some("fast"));
+        assert_eq!(job.variables["a"]["b"], 1);
+        assert_eq!(job.output.as_deref(), Some(Path::new("out/a.mp4")));
+        assert_eq!(job.network.policy, NetworkPolicy::Deny);
+        assert_eq!(own().restricted("{}").unwrap(), own());
+    }
+
+    #[test]
+    fn nothing_that_reaches_outside_can() {
+        let job = serde_json::to_value(own()).unwrap();
+        for (name, value) in job.as_object().unwrap() {
+            let asked = |path: &str, tree: Value| {
+                let refused = own().restricted(&tree.to_string());
+                let is_allowed = ALLOWED.contains(&path);
+                let is_refused =
+                    matches!(&refused, Err(JobError::Forbidden { path: said }) if said == path);
+                assert_eq!(is_refused, !is_allowed, "{path}: {refused:?}");
+            };
+            match value {
+                Value::Object(parts) if !ALLOWED.contains(&&**name) && !parts.is_empty() => {
+                    for (part, value) in parts {
+                        let path = format!("{name}.{part}");
+                        let owner = ALLOWED.iter().any(|a| a.starts_with(&format!("{name}.")));
+                        let path = if owner { path } else { name.clone() };
+                        asked(&path, serde_json::json!({ name: { part: value } }));
+                    }
+                }
+                _ => asked(name, serde_json::json!({ name: value })),
+            }
+        }
+        for (text, path) in [
+            (r#"{"root": "/"}"#, "root"),
+            (r#"{"browser": {"args": ["--x"]}}"#, "browser"),
+            (r#"{"video": {"options": {"stats": "/etc/x"}}}"#, "video.options"),
+            (r#"{"outputs": []}"#, "outputs"),
+            (r#"{"nothing": 1}"#, "nothing"),
+        ] {
+            let refused = own().restricted(text).unwrap_err();
+            assert_eq!(refused.to_string(), format!("field `{path}` cannot be set from outside"));
+        }
+        assert!(matches!(own().restricted("[]"), Err(JobError::NotAnObject { .. })));
+        assert!(own().restricted(r#"{"video": 3}"#).unwrap_err().to_string().contains("video"));
+    }
+}
