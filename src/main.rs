@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use pagereel::job::{JobError, schema};
-use pagereel::{CancelToken, Engine, Error, Frame, doctor};
+use pagereel::job::{JobError, NetworkPolicy, schema};
+use pagereel::{CancelToken, Confinement, Engine, Error, Frame, doctor};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
@@ -81,6 +81,33 @@ fn bad_arguments(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// Where a job does not trust its page with the network, it does not trust it with the disk either.
+///
+/// `PAGEREEL_CONFINE` says `auto` (so), `off`, or `required`.
+fn confine<'a>(job: &pagereel::Job, writable: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let wanted = std::env::var("PAGEREEL_CONFINE").unwrap_or_default();
+    match &*wanted {
+        "off" => return Ok(()),
+        "" | "auto" if job.network.policy == NetworkPolicy::Allow => return Ok(()),
+        "" | "auto" | "required" => {}
+        other => {
+            let text = format!("PAGEREEL_CONFINE must be auto, off or required, found {other:?}");
+            return Err(BadArguments(text).into());
+        }
+    }
+    let writable: Vec<_> = writable.into_iter().collect();
+    match pagereel::confine(job, &writable) {
+        Confinement::Open(reason) if wanted == "required" => {
+            let text = format!("PAGEREEL_CONFINE is `required`, and files are open: {reason}");
+            Err(BadArguments(text).into())
+        }
+        confinement => {
+            tracing::info!(?confinement, "what files may be opened");
+            Ok(())
+        }
+    }
+}
+
 /// An engine for one render.
 fn engine() -> Engine {
     Engine::keeping_browsers(Duration::ZERO)
@@ -91,6 +118,7 @@ fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     if let Some(ReportTo::File(path)) = &args.report {
         check_report(path)?;
     }
+    confine(&job, args.report.iter().filter_map(ReportTo::file))?;
     let cancel = cancel_on_signals()?;
     let report = engine().render(&job, terminal, &cancel)?;
     terminal.done(&report);
@@ -116,6 +144,7 @@ fn check_report(path: &Path) -> Result<()> {
 
 fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     let job = read_job(args)?;
+    confine(&job, [])?;
     let (plan, warnings) = engine().plan(&job, &cancel_on_signals()?)?;
     for warning in &warnings {
         terminal.warning(warning);
@@ -126,6 +155,7 @@ fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
 /// Standard output gets what was found, standard error what makes a render impossible.
 fn check(args: &CheckArgs) -> Result<()> {
     let job = args.job().map_err(bad_arguments)?;
+    confine(&job, [])?;
     let check = engine().check(&job, &cancel_on_signals()?)?;
     print(&if args.json { pretty(&check)? } else { check.to_string() })?;
     match check.error {
@@ -143,6 +173,7 @@ fn check(args: &CheckArgs) -> Result<()> {
 fn still(args: &StillArgs, terminal: &mut Terminal) -> Result<()> {
     let (stills, format) = args.stills().map_err(bad_arguments)?;
     let job = args.job().map_err(bad_arguments)?;
+    confine(&job, stills.iter().map(|still| &*still.path))?;
     let moments: Vec<_> = stills.iter().map(|still| still.moment).collect();
     let mut paths = stills.iter().map(|still| &still.path);
     let mut write = |frame: Frame| {

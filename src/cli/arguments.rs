@@ -1,7 +1,7 @@
 //! What can be typed: commands, options and their values.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use pagereel::{
@@ -162,6 +162,16 @@ pub(crate) struct PageArgs {
 pub(crate) enum ReportTo {
     Stdout,
     File(PathBuf),
+}
+
+impl ReportTo {
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
 }
 
 impl From<OsString> for ReportTo {

@@ -21,6 +21,16 @@ pub struct Fonts {
     pub aliases: BTreeMap<String, String>,
 }
 
+impl Fonts {
+    /// The files, directories and packages that are named.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.families.values().flatten().map(|source| match source {
+            FontSource::Named(path) => path.as_path(),
+            FontSource::File(file) => file.file.as_path(),
+        })
+    }
+}
+
 /// Where faces of a family are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]

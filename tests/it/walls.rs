@@ -265,3 +265,46 @@ fn a_wall_that_is_required_and_not_to_be_had_ends_the_render() {
     assert!(said.contains("network.isolation"), "{said}");
     assert!(!directory.path().join("a.mp4").exists());
 }
+
+#[test]
+fn what_is_started_opens_only_what_the_job_needs() {
+    // Not below the directory for temporary files, which all may use.
+    let apart = tempfile::tempdir_in("/var/tmp").unwrap();
+    let (site, secret) = (apart.path().join("site"), apart.path().join("secret.txt"));
+    fs::create_dir_all(&site).unwrap();
+    fs::write(&secret, "SECRET").unwrap();
+    fs::write(
+        site.join("index.html"),
+        "<body data-composition-id=m data-width=64 data-height=36 data-duration=0.1 data-fps=20>",
+    )
+    .unwrap();
+    // Stands for a browser that a page has taken over.
+    let browser = site.join("chromium-headless-shell");
+    let script = "#!/bin/sh\ncat ../secret.txt > leaked.txt\ncat index.html > read.txt\n\
+                  exec chromium-headless-shell \"$@\"\n";
+    fs::write(&browser, script).unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let leaked = |confine: &str, policy: &str| {
+        let ended = pagereel()
+            .current_dir(&site)
+            .env("PAGEREEL_CONFINE", confine)
+            .args(["--capture", "beginFrame", "--workers", "1", "--network", policy])
+            .args(["--chrome", "./chromium-headless-shell", "-o", "out.mp4", "index.html"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        if said.contains("files are open") {
+            // A kernel without Landlock.
+            return None;
+        }
+        assert!(ended.status.success(), "{said}");
+        assert!(!fs::read(site.join("read.txt")).unwrap().is_empty());
+        Some(fs::read_to_string(site.join("leaked.txt")).unwrap())
+    };
+    assert_eq!(leaked("off", "deny").as_deref(), Some("SECRET"));
+    if leaked("required", "allow").is_some() {
+        assert_eq!(leaked("required", "allow").as_deref(), Some(""));
+        assert_eq!(leaked("auto", "deny").as_deref(), Some(""));
+    }
+    assert_eq!(leaked("auto", "allow").as_deref(), Some("SECRET"));
+}

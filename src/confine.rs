@@ -1,0 +1,168 @@
+//! The disk as a wall: this process, and all that it starts, sees what a job needs and no more.
+//!
+//! By Landlock, where the kernel has it: a fault in a decoder or in the browser then opens no file
+//! that the job has nothing to do with. It holds for the whole process and cannot be undone, so it is
+//! for programs that render one job; a service renders each in a process of its own.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::fonts::FontLibrary;
+use crate::job::{Entry, Job};
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Confinement {
+    /// Only what the job needs can be opened, from now on.
+    Confined,
+    /// All is as before, for this reason.
+    Open(String),
+}
+
+/// Programs, libraries, settings and devices: read by whatever is started.
+const SYSTEM: [&str; 18] = [
+    "/bin",
+    "/etc",
+    "/gnu",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix",
+    "/opt",
+    "/run",
+    "/sbin",
+    "/snap",
+    "/sys",
+    "/usr",
+    "/var/cache/fontconfig",
+    "/var/lib/flatpak",
+    "/var/lib/snapd",
+    "/System",
+];
+
+/// Written as well: shared memory, what a process says of itself, the display's socket and lock.
+const SHARED: [&str; 3] = ["/dev", "/proc", "/tmp"];
+
+/// A person's fonts and certificates, below his home.
+const PERSONAL: [&str; 4] = [".fonts", ".local/share/fonts", ".fonts.conf", ".pki/nssdb"];
+
+/// Lets this process open from now on only what `job` needs: its page's directory, mapped ones, fonts
+/// and packages, the system's programs, and for writing the directories of its outputs, of `writable`
+/// and for temporary files.
+///
+/// To be called before threads are started, because those that run already are not bound.
+pub fn confine(job: &Job, writable: &[&Path]) -> Confinement {
+    if job.network.follow_symlinks {
+        return Confinement::Open("network.followSymlinks lets links lead anywhere".into());
+    }
+    let (reads, mut writes) = places(job);
+    writes.extend(writable.iter().map(|path| directory_of(path)));
+    restrict(&reads, &writes)
+}
+
+/// What is read and what is written. What does not exist is left out.
+fn places(job: &Job) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+    let mut reads: BTreeSet<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
+    let mut writes: BTreeSet<PathBuf> = SHARED.iter().map(PathBuf::from).collect();
+    writes.extend(env::var_os("TMPDIR").map(PathBuf::from));
+    if let Some(home) = env::var_os("HOME").filter(|home| !home.is_empty()) {
+        reads.extend(PERSONAL.iter().map(|part| Path::new(&home).join(part)));
+    }
+    if let Some(data) = env::var_os("XDG_DATA_HOME") {
+        reads.insert(Path::new(&data).join("fonts"));
+    }
+    if let Ok(Entry::File { root, page }) = job.entry() {
+        let page = root.join(page);
+        reads.extend(FontLibrary::folders_above(page.parent().unwrap_or(&root)));
+        reads.insert(root);
+    }
+    if let Ok(working) = env::current_dir() {
+        reads.extend(FontLibrary::folders_above(&working));
+    }
+    let folders = |name: &str| env::var_os(name).unwrap_or_default();
+    for name in ["PATH", "LD_LIBRARY_PATH"] {
+        reads.extend(env::split_paths(&folders(name)));
+    }
+    for name in ["PAGEREEL_CHROME", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "CHROME_DEVEL_SANDBOX"] {
+        reads.insert(program_place(Path::new(&folders(name))));
+    }
+    reads.extend(job.browser.path.as_deref().map(program_place));
+    reads.extend(env::current_exe().ok());
+    reads.extend(job.network.map.values().cloned());
+    reads.extend(job.fonts.paths().map(Path::to_owned));
+    let outputs = job.output.iter().chain(job.outputs.iter().map(|output| &output.output));
+    let files = outputs.filter(|path| path.as_os_str() != OsStr::new("-"));
+    writes.extend(files.map(|path| directory_of(path)));
+    reads.retain(|path| !path.as_os_str().is_empty());
+    (reads, writes)
+}
+
+/// The directory of a program, with what it needs beside it.
+fn program_place(program: &Path) -> PathBuf {
+    let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    program.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// The directory that a file, or a directory of files, is made in: the next one that is there.
+fn directory_of(path: &Path) -> PathBuf {
+    let above = path.ancestors().skip(usize::from(!path.is_dir()));
+    let there = above.into_iter().find(|above| above.is_dir()).map(Path::to_owned);
+    there.unwrap_or_else(|| PathBuf::from("."))
+}
+
+#[cfg(target_os = "linux")]
+fn restrict(reads: &BTreeSet<PathBuf>, writes: &BTreeSet<PathBuf>) -> Confinement {
+    use landlock::{
+        ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+        RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
+    };
+
+    // The newest whose rights are all named here; older kernels get what they know of it.
+    let known = ABI::V5;
+    let restricted = || -> Result<RulesetStatus, RulesetError> {
+        let rules = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(known))?
+            .create()?
+            .add_rules(path_beneath_rules(reads, AccessFs::from_read(known)))?
+            .add_rules(path_beneath_rules(writes, AccessFs::from_all(known)))?;
+        Ok(rules.restrict_self()?.ruleset)
+    };
+    match restricted() {
+        Ok(RulesetStatus::NotEnforced) => {
+            Confinement::Open("this kernel has no Landlock (5.13 and later)".into())
+        }
+        Ok(_) => Confinement::Confined,
+        Err(e) => Confinement::Open(e.to_string()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict(_: &BTreeSet<PathBuf>, _: &BTreeSet<PathBuf>) -> Confinement {
+    Confinement::Open("there is no Landlock on this system".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_job_needs() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("site/node_modules")).unwrap();
+        std::fs::write(root.join("site/index.html"), "x").unwrap();
+        let job = Job::new(root.join("site/index.html"), root.join("out/new/a.mp4"));
+        let (reads, writes) = places(&job);
+        assert!(
+            reads.contains(&root.join("site")) && reads.contains(&root.join("site/node_modules"))
+        );
+        assert!(writes.contains(&root) && !writes.contains(&root.join("site")));
+        assert!(!reads.contains(Path::new("/")) && !reads.contains(Path::new("/home")));
+        assert_eq!(directory_of(&root.join("site")), root.join("site"));
+    }
+}
