@@ -41,7 +41,13 @@ const DEEP_RGBA: ffi::AVPixelFormat = ffi::AVPixelFormat::AV_PIX_FMT_RGBA64BE;
 #[derive(Debug, Default)]
 pub(crate) struct Converter {
     context: Option<NonNull<ffi::SwsContext>>,
+    /// Rows with room behind each, for widths that need it.
+    wide: Vec<u8>,
 }
+
+/// Pixels that libswscale's fast kernels write at a time. A last block for which a row has no room is
+/// left out.
+const BLOCK: u32 = 8;
 
 // SAFETY: the context is used by one thread at a time.
 unsafe impl Send for Converter {}
@@ -66,6 +72,31 @@ impl Converter {
     /// Writes the picture's rows from the beginning of `rows` on, and anything between and behind
     /// them: there must be [`Self::SLACK`] more bytes than the rows have.
     pub(crate) fn rgb_into(
+        &mut self,
+        frame: &DecodedFrame,
+        layout: RgbLayout,
+        rows: &mut [u8],
+    ) -> Result<(), AvError> {
+        if layout.size.width.is_multiple_of(BLOCK) {
+            return self.scale(frame, layout, rows);
+        }
+        let row = layout.stride() - layout.lead;
+        let size = Size { width: layout.size.width.next_multiple_of(BLOCK), ..layout.size };
+        let stride = RgbLayout { size, lead: 0, ..layout }.stride();
+        let mut wide = std::mem::take(&mut self.wide);
+        wide.resize(stride * size.height as usize + Self::SLACK, 0);
+        // What stands behind a row is taken for a longer lead of the next.
+        let lead = stride - row;
+        let done = self.scale(frame, RgbLayout { lead, ..layout }, &mut wide);
+        let rows = rows.chunks_mut(layout.stride()).take(size.height as usize);
+        for (to, from) in rows.zip(wide.chunks_exact(stride)) {
+            to[layout.lead..][..row].copy_from_slice(&from[lead..]);
+        }
+        self.wide = wide;
+        done
+    }
+
+    fn scale(
         &mut self,
         frame: &DecodedFrame,
         layout: RgbLayout,

@@ -6,18 +6,22 @@
 
 mod audio_decoder;
 mod audio_encoder;
+mod bwdif;
 mod converter;
+mod deinterlace;
 mod door;
 mod encoder;
 mod frame;
 mod log;
 mod muxer;
 mod packet;
+mod parameters;
 mod planes;
 mod png_color;
 mod pour;
 mod probe;
 mod resampler;
+mod shape;
 mod sound_facts;
 mod video_reader;
 
@@ -37,6 +41,7 @@ pub(crate) use self::packet::with_inserted;
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
 pub(crate) use self::pour::pour;
 pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
+pub(crate) use self::shape::{Orientation, Shape};
 pub(crate) use self::sound_facts::{SoundFileFacts, probe_sound};
 pub(crate) use self::video_reader::{
     DecodedFrame, PacketPlace, SourceFacts, SourceTransfer, VideoReader,

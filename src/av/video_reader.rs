@@ -1,6 +1,7 @@
 //! Pictures of a video file, decoded one after the other.
 
 use std::ffi::c_int;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 use std::ptr::NonNull;
 
@@ -9,9 +10,13 @@ use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, codec, ffi, format, media};
 
 use super::door::{MediaInput, open_media};
+use super::parameters::ParameterWatch;
 use super::png_color::png_color;
+use super::shape::{Orientation, Shape, StreamShape, aspect};
 use super::{AvError, check, read_packet};
-use crate::frame::Size;
+
+/// Frames that are decoded to see how long those of interlaced files are shown.
+const LOOKED_AT: usize = 8;
 
 /// What the code values of a source mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,18 +31,16 @@ pub(crate) enum SourceTransfer {
 
 /// What a video file says about its pictures.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 pub(crate) struct SourceFacts {
-    /// As coded, before rotation and before pixels are made square.
-    pub coded: Size,
-    /// Width of a pixel by its height.
-    pub pixel_aspect: (u32, u32),
-    /// Quarter turns clockwise until it is upright.
-    pub quarter_turns: u8,
+    /// The shape of the first picture.
+    pub shape: Shape,
+    /// What the container says of the shape of all.
+    pub stream_shape: StreamShape,
     pub has_alpha: bool,
     /// Whether the file has a sound stream.
     pub has_sound: bool,
-    pub is_interlaced: bool,
+    /// How long a frame is shown, in ticks, where some of the first are interlaced.
+    pub interlaced_ticks: Option<i64>,
     pub transfer: SourceTransfer,
     /// Whether its components can be read at full depth, as colors that are known, and opaque.
     pub is_readable: bool,
@@ -52,27 +55,9 @@ pub(crate) struct SourceFacts {
 }
 
 impl SourceFacts {
-    /// The size of an upright picture with square pixels.
-    pub(crate) fn display(&self) -> Size {
-        let (num, den) = self.pixel_aspect;
-        let width = if num == den {
-            self.coded.width
-        } else {
-            let width = f64::from(self.coded.width) * f64::from(num) / f64::from(den);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a size of at most 31 bits times at most 100"
-            )]
-            let width = width.round() as u32;
-            width.max(1)
-        };
-        let upright = Size { width, height: self.coded.height };
-        if self.quarter_turns.is_multiple_of(2) {
-            upright
-        } else {
-            Size { width: upright.height, height: upright.width }
-        }
+    /// The shape of one of its pictures.
+    pub(crate) fn shape_of(&self, frame: &DecodedFrame) -> Shape {
+        self.stream_shape.of_frame(frame.as_ref()).unwrap_or(self.shape)
     }
 }
 
@@ -85,6 +70,8 @@ pub(crate) struct PacketPlace {
     pub dts: i64,
     /// Whether decoding can begin here.
     pub is_key: bool,
+    /// A number for what it says about the shape of pictures from here on, if it says something.
+    pub said: Option<u64>,
 }
 
 /// A decoded picture in whatever format its codec has. Clones share its pixels.
@@ -99,7 +86,7 @@ unsafe impl Send for DecodedFrame {}
 unsafe impl Sync for DecodedFrame {}
 
 impl DecodedFrame {
-    fn empty() -> Result<Self, AvError> {
+    pub(super) fn empty() -> Result<Self, AvError> {
         // SAFETY: allocates, or returns null.
         let frame = NonNull::new(unsafe { ffi::av_frame_alloc() });
         frame.map(|frame| Self { frame }).ok_or_else(|| AvError::out_of_memory("frame"))
@@ -126,6 +113,11 @@ impl DecodedFrame {
             (*self.frame.as_ptr()).color_trc = transfer;
             (*self.frame.as_ptr()).color_primaries = primaries;
         }
+    }
+
+    /// The same, to be filled by whoever made it, before it is shared.
+    pub(super) fn as_mut_ptr(&self) -> *mut ffi::AVFrame {
+        self.frame.as_ptr()
     }
 
     /// libav's view of it.
@@ -226,31 +218,64 @@ impl VideoReader {
         let stream =
             self.input.stream(self.stream).ok_or_else(|| self.error("its stream is gone"))?;
         let frame = first.as_ref();
-        let (Ok(width), Ok(height)) = (u32::try_from(frame.width), u32::try_from(frame.height))
-        else {
-            return Err(self.error("its size makes no sense"));
-        };
+        let stream_shape = stream_shape(&stream);
+        let shape =
+            stream_shape.of_frame(frame).ok_or_else(|| self.error("its size makes no sense"))?;
         let base = stream.time_base();
         let start = match self.start() {
             Some(start) => start,
             None => first.pts().unwrap_or_default(),
         };
         let duration = self.input.duration();
-        let matrix = stream.side_data().find(|d| d.kind() == SideDataType::DisplayMatrix);
-        Ok(SourceFacts {
-            coded: Size { width, height },
-            pixel_aspect: self.pixel_aspect(frame, &stream),
-            quarter_turns: matrix.map_or(0, |matrix| quarter_turns(matrix.data())),
+        let mut facts = SourceFacts {
+            shape,
+            stream_shape,
             has_alpha: has_alpha(frame.format),
             has_sound: self.input.streams().best(media::Type::Audio).is_some(),
-            is_interlaced: is_interlaced(frame),
+            interlaced_ticks: None,
             transfer: transfer(frame),
             is_readable: !has_alpha(frame.format) && first.planes().is_ok(),
             peak: mastering_peak(frame),
             tick: f64::from(base),
             start,
             duration: (duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE)),
-        })
+        };
+        if first.is_interlaced() || self.declares_fields() {
+            facts.interlaced_ticks = self.interlaced_ticks(&first)?;
+        }
+        Ok(facts)
+    }
+
+    /// Whether the container, or the stream's header, says that frames are interlaced.
+    fn declares_fields(&self) -> bool {
+        use ffi::AVFieldOrder as Order;
+        // SAFETY: a plain field of an open decoder.
+        let order = unsafe { (*self.decoder.as_ptr()).field_order };
+        !matches!(order, Order::AV_FIELD_UNKNOWN | Order::AV_FIELD_PROGRESSIVE)
+    }
+
+    /// How long frames are shown, if some of those after `first` are interlaced, or it is.
+    fn interlaced_ticks(&mut self, first: &DecodedFrame) -> Result<Option<i64>, AvError> {
+        let mut is_interlaced = first.is_interlaced();
+        let mut last = first.pts();
+        let mut gaps = Vec::new();
+        while gaps.len() < LOOKED_AT {
+            let Some(frame) = self.next_frame()? else { break };
+            is_interlaced |= frame.is_interlaced();
+            let pts = frame.pts();
+            gaps.extend(pts.zip(last).map(|(now, last)| now - last).filter(|&gap| gap > 0));
+            last = pts;
+        }
+        gaps.sort_unstable();
+        let stream = self.input.stream(self.stream);
+        let rate = stream.map(|stream| stream.avg_frame_rate()).filter(|r| r.numerator() > 0);
+        let typical = gaps.get(gaps.len() / 2).copied().or_else(|| {
+            let base = self.input.stream(self.stream)?.time_base();
+            let ticks = 1.0 / f64::from(rate?) / f64::from(base);
+            #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+            Some(ticks.round() as i64)
+        });
+        Ok(typical.filter(|_| is_interlaced))
     }
 
     /// Where the container's time begins, in ticks of the stream.
@@ -263,41 +288,42 @@ impl VideoReader {
         (start != ffi::AV_NOPTS_VALUE).then(|| rescaled(start))
     }
 
-    fn pixel_aspect(
-        &self,
-        frame: &ffi::AVFrame,
-        stream: &format::stream::Stream<'_>,
-    ) -> (u32, u32) {
-        // SAFETY: both are valid; libav casts away constness that it does not use.
-        let ratio = unsafe {
-            ffi::av_guess_sample_aspect_ratio(
-                self.input.as_ptr().cast_mut(),
-                stream.as_ptr().cast_mut(),
-                std::ptr::from_ref(frame).cast_mut(),
-            )
-        };
-        match (u32::try_from(ratio.num), u32::try_from(ratio.den)) {
-            // What would make it thousands of times as wide is a mistake.
-            (Ok(num @ 1..), Ok(den @ 1..)) if num / den < 100 && den / num < 100 => (num, den),
-            _ => (1, 1),
-        }
-    }
-
     /// Reads the rest of the file and lists its pictures in decoding order. Decodes nothing.
     pub(crate) fn places(&mut self) -> Result<Vec<PacketPlace>, AvError> {
         let mut places = Vec::new();
         let mut packet = Packet::empty();
+        let mut watch = self.parameter_watch();
         while self.read(&mut packet)? {
+            let said = said(&mut watch, &packet);
             let (pts, dts) = (packet.pts(), packet.dts());
             // Some containers, such as AVI, know the one only.
             let Some(pts) = pts.or(dts) else { continue };
             let discarded = ffi::AV_PKT_FLAG_DISCARD;
             // SAFETY: a plain field of a valid packet.
             if unsafe { (*packet.as_ptr()).flags } & discarded == 0 {
-                places.push(PacketPlace { pts, dts: dts.unwrap_or(pts), is_key: packet.is_key() });
+                places.push(PacketPlace {
+                    pts,
+                    dts: dts.unwrap_or(pts),
+                    is_key: packet.is_key(),
+                    said,
+                });
             }
         }
         Ok(places)
+    }
+
+    fn parameter_watch(&self) -> ParameterWatch {
+        // SAFETY: an open decoder has its extradata, of this many bytes, or none.
+        let extradata = unsafe {
+            let raw = &*self.decoder.as_ptr();
+            let length = usize::try_from(raw.extradata_size).unwrap_or_default();
+            if raw.extradata.is_null() {
+                &[]
+            } else {
+                std::slice::from_raw_parts(raw.extradata, length)
+            }
+        };
+        ParameterWatch::new(self.decoder.id(), extradata)
     }
 
     /// Reads the next packet of the stream. False at the end of the file.
@@ -379,10 +405,6 @@ fn has_alpha(format: c_int) -> bool {
         .is_some_and(|d| d.flags & u64::from(ffi::AV_PIX_FMT_FLAG_ALPHA.cast_unsigned()) != 0)
 }
 
-fn is_interlaced(frame: &ffi::AVFrame) -> bool {
-    frame.interlaced_frame != 0
-}
-
 fn transfer(frame: &ffi::AVFrame) -> SourceTransfer {
     use ffi::AVColorTransferCharacteristic as Trc;
     match frame.color_trc {
@@ -408,18 +430,23 @@ fn mastering_peak(frame: &ffi::AVFrame) -> Option<f64> {
     is_there.then(|| f64::from(num) / f64::from(den))
 }
 
-/// Quarter turns clockwise that a display matrix asks for.
-fn quarter_turns(matrix: &[u8]) -> u8 {
-    let Some(matrix) = matrix.first_chunk::<36>() else { return 0 };
-    let entries = matrix.chunks_exact(4).map(|b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
-    let entries: Vec<i32> = entries.collect();
-    // SAFETY: libav reads nine numbers.
-    let angle = unsafe { ffi::av_display_rotation_get(entries.as_ptr()) };
-    if !angle.is_finite() {
-        return 0;
+/// What a stream's header says about the shape of its pictures.
+fn stream_shape(stream: &format::stream::Stream<'_>) -> StreamShape {
+    let matrix = stream.side_data().find(|d| d.kind() == SideDataType::DisplayMatrix);
+    StreamShape {
+        // SAFETY: a plain field of a valid stream.
+        pixel_aspect: aspect(unsafe { (*stream.as_ptr()).sample_aspect_ratio }),
+        orientation: matrix.map(|matrix| Orientation::of_matrix(matrix.data())).unwrap_or_default(),
     }
-    // The angle counts counterclockwise.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 4")]
-    let turns = (-angle / 90.0).round().rem_euclid(4.0) as u8;
-    turns % 4
+}
+
+/// A number for what a packet says about the shape of pictures, in itself or beside.
+fn said(watch: &mut ParameterWatch, packet: &Packet) -> Option<u64> {
+    let beside = [SideDataType::NewExtraData, SideDataType::ParamChange];
+    let beside = packet.side_data().filter(|data| beside.contains(&data.kind()));
+    let mut said: Vec<u8> = beside.flat_map(|data| data.data().to_vec()).collect();
+    said.extend(watch.said(packet.data().unwrap_or_default()));
+    let mut hasher = DefaultHasher::new();
+    said.hash(&mut hasher);
+    (!said.is_empty()).then(|| hasher.finish())
 }

@@ -431,6 +431,7 @@ mod tests {
     use super::super::light::LightPicture;
     use super::super::place::Placement;
     use super::*;
+    use crate::av::Orientation;
     use crate::color::transfer::{
         BT2020_LUMINANCE, HLG_PEAK, PQ_PEAK, hlg_of_scene, hlg_scene_gain, light_of_pq, pq_of_light,
     };
@@ -517,7 +518,7 @@ mod tests {
             let whole = NativeLayer {
                 quad, content: [7.0, 3.0], picture: [0.0, 0.0, 1.0, 1.0], ..NativeLayer::default()
             };
-            let placement = Placement::of(&whole, 0).unwrap();
+            let placement = Placement::of(&whole, Orientation::default()).unwrap();
             let [a, b] = videos.map(|pixels| LightPicture { width: 7, height: 3, pixels });
             let layer = |light, channel| Layer {
                 picture: Content::Placed(Placed::new(light, &placement, [3.5, 1.5])),

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Rgb;
 use super::light::LightPicture;
+use crate::av::Orientation;
 use crate::page::NativeLayer;
 
 /// How far a side may be from whole pixels, or from its own length, to count as exact.
@@ -21,7 +22,7 @@ pub(super) struct Placement {
 impl Placement {
     /// Where the page shows a layer's picture; `None` where that cannot be said: it is seen from
     /// its edge, or reaches behind the viewer.
-    pub(super) fn of(layer: &NativeLayer, quarter_turns: u8) -> Option<Self> {
+    pub(super) fn of(layer: &NativeLayer, way: Orientation) -> Option<Self> {
         let snapped = snapped(layer);
         let (quad, [left, top, width, height]) = match snapped {
             Some([x, y, width, height]) => {
@@ -39,13 +40,17 @@ impl Placement {
             [0.0, 0.0, 1.0],
         ];
         // Sideways pictures are turned upright by the player; this turns places back.
-        let turn = match quarter_turns % 4 {
+        let turn = match way.quarter_turns % 4 {
             0 => [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
             1 => [[0.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [0.0, 0.0, 1.0]],
             2 => [[-1.0, 0.0, 1.0], [0.0, -1.0, 1.0], [0.0, 0.0, 1.0]],
             _ => [[0.0, -1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
         };
-        let inverse = product(&turn, &product(&fit, &unit));
+        let mut inverse = product(&turn, &product(&fit, &unit));
+        if way.is_mirrored {
+            let mirror = [[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+            inverse = product(&mirror, &inverse);
+        }
         let all = inverse.iter().flatten().all(|n| n.is_finite());
         (all && turns != 0).then_some(Self { inverse })
     }
@@ -295,7 +300,7 @@ mod tests {
     fn a_picture_in_its_own_size_is_not_touched() {
         let picture = ramp(8, 4);
         let layer = layer(rectangle(3.0, 2.0, 8.0, 4.0), [8.0, 4.0], [0.0, 0.0, 1.0, 1.0]);
-        let placement = Placement::of(&layer, 0).unwrap();
+        let placement = Placement::of(&layer, Orientation::default()).unwrap();
         let placed = Placed::new(&picture, &placement, [7.0, 4.0]);
         assert_eq!(placed.shift, Some((-3, -2)));
         let mut row = [[0.0; 3]; 12];
@@ -309,10 +314,12 @@ mod tests {
     fn fit_place_and_turns() {
         // A picture in the right half of its box.
         let right = layer(rectangle(0.0, 0.0, 20.0, 10.0), [20.0, 10.0], [0.5, 0.0, 0.5, 1.0]);
-        let is_at = |turns, x, y, [u, v]: [f64; 2]| {
-            let [to_u, to_v] = Placement::of(&right, turns).unwrap().at(x, y);
-            assert!((to_u - u).hypot(to_v - v) < 1e-12, "{turns}: {to_u} {to_v}");
+        let shows = |is_mirrored, quarter_turns, x, y, [u, v]: [f64; 2]| {
+            let way = Orientation { is_mirrored, quarter_turns };
+            let [to_u, to_v] = Placement::of(&right, way).unwrap().at(x, y);
+            assert!((to_u - u).hypot(to_v - v) < 1e-12, "{way:?}: {to_u} {to_v}");
         };
+        let is_at = |turns, x, y, place| shows(false, turns, x, y, place);
         is_at(0, 10.0, 0.0, [0.0, 0.0]);
         is_at(0, 20.0, 10.0, [1.0, 1.0]);
         // Turned clockwise, its lower left corner comes to the upper left.
@@ -320,6 +327,12 @@ mod tests {
         is_at(1, 20.0, 0.0, [0.0, 0.0]);
         is_at(2, 10.0, 0.0, [1.0, 1.0]);
         is_at(3, 10.0, 0.0, [1.0, 0.0]);
+        // Mirrored before it is turned.
+        shows(true, 0, 10.0, 0.0, [1.0, 0.0]);
+        shows(true, 2, 10.0, 0.0, [0.0, 1.0]);
+        shows(true, 3, 10.0, 0.0, [0.0, 0.0]);
+        shows(true, 3, 20.0, 0.0, [0.0, 1.0]);
+        shows(true, 1, 10.0, 0.0, [1.0, 1.0]);
     }
 
     #[test]
@@ -327,7 +340,8 @@ mod tests {
         let edge_on = [[0.0, 0.0], [9.0, 0.0], [9.0, 0.0], [0.0, 0.0]];
         let crossed = [[0.0, 0.0], [9.0, 9.0], [9.0, 0.0], [0.0, 9.0]];
         for quad in [edge_on, crossed] {
-            assert_eq!(Placement::of(&layer(quad, [9.0, 9.0], [0.0, 0.0, 1.0, 1.0]), 0), None);
+            let layer = layer(quad, [9.0, 9.0], [0.0, 0.0, 1.0, 1.0]);
+            assert_eq!(Placement::of(&layer, Orientation::default()), None);
         }
     }
 
@@ -357,7 +371,8 @@ mod tests {
                 *corner += jitter[i];
             }
             let layer = layer(quad, [60.0, 50.0], [0.0, 0.0, 1.0, 1.0]);
-            let placement = Placement::of(&layer, turns).unwrap();
+            let way = Orientation { is_mirrored: false, quarter_turns: turns };
+            let placement = Placement::of(&layer, way).unwrap();
             let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
             for (i, [x, y]) in quad.into_iter().enumerate() {
                 let [u, v] = placement.at(x, y);

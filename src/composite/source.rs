@@ -8,7 +8,7 @@ use super::cross::{Crossings, Target};
 use super::flat::{self, FlatLayer};
 use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
-use crate::av::DecodedFrame;
+use crate::av::{DecodedFrame, Orientation};
 use crate::browser::BrowserError;
 use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
 use crate::color::codes::LightCodes;
@@ -83,7 +83,7 @@ struct FlatPicture {
 struct Decoded {
     source: usize,
     number: usize,
-    quarter_turns: u8,
+    orientation: Orientation,
     frame: Arc<DecodedFrame>,
     decoder: Decoder,
     /// All of it, once it is wanted.
@@ -256,7 +256,7 @@ impl LayeredSource {
             if is_flat(&layer.quad) {
                 continue;
             }
-            let placement = Placement::of(layer, decoded.quarter_turns).ok_or_else(|| {
+            let placement = Placement::of(layer, decoded.orientation).ok_or_else(|| {
                 let label = &layer.label;
                 let text = format!(
                     "the HDR video {label} reaches behind the viewer; `color.mode: \"sdr\"` can \
@@ -299,7 +299,7 @@ impl LayeredSource {
         Ok(Decoded {
             source,
             number,
-            quarter_turns: native.quarter_turns,
+            orientation: native.orientation,
             frame: native.frame,
             decoder: Decoder::new(native.transfer, native.peak, most),
             light: OnceLock::new(),

@@ -6,8 +6,10 @@
 
 mod buffers;
 mod cache;
+mod fields;
 mod native;
 mod png;
+mod shapes;
 mod source;
 mod tone_map;
 mod turn;
@@ -20,10 +22,13 @@ use serde::Serialize;
 
 use self::buffers::{Buffer, Buffers};
 use self::cache::Cache;
+use self::native::divided;
 pub(crate) use self::native::flat_png;
 use self::png::StoredPng;
 use self::source::{Moment, Source};
-use crate::av::{AvError, Converter, DecodedFrame, MediaKinds, RgbLayout, probe_kinds};
+use crate::av::{
+    AvError, Converter, DecodedFrame, MediaKinds, Orientation, RgbLayout, probe_kinds,
+};
 use crate::frame::Size;
 
 /// Decoded pictures that are kept, in bytes: those around the frames that sessions render.
@@ -77,13 +82,12 @@ pub(crate) enum MediaError {
 pub(crate) struct Info {
     /// What pictures of it are asked for with.
     pub id: usize,
-    /// Of an upright picture with square pixels.
+    /// Of the first picture, upright and with square pixels.
     pub width: u32,
     pub height: u32,
     /// Seconds.
     pub duration: f64,
     pub has_sound: bool,
-    pub is_interlaced: bool,
     /// Whether nothing shines through its pictures.
     pub is_opaque: bool,
     /// For HDR: `light` that can be read, or `unknown` colors, or transparency.
@@ -94,6 +98,9 @@ pub(crate) struct Info {
     pub tick: f64,
     /// When each picture is shown, in ticks from the beginning; none in files of sound alone.
     pub ticks: Vec<i64>,
+    /// Where they are not all of one size: the first picture of each, width and height.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<(usize, u32, u32)>,
 }
 
 impl MediaError {
@@ -140,7 +147,9 @@ impl File {
         // Before anything is decoded, and again with pixels made square.
         judge(size)?;
         let source = Source::open(id, path)?;
-        judge(source.facts.display())?;
+        for (_, shape) in &source.shapes {
+            judge(shape.display())?;
+        }
         Ok(Self::Video(Arc::new(source)))
     }
 
@@ -150,19 +159,20 @@ impl File {
                 Info { id, duration: *duration, has_sound: true, ..Info::default() }
             }
             Self::Video(source) => {
-                let size = source.facts.display();
+                let size = source.facts.shape.display();
+                let (ticks, tick) = source.shown();
                 Info {
                     id,
                     width: size.width,
                     height: size.height,
                     duration: source.duration(),
                     has_sound: source.facts.has_sound,
-                    is_interlaced: source.facts.is_interlaced,
                     is_opaque: !source.facts.has_alpha,
                     hdr: source.hdr(),
                     curve: source.curve(),
-                    tick: source.facts.tick,
-                    ticks: source.ticks.clone(),
+                    tick,
+                    ticks: ticks.to_vec(),
+                    sizes: source.sizes(),
                 }
             }
         }
@@ -253,17 +263,17 @@ impl Library {
     fn draw_picture(&self, id: usize, number: usize, divisor: u32) -> Result<Buffer, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
         let moment = self.wake(&source);
-        let last = source.ticks.len() - 1;
-        let frame = source.frame(number.min(last), &self.cache, moment)?;
+        let frame = source.picture(number, &self.cache, moment)?;
         let has_alpha = source.facts.has_alpha;
+        let shape = source.facts.shape_of(&frame);
         let png = (divisor.max(1)..=MAX_SIDE)
-            .map(|divisor| StoredPng { size: source.divided(divisor), has_alpha })
+            .map(|divisor| StoredPng { size: divided(&shape, divisor), has_alpha })
             .find(|png| png.fits());
         let png = png.expect("narrow pictures fit");
         let mut buffer = self.buffers.take();
         let room = png.make_room(&mut buffer.bytes, Converter::SLACK);
         let mut converter = lock(&self.converters).pop().unwrap_or_default();
-        draw(&source, &frame, &mut converter, png.layout(), room)?;
+        draw(&source, &frame, shape.orientation, &mut converter, png.layout(), room)?;
         lock(&self.converters).push(converter);
         png.seal(&mut buffer.bytes);
         Ok(buffer)
@@ -304,18 +314,16 @@ impl Library {
 fn draw(
     source: &Source,
     frame: &DecodedFrame,
+    way: Orientation,
     converter: &mut Converter,
     layout: RgbLayout,
     out: &mut [u8],
 ) -> Result<(), AvError> {
-    let turns = source.facts.quarter_turns;
     let map = source.tone_map.as_ref().filter(|_| !layout.has_alpha);
-    if turns == 0 && map.is_none() {
+    if way.is_plain() && map.is_none() {
         return converter.rgb_into(frame, layout, out);
     }
-    let Size { width, height } = layout.size;
-    let size =
-        if turns.is_multiple_of(2) { layout.size } else { Size { width: height, height: width } };
+    let size = way.turned(layout.size);
     let flat = RgbLayout { size, lead: 0, ..layout };
     let rows = match map {
         Some(map) => {
@@ -324,7 +332,7 @@ fn draw(
         }
         None => converter.rgb(frame, flat)?,
     };
-    turn::turn(&rows, size, turns, layout, out);
+    turn::turn(&rows, size, way, layout, out);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 
 use super::source::Source;
 use super::{Library, MAX_SIDE, MediaError, draw, lock};
-use crate::av::{AvError, Converter, DecodedFrame, RgbLayout, SourceTransfer};
+use crate::av::{AvError, Converter, DecodedFrame, Orientation, RgbLayout, Shape, SourceTransfer};
 use crate::frame::Size;
 
 /// A decoded picture, and what its file says of it.
@@ -17,18 +17,18 @@ pub(crate) struct NativePicture {
     pub transfer: SourceTransfer,
     /// The brightest light of the display it was made on, in nit, where it says so.
     pub peak: Option<f64>,
-    /// Quarter turns clockwise until it is upright.
-    pub quarter_turns: u8,
+    /// Which way up it is shown.
+    pub orientation: Orientation,
+}
+
+/// The size of an upright picture in a `divisor`th of its own.
+pub(super) fn divided(shape: &Shape, divisor: u32) -> Size {
+    let Size { width, height } = shape.display();
+    let divisor = divisor.max(1);
+    Size { width: width.div_ceil(divisor), height: height.div_ceil(divisor) }
 }
 
 impl Source {
-    /// The size of upright pictures in a `divisor`th of theirs.
-    pub(super) fn divided(&self, divisor: u32) -> Size {
-        let Size { width, height } = self.facts.display();
-        let divisor = divisor.max(1);
-        Size { width: width.div_ceil(divisor), height: height.div_ceil(divisor) }
-    }
-
     /// Whether pictures are brighter than SDR, and whether their light can be read.
     pub(super) fn hdr(&self) -> Option<&'static str> {
         match self.facts.transfer {
@@ -57,10 +57,10 @@ impl Library {
     ) -> Result<NativePicture, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
         let moment = self.wake(&source);
-        let frame = source.frame(number.min(source.ticks.len() - 1), &self.cache, moment)?;
+        let frame = source.picture(number, &self.cache, moment)?;
         let facts = &source.facts;
-        let (transfer, peak, quarter_turns) = (facts.transfer, facts.peak, facts.quarter_turns);
-        Ok(NativePicture { frame, transfer, peak, quarter_turns })
+        let orientation = facts.shape_of(&frame).orientation;
+        Ok(NativePicture { frame, transfer: facts.transfer, peak: facts.peak, orientation })
     }
 
     /// One picture of a source as the page would show it, in a `divisor`th of its size: rows of 8-bit
@@ -74,13 +74,14 @@ impl Library {
     ) -> Result<Size, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
         let moment = self.wake(&source);
-        let frame = source.frame(number.min(source.ticks.len() - 1), &self.cache, moment)?;
-        let size = source.divided(divisor);
+        let frame = source.picture(number, &self.cache, moment)?;
+        let shape = source.facts.shape_of(&frame);
+        let size = divided(&shape, divisor);
         let layout = RgbLayout { size, has_alpha: false, is_deep: false, lead: 0 };
         let bytes = layout.stride() * size.height as usize;
         rows.resize(bytes + Converter::SLACK, 0);
         let mut converter = lock(&self.converters).pop().unwrap_or_default();
-        draw(&source, &frame, &mut converter, layout, rows)?;
+        draw(&source, &frame, shape.orientation, &mut converter, layout, rows)?;
         lock(&self.converters).push(converter);
         rows.truncate(bytes);
         Ok(size)

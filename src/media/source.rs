@@ -1,11 +1,13 @@
 //! One video file, and any of its pictures.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cache::Cache;
+use super::fields::Fields;
 use super::tone_map::ToneMap;
-use crate::av::{AvError, DecodedFrame, PacketPlace, SourceFacts, VideoReader};
+use crate::av::{AvError, DecodedFrame, PacketPlace, Shape, SourceFacts, VideoReader};
 
 /// How many places of one file are decoded at the same time at most: sessions that render far apart
 /// frames do not send each other back.
@@ -25,10 +27,16 @@ pub(super) struct Source {
     pub facts: SourceFacts,
     /// For HDR.
     pub tone_map: Option<ToneMap>,
-    /// When each picture is shown, in ticks from the file's beginning; rising.
+    /// When each frame is shown, in ticks from the file's beginning; rising.
     pub ticks: Vec<i64>,
     /// The pictures where decoding can begin: their numbers, and when they are decoded.
     keys: Vec<(usize, i64)>,
+    /// For interlaced files.
+    pub fields: Option<Fields>,
+    /// Frames around those that are shown, of interlaced files; the last one that was decoded first.
+    pub kept: Mutex<VecDeque<(usize, Arc<DecodedFrame>)>>,
+    /// Where frames have another shape than those before: their numbers, from 0 on.
+    pub shapes: Vec<(usize, Shape)>,
     cursors: Mutex<Vec<Cursor>>,
 }
 
@@ -72,7 +80,13 @@ impl Source {
         }
         let tone_map = ToneMap::new(facts.transfer, facts.peak);
         let (path, cursors) = (path.to_owned(), Mutex::default());
-        Ok(Self { number, path, facts, tone_map, ticks, keys, cursors })
+        let shapes = vec![(0, facts.shape)];
+        let fields = facts.interlaced_ticks.map(|frame| Fields::new(&ticks, frame));
+        let kept = Mutex::default();
+        let mut source =
+            Self { number, path, facts, tone_map, ticks, keys, fields, kept, shapes, cursors };
+        source.shapes = source.all_shapes(&places);
+        Ok(source)
     }
 
     /// How long its pictures last, in seconds: as the file says, else as its pictures say.
@@ -89,9 +103,10 @@ impl Source {
     /// Lets go of decoders.
     pub(super) fn rest(&self) {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The picture of this number. What cannot be decoded is replaced by the one before.
+    /// The frame of this number. What cannot be decoded is replaced by the one before.
     pub(super) fn frame(
         &self,
         index: usize,
@@ -191,7 +206,7 @@ impl Source {
     }
 
     fn reader(&self) -> Result<VideoReader, AvError> {
-        let size = self.facts.coded;
+        let size = self.facts.shape.coded;
         let is_large = u64::from(size.width) * u64::from(size.height) > LARGE;
         VideoReader::open(&self.path, if is_large { 2 } else { 1 })
     }
@@ -237,7 +252,7 @@ impl Source {
     }
 
     /// The number of a decoded picture: of the last that is shown no later.
-    fn number_of(&self, frame: &DecodedFrame) -> usize {
+    pub(super) fn number_of(&self, frame: &DecodedFrame) -> usize {
         let tick = frame.pts().unwrap_or_default() - self.facts.start;
         self.ticks.partition_point(|&t| t <= tick).saturating_sub(1)
     }

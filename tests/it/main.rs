@@ -23,6 +23,8 @@ mod input;
 mod job;
 mod looks;
 mod media_door;
+mod media_fields;
+mod media_shapes;
 mod memory;
 mod mixing;
 mod moments;

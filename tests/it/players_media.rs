@@ -45,7 +45,7 @@ fn number(picture: &Picture, left: usize) -> Option<u8> {
 }
 
 /// What page code has written down with `note`.
-fn noted(report: &Report) -> String {
+pub(crate) fn noted(report: &Report) -> String {
     let told = report.warnings.iter().find_map(|warning| warning.message.split_once("/told?"));
     let (_, text) = told.unwrap_or_else(|| panic!("nothing was told: {:?}", report.warnings));
     let text = text.split(": ").next().unwrap();
@@ -54,7 +54,7 @@ fn noted(report: &Report) -> String {
 
 /// Collects notes, and tells them in a frame before the last by asking for a picture that is not
 /// there.
-fn notebook(frame: u64) -> String {
+pub(crate) fn notebook(frame: u64) -> String {
     format!(
         "<script>const notes = []; const note = (text) => notes.push(text); \
          requestAnimationFrame(function f(t) {{ if (Math.round(t * .03) === {frame}) \

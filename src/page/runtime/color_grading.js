@@ -16,7 +16,8 @@ import { context2d, drawGrade, hiddenCanvas } from "./color_renderer.js";
 import { coverOf, dropCover, setCover } from "./covers.js";
 import { emptyFile, frameFile, pixelsFile } from "./image_frames.js";
 import { markChanged } from "./layers.js";
-import { mediaInfo } from "./media.js";
+import { clock } from "./clock.js";
+import { mediaInfoAt } from "./media.js";
 import { checkVisibility, pictureBox } from "./native_layers.js";
 import { boundsOf, contentSize } from "./picture_sizes.js";
 import { allTrees } from "./shadow_roots.js";
@@ -85,7 +86,7 @@ function sourceShownBy(element) {
     const frame = frameShownBy(element);
     return { image: frame ?? element, name: frame?.src ?? element.currentSrc, size: { width, height } };
   }
-  const [info, shown] = [mediaInfo(element), pictureShownBy(element)];
+  const [info, shown] = [mediaInfoAt(element, clock.now / 1000), pictureShownBy(element)];
   return info && shown ? { image: shown.image, name: shown.address, size: { width: info.width, height: info.height } } : null;
 }
 

@@ -6,14 +6,18 @@ import { override, findDescriptor } from "./natives.js";
 
 const PLAYER_TYPES = new Set(["play", "playing", "timeupdate", "pause", "ended"]);
 const CUE_TYPES = new Set(["cuechange", "enter", "exit"]);
+/** Windows have it, too, so it says little. */
+const SIZE_TYPE = "resize";
 
 let awaitsPlayers = false;
 let awaitsCues = false;
+let awaitsVideoSizes = false;
 
 /** Notes what page code listens for. */
 export function notePlayerListener(type) {
   awaitsPlayers ||= PLAYER_TYPES.has(type);
   awaitsCues ||= CUE_TYPES.has(type);
+  awaitsVideoSizes ||= type === SIZE_TYPE;
 }
 
 function watchPlayerHandler(owner, type) {
@@ -27,7 +31,7 @@ function watchPlayerHandler(owner, type) {
   });
 }
 
-for (const type of [...PLAYER_TYPES, ...CUE_TYPES]) {
+for (const type of [...PLAYER_TYPES, ...CUE_TYPES, SIZE_TYPE]) {
   for (const owner of [window.HTMLElement?.prototype, Document.prototype, window, window.TextTrack?.prototype, window.TextTrackCue?.prototype]) {
     watchPlayerHandler(owner, type);
   }
@@ -40,6 +44,11 @@ export function notePlayerAttributes(element) {
 
 export function listensToPlayers() {
   return awaitsPlayers;
+}
+
+/** Whether somebody may want to know when a video's pictures have another size. */
+export function listensToSizes() {
+  return awaitsVideoSizes;
 }
 
 export function listensToCues() {

@@ -12,7 +12,7 @@ import { config, native, nativeGetter, nativeMethod, nativeSetter, override } fr
 import { clock, runsTimer } from "./clock.js";
 import { mediaPlacement } from "./timing.js";
 import { describeElement, warnOnce } from "./warnings.js";
-import { IN_PAGE, decodesMedia, mediaSourceAt, whenKnown } from "./media_sources.js";
+import { IN_PAGE, decodesMedia, infoAtPicture, mediaSourceAt, pictureNumber, whenKnown } from "./media_sources.js";
 import { candidateAddress, candidateWith } from "./media_candidates.js";
 
 const HAVE_ENOUGH_DATA = 4;
@@ -33,7 +33,7 @@ const setMuted = nativeSetter(window.HTMLMediaElement?.prototype, "muted");
  *  Where page code has put an element: from `origin` seconds of the page on it stands, or moves on, at `from` of its source. */
 /** @typedef {{origin: number, start: number, end: number, from: number, rate: number, loops: boolean, again: number}} MediaRun
  *  From `start` to `end` seconds of the page it plays what its source has at `from + (now - origin) * rate`; a loop begins again at `again`. */
-/** @typedef {{address: string|null, base: MediaBase|null, autoplays: boolean, isStatic: boolean, told: {plays: boolean, time: number|null}}} MediaState
+/** @typedef {{address: string|null, base: MediaBase|null, autoplays: boolean, isStatic: boolean, told: {plays: boolean, time: number|null, size: string|null}}} MediaState
  *  `isStatic`: it came with the document. `told` is what page code has heard of it. */
 
 /** @type {Map<HTMLMediaElement, MediaState>} */
@@ -78,6 +78,12 @@ export function mediaInfo(element) {
   return mediaSourceAt(sourceOf(element))?.info ?? null;
 }
 
+/** The same, with the size of the picture that is shown at `seconds` of the page. */
+export function mediaInfoAt(element, seconds) {
+  const info = mediaInfo(element);
+  return info?.sizes ? infoAtPicture(info, pictureNumber(info, mediaTime(element, seconds))) : info;
+}
+
 function announce(element, ...names) {
   for (const name of names) native.dispatch(element, new Event(name));
 }
@@ -97,8 +103,7 @@ function follow(element, state) {
   whenKnown(source, () => {
     if (state.address !== address) return;
     if (source.info && (element.localName === "audio" || source.info.ticks.length > 0)) {
-      announce(element, "durationchange", "loadedmetadata", "loadeddata", "canplay", "canplaythrough");
-      if (source.info.isInterlaced) warnOnce("video_interlaced", `${describeElement(element)} is interlaced; its pictures are shown with both fields: ${address}`);
+      announce(element, "durationchange", ...(element.localName === "video" ? ["resize"] : []), "loadedmetadata", "loadeddata", "canplay", "canplaythrough");
       return;
     }
     const candidate = candidateWith(element, address);
@@ -128,7 +133,7 @@ export function meetMedia(element) {
   pausePlayer(element);
   let state = mediaStates.get(element);
   if (!state) {
-    state = { address: null, base: null, autoplays, isStatic: false, told: { plays: false, time: null } };
+    state = { address: null, base: null, autoplays, isStatic: false, told: { plays: false, time: null, size: null } };
     mediaStates.set(element, state);
     if (decodesMedia) {
       if (element.getAttribute("preload") !== "none") element.setAttribute("preload", "none");
@@ -296,7 +301,7 @@ if (decodesMedia) {
       if (isPlaced(this) || (state.base !== null && !plays)) return;
       rebase(this, state, mediaTime(this, now), false);
       if (!plays) return;
-      state.told = { plays: false, time: mediaTime(this, now) };
+      state.told = { ...state.told, plays: false, time: mediaTime(this, now) };
       queueMicrotask(() => announce(this, "timeupdate", "pause"));
     },
     load() {
@@ -372,10 +377,10 @@ if (decodesMedia) {
   });
   override(window.HTMLVideoElement?.prototype, {
     get videoWidth() {
-      return mediaInfo(this)?.width ?? 0;
+      return mediaInfoAt(this, pageSeconds())?.width ?? 0;
     },
     get videoHeight() {
-      return mediaInfo(this)?.height ?? 0;
+      return mediaInfoAt(this, pageSeconds())?.height ?? 0;
     },
   });
 

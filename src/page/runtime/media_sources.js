@@ -7,8 +7,9 @@ import { config, native } from "./natives.js";
 import { markClipsDirty } from "./timing.js";
 import { beginWork, endWork } from "./work.js";
 
-/** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isInterlaced: boolean, isOpaque: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[]}} SourceInfo
+/** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isOpaque: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[], sizes?: [number, number, number][]}} SourceInfo
  *  `ticks` says when each picture is shown, `tick` how many seconds one tick has; without pictures it is empty.
+ *  Where pictures differ in size, `sizes` has the first of each, its width and its height.
  *  `hdr` is "light" for a video whose light the engine can put into the frame, "unknown" for other HDR; its `curve` is "pq" or "hlg". */
 /** @typedef {{address: string, held: string|null, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource
  *  `held` is the address under which the engine has what the page has in itself. */
@@ -85,6 +86,12 @@ export function giveUpSources() {
 export function whenKnown(source, call) {
   if (source.info || source.failure) call();
   else source.waiting.push(call);
+}
+
+/** What is known of a file, with the size of the picture of this number. */
+export function infoAtPicture(info, number) {
+  const of = info.sizes.findLast(([first]) => first <= number);
+  return { ...info, width: of[1], height: of[2] };
 }
 
 /** The number of the picture that is shown at `seconds` of the source: the last that is not too late. */

@@ -11,7 +11,7 @@
 // blend mode is drawn in the page, HDR with SDR light and a warning.
 
 import { config, native, nativeMethod, parentRuntime } from "./natives.js";
-import { mediaElements, mediaInfo, mediaTime, playsAt } from "./media.js";
+import { mediaElements, mediaInfo, mediaInfoAt, mediaTime, playsAt } from "./media.js";
 import { pictureNumber } from "./media_sources.js";
 import { boundsOf, contentSize, cssPixels, divisorOf, styleOf, wantedDivisor } from "./picture_sizes.js";
 import { isGraded } from "./color_grades.js";
@@ -50,9 +50,9 @@ export function setRound(round) {
 
 const couldBeLayer = (info) => (kind === "codes" ? Boolean(info?.isOpaque) : kind === "light" && info?.hdr === "light");
 
-const flatPicture = (element, info, color) => `${config.media}flat/${info.width / divisorOf(element)}/${info.height / divisorOf(element)}/${color}.png`;
+const flatPicture = (element, info, color) => `${config.media}flat/${Math.ceil(info.width / divisorOf(element))}/${Math.ceil(info.height / divisorOf(element))}/${color}.png`;
 
-const layerInfo = (element) => (element.localName === "img" ? hdrImageInfo(element) : mediaInfo(element));
+const layerInfo = (element, seconds) => (element.localName === "img" ? hdrImageInfo(element) : mediaInfoAt(element, seconds));
 
 function* layerCandidates() {
   for (const element of mediaElements()) if (element.localName === "video") yield element;
@@ -224,7 +224,7 @@ export function settleLayers(seconds, slot, blends) {
   let changed = false;
   let blending = null;
   for (const element of layerCandidates()) {
-    const info = layerInfo(element);
+    const info = layerInfo(element, seconds);
     if (kind === "light" && info?.hdr === "unknown") {
       warnOnce("hdr_drawn_as_sdr", `${describeElement(element)} is shown with SDR light: its colors are not known, or it has transparency`);
     }
@@ -274,7 +274,7 @@ export function listLayers(seconds, numbers) {
   const found = [];
   for (const [element, { slot }] of layerStates) {
     if (slot < 0) continue;
-    const info = layerInfo(element);
+    const info = layerInfo(element, seconds);
     if (!info) continue;
     const style = native.getComputedStyle(element);
     const content = contentSize(element, style);

@@ -5,7 +5,7 @@
 // so that a box which grows changes its picture seldom, and never below what is seen.
 
 import { native, nativeMethod } from "./natives.js";
-import { mediaElements, mediaInfo, playsAt } from "./media.js";
+import { mediaElements, mediaInfoAt, playsAt } from "./media.js";
 
 const DIVISORS = [8, 4, 2];
 /** Less than this is not worth the question. */
@@ -88,7 +88,7 @@ export function settleSizes(seconds) {
   let changed = false;
   for (const element of mediaElements()) {
     if (element.localName !== "video" || !element.isConnected || !playsAt(element, seconds)) continue;
-    const info = mediaInfo(element);
+    const info = mediaInfoAt(element, seconds);
     if (!info || info.ticks.length === 0) continue;
     const divisor = wantedDivisor(element, info);
     if (divisor !== divisorOf(element)) changed = true;

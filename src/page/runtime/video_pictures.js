@@ -10,7 +10,7 @@ import { clock, timeStamp } from "./clock.js";
 import { decodesMedia, pictureNumber } from "./media_sources.js";
 import { flatAddress, flatAddresses } from "./native_layers.js";
 import { hdrImageInfo, hdrImages, showFlatImage } from "./hdr_images.js";
-import { mediaElements, mediaInfo, mediaTime, meetMedia, playsAt } from "./media.js";
+import { mediaElements, mediaInfo, mediaInfoAt, mediaTime, meetMedia, playsAt } from "./media.js";
 import { coverOf } from "./covers.js";
 import { divisorOf } from "./picture_sizes.js";
 import { beginWork, endWork } from "./work.js";
@@ -77,7 +77,7 @@ function* ownPictures(seconds) {
 
 function* wantedPictures(seconds) {
   for (const [element, own] of ownPictures(seconds)) {
-    const address = flatAddress(element, mediaInfo(element)) ?? own;
+    const address = flatAddress(element, mediaInfoAt(element, seconds)) ?? own;
     yield [element, pictureAt(address), address];
   }
 }
@@ -87,7 +87,7 @@ function* neededPictures(seconds) {
   for (const [, picture] of wantedPictures(seconds)) yield picture;
   for (const [element, own] of ownPictures(seconds)) {
     if (drawsVideos) yield pictureAt(own);
-    for (const address of flatAddresses(element, mediaInfo(element))) yield pictureAt(address);
+    for (const address of flatAddresses(element, mediaInfoAt(element, seconds))) yield pictureAt(address);
   }
   for (const image of hdrImages()) {
     for (const address of flatAddresses(image, hdrImageInfo(image))) yield pictureAt(address);
@@ -245,7 +245,7 @@ if (decodesMedia) {
 export function runVideoCallbacks() {
   const due = takeAsked();
   for (const { element, callback } of due) {
-    const { width, height } = mediaInfo(element);
+    const { width, height } = mediaInfoAt(element, clock.now / 1000);
     const shown = shownVideos.get(element);
     callback(timeStamp(), { presentationTime: timeStamp(), expectedDisplayTime: timeStamp(), width, height, mediaTime: element.currentTime, presentedFrames: shown.presented });
   }
