@@ -50,4 +50,5 @@ mod video;
 mod walls;
 mod warm;
 mod web_audio;
+mod webgpu;
 mod workers;

@@ -33,12 +33,12 @@ function place(row) {
 const PAINT = "function paint(g, x) { g.fillStyle = '#fff'; g.fillRect(0, 0, 300, 10); g.fillStyle = '#00c'; g.fillRect(0, 0, x, 10) }";
 "#;
 
-fn page(seconds: f64, script: &str) -> Page {
+pub(crate) fn page(seconds: f64, script: &str) -> Page {
     Page::new(seconds, "", "", &format!("{PRELUDE}{script}"))
 }
 
 /// How far the bar of a row reaches; `None` if the row is empty.
-fn reach(picture: &Picture, row: u32) -> Option<u32> {
+pub(crate) fn reach(picture: &Picture, row: u32) -> Option<u32> {
     let is_ink = |&x: &u32| pixel(picture, x, 10 * row + 5)[0] < 128;
     (0..picture.size.width).rev().find(is_ink).map(|x| x + 1)
 }
@@ -50,7 +50,7 @@ fn span(picture: &Picture, row: u32) -> Option<(u32, u32)> {
 }
 
 /// 100 pixels a second at 30 frames a second; nothing at 0.
-fn expected(frame: u32) -> Option<u32> {
+pub(crate) fn expected(frame: u32) -> Option<u32> {
     // To the nearest pixel.
     (frame > 0).then_some((200 * frame + 30) / 60)
 }

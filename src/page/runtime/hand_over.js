@@ -7,12 +7,10 @@ import { mayHaveChanged } from "./layers.js";
 
 /**
  * Brings it into the page, last of all in a step.
- * @returns {Promise|undefined} a promise if a worker draws
+ * @returns {Promise|undefined} a promise if a worker draws, or WebGPU
  */
 export function handOverDrawings() {
-  const own = () => {
-    if (drawsForElements() && mayHaveChanged()) handOverDrawing(takePicture, false);
-  };
+  const own = () => (drawsForElements() && mayHaveChanged() ? handOverDrawing(takePicture, false) : undefined);
   const taking = takeWorkerDrawing();
   return taking ? taking.then(own) : own();
 }

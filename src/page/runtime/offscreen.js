@@ -10,6 +10,7 @@
 import { config, native, nativeGetter, nativeMethod, nativeSetter, override, parentRuntime } from "./natives.js";
 import { markChanged } from "./changes.js";
 import "./canvases.js";
+import { gpuContext } from "./webgpu.js";
 
 // Sizes are 31 bits. Those above `SEAL` have real ones below, and parts of the number between.
 const SEAL = 2 ** 30;
@@ -21,8 +22,9 @@ const PART = 2 ** NUMBER_BITS;
 /** WebGL's calls that draw. What extensions add begins with `draw` or `multiDraw`. */
 const DRAWS = ["clear", "clearBufferfv", "clearBufferiv", "clearBufferuiv", "clearBufferfi", "drawArrays", "drawElements", "drawArraysInstanced", "drawElementsInstanced", "drawRangeElements", "blitFramebuffer"];
 
-/** @typedef {{number: number, kind: string|null, context: object|null, empties: boolean, isDrawn: boolean}} Drawn
- *  `empties` is for a canvas that is empty once it was shown, `isDrawn` whether it is not by now. */
+/** @typedef {{number: number, kind: string|null, context: object|null, empties: boolean, isDrawn: boolean, takeImage: (() => Promise<ImageData|null>)|null}} Drawn
+ *  `empties` is for a canvas that is empty once it was shown, `isDrawn` whether it is not by now,
+ *  `takeImage` is there for one that WebGPU draws. */
 
 const Offscreen = window.OffscreenCanvas;
 const Element2d = window.HTMLCanvasElement;
@@ -33,6 +35,7 @@ const setCanvasHeight = nativeSetter(Offscreen?.prototype, "height");
 const offscreenContext = nativeMethod(Offscreen?.prototype, "getContext");
 const takeBitmap = nativeMethod(Offscreen?.prototype, "transferToImageBitmap");
 const drawOffscreen = nativeMethod(window.OffscreenCanvasRenderingContext2D?.prototype, "drawImage");
+const putImage = nativeMethod(window.OffscreenCanvasRenderingContext2D?.prototype, "putImageData");
 const elementWidth = nativeGetter(Element2d?.prototype, "width");
 const elementHeight = nativeGetter(Element2d?.prototype, "height");
 const setElementWidth = nativeSetter(Element2d?.prototype, "width");
@@ -48,6 +51,10 @@ const shownIn = new native.Map();
 const handedOver = new WeakSet();
 /** Elements that have a context. */
 const drawnHere = new WeakSet();
+/** @type {WeakMap<HTMLCanvasElement, Drawn>} elements that WebGPU draws */
+const drawnByGpu = new WeakMap();
+/** The same, to be gone through. @type {WeakRef<HTMLCanvasElement>[]} */
+let gpuElements = [];
 let lastCanvasNumber = 0;
 
 /** A number that no canvas of this page has; frames within it share them. */
@@ -63,7 +70,7 @@ function claim(canvas) {
   const part = (size) => Math.floor((size - SEAL) / 2 ** SIZE_BITS);
   setCanvasWidth(canvas, width & MAX_SIZE);
   setCanvasHeight(canvas, height & MAX_SIZE);
-  drawn.set(canvas, { number: part(width) * PART + part(height), kind: null, context: null, empties: false, isDrawn: false });
+  drawn.set(canvas, { number: part(width) * PART + part(height), kind: null, context: null, empties: false, isDrawn: false, takeImage: null });
 }
 
 /**
@@ -83,6 +90,18 @@ export function seal(list) {
     sealed.push(canvas);
   }
   return () => sealed.forEach(claim);
+}
+
+/** @returns {Drawn} of a canvas that is seen in `element` */
+function newRecord(element) {
+  const number = nextCanvasNumber();
+  shownIn.set(number, { element: new WeakRef(element), context: null });
+  return { number, kind: null, context: null, empties: false, isDrawn: false, takeImage: null };
+}
+
+function contextOfGpu(canvas, record, sizeOf) {
+  if (!record.context) Object.assign(record, { kind: "webgpu", ...gpuContext(canvas, sizeOf) });
+  return record.takeImage ? record.context : null;
 }
 
 const invalid = (text) => new DOMException(text, "InvalidStateError");
@@ -107,8 +126,10 @@ if (Offscreen) {
     },
     getContext(...given) {
       claim(this);
-      const context = offscreenContext(this, ...given);
       const record = drawn.get(this);
+      if (record && String(given[0]) === "webgpu") return contextOfGpu(this, record, () => [canvasWidth(this), canvasHeight(this)]);
+      if (record?.takeImage) return null;
+      const context = offscreenContext(this, ...given);
       if (context && record && !record.context) followContext(record, String(given[0]), context);
       return context;
     },
@@ -133,14 +154,21 @@ if (config.drives && Element2d && Offscreen) {
       if (drawnHere.has(this)) return transferControl(this);
       if (handedOver.has(this)) throw invalid("Failed to execute 'transferControlToOffscreen' on 'HTMLCanvasElement': Cannot transfer control from a canvas for more than one time.");
       const canvas = new Offscreen(elementWidth(this), elementHeight(this));
-      const number = nextCanvasNumber();
       handedOver.add(this);
-      shownIn.set(number, { element: new WeakRef(this), context: null });
-      drawn.set(canvas, { number, kind: null, context: null, empties: false, isDrawn: false });
+      drawn.set(canvas, newRecord(this));
       return canvas;
     },
     getContext(...given) {
       if (handedOver.has(this)) throw invalid("Failed to execute 'getContext' on 'HTMLCanvasElement': Cannot get context from a canvas that has transferred its control to offscreen.");
+      const isGpu = String(given[0]) === "webgpu" && typeof GPUCanvasContext === "function";
+      if (drawnByGpu.has(this)) return isGpu ? drawnByGpu.get(this).context : null;
+      if (isGpu && !drawnHere.has(this)) {
+        const record = newRecord(this);
+        drawnHere.add(this);
+        drawnByGpu.set(this, record);
+        gpuElements.push(new WeakRef(this));
+        return contextOfGpu(this, record, () => [elementWidth(this), elementHeight(this)]);
+      }
       const context = elementContext(this, ...given);
       if (context) drawnHere.add(this);
       return context;
@@ -167,10 +195,7 @@ if (config.drives && Element2d && Offscreen) {
 function followContext(record, kind, context) {
   record.context = context;
   record.kind = kind;
-  if (kind === "webgpu") {
-    record.empties = true;
-    watchCalls(context, ["getCurrentTexture"], () => (record.isDrawn = true));
-  } else if (typeof context.readPixels === "function") {
+  if (typeof context.readPixels === "function") {
     record.empties = context.getContextAttributes()?.preserveDrawingBuffer === false;
     if (record.empties) watchDraws(record, context);
   }
@@ -230,22 +255,36 @@ function copyOf(canvas) {
 }
 
 /** Whether canvases that are seen elsewhere are drawn here. */
-export const drawsForElements = () => drawn.size > 0;
+export const drawsForElements = () => drawn.size > 0 || gpuElements.length > 0;
 
 /**
  * Hands over what has been drawn here, as a browser does at the end of each frame.
  * @param {(number: number, picture: CanvasImageSource, colorSpace: string|undefined) => void} deliver
  * @param {boolean} asBitmap whether pictures go to another thread
+ * @returns {Promise|undefined} a promise if WebGPU draws
  */
 export function handOverDrawing(deliver, asBitmap) {
+  const waits = [];
   for (const [canvas, record] of drawn) {
-    if (!record.context || canvasWidth(canvas) === 0 || canvasHeight(canvas) === 0) continue;
+    if (record.takeImage) waits.push(handOverImage(record, deliver));
+    if (record.takeImage || !record.context || canvasWidth(canvas) === 0 || canvasHeight(canvas) === 0) continue;
     if (record.empties && !record.isDrawn) continue;
     record.isDrawn = false;
     const colorSpace = record.kind === "2d" ? record.context.getContextAttributes?.().colorSpace : record.context.drawingBufferColorSpace;
     if (record.empties) deliver(record.number, takeBitmap(canvas), colorSpace);
     else deliver(record.number, asBitmap ? copyOf(canvas) : canvas, colorSpace);
   }
+  gpuElements = gpuElements.filter((reference) => reference.deref());
+  for (const reference of gpuElements) waits.push(handOverImage(drawnByGpu.get(reference.deref()), deliver));
+  return waits.length > 0 ? Promise.all(waits) : undefined;
+}
+
+async function handOverImage(record, deliver) {
+  const image = await record.takeImage();
+  if (!image) return;
+  const canvas = new Offscreen(image.width, image.height);
+  putImage(offscreenContext(canvas, "2d", { colorSpace: image.colorSpace }), image, 0, 0);
+  deliver(record.number, takeBitmap(canvas), image.colorSpace);
 }
 
 /** Puts a picture into the element that it was drawn for. Returns whether that is one of this document's. */

@@ -64,7 +64,7 @@ async function work() {
   if (drawingWanted) {
     drawingWanted = false;
     await takeWorkerDrawing();
-    handOverDrawing(deliver, true);
+    await handOverDrawing(deliver, true);
   }
 }
 
