@@ -356,6 +356,7 @@ impl Render<'_> {
             self.plan_sound(&opened, &mut plan, learned)?;
             sink::warn_about_space(&plan, &mut self.warnings);
         }
+        self.warn_about_cuts(&opened.page, plan.duration);
         self.collect_warnings(&opened.page);
         self.refuse_warnings()?;
         let Opened { server, options, page, .. } = opened;

@@ -4,14 +4,16 @@
 //! (priming) is gone, and a hole in the stream stays a hole. Reading goes forward; to go elsewhere,
 //! open the file again at that place.
 
+use std::ffi::c_int;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ffmpeg_next::{Packet, codec, format, frame, media};
 
+use super::clock::is_picture;
 use super::door::{MediaInput, open_media};
 use super::resampler::{Resampler, SampleLayout};
-use super::{AvError, SAMPLE_RATE, StereoSample, log, read_packet};
+use super::{AvError, SAMPLE_RATE, StereoSample, log};
 
 /// Where reading begins ahead of the place that is wanted: decoders need a few packets to settle.
 const PREROLL_SECS: f64 = 0.3;
@@ -30,8 +32,10 @@ const JITTER_SECS: f64 = 1e-3;
 /// have been off for so long: around Vorbis' short blocks they leave the way and come back.
 const HOLE_SECS: f64 = 0.1;
 
-/// A file may be this much shorter than it says.
+/// A file may be this much shorter than it says, and by two packets: its last, and what was put in
+/// front of its first one, are no sound, and some headers count them.
 const SHORT_SECS: f64 = 0.1;
+const SHORT_PACKETS: f64 = 2.0;
 
 /// Errors in a row after which a file is given up.
 const MAX_ERRORS: u32 = 200;
@@ -86,6 +90,8 @@ pub(crate) struct AudioDecoder {
     /// Where the sound ends, in seconds, as far as it is decoded.
     end: f64,
     errors: u32,
+    /// What could not be decoded just now. It counts once time shows that something is missing.
+    doubt: Option<String>,
     fault: Option<String>,
 }
 
@@ -120,7 +126,7 @@ impl AudioDecoder {
         // Frame threads would only add delay.
         context.set_threading(codec::threading::Config::count(1));
         let decoder = context.decoder().audio().map_err(failed)?;
-        let origin = origin(&input);
+        let origin = input.origin().unwrap_or_default() + rounding(&stream);
         let facts = facts(&input, index, decoder.id().name(), origin);
 
         let demuxer = input.format().name().to_owned();
@@ -149,6 +155,7 @@ impl AudioDecoder {
             drained: false,
             end: 0.0,
             errors: 0,
+            doubt: None,
             fault: None,
         }))
     }
@@ -179,6 +186,7 @@ impl AudioDecoder {
             let Decoded::Frame(frame) = next else {
                 if !self.drained {
                     self.drained = true;
+                    self.settle_doubt(true);
                     self.notice_short();
                 }
                 return match self.run.take() {
@@ -202,6 +210,9 @@ impl AudioDecoder {
         let time = time.or(expected).unwrap_or(0.0);
         let length = frame.samples() as f64 / f64::from(frame.rate().max(1));
         let tolerance = JITTER_SECS.max(1.5 * self.tick);
+        // A tag between two files that were joined is no damage: time goes on behind it.
+        let goes_on = expected.is_some_and(|expected| (time - expected).abs() <= tolerance);
+        self.settle_doubt(stamp.is_none() || !goes_on);
         if let Some(run) = &mut self.run {
             let off = (time - run.expected).abs();
             run.off = if off > tolerance { run.off + length } else { 0.0 };
@@ -252,9 +263,12 @@ impl AudioDecoder {
     /// Hands the decoder one packet, or the end. Returns whether it is worth going on.
     fn feed(&mut self) -> bool {
         let mut packet = Packet::empty();
-        let sent = match read_packet(&mut self.input, &mut packet) {
+        let sent = match self.input.read(&mut packet) {
             Ok(true) if packet.stream() != self.stream => return true,
-            Ok(true) => self.decoder.send_packet(&packet),
+            Ok(true) => {
+                skip_tag(&mut packet);
+                self.decoder.send_packet(&packet)
+            }
             Ok(false) => self.decoder.send_eof(),
             Err(error) => {
                 let goes_on = self.stumble(error);
@@ -272,14 +286,22 @@ impl AudioDecoder {
     fn stumble(&mut self, error: ffmpeg_next::Error) -> bool {
         self.errors += 1;
         let text = log::take_last().unwrap_or_else(|| AvError::new("", error.into()).text);
-        self.fault.get_or_insert_with(|| format!("damaged after {:.2} s: {text}", self.end));
+        self.doubt.get_or_insert_with(|| format!("damaged after {:.2} s: {text}", self.end));
         self.errors < MAX_ERRORS
+    }
+
+    /// What could not be decoded was sound, or nothing that is missed.
+    fn settle_doubt(&mut self, is_missed: bool) {
+        if let Some(text) = self.doubt.take().filter(|_| is_missed) {
+            self.fault.get_or_insert(text);
+        }
     }
 
     /// Notes a sound that ends before its file says it does.
     fn notice_short(&mut self) {
         let Some(duration) = self.facts.duration else { return };
-        if self.end < duration - SHORT_SECS {
+        let packet = f64::from(self.decoder.frame_size()) / f64::from(self.decoder.rate().max(1));
+        if self.end < duration - SHORT_SECS - SHORT_PACKETS * packet {
             let end = self.end;
             self.fault.get_or_insert_with(|| {
                 format!("its sound ends after {end:.2} s, but its header says {duration:.2} s")
@@ -308,37 +330,63 @@ fn place(secs: f64) -> i64 {
     (secs * f64::from(SAMPLE_RATE)).round() as i64
 }
 
-fn is_picture(stream: &format::stream::Stream<'_>) -> bool {
-    let is_cover = stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC);
-    stream.parameters().medium() == media::Type::Video && !is_cover
+/// Takes a tag (ID3, version 2) off the front of a packet: they stand where MP3 files are joined.
+fn skip_tag(packet: &mut Packet) {
+    use ffmpeg_next::codec::packet::traits::Mut as _;
+    let Some([b'I', b'D', b'3', _, _, _, size @ ..]) =
+        packet.data().and_then(|data| data.first_chunk::<10>())
+    else {
+        return;
+    };
+    // Seven bits of each byte, and the head itself. https://id3.org/id3v2.4.0-structure, 3.1.
+    let tag = 10 + size.iter().fold(0_usize, |all, &byte| all << 7 | usize::from(byte & 127));
+    let tag = tag.min(packet.size());
+    // SAFETY: a packet of ours, which keeps its buffer; the tag lies within its data.
+    unsafe {
+        let raw = &mut *packet.as_mut_ptr();
+        raw.data = raw.data.add(tag);
+        raw.size -= c_int::try_from(tag).unwrap_or_default();
+    }
 }
 
-/// Where the file begins on its own clock, in seconds.
+/// Samples that encoders of AAC put in front of the sound.
+const AAC_PRIMING: [i32; 3] = [1024, 2048, 2112];
+
+/// By how much a beginning below 0 is rounded up, in seconds.
 ///
-/// A start below 0 is priming that decoding takes away, not a beginning.
-fn origin(input: &format::context::Input) -> f64 {
-    let starts = input.streams().filter_map(|stream| {
-        let counts = stream.parameters().medium() == media::Type::Audio || is_picture(&stream);
-        let start = stream.start_time();
-        (counts && start != ffmpeg_next::ffi::AV_NOPTS_VALUE)
-            .then(|| start as f64 * f64::from(stream.time_base()))
-    });
-    starts.reduce(f64::min).unwrap_or(0.0).max(0.0)
+/// Matroska counts in milliseconds and does not say how long AAC's priming is: a stream that begins
+/// at -21 ms begins 1024 samples before 0.
+fn rounding(stream: &format::stream::Stream<'_>) -> f64 {
+    let tick = f64::from(stream.time_base());
+    let start = stream.start_time();
+    if stream.parameters().id() != codec::Id::AAC || !(-1_000_000..0).contains(&start) {
+        return 0.0;
+    }
+    let start = start as f64 * tick;
+    // SAFETY: a plain field of valid parameters.
+    let rate = f64::from(unsafe { (*stream.parameters().as_ptr()).sample_rate }.max(1));
+    let off = AAC_PRIMING.into_iter().map(|samples| start + f64::from(samples) / rate);
+    off.filter(|off| off.abs() <= 0.51 * tick && 1.5 < tick * rate)
+        .reduce(|a, b| if a.abs() <= b.abs() { a } else { b })
+        .unwrap_or_default()
 }
 
-fn facts(input: &format::context::Input, stream: usize, codec: &str, origin: f64) -> SoundFacts {
-    // What is estimated from the bitrate is no promise.
+fn facts(input: &MediaInput, stream: usize, codec: &str, origin: f64) -> SoundFacts {
+    // What is estimated from the bitrate is no promise, nor is what time is at the end of a file in
+    // which it may begin again.
     // SAFETY: a plain field of an open context.
     let method = unsafe { (*input.as_ptr()).duration_estimation_method };
-    let is_known =
-        method != ffmpeg_next::ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE;
+    let is_known = method
+        != ffmpeg_next::ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_BITRATE
+        && !input.clock.may_jump();
     let end = |stream: &format::stream::Stream<'_>| {
         let start = match stream.start_time() {
             ffmpeg_next::ffi::AV_NOPTS_VALUE => 0,
             start => start,
         };
-        let secs = (start + stream.duration()) as f64 * f64::from(stream.time_base()) - origin;
-        (stream.duration() > 0).then_some(secs)
+        let tick = f64::from(stream.time_base());
+        let length = Some(stream.duration()).filter(|&length| length > 0)?;
+        Some(start.saturating_add(length) as f64 * tick - origin)
     };
     let whole = (input.duration() > 0).then(|| input.duration() as f64 / 1e6);
     let picture = input.streams().find(is_picture);

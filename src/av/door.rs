@@ -14,6 +14,7 @@ use std::ptr;
 use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::{Dictionary, ffi};
 
+use super::clock::Clock;
 use super::{AvError, c_string, check};
 
 /// Demuxers that read one file, and nothing that it names.
@@ -34,19 +35,28 @@ const WRITTEN: &str = "hls";
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// A file that libav reads.
-pub(super) struct MediaInput(Input);
+pub(super) struct MediaInput {
+    input: Input,
+    pub clock: Clock,
+}
+
+impl MediaInput {
+    fn new(input: Input) -> Self {
+        Self { clock: Clock::of(&input), input }
+    }
+}
 
 impl Deref for MediaInput {
     type Target = Input;
 
     fn deref(&self) -> &Input {
-        &self.0
+        &self.input
     }
 }
 
 impl DerefMut for MediaInput {
     fn deref_mut(&mut self) -> &mut Input {
-        &mut self.0
+        &mut self.input
     }
 }
 
@@ -110,7 +120,7 @@ pub(super) fn open_written(path: &Path, doing: &str) -> Result<MediaInput, AvErr
     options.set("format_whitelist", &format!("{},{WRITTEN}", listed()));
     options.set("protocol_whitelist", "file");
     let opened = ffmpeg_next::format::input_with_dictionary(&url, options);
-    opened.map(MediaInput).map_err(|e| AvError::of(doing, e))
+    opened.map(MediaInput::new).map_err(|e| AvError::of(doing, e))
 }
 
 /// Looks into the streams: not all is in the headers.
@@ -118,7 +128,7 @@ fn with_streams(mut input: Input, doing: &str) -> Result<MediaInput, AvError> {
     // SAFETY: an open context.
     let found = unsafe { ffi::avformat_find_stream_info(input.as_mut_ptr(), ptr::null_mut()) };
     check(found, doing)?;
-    Ok(MediaInput(input))
+    Ok(MediaInput::new(input))
 }
 
 /// Refuses to open what a file names.

@@ -7,15 +7,19 @@
 mod audio_decoder;
 mod audio_encoder;
 mod bwdif;
+mod clock;
 mod converter;
+mod cut;
 mod deinterlace;
 mod door;
 mod encoder;
 mod frame;
+mod length;
 mod log;
 mod muxer;
 mod packet;
 mod parameters;
+mod places;
 mod planes;
 mod png_color;
 mod pour;
@@ -38,14 +42,13 @@ pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Pass, RateCo
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{MuxTarget, MuxedChapter, Muxer, MuxerSettings};
 pub(crate) use self::packet::with_inserted;
+pub(crate) use self::places::{Listing, PacketPlace};
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
 pub(crate) use self::pour::pour;
 pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
 pub(crate) use self::shape::{Orientation, Shape};
 pub(crate) use self::sound_facts::{SoundFileFacts, probe_sound};
-pub(crate) use self::video_reader::{
-    DecodedFrame, PacketPlace, SourceFacts, SourceTransfer, VideoReader,
-};
+pub(crate) use self::video_reader::{DecodedFrame, SourceFacts, SourceTransfer, VideoReader};
 
 /// Samples per second of all sound in the engine.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;

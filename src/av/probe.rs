@@ -6,6 +6,7 @@ use ffmpeg_next::{Packet, codec, color, format, media};
 
 use super::AvError;
 use super::door::{open_media, open_written};
+use super::length::{measured_length, said_length};
 use crate::frame::Size;
 
 /// What a video file says about itself, and how many pictures really are in it.
@@ -184,14 +185,15 @@ pub(crate) struct MediaKinds {
     pub has_sound: bool,
     /// Of the largest pictures that the headers name.
     pub size: Size,
-    /// Seconds, where the container knows it.
+    /// Seconds: as the container says, or measured where there is only sound.
     pub duration: Option<f64>,
 }
 
-/// Opens `path` and looks at its headers.
+/// Opens `path` and looks at its headers, and at all packets where only those tell how long it is.
 pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
     super::init();
-    let input = open_media(path, &format!("cannot read {}", path.display()))?;
+    let doing = format!("cannot read {}", path.display());
+    let mut input = open_media(path, &doing)?;
     let is_cover = |stream: &format::stream::Stream<'_>| {
         stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC)
     };
@@ -206,12 +208,11 @@ pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
         (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
     });
     let (width, height) = sides.fold((0, 0), |all, one| (all.0.max(one.0), all.1.max(one.1)));
-    let duration = input.duration();
-    Ok(MediaKinds {
-        size: Size { width, height },
-        has_video: has(media::Type::Video),
-        has_sound: has(media::Type::Audio),
-        duration: (duration > 0)
-            .then(|| duration as f64 / f64::from(ffmpeg_next::ffi::AV_TIME_BASE)),
-    })
+    let (has_video, has_sound) = (has(media::Type::Video), has(media::Type::Audio));
+    let size = Size { width, height };
+    let duration = match said_length(&input) {
+        None if has_sound && !has_video => measured_length(&mut input, &doing)?,
+        said => said,
+    };
+    Ok(MediaKinds { has_video, has_sound, size, duration })
 }

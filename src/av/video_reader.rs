@@ -9,11 +9,12 @@ use ffmpeg_next::codec::packet::side_data::Type as SideDataType;
 use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, codec, ffi, format, media};
 
+use super::AvError;
 use super::door::{MediaInput, open_media};
+use super::length::said_length;
 use super::parameters::ParameterWatch;
 use super::png_color::png_color;
 use super::shape::{Orientation, Shape, StreamShape, aspect};
-use super::{AvError, check, read_packet};
 
 /// Frames that are decoded to see how long those of interlaced files are shown.
 const LOOKED_AT: usize = 8;
@@ -50,7 +51,7 @@ pub(crate) struct SourceFacts {
     pub tick: f64,
     /// Where the file's own time begins, in ticks.
     pub start: i64,
-    /// The length of the file in seconds, as its container gives it.
+    /// The length of the file in seconds, where its container knows it.
     pub duration: Option<f64>,
 }
 
@@ -59,19 +60,6 @@ impl SourceFacts {
     pub(crate) fn shape_of(&self, frame: &DecodedFrame) -> Shape {
         self.stream_shape.of_frame(frame.as_ref()).unwrap_or(self.shape)
     }
-}
-
-/// One picture's place in the file, by its packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PacketPlace {
-    /// When it is shown, in ticks.
-    pub pts: i64,
-    /// When it is decoded, in ticks.
-    pub dts: i64,
-    /// Whether decoding can begin here.
-    pub is_key: bool,
-    /// A number for what it says about the shape of pictures from here on, if it says something.
-    pub said: Option<u64>,
 }
 
 /// A decoded picture in whatever format its codec has. Clones share its pixels.
@@ -152,11 +140,11 @@ impl Drop for DecodedFrame {
 
 /// An open video file that stands somewhere.
 pub(crate) struct VideoReader {
-    input: MediaInput,
-    decoder: codec::decoder::Video,
-    stream: usize,
-    name: String,
-    is_drained: bool,
+    pub(super) input: MediaInput,
+    pub(super) decoder: codec::decoder::Video,
+    pub(super) stream: usize,
+    pub(super) name: String,
+    pub(super) is_drained: bool,
     /// What a PNG says about its colors.
     png_color: Option<[u8; 4]>,
 }
@@ -222,11 +210,9 @@ impl VideoReader {
         let shape =
             stream_shape.of_frame(frame).ok_or_else(|| self.error("its size makes no sense"))?;
         let base = stream.time_base();
-        let start = match self.start() {
-            Some(start) => start,
-            None => first.pts().unwrap_or_default(),
-        };
-        let duration = self.input.duration();
+        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+        let ticks = |secs: f64| (secs / f64::from(base)).round() as i64;
+        let start = self.input.origin().map(ticks).or_else(|| first.pts()).unwrap_or_default();
         let mut facts = SourceFacts {
             shape,
             stream_shape,
@@ -238,7 +224,7 @@ impl VideoReader {
             peak: mastering_peak(frame),
             tick: f64::from(base),
             start,
-            duration: (duration > 0).then(|| duration as f64 / f64::from(ffi::AV_TIME_BASE)),
+            duration: said_length(&self.input),
         };
         if first.is_interlaced() || self.declares_fields() {
             facts.interlaced_ticks = self.interlaced_ticks(&first)?;
@@ -278,41 +264,8 @@ impl VideoReader {
         Ok(typical.filter(|_| is_interlaced))
     }
 
-    /// Where the container's time begins, in ticks of the stream.
-    fn start(&self) -> Option<i64> {
-        // SAFETY: a plain field of a valid context.
-        let start = unsafe { (*self.input.as_ptr()).start_time };
-        let base = self.input.stream(self.stream)?.time_base();
-        // SAFETY: a computation on plain numbers.
-        let rescaled = |t| unsafe { ffi::av_rescale_q(t, ffi::AV_TIME_BASE_Q, base.into()) };
-        (start != ffi::AV_NOPTS_VALUE).then(|| rescaled(start))
-    }
-
-    /// Reads the rest of the file and lists its pictures in decoding order. Decodes nothing.
-    pub(crate) fn places(&mut self) -> Result<Vec<PacketPlace>, AvError> {
-        let mut places = Vec::new();
-        let mut packet = Packet::empty();
-        let mut watch = self.parameter_watch();
-        while self.read(&mut packet)? {
-            let said = said(&mut watch, &packet);
-            let (pts, dts) = (packet.pts(), packet.dts());
-            // Some containers, such as AVI, know the one only.
-            let Some(pts) = pts.or(dts) else { continue };
-            let discarded = ffi::AV_PKT_FLAG_DISCARD;
-            // SAFETY: a plain field of a valid packet.
-            if unsafe { (*packet.as_ptr()).flags } & discarded == 0 {
-                places.push(PacketPlace {
-                    pts,
-                    dts: dts.unwrap_or(pts),
-                    is_key: packet.is_key(),
-                    said,
-                });
-            }
-        }
-        Ok(places)
-    }
-
-    fn parameter_watch(&self) -> ParameterWatch {
+    /// What sees packets say something about the shape of their pictures.
+    pub(super) fn parameter_watch(&self) -> ParameterWatch {
         // SAFETY: an open decoder has its extradata, of this many bytes, or none.
         let extradata = unsafe {
             let raw = &*self.decoder.as_ptr();
@@ -324,29 +277,6 @@ impl VideoReader {
             }
         };
         ParameterWatch::new(self.decoder.id(), extradata)
-    }
-
-    /// Reads the next packet of the stream. False at the end of the file.
-    fn read(&mut self, packet: &mut Packet) -> Result<bool, AvError> {
-        loop {
-            let is_there = read_packet(&mut self.input, packet)
-                .map_err(|e| AvError::of(format!("cannot read the video {}", self.name), e))?;
-            if !is_there || packet.stream() == self.stream {
-                return Ok(is_there);
-            }
-        }
-    }
-
-    /// Goes to the last place at or before `dts`, in ticks, where decoding can begin.
-    pub(crate) fn seek(&mut self, dts: i64) -> Result<(), AvError> {
-        let stream = c_int::try_from(self.stream).unwrap_or(-1);
-        let backward = ffi::AVSEEK_FLAG_BACKWARD;
-        // SAFETY: a valid context and one of its streams.
-        let sought = unsafe { ffi::av_seek_frame(self.input.as_mut_ptr(), stream, dts, backward) };
-        check(sought, format!("cannot seek in the video {}", self.name))?;
-        self.decoder.flush();
-        self.is_drained = false;
-        Ok(())
     }
 
     /// The next picture in the order they are shown; `None` after the last.
@@ -374,7 +304,12 @@ impl VideoReader {
             if self.is_drained {
                 return Ok(None);
             }
-            if self.read(&mut packet)? {
+            // What cannot be read on ends the file: what is there is shown.
+            let is_there = self.read(&mut packet).unwrap_or_else(|error| {
+                tracing::debug!(file = self.name, %error, "not read on");
+                false
+            });
+            if is_there {
                 // SAFETY: an open decoder and a valid packet.
                 let sent =
                     unsafe { ffi::avcodec_send_packet(self.decoder.as_mut_ptr(), packet.as_ptr()) };
@@ -441,7 +376,7 @@ fn stream_shape(stream: &format::stream::Stream<'_>) -> StreamShape {
 }
 
 /// A number for what a packet says about the shape of pictures, in itself or beside.
-fn said(watch: &mut ParameterWatch, packet: &Packet) -> Option<u64> {
+pub(super) fn said(watch: &mut ParameterWatch, packet: &Packet) -> Option<u64> {
     let beside = [SideDataType::NewExtraData, SideDataType::ParamChange];
     let beside = packet.side_data().filter(|data| beside.contains(&data.kind()));
     let mut said: Vec<u8> = beside.flat_map(|data| data.data().to_vec()).collect();

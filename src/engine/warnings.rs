@@ -3,6 +3,7 @@
 use super::Render;
 use crate::capture::{Meter, OpenPage};
 use crate::error::{Error, Result};
+use crate::media::Info;
 use crate::network::{Access, NetworkOutcome};
 use crate::report::Warning;
 use crate::serve::{FileFinder, RefusedLink};
@@ -31,6 +32,19 @@ impl Render<'_> {
                 true
             }
         });
+    }
+
+    /// Takes note of videos that the page shows to a place where their pictures are missing.
+    pub(super) fn warn_about_cuts(&mut self, page: &OpenPage, length: f64) {
+        for media in page.description.media.iter().filter(|media| media.tag == "video") {
+            let found = media.src.as_deref().map(|src| self.light.library.info(src));
+            let Some(Ok(Info { cut: Some(cut), duration, .. })) = found else { continue };
+            let shown = media.from + (media.end.0.min(length) - media.origin.0) * media.rate;
+            let last = if media.loops { duration } else { shown };
+            if media.start.0 < length && last > cut.from {
+                self.warnings.push(Warning::new("video_damaged", cut.text));
+            }
+        }
     }
 
     /// An error if the job does not let what is not right with the page pass.

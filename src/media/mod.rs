@@ -101,6 +101,9 @@ pub(crate) struct Info {
     /// Where they are not all of one size: the first picture of each, width and height.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sizes: Vec<(usize, u32, u32)>,
+    /// Where pictures are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
 impl MediaError {
@@ -112,6 +115,15 @@ impl MediaError {
             other => other,
         }
     }
+}
+
+/// A file that was cut off.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Cut {
+    /// From when on there are no pictures, in seconds.
+    pub from: f64,
+    /// What to say of it.
+    pub text: String,
 }
 
 /// A file that is being opened once, whoever asks for it.
@@ -138,7 +150,11 @@ impl File {
     fn open(id: usize, path: &Path) -> Result<Self, MediaError> {
         let MediaKinds { has_video, has_sound, size, duration } = probe_kinds(path)?;
         if has_sound && !has_video {
-            return Ok(Self::Sound(duration.unwrap_or_default()));
+            let none = || {
+                let doing = format!("cannot read {}", path.display());
+                AvError::refused(doing, "nothing in it can be decoded")
+            };
+            return Ok(Self::Sound(duration.ok_or_else(none)?));
         }
         let judge = |size: Size| match size.width.max(size.height) {
             ..=MAX_SIDE => Ok(()),
@@ -153,7 +169,7 @@ impl File {
         Ok(Self::Video(Arc::new(source)))
     }
 
-    fn info(&self, id: usize) -> Info {
+    fn info(&self, id: usize, name: &str) -> Info {
         match self {
             Self::Sound(duration) => {
                 Info { id, duration: *duration, has_sound: true, ..Info::default() }
@@ -173,6 +189,14 @@ impl File {
                     tick,
                     ticks: ticks.to_vec(),
                     sizes: source.sizes(),
+                    cut: source.missing_from.map(|from| Cut {
+                        from,
+                        text: format!(
+                            "{name} was cut off: its pictures are missing from {from:.2} s on, of \
+                             {:.2} s; the last one stays",
+                            source.duration()
+                        ),
+                    }),
                 }
             }
         }
@@ -236,7 +260,7 @@ impl Library {
             (known.id, Arc::clone(&known.opened))
         };
         let opened = opened.get_or_init(|| File::open(id, &located.file));
-        let found = opened.as_ref().map(|file| file.info(id));
+        let found = opened.as_ref().map(|file| file.info(id, &located.name));
         found.map_err(|error| error.clone().naming(&located))
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::cache::Cache;
 use super::fields::Fields;
 use super::tone_map::ToneMap;
-use crate::av::{AvError, DecodedFrame, PacketPlace, Shape, SourceFacts, VideoReader};
+use crate::av::{AvError, DecodedFrame, Listing, PacketPlace, Shape, SourceFacts, VideoReader};
 
 /// How many places of one file are decoded at the same time at most: sessions that render far apart
 /// frames do not send each other back.
@@ -29,8 +29,12 @@ pub(super) struct Source {
     pub tone_map: Option<ToneMap>,
     /// When each frame is shown, in ticks from the file's beginning; rising.
     pub ticks: Vec<i64>,
-    /// The pictures where decoding can begin: their numbers, and when they are decoded.
-    keys: Vec<(usize, i64)>,
+    /// The pictures where decoding can begin: their numbers and places.
+    keys: Vec<(usize, PacketPlace)>,
+    /// Where its pictures and its sound end, in seconds.
+    end: f64,
+    /// From when on pictures are missing that it promises, in seconds.
+    pub missing_from: Option<f64>,
     /// For interlaced files.
     pub fields: Option<Fields>,
     /// Frames around those that are shown, of interlaced files; the last one that was decoded first.
@@ -72,7 +76,7 @@ impl Source {
     pub(super) fn open(number: usize, path: &Path) -> Result<Self, AvError> {
         let facts = VideoReader::open(path, 1)?.facts()?;
         // A reader of its own: the first has decoded some pictures already.
-        let places = VideoReader::open(path, 1)?.places()?;
+        let Listing { places, end, missing_from } = VideoReader::open(path, 1)?.places(path)?;
         let (ticks, keys) = in_order(&places, facts.start);
         if ticks.is_empty() {
             let doing = format!("cannot read the video {}", path.display());
@@ -83,13 +87,25 @@ impl Source {
         let shapes = vec![(0, facts.shape)];
         let fields = facts.interlaced_ticks.map(|frame| Fields::new(&ticks, frame));
         let kept = Mutex::default();
-        let mut source =
-            Self { number, path, facts, tone_map, ticks, keys, fields, kept, shapes, cursors };
+        let mut source = Self {
+            number,
+            path,
+            facts,
+            tone_map,
+            ticks,
+            keys,
+            end,
+            missing_from,
+            fields,
+            kept,
+            shapes,
+            cursors,
+        };
         source.shapes = source.all_shapes(&places);
         Ok(source)
     }
 
-    /// How long its pictures last, in seconds: as the file says, else as its pictures say.
+    /// How long it lasts, in seconds: as the file says, else as its pictures and its sound say.
     pub(super) fn duration(&self) -> f64 {
         let last = *self.ticks.last().expect("a source has pictures");
         let step = match self.ticks.len() {
@@ -97,7 +113,8 @@ impl Source {
             n => (last - self.ticks[0]) / i64::try_from(n - 1).unwrap_or(i64::MAX),
         };
         let shown = (last + step) as f64 * self.facts.tick;
-        self.facts.duration.map_or(shown, |duration| duration.max(last as f64 * self.facts.tick))
+        let measured = shown.max(self.end);
+        self.facts.duration.map_or(measured, |duration| duration.max(last as f64 * self.facts.tick))
     }
 
     /// Lets go of decoders.
@@ -173,7 +190,7 @@ impl Source {
         };
         let (_, mut at) = self.key_before(index);
         loop {
-            let Some(&(key, dts)) = self.keys.get(at).filter(|_| at > 0) else {
+            let Some((key, place)) = self.keys.get(at).filter(|_| at > 0) else {
                 // From the very beginning: not every container can seek there.
                 return Ok(Cursor {
                     reader: self.reader()?,
@@ -183,12 +200,12 @@ impl Source {
                     used: 0,
                 });
             };
-            reader.seek(dts)?;
+            reader.seek(place)?;
             // Not all containers land where they were sent: the first picture tells.
             let first = loop {
                 let Some(frame) = reader.next_frame()? else { break None };
                 let number = self.number_of(&frame);
-                if number >= key {
+                if number >= *key {
                     break Some((number, frame));
                 }
                 // Else it precedes the key, from which on pictures are whole, or the container
@@ -259,11 +276,11 @@ impl Source {
 }
 
 /// When pictures are shown, and the numbers of those where decoding can begin.
-fn in_order(places: &[PacketPlace], start: i64) -> (Vec<i64>, Vec<(usize, i64)>) {
+fn in_order(places: &[PacketPlace], start: i64) -> (Vec<i64>, Vec<(usize, PacketPlace)>) {
     let mut places: Vec<_> = places.to_vec();
     places.sort_by_key(|place| place.pts);
     places.dedup_by_key(|place| place.pts);
     let keys = places.iter().enumerate().filter(|(_, place)| place.is_key);
-    let keys = keys.map(|(number, place)| (number, place.dts)).collect();
+    let keys = keys.map(|(number, place)| (number, *place)).collect();
     (places.iter().map(|place| place.pts - start).collect(), keys)
 }

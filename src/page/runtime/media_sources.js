@@ -7,9 +7,10 @@ import { config, native } from "./natives.js";
 import { markClipsDirty } from "./timing.js";
 import { beginWork, endWork } from "./work.js";
 
-/** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isOpaque: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[], sizes?: [number, number, number][]}} SourceInfo
+/** @typedef {{id: number, width: number, height: number, duration: number, hasSound: boolean, isOpaque: boolean, hdr: string|null, curve: string|null, tick: number, ticks: number[], sizes?: [number, number, number][], cut?: {from: number, text: string}}} SourceInfo
  *  `ticks` says when each picture is shown, `tick` how many seconds one tick has; without pictures it is empty.
  *  Where pictures differ in size, `sizes` has the first of each, its width and its height.
+ *  `cut` says from which second on pictures are missing, and what to say of it.
  *  `hdr` is "light" for a video whose light the engine can put into the frame, "unknown" for other HDR; its `curve` is "pq" or "hlg". */
 /** @typedef {{address: string, held: string|null, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource
  *  `held` is the address under which the engine has what the page has in itself. */

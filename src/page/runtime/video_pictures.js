@@ -63,6 +63,7 @@ function ownPicture(element, seconds) {
   const info = mediaInfo(element);
   if (!info || info.ticks.length === 0) return null;
   if (element.isConnected && !playsAt(element, seconds)) return null;
+  if (info.cut && mediaTime(element, seconds) > info.cut.from) warnOnce("video_damaged", info.cut.text);
   return `${config.media}picture/${info.id}/${pictureNumber(info, mediaTime(element, seconds))}/${drawsVideos ? 1 : divisorOf(element)}.png`;
 }
 

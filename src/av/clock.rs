@@ -1,0 +1,266 @@
+//! The one clock of a file, for its pictures and for its sound.
+//!
+//! Both count from the same place, [`MediaInput::origin`], or they would not stay together. And in
+//! formats that may be cut and joined as they are (transport and program streams, Ogg) time may
+//! begin again in the middle: what follows goes on where the part before ended. All who read such a
+//! file from its beginning find the same times, because they depend on its packets alone.
+
+use std::collections::VecDeque;
+
+use ffmpeg_next::{Packet, ffi, format, media};
+
+use super::door::MediaInput;
+use super::read_packet;
+
+/// Times that fall back by more than this have begun again, in microseconds.
+const BACK: i64 = 100_000;
+
+/// Times that are ahead by more than this belong to another recording, as with ffmpeg.
+const AHEAD: i64 = 10_000_000;
+
+/// Packets that are held back until it is known by how much time has moved.
+const MAX_WAITING: usize = 512;
+
+/// By how much the times of a file's parts are moved.
+#[derive(Default)]
+pub(super) struct Clock {
+    /// Whether the format allows that times begin again.
+    may_jump: bool,
+    /// The stream that decides by how much: of pictures, if there are some.
+    leader: Option<usize>,
+    streams: Vec<Stream>,
+    /// Microseconds that are added to the times of the part that began last.
+    newest: i64,
+    /// Packets of other streams that have jumped before the leader.
+    waiting: VecDeque<Packet>,
+    /// What comes next: packets whose times are right.
+    ready: VecDeque<Packet>,
+}
+
+/// One stream's way through the parts.
+#[derive(Clone, Copy, Default)]
+struct Stream {
+    counts: bool,
+    /// Microseconds of a tick, as a ratio.
+    base: (i64, i64),
+    /// What is added to its times, in microseconds.
+    moved: i64,
+    /// When its last packet was decoded, and when its next one should be, in microseconds.
+    last: Option<(i64, i64)>,
+}
+
+impl Stream {
+    fn micros(self, ticks: i64) -> i64 {
+        scaled(ticks, self.base)
+    }
+
+    fn ticks(self, micros: i64) -> i64 {
+        scaled(micros, (self.base.1, self.base.0))
+    }
+}
+
+/// `value` times a ratio, rounded.
+fn scaled(value: i64, (num, den): (i64, i64)) -> i64 {
+    let (value, num, den) = (i128::from(value), i128::from(num), i128::from(den.max(1)));
+    i64::try_from((2 * value * num + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
+}
+
+/// Where a packet's time stands to what was expected.
+enum Judged {
+    /// It goes on.
+    Follows,
+    /// A new part begins.
+    Jumps,
+}
+
+impl Clock {
+    /// The clock of a file that has been opened and not been read.
+    pub(super) fn of(input: &format::context::Input) -> Self {
+        // SAFETY: the flags of the static format of an open context.
+        let flags = unsafe { (*(*input.as_ptr()).iformat).flags };
+        let stream = |stream: format::stream::Stream<'_>| {
+            let base = stream.time_base();
+            let (num, den) = (i64::from(base.numerator()), i64::from(base.denominator()));
+            Stream { counts: counts(&stream), base: (num * 1_000_000, den), ..Stream::default() }
+        };
+        Self {
+            may_jump: flags & ffi::AVFMT_TS_DISCONT != 0,
+            leader: input.streams().find(is_picture).map(|stream| stream.index()),
+            streams: input.streams().map(stream).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether times may begin again in the middle.
+    pub(super) const fn may_jump(&self) -> bool {
+        self.may_jump
+    }
+
+    /// What is added to the times of a stream now, in microseconds.
+    pub(super) fn moved(&self, stream: usize) -> i64 {
+        self.streams.get(stream).map_or(0, |stream| stream.moved)
+    }
+
+    /// Goes on in the part whose times are moved by so many microseconds.
+    pub(super) fn go_to(&mut self, moved: i64) {
+        self.waiting.clear();
+        self.ready.clear();
+        self.newest = moved;
+        for stream in &mut self.streams {
+            (stream.moved, stream.last) = (moved, None);
+        }
+    }
+
+    /// Takes a packet as it is in the file.
+    fn take(&mut self, packet: Packet) {
+        let at = packet.stream();
+        let time = packet.dts().or_else(|| packet.pts());
+        let Some((time, stream)) = time.zip(self.streams.get(at).filter(|stream| stream.counts))
+        else {
+            self.ready.push_back(packet);
+            return;
+        };
+        let raw = stream.micros(time);
+        match self.judge(at, raw) {
+            Judged::Follows => self.pass(packet, raw),
+            // Who leads says when the new part begins.
+            Judged::Jumps if self.leader.is_some_and(|leader| leader != at) => {
+                self.waiting.push_back(packet);
+                if self.waiting.len() > MAX_WAITING {
+                    self.release(None);
+                }
+            }
+            Judged::Jumps => self.release(Some((packet, raw))),
+        }
+    }
+
+    /// Whether the next packet of a stream goes on, in its own part or in the one that began last.
+    fn judge(&mut self, at: usize, raw: i64) -> Judged {
+        let stream = self.streams[at];
+        let newest = self.newest;
+        let Some((last, next)) = stream.last else {
+            self.streams[at].moved = newest;
+            return Judged::Follows;
+        };
+        let fits = |moved: i64| (last - BACK..=next + AHEAD).contains(&(raw + moved));
+        if fits(stream.moved) {
+            return Judged::Follows;
+        }
+        // Sound may reach a little further into the part before than pictures do.
+        let is_near = (raw + newest - next).abs() <= AHEAD;
+        if newest != stream.moved && is_near {
+            self.streams[at].moved = newest;
+            return Judged::Follows;
+        }
+        Judged::Jumps
+    }
+
+    /// Begins a new part with a packet, or with the first that waits, and lets those go that wait.
+    fn release(&mut self, first: Option<(Packet, i64)>) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let first = first.or_else(|| {
+            let packet = waiting.pop_front()?;
+            let time = packet.dts().or_else(|| packet.pts())?;
+            let raw = self.streams[packet.stream()].micros(time);
+            Some((packet, raw))
+        });
+        let Some((packet, raw)) = first else { return };
+        let stream = &mut self.streams[packet.stream()];
+        let next = stream.last.map_or(raw, |(_, next)| next);
+        stream.moved = next - raw;
+        self.newest = stream.moved;
+        self.pass(packet, raw);
+        for packet in waiting {
+            let Some(time) = packet.dts().or_else(|| packet.pts()) else { continue };
+            let at = packet.stream();
+            let raw = self.streams[at].micros(time);
+            // What is still off is from a part of its own, too short to be told.
+            if matches!(self.judge(at, raw), Judged::Jumps) {
+                self.streams[at].moved = self.newest;
+            }
+            self.pass(packet, raw);
+        }
+    }
+
+    /// Lets a packet go, its times moved.
+    fn pass(&mut self, mut packet: Packet, raw: i64) {
+        let at = packet.stream();
+        let stream = &mut self.streams[at];
+        let moved = stream.ticks(stream.moved);
+        let now = raw + stream.moved;
+        let step = match packet.duration() {
+            0 => stream.last.map_or(0, |(last, _)| now - last),
+            ticks => stream.micros(ticks),
+        };
+        stream.last = Some((now, now + step.max(0)));
+        packet.set_pts(packet.pts().map(|pts| pts + moved));
+        packet.set_dts(packet.dts().map(|dts| dts + moved));
+        self.ready.push_back(packet);
+    }
+}
+
+impl MediaInput {
+    /// Reads the next packet, its times on the file's own clock. False at the end.
+    pub(super) fn read(&mut self, packet: &mut Packet) -> Result<bool, ffmpeg_next::Error> {
+        if !self.clock.may_jump {
+            return read_packet(self, packet);
+        }
+        loop {
+            if let Some(next) = self.clock.ready.pop_front() {
+                *packet = next;
+                return Ok(true);
+            }
+            let mut next = Packet::empty();
+            if read_packet(self, &mut next)? {
+                self.clock.take(next);
+            } else if self.clock.waiting.is_empty() {
+                return Ok(false);
+            } else {
+                self.clock.release(None);
+            }
+        }
+    }
+
+    /// Where the file begins on its own clock, in seconds; `None` where it does not say.
+    ///
+    /// A start below 0 is priming that decoding takes away, not a beginning.
+    pub(super) fn origin(&self) -> Option<f64> {
+        let starts = self.streams().filter_map(|stream| {
+            let start = stream.start_time();
+            (counts(&stream) && start != ffi::AV_NOPTS_VALUE)
+                .then(|| start as f64 * f64::from(stream.time_base()))
+        });
+        starts.reduce(f64::min).map(|start| start.max(0.0))
+    }
+
+    /// Where a packet's contents end, in seconds from `origin`, without what is to be cut off.
+    pub(super) fn end_of(&self, packet: &Packet, origin: f64) -> Option<f64> {
+        let stream = self.stream(packet.stream()).filter(counts)?;
+        let tick = f64::from(stream.time_base());
+        let end = packet.pts().or_else(|| packet.dts())?.saturating_add(packet.duration());
+        // SAFETY: plain fields of valid parameters.
+        let rate = unsafe { (*stream.parameters().as_ptr()).sample_rate };
+        let cut = f64::from(cut_off(packet)) / f64::from(rate.max(1));
+        Some(end as f64 * tick - cut - origin)
+    }
+}
+
+/// Samples at the end of a packet that are only padding.
+fn cut_off(packet: &Packet) -> u32 {
+    use ffmpeg_next::codec::packet::side_data::Type;
+    let skip = packet.side_data().find(|data| data.kind() == Type::SkipSamples);
+    // Samples to leave out at the start, then those at the end, both in little endian.
+    let bytes = skip.as_ref().and_then(|skip| skip.data().get(4..8)?.first_chunk::<4>().copied());
+    bytes.map_or(0, u32::from_le_bytes)
+}
+
+/// Whether a stream is one of moving pictures; the cover of a sound file is none.
+pub(super) fn is_picture(stream: &format::stream::Stream<'_>) -> bool {
+    let is_cover = stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC);
+    stream.parameters().medium() == media::Type::Video && !is_cover
+}
+
+/// Whether a stream is seen or heard.
+fn counts(stream: &format::stream::Stream<'_>) -> bool {
+    stream.parameters().medium() == media::Type::Audio || is_picture(stream)
+}
