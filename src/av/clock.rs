@@ -143,7 +143,13 @@ impl Clock {
             return Judged::Follows;
         };
         let fits = |moved: i64| (last - BACK..=next + AHEAD).contains(&(raw + moved));
-        if fits(stream.moved) {
+        // Where another stream is as far, there only was nothing in between.
+        let is_there = |other: &Stream| {
+            other.last.is_some_and(|(last, _)| (raw + stream.moved - last).abs() <= AHEAD)
+        };
+        let is_ahead = raw + stream.moved > next;
+        let others = self.streams.iter().enumerate().filter(|(other, _)| *other != at);
+        if fits(stream.moved) || is_ahead && others.map(|(_, other)| other).any(is_there) {
             return Judged::Follows;
         }
         // Sound may reach a little further into the part before than pictures do.
@@ -263,4 +269,57 @@ pub(super) fn is_picture(stream: &format::stream::Stream<'_>) -> bool {
 /// Whether a stream is seen or heard.
 fn counts(stream: &format::stream::Stream<'_>) -> bool {
     stream.parameters().medium() == media::Type::Audio || is_picture(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use ffmpeg_next::packet::Mut as _;
+
+    use super::*;
+
+    /// A clock of pictures and sound with ticks of a millisecond.
+    fn clock() -> Clock {
+        let stream = Stream { counts: true, base: (1000, 1), ..Stream::default() };
+        Clock { may_jump: true, leader: Some(0), streams: vec![stream; 2], ..Clock::default() }
+    }
+
+    /// When packets are decoded, in milliseconds, by their streams and what their files say.
+    fn told(packets: &[(usize, i64)]) -> Vec<(usize, i64)> {
+        let mut clock = clock();
+        for &(stream, dts) in packets {
+            let mut packet = Packet::empty();
+            packet.set_stream(stream);
+            packet.set_dts(Some(dts));
+            packet.set_duration(40);
+            // SAFETY: a plain field of a packet of ours.
+            unsafe { (*packet.as_mut_ptr()).pos = 0 };
+            clock.take(packet);
+        }
+        clock.release(None);
+        clock.ready.iter().map(|packet| (packet.stream(), packet.dts().unwrap())).collect()
+    }
+
+    #[test]
+    fn time_that_begins_again_goes_on() {
+        // Sound comes first, and waits until it is known where pictures go on.
+        let joined = [(0, 1000), (1, 1010), (0, 1200), (1, 1210), (1, 1010), (0, 1000), (1, 1050)];
+        let expected =
+            [(0, 1000), (1, 1010), (0, 1200), (1, 1210), (0, 1240), (1, 1250), (1, 1290)];
+        assert_eq!(told(&joined), expected);
+        // Another recording, of another day.
+        let later = [(0, 0), (1, 0), (0, 90_000), (1, 90_010)];
+        assert_eq!(told(&later), [(0, 0), (1, 0), (0, 40), (1, 50)]);
+    }
+
+    #[test]
+    fn holes_stay() {
+        let hole = [(0, 0), (1, 0), (0, 5000), (1, 5000)];
+        assert_eq!(told(&hole), hole);
+        let slides: Vec<_> = (0..30).map(|n| (1, n * 1000)).chain([(0, 29_000)]).collect();
+        let slides = [&[(0, 0)], &slides[..]].concat();
+        assert_eq!(told(&slides), slides);
+        // A little back, as muxers write it.
+        let uneven = [(0, 1000), (0, 960), (0, 1080)];
+        assert_eq!(told(&uneven), uneven);
+    }
 }
