@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use ffmpeg_next::{Packet, codec, format, frame, media};
+use ffmpeg_next::{Packet, codec, frame, media};
 
 use super::AvError;
+use super::door::open_written;
 
 /// What a file of sound says about itself, and how much really is in it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -26,10 +27,7 @@ pub(crate) fn probe_sound(path: &Path) -> Result<SoundFileFacts, AvError> {
     super::init();
     let doing = || format!("cannot read {} back", path.display());
     let failed = |e: ffmpeg_next::Error| AvError::of(doing(), e);
-    // FFmpeg takes what stands before a colon for a protocol.
-    let mut url = std::ffi::OsString::from("file:");
-    url.push(path);
-    let mut input = format::input(&url).map_err(failed)?;
+    let mut input = open_written(path, &doing())?;
     let bitrate = input.bit_rate();
     let stream = input
         .streams()
