@@ -92,10 +92,18 @@ impl VideoReader {
             let Some(dts) = packet.dts().or(pts) else { continue };
             let is_shown = flags & ffi::AV_PKT_FLAG_DISCARD == 0;
             shown_until = shown_until.max(self.input.end_of(&packet, origin).unwrap_or_default());
-            listed.push(Listed { pts, dts, duration, is_key: packet.is_key(), is_shown, said, part });
+            listed.push(Listed {
+                pts,
+                dts,
+                duration,
+                is_key: packet.is_key(),
+                is_shown,
+                said,
+                part,
+            });
         }
-        let said = header_length(&self.input).unwrap_or_default().max(self.counted_length());
-        let is_short = last_end + CUT_SECS < said;
+        let promised = header_length(&self.input).unwrap_or_default().max(self.counted_length());
+        let is_short = last_end + CUT_SECS < promised;
         let is_cut =
             self.lacks_packets(listed.len()) || is_short && (is_broken || is_cut_off(path));
         let is_joined = listed.iter().any(|listed| listed.part.1 != 0);
@@ -108,7 +116,7 @@ impl VideoReader {
             part: is_joined.then_some(listed.part),
         });
         let missing_from = is_cut.then_some(shown_until);
-        let end = if is_cut { end.max(said) } else { end };
+        let end = if is_cut { end.max(promised) } else { end };
         Ok(Listing { places: places.collect(), end, missing_from })
     }
 
