@@ -117,6 +117,11 @@ impl FrameRate {
         Self { num: self.num.saturating_mul(factor), ..self }
     }
 
+    /// One in so many of its frames, if that is a rate that can be rendered.
+    pub(crate) fn divided(self, step: u32) -> Option<Self> {
+        Self::new(self.num.get(), self.den.get().checked_mul(step)?)
+    }
+
     /// How many frames show `duration_secs`; 0 unless that is a number above 0.
     ///
     /// A last frame that is cut short still counts, but a thousandth of a frame does not: it is

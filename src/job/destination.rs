@@ -129,7 +129,9 @@ impl Destination {
         }
         let name = output.file_name().unwrap_or_default().to_string_lossy();
         let container = format.or(by_name);
-        if name.contains('%') && container.is_none_or(Container::is_sequence) {
+        let is_directory = shown.ends_with('/') || output.is_dir();
+        let has_number = name.contains('%') && !is_directory;
+        if has_number && container.is_none_or(Container::is_sequence) {
             let names = FileNames::parse(&name).filter(|_| container.is_some());
             let (Some(names), Some(container)) = (names, container) else {
                 let expected = "a name with one number, such as frames/%06d.png".into();
@@ -139,7 +141,6 @@ impl Destination {
             let path = directory.unwrap_or_else(|| Path::new(".")).to_owned();
             return Ok(Self { path, container, names: Some(names), place });
         }
-        let is_directory = shown.ends_with('/') || output.is_dir();
         let Some(container) = container.or(is_directory.then_some(Container::Png)) else {
             let expected = format!("a file name that ends in {}", Container::EXTENSIONS);
             return refused(field.into(), format!("{shown:?}"), expected);

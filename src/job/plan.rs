@@ -11,7 +11,7 @@ use super::dynamic_range::settled;
 use super::encoding::Setting;
 use super::{
     AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata, Place,
-    VideoPlan, picture_size,
+    Thinning, VideoPlan, picture_size,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -56,6 +56,9 @@ pub struct OutputPlan {
     /// The names of a sequence's files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<FileNames>,
+    /// Frames per second, where fewer are written than rendered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_rate: Option<FrameRate>,
     /// How the picture is encoded.
     pub video: VideoPlan,
     /// The sound; `None` where nothing is heard.
@@ -258,7 +261,7 @@ impl Plan {
             alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
-        let outputs = if encoded { outputs(job, &stream, cores)? } else { Vec::new() };
+        let outputs = if encoded { outputs(job, &stream, cores, warnings)? } else { Vec::new() };
         let range = (first_frame, frames);
         let sounds = if encoded { sounds(job, frame_rate, range)? } else { Vec::new() };
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
@@ -339,14 +342,41 @@ pub(crate) fn duration(
 }
 
 /// All outputs but posters, the main one first.
-fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>> {
+fn outputs(
+    job: &Job,
+    stream: &StreamInfo,
+    cores: u32,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<OutputPlan>> {
+    job.metadata.validate_at(stream.frame_rate)?;
+    let destinations = job.destinations()?.into_iter();
+    let containers: Vec<_> = destinations.map(|(_, place, ..)| place.container).collect();
+    let secs = stream.frames as f64 / stream.frame_rate.as_f64();
+    let left_out = job.metadata.left_out(&containers, secs).into_iter();
+    warnings.extend(left_out.map(|text| Warning::new("tag_left_out", text)));
     let encodings = job.encodings()?.into_iter();
     let plans = encodings.map(|(field, destination, video, _)| {
         let Destination { path, container, names, place } = destination;
+        let frame_rate = container.thinned(stream.frame_rate);
+        let rate = frame_rate.unwrap_or(stream.frame_rate);
+        let frames = if let Some(thinned) = frame_rate {
+            let hint = format!("set `fps` to {thinned} or less to choose every frame yourself");
+            let text = format!(
+                "{}: players cannot show {} frames per second of .{}; {thinned} are written",
+                path.display(),
+                stream.frame_rate,
+                container.word()
+            );
+            let warning = Warning::new("frames_left_out", text);
+            warnings.push(Warning { hint: Some(hint), ..warning });
+            Thinning::new(stream.frame_rate, thinned).frames(stream.frames)
+        } else {
+            stream.frames
+        };
         let setting = Setting {
             size: stream.size,
-            rate: stream.frame_rate,
-            frames: stream.frames,
+            rate,
+            frames,
             alpha: job.alpha,
             color: stream.color,
             display: job.color.mastering_display.unwrap_or_default(),
@@ -355,7 +385,7 @@ fn outputs(job: &Job, stream: &StreamInfo, cores: u32) -> Result<Vec<OutputPlan>
         };
         let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
         let metadata = job.metadata.clone();
-        Ok(OutputPlan { path, container, names, video, audio: None, metadata, place })
+        Ok(OutputPlan { path, container, names, frame_rate, video, audio: None, metadata, place })
     });
     plans.collect()
 }

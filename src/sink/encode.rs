@@ -14,8 +14,8 @@ use super::{hardware, verify};
 use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame, with_inserted};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::{OutputPlan, Plan};
-use crate::pipeline::{Artifact, FrameSink};
+use crate::job::{OutputPlan, Place, Plan};
+use crate::pipeline::{Artifact, CancelToken, FrameSink};
 
 /// The number of the picture's stream in the file.
 const PICTURE: usize = 0;
@@ -84,6 +84,34 @@ impl EncodeSink {
             target,
             frames: 0,
             clock,
+        })
+    }
+
+    /// Opens all that writes an output, and throws it away: what libav refuses is refused before the
+    /// first frame, although the output is only written after the last.
+    pub(super) fn try_out(
+        plan: &Arc<Plan>,
+        index: usize,
+        clock: &SinkClock,
+        cancel: &CancelToken,
+    ) -> Result<()> {
+        let place = tempfile::env::temp_dir();
+        let directory =
+            tempfile::tempdir().map_err(Error::io("cannot create a directory in", &place))?;
+        let mut output = plan.outputs[index].clone();
+        let real = std::mem::replace(&mut output.path, directory.path().join("output"));
+        output.place = Place::File;
+        let target = Target::create(&output, cancel)?;
+        let sink = Self::open(plan, index, target, Learned::default(), clock.clone());
+        sink.map(drop).map_err(|error| match error {
+            Error::Encode(e) => {
+                let tried = output.path.display().to_string();
+                Error::Encode(AvError {
+                    doing: e.doing.replace(&tried, &real.display().to_string()),
+                    ..e
+                })
+            }
+            other => other,
         })
     }
 

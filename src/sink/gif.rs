@@ -38,6 +38,7 @@ impl GifSink {
         clock: SinkClock,
         cancel: CancelToken,
     ) -> Result<Self> {
+        EncodeSink::try_out(plan, index, &clock, &cancel)?;
         Ok(Self {
             plan: Arc::clone(plan),
             index,

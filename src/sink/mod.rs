@@ -26,6 +26,7 @@ mod partial;
 mod passes;
 mod picture;
 mod places;
+mod plain;
 mod sequence;
 mod settings;
 mod shutter;
@@ -35,6 +36,7 @@ mod store;
 mod stream;
 mod target;
 mod tee;
+mod thinned;
 mod verify;
 
 use std::sync::Arc;
@@ -53,8 +55,9 @@ pub(crate) use self::shutter::Shutter;
 use self::sound_file::SoundSink;
 use self::target::Target;
 use self::tee::{Poster, TeeSink};
+use self::thinned::ThinnedSink;
 use crate::error::Result;
-use crate::job::{Codec, Plan};
+use crate::job::{Codec, Plan, Thinning};
 use crate::pipeline::{CancelToken, FrameSink};
 
 /// Opens what writes all outputs of a plan.
@@ -80,6 +83,24 @@ pub(crate) fn open(
 }
 
 fn open_one(
+    plan: &Arc<Plan>,
+    index: usize,
+    clock: &SinkClock,
+    cancel: &CancelToken,
+) -> Result<Box<dyn FrameSink>> {
+    let Some(rate) = plan.outputs[index].frame_rate else {
+        return open_plain(plan, index, clock, cancel);
+    };
+    let thinning = Thinning::new(plan.stream.frame_rate, rate);
+    let frames = thinning.frames(plan.stream.frames);
+    let mut thinned = Plan::clone(plan);
+    (thinned.stream.frame_rate, thinned.stream.frames) = (rate, frames);
+    let inner = open_plain(&Arc::new(thinned), index, clock, cancel)?;
+    Ok(Box::new(ThinnedSink::new(inner, thinning, frames)))
+}
+
+/// Opens what writes all frames of `plan` into one of its outputs.
+fn open_plain(
     plan: &Arc<Plan>,
     index: usize,
     clock: &SinkClock,

@@ -133,11 +133,12 @@ impl PartialDirectory {
         self.place.file_name().unwrap_or_default()
     }
 
-    /// Moves all files next to `target`, the one called `last` when the others are there.
-    pub(super) fn keep_beside(self, last: &Path) -> Result<PathBuf> {
+    /// Moves all files next to `target`; the one called `last` becomes it when the others are there.
+    pub(super) fn keep_beside(self, last: &OsStr) -> Result<PathBuf> {
         let mut files = self.files()?;
-        files.sort_by_key(|file| (file == last, file.clone()));
+        files.retain(|file| file.file_name() != Some(last));
         move_into(&files, parent_of(&self.place))?;
+        move_to(&self.path().join(last), &self.place)?;
         Ok(self.target)
     }
 
@@ -194,14 +195,17 @@ fn list(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn move_into(files: &[PathBuf], directory: &Path) -> Result<()> {
     for file in files {
-        let place = directory.join(file.file_name().unwrap_or_default());
-        match fs::rename(file, &place) {
-            Err(e) if is_mounted(&e) => fs::copy(file, &place).map(drop),
-            renamed => renamed,
-        }
-        .map_err(Error::io("cannot rename to", &place))?;
+        move_to(file, &directory.join(file.file_name().unwrap_or_default()))?;
     }
     Ok(())
+}
+
+fn move_to(file: &Path, place: &Path) -> Result<()> {
+    match fs::rename(file, place) {
+        Err(e) if is_mounted(&e) => fs::copy(file, place).map(drop),
+        renamed => renamed,
+    }
+    .map_err(Error::io("cannot rename to", place))
 }
 
 /// Whether a name could not be given because something is mounted there.

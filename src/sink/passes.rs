@@ -84,6 +84,7 @@ impl TwoPassSink {
         if !crate::av::has_encoder(&settings.name) {
             return Err(Error::NoEncoder { name: settings.name });
         }
+        EncodeSink::try_out(plan, index, &clock, &cancel)?;
         let pass = PassFile::create()?;
         pass.apply(&mut settings, false);
         Ok(Self {

@@ -138,18 +138,16 @@ fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, Strin
         }
         (Container::Apng, _) => vec![pair("plays", plays.to_string())],
         (Container::Webp, _) => vec![pair("loop", plays.to_string())],
-        (Container::Hls, Target::Files(directory, playlist)) => {
-            let stem = segment_stem(&playlist.file_stem().unwrap_or_default().to_string_lossy());
-            // The muxer puts numbers into all of the path.
-            let directory = directory.path().to_string_lossy().replace('%', "%%");
-            let segments = format!("{directory}/{stem}_%05d.m4s");
+        (Container::Hls, Target::Files(.., playlist)) => {
+            let stem = playlist.file_stem().unwrap_or_default().to_string_lossy();
+            let segments = playlist.with_file_name(format!("{stem}_%05d.m4s"));
             vec![
                 pair("hls_segment_type", "fmp4".into()),
                 pair("hls_time", SEGMENT_SECS.to_string()),
                 pair("hls_list_size", "0".into()),
                 pair("hls_playlist_type", "vod".into()),
                 pair("hls_flags", "independent_segments".into()),
-                pair("hls_segment_filename", segments),
+                pair("hls_segment_filename", segments.to_string_lossy().into_owned()),
                 pair("hls_fmp4_init_filename", format!("{stem}_init.mp4")),
             ]
         }
@@ -162,7 +160,7 @@ fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, Strin
 /// Players resolve what a playlist names, so that `#`, `?`, `%` and spaces mean something else, and
 /// a line may begin with a comment. Names that are changed get a number, so that those of another
 /// playlist are not replaced.
-fn segment_stem(name: &str) -> String {
+pub(super) fn segment_stem(name: &str) -> String {
     /// With what is added, file systems take it.
     const LONGEST: usize = 200;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::partial::{PartialDirectory, PartialFile};
+use super::plain::PlainDirectory;
+use super::settings::segment_stem;
 use super::stream::Stream;
 use crate::av::{AvError, MuxTarget};
 use crate::error::{Error, Result};
@@ -14,8 +16,8 @@ use crate::pipeline::CancelToken;
 #[derive(Debug)]
 pub(super) enum Target {
     File(PartialFile),
-    /// Files that belong together; the last one is the name that the user gave.
-    Files(PartialDirectory, PathBuf),
+    /// Files that belong together: where they are, a way to there, and the playlist by that way.
+    Files(PartialDirectory, PlainDirectory, PathBuf),
     /// A pipe or a device.
     Stream(Stream),
     /// A descriptor that the caller has opened, and its name.
@@ -42,8 +44,11 @@ impl Target {
             Place::Stream => Stream::open(path, cancel).map(Self::Stream),
             Place::File if container == Container::Hls => {
                 let directory = PartialDirectory::beside(path)?;
-                let playlist = directory.path().join(directory.file_name());
-                Ok(Self::Files(directory, playlist))
+                let plain = PlainDirectory::to(directory.path())?;
+                let stem = Path::new(directory.file_name()).file_stem().unwrap_or_default();
+                let stem = segment_stem(&stem.to_string_lossy());
+                let playlist = plain.path().join(format!("{stem}.m3u8"));
+                Ok(Self::Files(directory, plain, playlist))
             }
             Place::File => PartialFile::create(path).map(Self::File),
         }
@@ -53,7 +58,7 @@ impl Target {
     pub(super) fn for_muxer(&self) -> MuxTarget<'_> {
         match self {
             Self::File(file) => MuxTarget::File(file.path()),
-            Self::Files(_, playlist) => MuxTarget::File(playlist),
+            Self::Files(.., playlist) => MuxTarget::File(playlist),
             Self::Stream(stream) => {
                 let number = stream.descriptor().try_into().unwrap_or_default();
                 MuxTarget::Descriptor(number, stream.path())
@@ -67,7 +72,7 @@ impl Target {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file.path()),
-            Self::Files(_, playlist) => Some(playlist),
+            Self::Files(.., playlist) => Some(playlist),
             Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => None,
         }
     }
@@ -76,7 +81,7 @@ impl Target {
     pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
         match self {
             Self::File(file) => Ok(vec![file.path().to_owned()]),
-            Self::Files(directory, _) => directory.files(),
+            Self::Files(directory, ..) => directory.files(),
             Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => Ok(Vec::new()),
         }
     }
@@ -93,7 +98,9 @@ impl Target {
     pub(super) fn keep(self) -> Result<Option<PathBuf>> {
         match self {
             Self::File(file) => file.keep().map(Some),
-            Self::Files(directory, playlist) => directory.keep_beside(&playlist).map(Some),
+            Self::Files(directory, _plain, playlist) => {
+                directory.keep_beside(playlist.file_name().unwrap_or_default()).map(Some)
+            }
             Self::Stream(stream) => Ok(Some(stream.path().to_owned())),
             Self::Descriptor(..) | Self::Nowhere => Ok(None),
         }
@@ -103,7 +110,7 @@ impl Target {
     pub(super) fn named(&self, error: AvError) -> AvError {
         let (partial, target) = match self {
             Self::File(file) => (file.path(), file.target()),
-            Self::Files(directory, playlist) => (playlist.as_path(), directory.target()),
+            Self::Files(directory, _, playlist) => (playlist.as_path(), directory.target()),
             Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => return error,
         };
         let (partial, target) = (partial.display().to_string(), target.display().to_string());

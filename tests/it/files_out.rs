@@ -258,3 +258,72 @@ fn browsers_take_the_priming_of_webm_off_once() {
         assert!((found - wanted).abs() <= 0.6e-3, "{found} for {wanted}");
     }
 }
+
+#[test]
+fn names_are_only_names() {
+    let (directory, page) = clicking_page(2.0);
+    for name in ["a#1?b", "50% %d", "q\"u'o\\\n", "-l:e|a", &"\u{fc}".repeat(120)] {
+        let place = directory.path().join(name);
+        fs::create_dir(&place).unwrap();
+        let outputs = ["mp4", "mov", "mkv", "webm", "gif", "apng", "webp", "y4m", "raw", "m3u8"];
+        let outputs = outputs.map(|end| {
+            serde_json::json!({
+                "output": place.join(format!("{name}.{end}")),
+                "video": { "quality": "draft" },
+            })
+        });
+        let job = serde_json::json!({ "composition": page, "frames": "0..6", "outputs": outputs });
+        let path = directory.path().join("job.json");
+        fs::write(&path, job.to_string()).unwrap();
+        render(&Job::from_file(&path).unwrap()).unwrap();
+        // Among them a playlist's first part and its segment.
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 12, "{name}");
+        let playlist = fs::read_to_string(place.join(format!("{name}.m3u8"))).unwrap();
+        let segment = playlist.lines().find(|line| !line.starts_with('#')).unwrap();
+        assert!(place.join(segment).exists(), "{segment}");
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        assert!(segment.chars().all(is_plain), "{segment}");
+    }
+}
+
+/// Seconds that each picture of an animation is shown, by ffprobe.
+fn delays(file: &Path) -> Vec<f64> {
+    let show = ["-show_entries", "packet=duration_time", "-of", "csv=p=0", file.to_str().unwrap()];
+    let text = String::from_utf8(judge("ffprobe", &show)).unwrap();
+    text.lines().map(|line| line.trim_end_matches(',').parse().unwrap()).collect()
+}
+
+#[test]
+fn animations_have_no_more_frames_than_players_show() {
+    let html = r#"<!doctype html><body style="margin:0"><div data-composition-id="m" data-width="64"
+        data-height="36" data-duration="0.5"><div id="b" style="height:36px"></div></div><script>
+        const b = document.getElementById("b");
+        window.__hf = { duration: 0.5, seek(t) {
+          const n = Math.round(t * 240) * 2;
+          b.style.background = `rgb(${n % 256},${255 - (n % 256)},0)`;
+        } };</script></body>"#;
+    let (directory, path) = page(html);
+    for (rate, gif, apng) in
+        [("60", 25, 30), ("75", 25, 38), ("100", 25, 25), ("120", 25, 30), ("51", 25, 26)]
+    {
+        let place = |end: &str| directory.path().join(format!("{rate}.{end}"));
+        let mut job = Job::without_output(path.clone());
+        job.fps = rate.parse().ok();
+        job.outputs = [(Codec::Gif, "gif"), (Codec::Apng, "apng"), (Codec::Webp, "webp")]
+            .map(|(codec, end)| output(place(end), codec, Quality::Draft))
+            .to_vec();
+        let report = render(&job).unwrap();
+        let shown = delays(&place("gif"));
+        assert_eq!(shown.len(), gif, "{rate}: {shown:?}");
+        assert!(shown.iter().all(|delay| (delay - 0.02).abs() < 1e-6), "{rate}: {shown:?}");
+        assert_eq!(report.output.frames, gif as u64, "{rate}");
+        assert_eq!(delays(&place("apng")).len(), apng, "{rate}");
+        let codes: Vec<_> = report.warnings.iter().map(|w| w.code.as_str()).collect();
+        let expected = if rate == "100" || rate == "120" { 3 } else { 1 };
+        assert_eq!(codes, vec!["frames_left_out"; expected], "{rate}");
+        // The first picture is frame 0, and the last one of the last frames.
+        let picture =
+            |at: usize| crate::support::decode(&place("gif"), "rgb24", 64 * 36 * 3)[at][0];
+        assert!(picture(0) < 8 && picture(gif - 1) > 220, "{rate}");
+    }
+}

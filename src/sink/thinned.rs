@@ -1,0 +1,43 @@
+//! Leaves out frames that an output cannot show.
+
+use crate::error::Result;
+use crate::frame::Frame;
+use crate::job::Thinning;
+use crate::pipeline::{Artifact, FrameSink};
+use crate::time::FrameIndex;
+
+/// Hands on some of the frames, numbered anew.
+pub(super) struct ThinnedSink {
+    inner: Box<dyn FrameSink>,
+    thinning: Thinning,
+    /// Frames that came.
+    seen: u64,
+    /// Frames that were handed on, and how many there will be.
+    written: u64,
+    frames: u64,
+}
+
+impl ThinnedSink {
+    /// `frames` is how many `inner` expects.
+    pub(super) const fn new(inner: Box<dyn FrameSink>, thinning: Thinning, frames: u64) -> Self {
+        Self { inner, thinning, seen: 0, written: 0, frames }
+    }
+}
+
+impl FrameSink for ThinnedSink {
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        let is_shown =
+            self.written < self.frames && self.thinning.source(self.written) == self.seen;
+        self.seen += 1;
+        if !is_shown {
+            return Ok(());
+        }
+        let index = FrameIndex(self.written);
+        self.written += 1;
+        self.inner.write(Frame { index, ..frame })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        self.inner.finish()
+    }
+}
