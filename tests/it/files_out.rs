@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pagereel::job::{Codec, Output, Quality, Video};
+use pagereel::job::{Codec, FrameRange, Output, Quality, Video};
 use pagereel::{FrameRate, Job};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -291,6 +291,25 @@ fn delays(file: &Path) -> Vec<f64> {
     let show = ["-show_entries", "packet=duration_time", "-of", "csv=p=0", file.to_str().unwrap()];
     let text = String::from_utf8(judge("ffprobe", &show)).unwrap();
     text.lines().map(|line| line.trim_end_matches(',').parse().unwrap()).collect()
+}
+
+#[test]
+fn one_frame_is_enough() {
+    let (directory, page) = clicking_page(2.0);
+    let ends = ["mp4", "mov", "mkv", "webm", "gif", "apng", "webp", "y4m", "raw", "m3u8"];
+    let mut job = Job::without_output(page);
+    job.frames = Some(FrameRange { start: 0, end: 1 });
+    job.fps = FrameRate::new(50, 1);
+    job.outputs = ends
+        .map(|end| Output {
+            output: directory.path().join(format!("one.{end}")),
+            format: None,
+            at: None,
+            video: Video { quality: Quality::Draft, ..Video::default() },
+            audio: pagereel::job::Audio::default(),
+        })
+        .to_vec();
+    assert_eq!(render(&job).unwrap().output.others.len() + 1, ends.len());
 }
 
 #[test]
