@@ -45,10 +45,17 @@ fn webgpu_draws_in_every_way_of_capture() {
         gpu(clear, { format: 'rgba8unorm', alphaMode: 'premultiplied', background: [.25, 0, 0, .5] }).then((draw) => frame((t) => draw(rounded(t))));
         const w = worker(GPU + '; let draw; onmessage = async ({ data }) => { if (data.canvas) draw = await gpu(data.canvas); else draw(data.x) }');
         hand(given, w);
-        frame((t) => w.postMessage({ x: rounded(t) }));";
+        frame((t) => w.postMessage({ x: rounded(t) }));
+        // Copied: one that is waited for is of its frame.
+        const source = document.createElement('canvas'), copied = place(4).getContext('bitmaprenderer');
+        [source.width, source.height] = [300, 10];
+        gpu(source).then((draw) => frame(async (t) => {
+          draw(rounded(t));
+          copied.transferFromImageBitmap(await createImageBitmap(source));
+        }));";
     let frames = page(0.5, &format!("{GPU}{script}")).same_frames();
     for (n, picture) in (0..).zip(&frames) {
-        for row in [0, 1, 3] {
+        for row in [0, 1, 3, 4] {
             assert_eq!(reach(picture, row), expected(n), "row {row} of frame {n}");
             assert_eq!(pixel(picture, 250, 10 * row + 5), [255; 3], "row {row} of frame {n}");
         }
@@ -62,9 +69,11 @@ fn webgpu_draws_in_every_way_of_capture() {
 }
 
 #[test]
-fn a_page_without_an_adapter_is_told_of() {
-    let page = page(0.1, "navigator.gpu.requestAdapter({ featureLevel: 'none' })");
+fn what_webgpu_cannot_give_is_told() {
+    let script = "navigator.gpu.requestAdapter({ featureLevel: 'none' }).catch(() => {}); \
+                  gpu(place(0)).then(() => place(1).getContext('2d').drawImage(document.querySelector('canvas'), 0, 0))";
+    let page = page(0.1, &format!("{GPU}{script}"));
     let (report, _) = page.render(CaptureMode::BeginFrame, 1);
     let codes: Vec<_> = report.warnings.iter().map(|warning| warning.code.as_str()).collect();
-    assert_eq!(codes, ["webgpu_unavailable"]);
+    assert_eq!(codes, ["webgpu_unavailable", "webgpu_copied"]);
 }

@@ -11,6 +11,8 @@ import { config, native, nativeGetter, nativeMethod, nativeSetter, override, par
 import { markChanged } from "./changes.js";
 import "./canvases.js";
 import { gpuContext } from "./webgpu.js";
+import { warnOnce } from "./warnings.js";
+import { track } from "./work.js";
 
 // Sizes are 31 bits. Those above `SEAL` have real ones below, and parts of the number between.
 const SEAL = 2 ** 30;
@@ -100,8 +102,59 @@ function newRecord(element) {
 }
 
 function contextOfGpu(canvas, record, sizeOf) {
+  watchCopies();
   if (!record.context) Object.assign(record, { kind: "webgpu", ...gpuContext(canvas, sizeOf) });
   return record.takeImage ? record.context : null;
+}
+
+// What WebGPU draws is read at the end of the step. Copies that may come later wait for it; others get
+// the picture of the frame before.
+
+const recordOfGpu = (source) => drawnByGpu.get(source) ?? (drawn.get(source)?.takeImage ? drawn.get(source) : undefined);
+const handOverTracked = (record) => track("a copy of a canvas that WebGPU draws", handOverImage(record, showDrawing));
+let watchesCopies = false;
+
+function watchCopies() {
+  if (watchesCopies) return;
+  watchesCopies = true;
+  const tell = (name) => warnOnce("webgpu_copied", `page code copies a canvas that WebGPU draws by ${name}, and gets it as it was a frame before`);
+  for (const [owner, names] of [
+    [window.CanvasRenderingContext2D?.prototype, ["drawImage", "createPattern"]],
+    [window.OffscreenCanvasRenderingContext2D?.prototype, ["drawImage", "createPattern"]],
+    [window.WebGLRenderingContext?.prototype, ["texImage2D", "texSubImage2D"]],
+    [window.WebGL2RenderingContext?.prototype, ["texImage2D", "texSubImage2D", "texImage3D", "texSubImage3D"]],
+  ]) {
+    for (const name of names) {
+      const copy = nativeMethod(owner, name);
+      override(owner, {
+        [name](...given) {
+          if (given.some((each) => typeof each === "object" && each !== null && recordOfGpu(each))) tell(name);
+          return copy(this, ...given);
+        },
+      });
+    }
+  }
+  const [toUrl, toBlob] = [nativeMethod(Element2d?.prototype, "toDataURL"), nativeMethod(Element2d?.prototype, "toBlob")];
+  override(Element2d?.prototype, {
+    toDataURL(...given) {
+      if (recordOfGpu(this)) tell("toDataURL");
+      return toUrl(this, ...given);
+    },
+    toBlob(...given) {
+      const record = recordOfGpu(this);
+      if (!record) return toBlob(this, ...given);
+      handOverTracked(record).then(() => toBlob(this, ...given));
+      return undefined;
+    },
+  });
+  const makeBitmap = nativeMethod(window, "createImageBitmap");
+  override(window, {
+    createImageBitmap(...given) {
+      const record = recordOfGpu(given[0]);
+      if (!record || !drawnByGpu.has(given[0])) return makeBitmap(window, ...given);
+      return handOverTracked(record).then(() => makeBitmap(window, ...given));
+    },
+  });
 }
 
 const invalid = (text) => new DOMException(text, "InvalidStateError");
