@@ -12,6 +12,7 @@ use ffmpeg_next::{Packet, codec, format, frame, media};
 
 use super::clock::is_picture;
 use super::door::{MediaInput, open_media};
+use super::length::said_length;
 use super::resampler::{Resampler, SampleLayout};
 use super::{AvError, SAMPLE_RATE, StereoSample, log};
 
@@ -47,7 +48,8 @@ pub(crate) struct SoundFacts {
     pub codec: String,
     /// Length of the sound by the file's header, in seconds from the file's start.
     pub duration: Option<f64>,
-    /// Length of the moving picture beside it, in seconds.
+    /// Length of the moving picture beside it, in seconds; where the file does not say it, as far as
+    /// it has been read.
     pub picture: Option<f64>,
 }
 
@@ -83,6 +85,8 @@ pub(crate) struct AudioDecoder {
     /// Where the file begins on its own clock, in seconds.
     origin: f64,
     facts: SoundFacts,
+    /// Whether the file says how long it is.
+    is_said: bool,
     run: Option<Run>,
     /// A decoded frame that begins a new run.
     held: Option<frame::Audio>,
@@ -127,7 +131,9 @@ impl AudioDecoder {
         context.set_threading(codec::threading::Config::count(1));
         let decoder = context.decoder().audio().map_err(failed)?;
         let origin = input.origin().unwrap_or_default() + rounding(&stream);
-        let facts = facts(&input, index, decoder.id().name(), origin);
+        let is_said = said_length(&input).is_some();
+        let mut facts = facts(&input, index, decoder.id().name(), origin);
+        facts.picture = facts.picture.filter(|_| is_said);
 
         let demuxer = input.format().name().to_owned();
         let secs = at as f64 / f64::from(SAMPLE_RATE);
@@ -150,6 +156,7 @@ impl AudioDecoder {
             tick,
             origin,
             facts,
+            is_said,
             run: None,
             held: None,
             drained: false,
@@ -264,7 +271,10 @@ impl AudioDecoder {
     fn feed(&mut self) -> bool {
         let mut packet = Packet::empty();
         let sent = match self.input.read(&mut packet) {
-            Ok(true) if packet.stream() != self.stream => return true,
+            Ok(true) if packet.stream() != self.stream => {
+                self.see_picture(&packet);
+                return true;
+            }
             Ok(true) => {
                 skip_tag(&mut packet);
                 self.decoder.send_packet(&packet)
@@ -280,6 +290,15 @@ impl AudioDecoder {
             }
         };
         sent.or_else(|error| if self.stumble(error) { Ok(()) } else { Err(error) }).is_ok()
+    }
+
+    /// Takes note of where pictures end, for files that do not say it.
+    fn see_picture(&mut self, packet: &Packet) {
+        let is_one = self.input.stream(packet.stream()).is_some_and(|stream| is_picture(&stream));
+        if is_one && !self.is_said {
+            let end = self.input.end_of(packet, self.origin).unwrap_or_default();
+            self.facts.picture = Some(self.facts.picture.unwrap_or_default().max(end));
+        }
     }
 
     /// Notes what cannot be decoded. Returns whether to go on.

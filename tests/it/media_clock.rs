@@ -242,3 +242,24 @@ fn what_was_cut_off_is_told_before_the_first_frame() {
     job.strict = true;
     render(&job).unwrap();
 }
+
+/// A recorder's file says nothing of its length: pictures and sound go round together all the same.
+#[test]
+fn a_loop_without_a_length_is_as_long_for_the_ear_as_for_the_eye() {
+    let (directory, _) = composition(1.0, "");
+    let root = directory.path();
+    wav(&root.join("c.wav"), RATE, 1, &clicks(0.5, RATE, &[0.25]));
+    let vp8 = ["-c:v", "libvpx", "-deadline", "realtime", "-b:v", "1M", "-c:a", "libopus"];
+    let live = ["-live", "1", "-f", "webm", "-avoid_negative_ts", "disabled"];
+    make(root, "live.webm", ("30", 30, 0), &[&vp8[..], &live].concat());
+    let job = page(root, "30", 2.5, &["live.webm"], false);
+    let html = fs::read_to_string(root.join("in.html")).unwrap();
+    let html = html.replace("muted data-start=0", "loop data-start=0 data-duration=2.5");
+    fs::write(root.join("in.html"), html).unwrap();
+    let (report, shown) = pictures(&job);
+    assert_eq!(report.warnings, []);
+    let expected: Vec<_> = (0..75).map(|n| Some(n % 30)).collect();
+    assert_eq!(row(&shown, 0, 75), expected);
+    render(&job).unwrap();
+    assert_times(&onsets(&heard(output(&job))), &[0.25, 1.25, 2.25], 0.008);
+}
