@@ -134,6 +134,10 @@ fn workers_have_the_clock_of_the_frames() {
         const channel = new BroadcastChannel("c");
         channel.onmessage = ({ data }) => data.back && bar(11, data.back);
         frame((t) => channel.postMessage({ x: Math.round(t / 10) }));
+        // A loop that waits for the clock ends, and takes no time.
+        const spinner = worker("onmessage = ({ data }) => { const t = Date.now(), s = performance.now(); while (Date.now() - t < 50); while (performance.now() - s < 20); setTimeout(() => postMessage(Math.round(performance.now() / 10))) }");
+        spinner.onmessage = ({ data }) => bar(10, data);
+        frame(() => spinner.postMessage(0));
         // What takes real time takes none of the page's.
         const slow = worker("onmessage = async () => { let s = 0; for (let i = 0; i < 2e8; i++) s += i; await fetch('data:,'); postMessage(0) }");
         slow.onmessage = () => bar(12, Math.round(performance.now() / 10));
@@ -171,6 +175,7 @@ fn workers_have_the_clock_of_the_frames() {
             assert_eq!(reach(picture, row), Some(width), "row {row} of frame {n}");
         }
         assert_eq!(reach(picture, 9), (n >= 15).then_some(70), "frame {n}");
+        assert_eq!(reach(picture, 10), expected(n), "frame {n}");
         assert_eq!(reach(picture, 11), expected(n), "frame {n}");
         assert_eq!(reach(picture, 12), (n >= 14).then_some(45), "frame {n}");
     }

@@ -32,9 +32,24 @@ const STAMP_OFFSET_MS = 2 ** -10;
  */
 export const clock = { now: parentRuntime()?.agent?.now() ?? config.now, held: 0, begun: false };
 
+/** How often the clock may be read while it stands, before a task is taken to wait for it. */
+const PATIENT_READS = 1e6;
+let reads = 0;
+let readAt = 0;
+
+// A loop that waits for the clock, which stands still, would never end: each further read finds it a
+// millisecond later, until the task is over. That goes by the count, so that it is always the same.
+function waited() {
+  if (readAt !== clock.now) reads = 0;
+  readAt = clock.now;
+  reads += 1;
+  if (reads === PATIENT_READS) queueTask(() => (reads = 0));
+  return Math.max(0, reads - PATIENT_READS);
+}
+
 /** The time as page code reads it, in ms; never 0. */
 export function timeStamp() {
-  return clock.now + STAMP_OFFSET_MS;
+  return clock.now + STAMP_OFFSET_MS + waited();
 }
 
 /** The virtual time that a time stamp of page code's stands for. */
@@ -305,7 +320,7 @@ override(window.AbortSignal, {
 });
 
 function dateNow() {
-  return Math.floor(EPOCH_MS + clock.now);
+  return Math.floor(EPOCH_MS + clock.now + waited());
 }
 
 const VirtualDate = function Date(...args) {
