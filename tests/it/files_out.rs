@@ -79,7 +79,7 @@ fn heard(file: &Path) -> Vec<f64> {
 /// What a script says in headless Chrome: what it passes to `say`, a line each.
 ///
 /// `FILES` are the bytes of the files, by the names that they are given.
-fn in_chrome(files: &[(String, Vec<u8>)], script: &str) -> Vec<String> {
+pub(crate) fn in_chrome(files: &[(String, Vec<u8>)], script: &str) -> Vec<String> {
     let directory = tempfile::tempdir().unwrap();
     let lists = files.iter().map(|(name, bytes)| serde_json::json!([name, bytes]));
     let files = Value::Array(lists.collect());

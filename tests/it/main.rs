@@ -21,6 +21,7 @@ mod hdr_files;
 mod hdr_images;
 mod input;
 mod job;
+mod judges;
 mod looks;
 mod media_clock;
 mod media_door;
