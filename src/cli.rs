@@ -43,6 +43,11 @@ impl RenderArgs {
         if let Some(repeats) = self.gif_loop {
             job.video.plays = if repeats == 0 { 0 } else { u32::from(repeats) + 1 };
         }
+        if let Some(plays) = self.plays {
+            job.video.plays = plays.into();
+            job.outputs.iter_mut().for_each(|output| output.video.plays = plays.into());
+        }
+        job.alpha |= self.alpha;
         if self.sdr {
             job.color.mode = ColorMode::Sdr;
         } else if self.hdr && !matches!(job.color.mode, ColorMode::Hdr10 | ColorMode::Hlg) {

@@ -7,6 +7,7 @@
 mod check;
 mod guess;
 mod layered;
+mod loudness;
 mod media;
 mod mix;
 mod options;
@@ -354,9 +355,11 @@ impl Render<'_> {
         let learned = self.rehearse(&mut opened, &plan, encoded)?;
         if encoded {
             self.plan_sound(&opened, &mut plan, learned)?;
+            self.settle_loudness(&mut plan)?;
             sink::warn_about_space(&plan, &mut self.warnings);
         }
         self.warn_about_cuts(&opened.page, plan.duration);
+        self.warn_about_alpha(&opened.page, &plan);
         self.collect_warnings(&opened.page);
         self.refuse_warnings()?;
         let Opened { server, options, page, .. } = opened;

@@ -76,6 +76,12 @@ pub(crate) struct RenderArgs {
     /// How often a GIF is played again after the first time; 0 is for ever
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16))]
     pub(crate) gif_loop: Option<u16>,
+    /// How often a GIF, APNG or WebP is played; 0 is for ever
+    #[arg(long = "loop", value_name = "N", conflicts_with = "gif_loop")]
+    pub(crate) plays: Option<u16>,
+    /// Keep what is transparent in the page
+    #[arg(long)]
+    pub(crate) alpha: bool,
     /// HDR: HLG, or what the job's color.mode says
     #[arg(long, conflicts_with = "sdr")]
     pub(crate) hdr: bool,

@@ -3,6 +3,7 @@
 use super::Render;
 use crate::capture::{Meter, OpenPage};
 use crate::error::{Error, Result};
+use crate::job::{Container, OutputPlan, Plan};
 use crate::media::Info;
 use crate::network::{Access, NetworkOutcome};
 use crate::report::Warning;
@@ -10,6 +11,9 @@ use crate::serve::{FileFinder, RefusedLink};
 
 /// The page's own words for addresses that did not load.
 const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
+
+/// A hint more than a warning: nothing is missing.
+const ALPHA_UNUSED: &str = "alpha_unused";
 
 /// What may be wrong with values for variables.
 const ABOUT_VARIABLES: [&str; 3] = ["variable_type", "unknown_variable", "invalid_variables"];
@@ -47,6 +51,33 @@ impl Render<'_> {
         }
     }
 
+    /// Takes note of a page that is transparent in vain, or wants to be and is not.
+    pub(super) fn warn_about_alpha(&mut self, page: &OpenPage, plan: &Plan) {
+        let backgrounds = &page.description.backgrounds;
+        let holds = |output: &OutputPlan| {
+            matches!(output.container, Container::Webm | Container::Mov)
+                && !output.video.pixel_format.has_alpha()
+        };
+        let warning = match (&backgrounds.opaque, plan.outputs.iter().find(|o| holds(o))) {
+            (Some(element), _) if self.job.alpha => {
+                let text = format!(
+                    "`alpha` is true, but the background of {element} hides all that is transparent"
+                );
+                let hint = "leave the background of html and body out".to_owned();
+                Warning { hint: Some(hint), ..Warning::new("alpha_hidden", text) }
+            }
+            (None, Some(output)) if !self.job.alpha && backgrounds.declared => {
+                let path = output.path.display();
+                let text =
+                    format!("the page says that it is transparent; {path} shows it on white");
+                let hint = "`alpha: true`, or --alpha, keeps what is transparent".to_owned();
+                Warning { hint: Some(hint), ..Warning::new(ALPHA_UNUSED, text) }
+            }
+            _ => return,
+        };
+        self.warnings.push(warning);
+    }
+
     /// An error if the job does not let what is not right with the page pass.
     pub(super) fn refuse_warnings(&self) -> Result<()> {
         let about_variables =
@@ -54,7 +85,7 @@ impl Render<'_> {
         let refused: Vec<_> = self
             .warnings
             .iter()
-            .filter(|w| self.job.strict || about_variables(w))
+            .filter(|w| self.job.strict && w.code != ALPHA_UNUSED || about_variables(w))
             .cloned()
             .collect();
         if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Audio, AudioCodec};
 use crate::av::SAMPLE_RATE;
-use crate::sound::{Group, Track};
+use crate::sound::{Group, Settled, Track, ceiling};
 use crate::time::FrameRate;
 
 /// The sound of a render, resolved.
@@ -27,6 +27,11 @@ pub struct AudioPlan {
     pub bitrate: Option<u64>,
     /// Gain of the whole, in decibels.
     pub gain: f64,
+    /// What peaks stay below, in dBTP.
+    pub true_peak: f64,
+    /// How the whole comes to the loudness that the job asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<LoudnessPlan>,
     /// The composition's sample that is output sample 0.
     pub first_sample: u64,
     /// How many samples there are: as long as the picture.
@@ -38,7 +43,65 @@ pub struct AudioPlan {
     pub groups: Vec<Group>,
 }
 
+/// How a mix comes to a loudness. Values are of the mix, before any codec.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoudnessPlan {
+    /// What is wanted, in LUFS.
+    pub target: f64,
+    /// As it was mixed, in LUFS; `None` where that cannot be measured.
+    pub measured: Option<f64>,
+    /// The highest peak of the mix as it was, in dBTP.
+    pub measured_peak: f64,
+    /// What it is changed by, in decibels.
+    pub gain: f64,
+    /// As it is then, in LUFS.
+    pub result: Option<f64>,
+    /// The highest peak then, in dBTP.
+    pub result_peak: f64,
+}
+
+impl LoudnessPlan {
+    /// Before anything is measured.
+    const fn new(target: f64) -> Self {
+        Self {
+            target,
+            measured: None,
+            measured_peak: 0.0,
+            gain: 0.0,
+            result: None,
+            result_peak: 0.0,
+        }
+    }
+
+    /// What has been found out.
+    pub(crate) fn settle(&mut self, settled: &Settled) {
+        let round = |value: f64| (value * 100.0).round() / 100.0;
+        let Settled { before, gain, after } = settled;
+        self.measured = before.integrated.map(round);
+        self.measured_peak = round(before.true_peak);
+        self.gain = *gain;
+        self.result = after.integrated.map(round);
+        self.result_peak = round(after.true_peak);
+    }
+}
+
 impl AudioPlan {
+    /// The gain of the whole in decibels, that of a loudness included.
+    pub(crate) fn whole_gain(&self) -> f64 {
+        self.gain + self.loudness.map_or(0.0, |loudness| loudness.gain)
+    }
+
+    /// What samples, and what is between them, stay below.
+    pub(crate) fn ceiling(&self) -> f32 {
+        let margin = match (self.loudness, self.bitrate) {
+            (None, _) => 0.0,
+            (Some(_), None) => PEAK_MARGIN,
+            (Some(_), Some(_)) => LOSSY_MARGIN,
+        };
+        ceiling(self.true_peak - margin)
+    }
+
     /// The sound of `frames` frames from `first_frame` on.
     pub(crate) fn new(
         audio: &Audio,
@@ -57,6 +120,8 @@ impl AudioPlan {
             bits,
             bitrate: audio.bitrate.map(|b| b.0).or(codec.default_bitrate()),
             gain: audio.gain,
+            true_peak: audio.true_peak.unwrap_or(DEFAULT_PEAK),
+            loudness: audio.loudness.map(LoudnessPlan::new),
             first_sample: samples_in(first_frame, rate),
             samples: samples_at(samples_in(frames, rate), sample_rate),
             tracks,
@@ -64,6 +129,16 @@ impl AudioPlan {
         }
     }
 }
+
+/// What peaks stay below where the job does not say, in dBTP.
+const DEFAULT_PEAK: f64 = -1.0;
+
+/// By how much the limiter stays below the ceiling of a mix with a loudness, in decibels: other
+/// meters look between samples more closely than it does.
+const PEAK_MARGIN: f64 = 0.1;
+
+/// The same where a lossy codec comes behind it, which moves peaks.
+const LOSSY_MARGIN: f64 = 0.5;
 
 /// Bits of a sample where the job does not say.
 const DEFAULT_BITS: u8 = 24;

@@ -35,8 +35,8 @@ mod values;
 mod words;
 
 pub use self::address::{Address, Entry};
-pub use self::audio::AudioPlan;
 pub(crate) use self::audio::samples_in;
+pub use self::audio::{AudioPlan, LoudnessPlan};
 pub use self::codec::Codec;
 pub use self::container::{AudioCodec, Container};
 pub use self::destination::{Destination, FileNames};

@@ -239,6 +239,13 @@ pub struct Audio {
     /// Gain of the whole mix in decibels, -60 to 24. Default: 0.
     #[schemars(range(min = -60, max = 24))]
     pub gain: f64,
+    /// How loud the whole is, in LUFS, -40 to -5, such as -14 for the web or -23 for broadcast.
+    /// Default: as it is mixed. Excludes `gain`.
+    #[schemars(range(min = -40, max = -5))]
+    pub loudness: Option<f64>,
+    /// What peaks stay below, in dBTP, -9 to 0. Default: -1.
+    #[schemars(range(min = -9, max = 0))]
+    pub true_peak: Option<f64>,
     /// Bits of each sample of `flac`, `alac` and `pcm`: 16, 24, or for `pcm` 32, which are floating
     /// point. Default: 24.
     pub bits: Option<u8>,
@@ -431,6 +438,8 @@ impl Default for Audio {
             codec: None,
             bitrate: None,
             gain: 0.0,
+            loudness: None,
+            true_peak: None,
             bits: None,
             sample_rate: None,
             channels: None,

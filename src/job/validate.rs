@@ -334,6 +334,18 @@ fn validate_audio(
     prefix: &str,
 ) -> Result<(), JobError> {
     let Audio { codec, bitrate, gain, bits, sample_rate, channels, .. } = *audio;
+    if let Some(loudness) = audio.loudness {
+        within(&format!("{prefix}audio.loudness"), loudness, -40.0..=-5.0)?;
+        if gain.abs() > 0.0 {
+            return Err(JobError::Conflict {
+                first: format!("{prefix}audio.loudness"),
+                second: format!("{prefix}audio.gain"),
+            });
+        }
+    }
+    if let Some(peak) = audio.true_peak {
+        within(&format!("{prefix}audio.truePeak"), peak, -9.0..=0.0)?;
+    }
     within(&format!("{prefix}audio.gain"), gain, -60.0..=24.0)?;
     let codec = codec.or_else(|| container?.sound_codecs().first().copied());
     let codec = codec.unwrap_or(AudioCodec::Aac);

@@ -5,6 +5,7 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+mod backgrounds;
 mod fonts;
 mod native;
 mod scripts;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::backgrounds::Backgrounds;
 pub(crate) use self::fonts::{fonts_of, name_drawn_fonts};
 pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
@@ -123,6 +125,7 @@ pub(crate) struct Description {
     pub audio_groups: Vec<GroupElement>,
     pub transitions: Vec<DeclaredTransition>,
     pub hdr_images: Vec<HdrImage>,
+    pub backgrounds: Backgrounds,
     pub warnings: Vec<RuntimeWarning>,
 }
 

@@ -45,7 +45,8 @@ impl SoundStream {
         };
         let encoder = AudioEncoder::open(&settings)?;
         let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
-        let mixer = Mixer::new(&plan.tracks, &plan.groups, start, plan.gain);
+        let mixer =
+            Mixer::new(&plan.tracks, &plan.groups, start, plan.whole_gain(), plan.ceiling());
         Ok(Self { mixer, encoder, stream: 1, rate, written: 0, clock })
     }
 

@@ -54,8 +54,15 @@ struct Bus {
 }
 
 impl Mixer {
-    /// A mixer whose first sample is the composition's sample `start`.
-    pub(crate) fn new(tracks: &[Track], groups: &[Group], start: i64, gain_db: f64) -> Self {
+    /// A mixer whose first sample is the composition's sample `start`, and whose peaks stay below
+    /// `ceiling`.
+    pub(crate) fn new(
+        tracks: &[Track],
+        groups: &[Group],
+        start: i64,
+        gain_db: f64,
+        ceiling: f32,
+    ) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "samples are in single precision")]
         let gain = 10.0_f64.powf(gain_db / 20.0) as f32;
         let is_of = |track: &&Track, group: &Group| track.group.as_ref() == Some(&group.id);
@@ -70,7 +77,7 @@ impl Mixer {
             voices: tracks.iter().filter(has_none).map(Voice::new).collect(),
             buses: groups.iter().map(bus).collect(),
             gain,
-            limiter: Limiter::new(Limiter::CEILING),
+            limiter: Limiter::new(ceiling),
             at: start,
             ready: VecDeque::new(),
             late: Limiter::DELAY,

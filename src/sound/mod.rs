@@ -15,12 +15,14 @@
 //! | `voice` | one track: its file, speed, effects and volume |
 //! | `mixer` | all tracks, groups, the gain of the whole |
 //! | `limiter` | peaks that would be cut off |
+//! | `loudness` | how loud the mix is, and the gain that brings it to a target |
 //! | `effects` | what `data-fx-chain` names |
 
 mod curve;
 mod effects;
 mod examine;
 mod limiter;
+mod loudness;
 mod mixer;
 mod playhead;
 mod reader;
@@ -31,6 +33,7 @@ mod voice;
 pub use self::effects::Effect;
 pub(crate) use self::effects::read_chain;
 pub(crate) use self::examine::examine;
+pub(crate) use self::loudness::{Mix, Settled, ceiling, settle};
 pub(crate) use self::mixer::Mixer;
 pub(crate) use self::reader::SoundReaders;
 pub use self::track::{Group, Track, VolumePoint};

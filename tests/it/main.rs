@@ -23,6 +23,7 @@ mod input;
 mod job;
 mod judges;
 mod looks;
+mod loudness;
 mod media_clock;
 mod media_door;
 mod media_fields;

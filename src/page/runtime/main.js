@@ -39,6 +39,7 @@ import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./
 import { gradePictures } from "./color_grading.js";
 import { noticeMutations } from "./resources.js";
 import { listGroups } from "./sound.js";
+import { describeBackgrounds } from "./backgrounds.js";
 import { takeNewWarnings } from "./warnings.js";
 import { misdrawnElement } from "./texts.js";
 import "./font_hooks.js";
@@ -573,6 +574,7 @@ function describe() {
     steps,
     rewindable: !steps && gsapRewinds(),
     media,
+    backgrounds: describeBackgrounds(root),
     rehearsal: describeRehearsal(),
     audioGroups: listGroups(),
     hdrImages: listHdrImages(),
