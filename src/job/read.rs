@@ -49,7 +49,7 @@ impl Job {
         if self.output.as_deref() != Some(stdout) {
             resolve(&mut self.output);
         }
-        for output in &mut self.outputs {
+        for output in self.outputs.iter_mut().filter(|output| output.output != stdout) {
             output.output = base.join(&output.output);
         }
         resolve(&mut self.browser.path);

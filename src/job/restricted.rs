@@ -10,12 +10,17 @@ use super::{Job, JobError, aliases, read};
 /// All others stay the service's: where files are read and written, what the browser is and what it
 /// may reach, how long and with how many browsers is worked, and options that an encoder understands
 /// by itself, some of which name files. A field that jobs get one day is not among them by itself.
-const ALLOWED: [&str; 40] = [
+const ALLOWED: [&str; 45] = [
     "alpha",
     "audio.bitrate",
+    "audio.bits",
+    "audio.channels",
     "audio.codec",
     "audio.enabled",
     "audio.gain",
+    "audio.loudness",
+    "audio.sampleRate",
+    "audio.truePeak",
     "color.masteringDisplay",
     "color.mode",
     "duration",

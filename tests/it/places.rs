@@ -180,6 +180,13 @@ fn a_render_can_be_measured_without_a_file() {
     assert!(report["stages"]["encodeMs"].as_f64().unwrap() > 0.0);
     assert_eq!(report["plan"]["outputs"][0]["video"]["codec"], "h264");
     assert_eq!(fs::read_dir(root).unwrap().count(), before, "no file");
+    let job = r#"{"composition":"index.html","output":"out.mkv","outputs":[{"output":"-","format":"y4m"}]}"#;
+    fs::write(root.join("job.json"), job).unwrap();
+    let mut command = pagereel();
+    command.current_dir(root).args(["job.json", "--quiet"]);
+    let output = command.args(CHEAPLY).output().unwrap();
+    assert_eq!(told(&output), (Some(0), String::new()));
+    assert!(output.stdout.starts_with(b"YUV4MPEG2 W64 H36"));
     let (code, text) = told(&run(root, &["-o", "a.mkv", "--format", "null"]));
     assert_eq!(code, Some(2), "{text}");
 }
