@@ -19,13 +19,12 @@ impl Render<'_> {
             let Some(loudness) = audio.loudness else { continue };
             let key = (loudness.target.to_bits(), audio.ceiling().to_bits(), audio.channels);
             let found = known.iter().find(|(other, _)| *other == key).map(|(_, settled)| *settled);
-            let settled = match found {
-                Some(settled) => settled,
-                None => {
-                    let settled = self.settle_one(audio, loudness.target, samples)?;
-                    known.push((key, settled));
-                    settled
-                }
+            let settled = if let Some(settled) = found {
+                settled
+            } else {
+                let settled = self.settle_one(audio, loudness.target, samples)?;
+                known.push((key, settled));
+                settled
             };
             if let Some(loudness) = &mut audio.loudness {
                 loudness.settle(&settled);
