@@ -346,3 +346,55 @@ fn animations_have_no_more_frames_than_players_show() {
         assert!(picture(0) < 8 && picture(gif - 1) > 220, "{rate}");
     }
 }
+
+#[test]
+fn what_was_written_is_shown_frame_by_frame_and_heard_to_the_sample() {
+    // Each frame has its number in 8 bars.
+    let html = r#"<!doctype html><body style="margin:0"><div data-composition-id="m" data-width="64"
+        data-height="36" data-duration="2.002" data-fps="24000/1001"><div id="b"></div>
+        <audio src="c.wav" data-start="0"></audio></div><script>
+        const bars = [...Array(8).keys()].map((i) => {
+          const bar = document.createElement("div");
+          bar.style.cssText = `position:absolute;top:0;height:36px;width:8px;left:${i * 8}px`;
+          document.getElementById("b").append(bar);
+          return bar;
+        });
+        window.__hf = { duration: 2.002, seek(t) {
+          const n = Math.floor((t * 24000) / 1001 + 1e-4);
+          bars.forEach((bar, i) => (bar.style.background = (n >> i) & 1 ? "white" : "black"));
+        } };</script></body>"#;
+    let (directory, path) = page(html);
+    fs::write(directory.path().join("c.wav"), clicks(2.002)).unwrap();
+    let names = ["a.mp4", "a.mov", "a.mkv", "a.webm", "fragmented.mp4"];
+    let mut job = Job::without_output(path);
+    job.outputs = names
+        .map(|name| Output {
+            output: directory.path().join(name),
+            format: None,
+            at: None,
+            video: Video { fragmented: name == "fragmented.mp4", ..Video::default() },
+            audio: pagereel::job::Audio::default(),
+        })
+        .to_vec();
+    render(&job).unwrap();
+    for name in names {
+        let html = format!(
+            r#"<!doctype html><body style="margin:0"><div data-composition-id="m" data-width="64"
+            data-height="36" data-duration="2.002" data-fps="24000/1001"><video src="{name}"
+            data-start="0" style="width:64px;height:36px"></video></div></body>"#
+        );
+        let again = directory.path().join("again.html");
+        fs::write(&again, html).unwrap();
+        let file = directory.path().join("again.mp4");
+        render(&Job::new(again, &file)).unwrap();
+        let numbers = crate::support::decode(&file, "gray", 64 * 36).into_iter().map(|frame| {
+            (0..8).map(|bit| usize::from(frame[18 * 64 + bit * 8 + 4] > 127) << bit).sum::<usize>()
+        });
+        assert!(numbers.eq(0..48), "{name}");
+        let found = heard(&file);
+        assert_eq!(found.len(), CLICKS.len(), "{name}: {found:?}");
+        for (found, wanted) in found.iter().zip(CLICKS) {
+            assert!((found - wanted).abs() <= 1.0 / 48_000.0, "{name}: {found} for {wanted}");
+        }
+    }
+}
