@@ -119,9 +119,10 @@ impl Converter {
             (true, true) => DEEP_RGBA,
         };
         // Without scaling, each chroma sample goes to the pixels that it was made from: sharper than
-        // interpolation, and a tenth of the time.
+        // interpolation, and a tenth of the time. Formats for which there is no such way would lose
+        // two levels if chroma were not interpolated.
         let flags = if (width, height) == (raw.width, raw.height) {
-            ffi::SWS_BILINEAR as c_int
+            (ffi::SWS_BILINEAR | ffi::SWS_FULL_CHR_H_INT) as c_int
         } else {
             (ffi::SWS_AREA | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT) as c_int
         };

@@ -42,8 +42,10 @@ fn judged(file: &Path) -> Vec<Vec<u8>> {
 /// A file's pictures in RGB. Without tags they are of BT.601, as small videos are.
 fn converted(file: &Path, filter: &str) -> Vec<Vec<u8>> {
     let arguments = ["-i", file.to_str().unwrap(), "-map", "0:v", "-vf", filter];
+    // As exact as it can for more than 8 bits.
+    let exact = ["-sws_flags", "bilinear+full_chroma_int"];
     let raw = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"];
-    let raw = judge("ffmpeg", &[&arguments[..], &raw].concat());
+    let raw = judge("ffmpeg", &[&arguments[..], &exact, &raw].concat());
     raw.chunks_exact(WIDTH * HEIGHT * 3).map(<[u8]>::to_vec).collect()
 }
 

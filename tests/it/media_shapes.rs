@@ -290,3 +290,30 @@ fn pixels_that_are_not_square() {
         assert_eq!((seen(width - 1, height - 1), seen(width, 2), seen(2, height)), ('w', '.', '.'));
     }
 }
+
+#[test]
+fn grays_and_colors_keep_their_level_at_any_depth() {
+    for format in ["yuv420p", "yuv420p10le", "yuv422p10le", "yuv444p", "yuv411p", "nv12"] {
+        let (directory, path) = page(
+            "<!doctype html><style>body { margin: 0 }</style><div data-composition-id=m \
+             data-width=64 data-height=32 data-fps=10 data-duration=.1><video src=v.mkv data-start=0 \
+             muted style='position:absolute'></video></div>",
+        );
+        let source = format!(
+            "color=0x808080:s=64x32:r=10:d=0.2,format=rgb24,drawbox=32:0:32:32:0x20c040:fill,\
+             format={format}"
+        );
+        let file = directory.path().join("v.mkv");
+        // Without loss.
+        let codec: &[&str] =
+            if format == "nv12" { &["-c:v", "rawvideo"] } else { &["-c:v", "ffv1"] };
+        let file = ["-pix_fmt", format, file.to_str().unwrap()];
+        judge("ffmpeg", &[&["-f", "lavfi", "-i", &source], codec, &file].concat());
+        let (_, shown) = pictures(&cheaply(&Job::without_output(path)));
+        for (x, expected, most) in [(12, [0x80; 3], 0), (52, [0x20, 0xc0, 0x40], 2)] {
+            let seen = at(&shown[0], x, 16);
+            let off = (0..3).map(|c| seen[c].abs_diff(expected[c])).max().unwrap();
+            assert!(off <= most, "{format}: {seen:x?} instead of {expected:x?}");
+        }
+    }
+}
