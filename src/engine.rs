@@ -4,6 +4,7 @@
 //!
 //! `check` stops after the plan, `stills` captures single frames and writes nothing.
 
+mod attempts;
 mod check;
 mod guess;
 mod layered;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use self::attempts::Detour;
 use self::guess::{GUESS, declared_size};
 use self::layered::Light;
 use self::options::session_options;
@@ -146,7 +148,7 @@ impl Engine {
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
-        let (plan, _) = render.prepare(job.has_outputs())?;
+        let (plan, _) = render.surely(&mut |render| render.prepare(job.has_outputs()))?;
         Ok((plan, std::mem::take(&mut render.warnings)))
     }
 }
@@ -205,6 +207,10 @@ struct Render<'a> {
     pool: Arc<BrowserPool>,
     /// Which ways the sessions took, once there are some.
     retreat: Option<Arc<Retreat>>,
+    /// How a page was opened last.
+    tried: Option<Way>,
+    /// Another way than the job's, where browsers have died in that one.
+    detour: Option<Detour>,
 }
 
 /// A page that is open, whether or not it can be rendered.
@@ -254,6 +260,8 @@ impl Engine {
             light: Light::default(),
             pool: Arc::clone(&self.pool),
             retreat: None,
+            tried: None,
+            detour: None,
         }
     }
 }
@@ -287,7 +295,7 @@ impl Render<'_> {
         }
         self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
         let probing = Instant::now();
-        let (plan, prepared) = self.prepare(encoded)?;
+        let (plan, prepared) = self.surely(&mut |render| render.prepare(encoded))?;
         let plan = Arc::new(plan);
         let mut sink = open(&plan)?;
         self.stages.probe_ms = ms(probing.elapsed());
@@ -416,7 +424,12 @@ impl Render<'_> {
         access.private = job.private_hosts();
         self.access = Arc::new(access.cancelled_by(move || cancel.is_cancelled()));
         let mut reasons = Vec::new();
-        let candidate = ways::choose(job, self.is_captured, &mut reasons)?;
+        let candidate = if let Some(detour) = &self.detour {
+            reasons.clone_from(&detour.reasons);
+            detour.candidate.clone()
+        } else {
+            ways::choose(job, self.is_captured, &mut reasons)?
+        };
         let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);
         let access = Arc::clone(&self.access);
@@ -461,15 +474,18 @@ impl Render<'_> {
     ///
     /// With a page that does not become ready comes the error that says so.
     fn open_page(
-        &self,
+        &mut self,
         options: SessionOptions,
         reasons: &mut Vec<String>,
     ) -> Result<(SessionOptions, OpenPage, Option<Error>)> {
         let mut options = options;
         loop {
+            self.tried = Some(options.way());
             match OpenPage::open_unready(&options, self.cancel) {
                 Ok((page, refusal)) => return Ok((options, page, refusal)),
-                Err(OpenError::CannotGrab(e)) if !matches!(e, BrowserError::Cancelled) => {
+                Err(OpenError::CannotGrab(e))
+                    if !matches!(e, BrowserError::Cancelled) && !e.is_death() =>
+                {
                     let Some(next) = ways::after(self.job, options.way(), &e, reasons) else {
                         return Err(OpenError::CannotGrab(e).into());
                     };

@@ -150,19 +150,31 @@ pub enum Error {
 impl Error {
     /// Whether a fresh browser may well succeed where this one failed.
     pub fn is_transient(&self) -> bool {
+        self.browser().is_some_and(BrowserError::is_transient)
+    }
+
+    /// Whether something has died that may live longer the next time.
+    pub(crate) fn is_death(&self) -> bool {
+        self.browser().is_some_and(BrowserError::is_death)
+    }
+
+    fn browser(&self) -> Option<&BrowserError> {
         match self {
-            Self::Browser { source, .. } | Self::Capture { source, .. } => source.is_transient(),
-            _ => false,
+            Self::NoBrowser(source)
+            | Self::Browser { source, .. }
+            | Self::Capture { source, .. } => Some(source),
+            _ => None,
         }
     }
 
     /// The program's exit code for this error.
     ///
-    /// 1 the render failed, 2 the job is invalid, 3 the environment lacks something,
-    /// 130 interrupted.
+    /// 1 the render failed, 2 the job is invalid, 3 the environment lacks something, 75 browsers
+    /// died again and again (`EX_TEMPFAIL`: another time it may go well), 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Job(_) | Self::NoSuchMoment { .. } => 2,
+            _ if self.is_death() && self.is_transient() => 75,
             Self::NoBrowser(_) | Self::NoEncoder { .. } | Self::NoIsolation(_) | Self::Unable => 3,
             Self::Cancelled => 130,
             _ => 1,

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// 1 the render failed, 2 job or arguments invalid, 3 environment, 130 interrupted.
+/// 1 the render failed, 2 job or arguments invalid, 3 environment, 75 browsers died, 130 interrupted.
 fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {
         Some(error) => error.exit_code(),
@@ -207,9 +207,9 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
-/// The first Ctrl-C (or SIGTERM) cancels, the second ends the program at once.
+/// The first Ctrl-C (or SIGTERM, or SIGHUP) cancels, the second ends the program at once.
 ///
-/// Even then no browser is left: each ends itself when our end of its pipe closes.
+/// Even then no browser and no profile is left: each has a watchdog that outlives us.
 fn cancel_on_signals() -> Result<CancelToken> {
     static INTERRUPTED: AtomicBool = AtomicBool::new(false);
     let token = CancelToken::new();

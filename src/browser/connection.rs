@@ -11,9 +11,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::watch::{Health, Watch};
 use crate::pipeline::CancelToken;
 
-/// How often a wait looks at the cancel token.
+/// How often a wait looks at the cancel token, and whether an answer can come at all.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Bytes asked for at once.
@@ -29,6 +30,8 @@ pub(super) enum Broken {
     Closed,
     /// The deadline has passed.
     Timeout,
+    /// What the answer depends on is gone.
+    Lost,
     Cancelled,
 }
 
@@ -112,7 +115,9 @@ impl Connection {
             match rustix::io::write(&self.commands, left) {
                 Ok(written) => left = &left[written..],
                 Err(rustix::io::Errno::AGAIN) => {
-                    wait_for(&self.commands, PollFlags::OUT, deadline, &self.cancel)?;
+                    wait_for(&self.commands, PollFlags::OUT, deadline, &self.cancel, &mut || {
+                        false
+                    })?;
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return Err(Broken::Closed),
@@ -122,7 +127,13 @@ impl Connection {
     }
 
     /// Waits for the next message of any kind. It stays valid until the next call.
-    pub(super) fn receive(&mut self, deadline: Instant) -> Result<&[u8], Broken> {
+    ///
+    /// A wait in vain looks at `watch` now and then.
+    pub(super) fn receive(
+        &mut self,
+        deadline: Instant,
+        watch: &mut Watch,
+    ) -> Result<&[u8], Broken> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let mut scanned = 0;
@@ -136,7 +147,8 @@ impl Connection {
             if scanned > MAX_MESSAGE_BYTES {
                 return Err(Broken::Closed);
             }
-            wait_for(&self.answers, PollFlags::IN, deadline, &self.cancel)?;
+            let mut is_lost = || matches!(watch.health(), Health::Lost(_));
+            wait_for(&self.answers, PollFlags::IN, deadline, &self.cancel, &mut is_lost)?;
             self.buffer.reserve(READ_BYTES);
             let spare = rustix::buffer::spare_capacity(&mut self.buffer);
             match rustix::io::read(&self.answers, spare) {
@@ -154,6 +166,7 @@ fn wait_for(
     flags: PollFlags,
     deadline: Instant,
     cancel: &CancelToken,
+    is_lost: &mut dyn FnMut() -> bool,
 ) -> Result<(), Broken> {
     loop {
         if cancel.is_cancelled() {
@@ -165,6 +178,7 @@ fn wait_for(
         let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), flags)];
         match poll(&mut fds, Some(&timeout)) {
             Ok(0) if left.is_zero() => return Err(Broken::Timeout),
+            Ok(0) if is_lost() => return Err(Broken::Lost),
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
             Ok(_) => return Ok(()),
             Err(_) => return Err(Broken::Closed),

@@ -15,11 +15,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
+use super::watchdog::Watchdog;
 use super::{BrowserError, find};
 use crate::frame::Size;
 
 /// The program.
 const XVFB: &str = "Xvfb";
+
+/// Where display servers listen.
+const SOCKETS: &str = "/tmp/.X11-unix";
+
+/// How long it takes at most from the end of a server's connections to its own.
+const DEATH_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How long it may take to start, and to end once it is told to.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -59,11 +66,18 @@ impl Display {
     /// Starts a server with one screen, in a process group of its own, its files in `directory`.
     ///
     /// It takes connections, and answers once it is ready.
-    pub(super) fn start(screen: Size, directory: &Path) -> Result<Self, BrowserError> {
+    ///
+    /// The watchdog guards it from then on.
+    pub(super) fn start(
+        screen: Size,
+        directory: &Path,
+        watchdog: &mut Watchdog,
+    ) -> Result<Self, BrowserError> {
         let failed = |e: io::Error| BrowserError::Display(format!("{XVFB} does not start: {e}"));
         let xvfb = find_xvfb().ok_or_else(|| {
             BrowserError::Display(format!("{XVFB} is not installed (Debian package xvfb)"))
         })?;
+        can_listen()?;
         let mut cookie = [0; 16];
         getrandom::fill(&mut cookie).map_err(|e| failed(io::Error::other(e)))?;
         let authority = directory.join("authority");
@@ -88,6 +102,7 @@ impl Display {
             let child = command.spawn().map_err(failed)?;
             let authority = authority.clone();
             let mut display = Self { child, authority, log, number, cookie, stream: None };
+            watchdog.guard_display(display.pid(), number).map_err(failed)?;
             match display.connect() {
                 Ok(stream) => {
                     display.stream = Some(stream);
@@ -124,9 +139,26 @@ impl Display {
 
     /// Why there is no display: what the server said last, or else `reason`.
     pub(super) fn explain(&self, reason: &str) -> BrowserError {
+        if self.was_killed() {
+            return BrowserError::DisplayDied(format!("{XVFB} was killed"));
+        }
         let said = fs::read_to_string(&self.log).unwrap_or_default();
         let said = said.lines().map(str::trim).rfind(|line| !line.is_empty());
         BrowserError::Display(format!("{XVFB} does not start: {}", said.unwrap_or(reason)))
+    }
+
+    /// Whether the server has not ended by itself.
+    pub(super) fn was_killed(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // Its socket closes a moment before it is gone.
+        let until = Instant::now() + DEATH_TIMEOUT;
+        loop {
+            match waitid(WaitId::Pid(self.pid()), options) {
+                Ok(Some(status)) => return status.terminating_signal().is_some(),
+                Ok(None) if Instant::now() < until => std::thread::sleep(SOCKET_POLL),
+                _ => return false,
+            }
+        }
     }
 
     /// The server's process, which leads its group.
@@ -160,10 +192,23 @@ impl Display {
     }
 }
 
+impl Display {
+    /// Removes the lock and the socket that a killed server leaves behind.
+    fn remove_traces(&self) {
+        let lock = lock_of(self.number);
+        let owner = fs::read_to_string(&lock).unwrap_or_default();
+        if owner.trim() == self.pid().as_raw_nonzero().to_string() {
+            drop(fs::remove_file(socket_of(self.number)));
+            drop(fs::remove_file(&lock));
+        }
+    }
+}
+
 impl Drop for Display {
     fn drop(&mut self) {
         self.end();
         drop(self.child.kill());
+        self.remove_traces();
         drop(self.child.wait());
     }
 }
@@ -181,7 +226,25 @@ fn write_authority(path: &Path, cookie: &[u8; 16]) -> io::Result<()> {
 
 /// Where a server listens.
 fn socket_of(number: u32) -> PathBuf {
-    format!("/tmp/.X11-unix/X{number}").into()
+    format!("{SOCKETS}/X{number}").into()
+}
+
+/// What a server keeps its number by.
+fn lock_of(number: u32) -> PathBuf {
+    format!("/tmp/.X{number}-lock").into()
+}
+
+/// An error if no server could make its socket: it would start without one.
+fn can_listen() -> Result<(), BrowserError> {
+    use rustix::fs::{Access, access};
+    match access(SOCKETS, Access::WRITE_OK | Access::EXEC_OK) {
+        // It is made where there is none.
+        Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+        Err(e) => {
+            let reason = io::Error::from(e);
+            Err(BrowserError::Display(format!("{XVFB} cannot listen in {SOCKETS}: {reason}")))
+        }
+    }
 }
 
 /// A number that no server has now.
@@ -190,8 +253,7 @@ fn free_number() -> io::Result<u32> {
         let mut bytes = [0; 4];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
         let number = NUMBERS.start + u32::from_ne_bytes(bytes) % (NUMBERS.end - NUMBERS.start);
-        let lock = format!("/tmp/.X{number}-lock");
-        if !Path::new(&lock).exists() && !socket_of(number).exists() {
+        if !lock_of(number).exists() && !socket_of(number).exists() {
             return Ok(number);
         }
     }

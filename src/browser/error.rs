@@ -1,7 +1,14 @@
 //! What can go wrong between us and Chrome.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+
+use rustix::process::Signal;
+
+/// Advice where something was killed.
+const KILLED: &str =
+    "if this machine is short of memory, give it more or use fewer sessions (--workers 1)";
 
 /// Why a browser did not do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +33,10 @@ pub enum BrowserError {
     /// No private display for the browser's window.
     #[error("no private display: {0}")]
     Display(String),
+
+    /// The display server is gone, or did not live long enough to be one.
+    #[error("the private display died: {0}")]
+    DisplayDied(String),
 
     /// No pictures from a canvas of the page.
     #[error("no canvas to draw into: {0}")]
@@ -55,6 +66,15 @@ pub enum BrowserError {
     #[error("the page's renderer crashed while {doing}")]
     Crashed {
         /// What it was asked for.
+        doing: String,
+    },
+
+    /// A process that pictures depend on is gone. Chrome starts another, but not where this one was.
+    #[error("Chrome's {process} died while {doing}")]
+    Lost {
+        /// Which.
+        process: &'static str,
+        /// What was being done.
         doing: String,
     },
 
@@ -106,8 +126,32 @@ impl BrowserError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Died { .. } | Self::Crashed { .. } | Self::Timeout { .. } | Self::Picture(_)
+            Self::Died { .. }
+                | Self::Crashed { .. }
+                | Self::Lost { .. }
+                | Self::DisplayDied(_)
+                | Self::Timeout { .. }
+                | Self::Picture(_)
+        ) || self.is_start_killed()
+    }
+
+    /// Whether a process has ended that should not have.
+    pub(crate) fn is_death(&self) -> bool {
+        matches!(
+            self,
+            Self::Died { .. }
+                | Self::Crashed { .. }
+                | Self::Lost { .. }
+                | Self::DisplayDied(_)
+                | Self::EndedAtOnce { .. }
         )
+    }
+
+    /// Whether a browser that ended at once did not do so by itself.
+    fn is_start_killed(&self) -> bool {
+        let Self::EndedAtOnce { status: Some(status), .. } = self else { return false };
+        let killing = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP];
+        status.signal().is_some_and(|number| killing.iter().any(|s| s.as_raw() == number))
     }
 
     /// What the user can do about it.
@@ -118,17 +162,18 @@ impl BrowserError {
                  PAGEREEL_CHROME to the program"
                     .into(),
             ),
-            Self::EndedAtOnce { output, .. } if output.iter().any(|l| l.contains("sandbox")) => Some(
+            Self::EndedAtOnce { output, .. } if output.iter().any(|l| is_about_sandbox(l)) => Some(
                 "its sandbox does not work here; on a machine that you trust the page with, use \
                  --no-sandbox"
                     .into(),
             ),
             Self::Display(_) => Some("install the package xvfb".into()),
+            Self::EndedAtOnce { .. } if self.is_start_killed() => Some(KILLED.into()),
             Self::EndedAtOnce { .. } => {
                 Some("`pagereel doctor` tries the browser and says what it lacks".into())
             }
-            Self::Crashed { .. } => {
-                Some("give it more memory, or use fewer sessions (--workers 1)".into())
+            Self::Crashed { .. } | Self::Lost { .. } | Self::Died { .. } | Self::DisplayDied(_) => {
+                Some(KILLED.into())
             }
             Self::Timeout { .. } => Some(
                 "if the page really takes that long, raise the job's `timeouts.frame` or \
@@ -138,6 +183,14 @@ impl BrowserError {
             _ => None,
         }
     }
+}
+
+/// Whether Chrome says that it ended for want of a sandbox. Lines of its sandbox's code also come
+/// when it is killed.
+fn is_about_sandbox(line: &str) -> bool {
+    ["No usable sandbox", "without --no-sandbox", "SUID sandbox helper"]
+        .iter()
+        .any(|text| line.contains(text))
 }
 
 fn status_text(status: Option<ExitStatus>) -> String {

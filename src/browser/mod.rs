@@ -21,6 +21,8 @@ mod page;
 mod pool;
 mod process;
 mod screen;
+mod watch;
+mod watchdog;
 mod workers;
 
 pub(crate) use self::answers::CallId;

@@ -17,6 +17,7 @@ use super::log::PageLog;
 use super::pool::{Browser, BrowserPool, Launch};
 use super::process::Usage;
 use super::screen::Screen;
+use super::watch::Health;
 use super::workers::{WorkerNews, WorkerScript};
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
@@ -25,6 +26,9 @@ use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
+
+/// How long the browser may take to notice that a renderer has ended.
+const RENDERER_NEWS: Duration = Duration::from_millis(50);
 
 /// How to open a page.
 #[derive(Clone, Debug)]
@@ -161,6 +165,7 @@ impl Page {
             events_enabled: None,
         };
         let downloads = self.begin_for_effect(&downloads, timeout)?;
+        let discover = self.begin_for_effect(&discover_frames(), timeout)?;
         let target = if options.surface == Surface::Display {
             self.first_target(timeout)?
         } else {
@@ -172,6 +177,7 @@ impl Page {
             })?;
         self.product = version.product;
         self.finish(downloads.0, downloads.1, timeout, |_| Ok(()))?;
+        self.finish(discover.0, discover.1, timeout, |_| Ok(()))?;
         let attach = Target::AttachToTarget { target_id: target.clone(), flatten: Some(true) };
         self.target = Some(target);
         self.session = Some(self.call(attach, timeout)?.session_id);
@@ -211,6 +217,8 @@ impl Page {
         for (id, name) in begun {
             self.finish(id, name, timeout, |_| Ok(()))?;
         }
+        self.browser().watch.forget_renderers();
+        self.scan_processes();
         Ok(())
     }
 
@@ -227,7 +235,9 @@ impl Page {
     fn first_target(&mut self, timeout: Duration) -> Result<String, BrowserError> {
         let until = Instant::now() + timeout;
         loop {
-            let targets = self.call(Target::GetTargets { filter: None }, timeout)?.target_infos;
+            // Without a filter it would be the one of what the browser tells by itself.
+            let pages = Target::GetTargets { filter: Some(only("page")) };
+            let targets = self.call(pages, timeout)?.target_infos;
             if let Some(page) = targets.into_iter().find(|target| target.Type == "page") {
                 return Ok(page.target_id);
             }
@@ -347,7 +357,7 @@ impl Page {
             let mut held = None;
             let mut worker = None;
             let browser = self.browser.as_mut().expect("it is there until the page is dropped");
-            let received = browser.connection.receive(deadline);
+            let received = browser.connection.receive(deadline, &mut browser.watch);
             let Ok(bytes) = received else {
                 let broken = received.err().unwrap_or(Broken::Closed);
                 return Err(self.explain(&broken, name, timeout));
@@ -465,6 +475,37 @@ impl Page {
         self.browser.as_ref().map_or(0, Browser::group)
     }
 
+    /// Takes note of processes of the browser that have come since, for [`Self::prove`].
+    pub(crate) fn scan_processes(&mut self) {
+        self.browser().watch.scan();
+    }
+
+    /// As [`Self::prove`], for a page that has loaded. What it was shown by before may end.
+    pub(crate) fn prove_loaded(&mut self, timeout: Duration) -> Result<(), BrowserError> {
+        self.browser().watch.forget_renderers();
+        self.prove("loading the page", timeout)?;
+        self.scan_processes();
+        Ok(())
+    }
+
+    /// Finds out whether all that the page has shown so far came from processes that are still
+    /// there. An error means that it may be wrong.
+    pub(crate) fn prove(&mut self, doing: &str, timeout: Duration) -> Result<(), BrowserError> {
+        match self.browser().watch.health() {
+            Health::Well => Ok(()),
+            Health::Lost(process) => {
+                self.is_sound = false;
+                Err(BrowserError::Lost { process, doing: doing.into() })
+            }
+            Health::RendererEnded => {
+                // It may be one that nobody needs any more. The browser hears of it soon, and tells
+                // of one that is missed before it answers.
+                std::thread::sleep(RENDERER_NEWS);
+                self.evaluate::<u8>("0", timeout).map(drop)
+            }
+        }
+    }
+
     /// Turns the end of the pipe into what the user should hear.
     fn explain(&mut self, broken: &Broken, doing: &str, timeout: Duration) -> BrowserError {
         self.is_sound = false;
@@ -472,6 +513,10 @@ impl Page {
             Broken::Cancelled => BrowserError::Cancelled,
             Broken::Timeout => {
                 BrowserError::Timeout { doing: doing.into(), seconds: timeout.as_secs_f64() }
+            }
+            Broken::Lost => {
+                let process = self.browser().watch.lost().unwrap_or("process");
+                BrowserError::Lost { process, doing: doing.into() }
             }
             Broken::Closed => {
                 BrowserError::Died { doing: doing.into(), output: self.browser().process.output() }
@@ -489,6 +534,11 @@ impl Page {
         while status.is_none() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
             status = process.status();
+        }
+        if let Some(display) = process.display()
+            && display.was_killed()
+        {
+            return display.explain("");
         }
         BrowserError::EndedAtOnce { path: process.path().to_owned(), status, output }
     }
@@ -511,6 +561,16 @@ fn read_answer<T>(
     }
     parse(message.result.unwrap_or(RawValue::NULL))
         .map_err(|e| BrowserError::Answer { method, message: e.to_string() })
+}
+
+/// Has the browser tell when the renderer of a frame of another site crashes.
+fn discover_frames() -> Target::SetDiscoverTargets {
+    Target::SetDiscoverTargets { discover: true, filter: Some(only("iframe")) }
+}
+
+/// Targets of one kind.
+fn only(kind: &str) -> Vec<Target::FilterEntry> {
+    vec![Target::FilterEntry { exclude: None, Type: Some(kind.into()) }]
 }
 
 /// Sets the viewport in CSS pixels, and the device pixels for each.

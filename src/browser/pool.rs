@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::flags::{Surface, arguments};
 use super::process::{ChromeProcess, Usage, group_usage};
 use super::screen::Screen;
+use super::watch::{Health, Watch};
 use super::{BrowserError, PageOptions};
 use crate::frame::Size;
 use crate::network::SharedNamespace;
@@ -52,6 +53,7 @@ pub(super) struct Browser {
     pub connection: Connection,
     pub process: ChromeProcess,
     pub screen: Option<Screen>,
+    pub watch: Watch,
     pub launch: Launch,
     /// What it had used before its present page.
     used: Usage,
@@ -68,7 +70,8 @@ impl Browser {
             (Some(display), &Some(size)) => Some(Screen::connect(display, size, cancel.clone())?),
             _ => None,
         };
-        Ok(Self { connection, process, screen, launch, used: Usage::default() })
+        let watch = Watch::new(process.group().as_raw_nonzero().get());
+        Ok(Self { connection, process, screen, watch, launch, used: Usage::default() })
     }
 
     /// The group of the browser and its children.
@@ -130,6 +133,9 @@ impl BrowserPool {
         let at = state.idle.iter().rposition(|idle| idle.browser.launch == *launch)?;
         let mut browser = state.idle.swap_remove(at).browser;
         drop(state);
+        if matches!(browser.watch.health(), Health::Lost(_)) {
+            return self.take(launch, cancel);
+        }
         browser.set_cancel(cancel);
         browser.used = group_usage(browser.group());
         Some(browser)

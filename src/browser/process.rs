@@ -1,9 +1,8 @@
 //! A browser process that never outlives us.
 //!
 //! Three nets, each enough for most falls: Chrome ends itself when the DevTools pipe closes; we
-//! kill its whole process group when the render ends; and a watchdog, a shell that waits for our
-//! end of its standard input to close, kills the group and removes the profile if we are gone
-//! without a word (SIGKILL).
+//! kill its whole process group when the render ends; and a [`Watchdog`] kills the group and removes
+//! the profile if we are gone without a word (SIGKILL).
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -17,33 +16,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use tempfile::TempDir;
 
 use super::BrowserError;
 use super::display::Display;
+use super::watchdog::Watchdog;
 use super::{fonts, home};
 use crate::frame::Size;
 use crate::network::SharedNamespace;
 
-/// Waits for the pipe to close, then ends the group `$1` and removes the profile `$2`.
-///
-/// A display server `$3` is told first, so that it removes its socket and its lock.
-const WATCHDOG: &str = r#"
-read -r _
-if [ "$3" ]; then
-  kill -TERM "$3"
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -0 "$3" && sleep 0.1 || break
-  done
-fi
-kill -KILL "-$1"
-rm -rf -- "$2" || { sleep 1; rm -rf -- "$2"; }
-"#;
-
 /// How long the end of a killed group is waited for.
 const GROUP_END: Duration = Duration::from_millis(300);
+
+/// How often a profile is removed that does not let itself be removed, and how long apart.
+const PROFILE_ATTEMPTS: u32 = 5;
+const PROFILE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Longest path of a directory in which Chrome can still make its socket, of 108 bytes in all.
 const MAX_TEMPORARY_PATH: usize = 60;
@@ -57,7 +46,8 @@ pub(super) struct ChromeProcess {
     path: PathBuf,
     child: Child,
     group: Pid,
-    watchdog: Child,
+    /// There until all else is gone.
+    watchdog: Option<Watchdog>,
     profile: TempDir,
     display: Option<Display>,
 }
@@ -85,7 +75,9 @@ impl ChromeProcess {
             .tempdir()
             .map_err(cannot)?;
         let output = File::create(output_path(profile.path())).map_err(cannot)?;
-        let display = screen.map(|size| Display::start(size, profile.path())).transpose()?;
+        let mut watchdog = Watchdog::start(profile.path()).map_err(cannot)?;
+        let display =
+            screen.map(|size| Display::start(size, profile.path(), &mut watchdog)).transpose()?;
         let (their_commands, commands) = pipe().map_err(cannot)?;
         let (answers, their_answers) = pipe().map_err(cannot)?;
 
@@ -128,23 +120,13 @@ impl ChromeProcess {
         };
         let group = display.as_ref().map_or_else(|| Pid::from_child(&child), Display::pid);
 
-        let watchdog = Command::new("/bin/sh")
-            .args(["-c", WATCHDOG, "pagereel-watchdog"])
-            .arg(group.as_raw_nonzero().to_string())
-            .arg(profile.path())
-            .args(display.as_ref().map(|d| d.pid().as_raw_nonzero().to_string()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        let watchdog = match watchdog {
-            Ok(watchdog) => watchdog,
-            Err(e) => {
-                end_group(group, &mut child, display);
-                return Err(cannot(e));
-            }
-        };
+        if display.is_none()
+            && let Err(e) = watchdog.guard_group(group)
+        {
+            end_group(group, &mut child, None);
+            return Err(cannot(e));
+        }
+        let watchdog = Some(watchdog);
         let process = Self { path: path.to_owned(), child, group, watchdog, profile, display };
         Ok((process, PipeEnds { commands, answers }))
     }
@@ -185,32 +167,40 @@ impl ChromeProcess {
 
 impl Drop for ChromeProcess {
     fn drop(&mut self) {
-        // The group's number stays ours until the child is waited for, so the watchdog goes first:
-        // it must never aim at a number that belongs to someone else.
-        drop(self.watchdog.kill());
-        drop(self.watchdog.wait());
-        end_group(self.group, &mut self.child, self.display.take());
+        end_group(self.group, &mut self.child, self.display.as_mut());
+        // What has just been killed may have been writing.
+        for _ in 0..PROFILE_ATTEMPTS {
+            match fs::remove_dir_all(self.profile.path()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => thread::sleep(PROFILE_PAUSE),
+                _ => break,
+            }
+        }
+        // Only now: whoever ends us in the middle leaves the rest to the watchdog. It must not live
+        // longer, as the group's number is ours only until its leader is waited for.
+        drop(self.watchdog.take());
+        drop(self.child.wait());
+        drop(self.display.take());
     }
 }
 
-fn end_group(group: Pid, child: &mut Child, mut display: Option<Display>) {
-    // It leads the group: its number stays the group's until it is waited for.
-    if let Some(display) = &mut display {
+/// Ends the group. Its leader is left to be waited for: until then the number stays the group's.
+fn end_group(group: Pid, child: &mut Child, display: Option<&mut Display>) {
+    let leads = display.is_none();
+    if let Some(display) = display {
         display.end();
     }
     if let Err(e) = kill_process_group(group, Signal::KILL) {
         tracing::debug!(%e, "the browser's process group is already gone");
     }
-    drop(child.wait());
-    drop(display);
+    if !leads {
+        drop(child.wait());
+    }
     // Killed is not yet gone: a large renderer takes a moment to give its memory back.
     let until = Instant::now() + GROUP_END;
-    while test_kill_process_group(group).is_ok() && Instant::now() < until {
-        // What has ended and is not waited for by its new parent keeps the group's number in use.
-        let id = group.as_raw_nonzero().get();
-        if processes().is_some_and(|mut all| all.all(|p| p.group != id || p.has_ended)) {
-            break;
-        }
+    let id = group.as_raw_nonzero().get();
+    while processes().is_some_and(|mut all| all.any(|p| p.group == id && !p.has_ended))
+        && Instant::now() < until
+    {
         thread::sleep(Duration::from_millis(4));
     }
 }
@@ -260,10 +250,10 @@ pub(crate) fn group_usage(group: i32) -> Usage {
 
 /// What the system says of one process.
 #[derive(Debug, PartialEq, Eq)]
-struct ProcessStat {
-    group: i32,
-    /// It has ended, and nobody has waited for it.
-    has_ended: bool,
+pub(super) struct ProcessStat {
+    pub group: i32,
+    /// It has ended, or is about to; perhaps nobody has waited for it.
+    pub has_ended: bool,
     usage: Usage,
 }
 
@@ -277,16 +267,19 @@ fn processes() -> Option<impl Iterator<Item = ProcessStat>> {
     }))
 }
 
+/// `PF_EXITING` of the kernel's `sched.h`: set before a process closes its files.
+const EXITING: u64 = 4;
+
 impl ProcessStat {
     /// Reads a line of `/proc/<pid>/stat`; see `proc_pid_stat(5)` for the numbers.
-    fn parse(line: &str) -> Option<Self> {
+    pub(super) fn parse(line: &str) -> Option<Self> {
         // The name in parentheses may itself contain spaces.
         let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();
         let number = |i: usize| fields.get(i - 3).and_then(|f| f.parse::<u64>().ok());
         let ticks = number(14)? + number(15)? + number(16)? + number(17)?;
         Some(Self {
             group: fields.get(2)?.parse().ok()?,
-            has_ended: matches!(*fields.first()?, "Z" | "X"),
+            has_ended: matches!(*fields.first()?, "Z" | "X") || number(9)? & EXITING != 0,
             usage: Usage {
                 cpu_ms: ticks * 1000 / rustix::param::clock_ticks_per_second(),
                 resident_bytes: number(24)? * rustix::param::page_size() as u64,

@@ -97,7 +97,10 @@ impl Screen {
             let wait = Arc::clone(&wait);
             Ok(Self { connection, wait, root, segment, memory })
         };
-        setup().map_err(|e| failed("the display server lacks what we need", &e))
+        setup().map_err(|e| match e {
+            ReplyError::ConnectionError(_) if display.was_killed() => display.explain(""),
+            e => failed("the display server lacks what we need", &e),
+        })
     }
 
     /// Waits end with another token from now on.

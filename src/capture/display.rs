@@ -7,10 +7,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Grab, History, Need, Shot, Taken};
+use super::{DRAWING, Grab, History, Need, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page, Screen};
 use crate::frame::{Picture, PixelFormat, Rect, Size};
 use crate::page::{self, Moved, Sought};
+
+/// How long the display is waited for until the page is looked after.
+const SLICE: Duration = Duration::from_millis(250);
 
 /// Height of the strip below the picture, in pixels.
 const MARK_HEIGHT: u32 = 8;
@@ -73,12 +76,26 @@ impl Display {
             doing: "waiting for the frame on its display".into(),
             seconds: timeout.as_secs_f64(),
         };
-        let screen = screen_of(page)?;
         loop {
-            let drawn = screen.drawn(until).map_err(|e| match e {
-                BrowserError::Timeout { .. } => late(),
-                e => e,
-            })?;
+            let soon = until.min(Instant::now() + SLICE);
+            let drawn = match screen_of(page)?.drawn(soon) {
+                Ok(drawn) => drawn,
+                Err(BrowserError::Timeout { .. }) => {
+                    // The display says nothing of a page that is gone.
+                    let left = until.saturating_duration_since(Instant::now());
+                    page.prove(DRAWING, left)?;
+                    if left.is_zero() {
+                        return Err(late());
+                    }
+                    page.evaluate::<u8>("0", left).map_err(|e| match e {
+                        BrowserError::Timeout { .. } => late(),
+                        e => e,
+                    })?;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
+            let screen = screen_of(page)?;
             self.drawn = Some(self.drawn.map_or(drawn, |before| before.union(drawn)));
             let at = Rect { x: MARK_X, y: self.size.height + MARK_Y, width: 1, height: 1 };
             let pixel = screen.fetch(at)?;

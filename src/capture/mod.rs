@@ -46,6 +46,9 @@ use crate::page::{LayerKind, LoadOptions, RuntimeWarning, STAGE, Setting, Stagin
 use crate::time::{FrameIndex, FrameRate};
 use crate::transition::Transition;
 
+/// What a page does while its picture is taken, for errors.
+const DRAWING: &str = "drawing";
+
 /// Console lines that an error carries.
 const CONSOLE_LINES: usize = 8;
 

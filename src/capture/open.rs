@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BeginFrame, CONSOLE_LINES, Compressed, Compression, Display, Grab, Screenshot, SessionOptions,
-    Shot, Way, browser_error,
+    BeginFrame, CONSOLE_LINES, Compressed, Compression, DRAWING, Display, Grab, Screenshot,
+    SessionOptions, Shot, Way, browser_error,
 };
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
@@ -63,8 +63,7 @@ impl OpenError {
     /// Whether another try may succeed, given that one has before.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::NoBrowser(BrowserError::EndedAtOnce { .. }) => true,
-            Self::NoBrowser(e) | Self::CannotGrab(e) => e.is_transient(),
+            Self::NoBrowser(e) | Self::CannotGrab(e) => e.is_transient() || e.is_death(),
             Self::Failed(e) => e.is_transient(),
         }
     }
@@ -140,7 +139,9 @@ impl OpenPage {
         let taken = begun.and_then(|()| self.grab.finish(&mut self.page, timeout));
         let picture = taken.and_then(|taken| {
             self.warnings.extend(taken.warnings.into_iter().map(Warning::from));
-            self.grab.develop(&mut self.page)
+            let picture = self.grab.develop(&mut self.page)?;
+            self.page.prove(DRAWING, timeout)?;
+            Ok(picture)
         });
         picture.map_err(|e| browser_error(e, self.console()))
     }
@@ -176,6 +177,10 @@ impl OpenPage {
         }
         // Graphs are rendered to their end, and handed over.
         page::rehearsed(&mut self.page, options.frame_timeout * 4)
+            .and_then(|rehearsed| {
+                self.page.prove("rehearsing", options.frame_timeout)?;
+                Ok(rehearsed)
+            })
             .map_err(|e| browser_error(e, self.console()))
     }
 
@@ -266,6 +271,7 @@ pub(super) fn load(
         }
         Err(e) => return Err(failed(e, page)),
     };
+    page.prove_loaded(call).map_err(|e| failed(e.into(), page))?;
     let mut description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
     page::name_drawn_fonts(page, &mut description.warnings, call)
         .map_err(|e| failed(e.into(), page))?;
@@ -282,6 +288,8 @@ pub(super) fn load(
         _ if options.way() == Way::Canvas => OpenError::CannotGrab(e),
         e => failed(e.into(), page),
     })?;
+    page.prove(DRAWING, call).map_err(|e| failed(e.into(), page))?;
+    page.scan_processes();
     Ok(Loaded { description, warnings, refusal: None })
 }
 

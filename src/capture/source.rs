@@ -8,7 +8,8 @@ use super::open::load;
 use super::recruit::{Circumstances, pays_off};
 use super::shots::LayerShots;
 use super::{
-    CONSOLE_LINES, Grab, Meter, OpenError, OpenPage, Retreat, SessionOptions, Shot, Taken,
+    CONSOLE_LINES, DRAWING, Grab, Meter, OpenError, OpenPage, Retreat, SessionOptions, Shot, Taken,
+    Way,
 };
 use crate::browser::{BrowserError, Page};
 use crate::error::{Error, Result};
@@ -21,6 +22,9 @@ use crate::time::{FrameIndex, FrameRate};
 
 /// How often a session's page is tried before the render fails.
 const OPEN_ATTEMPTS: u32 = 3;
+
+/// How long is waited before another try, for each that has failed.
+const OPEN_PAUSE: Duration = Duration::from_millis(200);
 
 /// How often memory and processor time are looked at.
 const METER_INTERVAL: Duration = Duration::from_millis(500);
@@ -141,8 +145,18 @@ impl PageSources {
             let options = self.retreat.options(session);
             match OpenPage::open(&options, cancel) {
                 Ok(page) => return Ok((options, page)),
-                Err(e) if attempt < OPEN_ATTEMPTS && e.is_transient() => attempt += 1,
-                Err(OpenError::CannotGrab(e)) if self.retreat.give_up(&options, &e) => attempt = 1,
+                Err(e) if attempt < OPEN_ATTEMPTS && e.is_transient() => {
+                    if !cancel.pause(OPEN_PAUSE * attempt) {
+                        return Err(Error::Cancelled);
+                    }
+                    attempt += 1;
+                }
+                Err(OpenError::CannotGrab(e) | OpenError::NoBrowser(e))
+                    if !matches!(e, BrowserError::Cancelled)
+                        && self.retreat.give_up(&options, &e) =>
+                {
+                    attempt = 1;
+                }
                 Err(e) => return Err(e.into()),
             }
         }
@@ -222,6 +236,7 @@ impl PageSource {
         if self.metered.elapsed() > METER_INTERVAL {
             self.metered = Instant::now();
             self.meter.sample(self.page.group(), self.page.usage());
+            self.page.scan_processes();
         }
         if self.has_videos && self.released.elapsed() > RELEASE_INTERVAL {
             self.released = Instant::now();
@@ -303,7 +318,11 @@ impl PageSource {
         if self.under_way == Some(UnderWay::Known) {
             return Ok(Taken { is_same: true, ..Taken::default() });
         }
-        let finished = self.grab.finish(&mut self.page, self.options.frame_timeout);
+        let timeout = self.options.frame_timeout;
+        let finished = self.grab.finish(&mut self.page, timeout).and_then(|taken| {
+            self.page.prove(DRAWING, timeout)?;
+            Ok(taken)
+        });
         let mut taken = finished.map_err(|e| self.frame_error(index, e))?;
         if taken.still > 0 {
             self.still_until = self.sought.map(|sought| FrameIndex(sought.0 + taken.still));
@@ -314,7 +333,12 @@ impl PageSource {
     }
 
     pub(super) fn develop(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
-        let developed = self.grab.develop(&mut self.page);
+        let mut developed = self.grab.develop(&mut self.page);
+        // Only now its pixels have come.
+        if self.options.way() == Way::Canvas && developed.is_ok() {
+            let proof = self.page.prove(DRAWING, self.options.frame_timeout);
+            developed = developed.and_then(|picture| proof.map(|()| picture));
+        }
         let picture = developed.map_err(|e| self.frame_error(index, e))?;
         if picture.size != self.timing.size {
             let (got, wanted) = (picture.size, self.timing.size);

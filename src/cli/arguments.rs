@@ -13,9 +13,19 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::StillArgs;
 
+/// As the README has them.
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done
+    1  the render failed
+    2  the job or the arguments are invalid
+    3  the environment lacks something: no usable Chrome, no encoder
+   75  the browser died again and again: another time it may go well
+  130  interrupted";
+
 /// Renders HTML compositions to video.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]

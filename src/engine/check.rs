@@ -45,10 +45,14 @@ impl Engine {
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         render.is_captured = false;
-        let (mut opened, size) = render.open()?;
-        let planned = size.and_then(|size| opened.plan(job, size, encoded, &mut render.warnings));
-        render.collect_warnings(&opened.page);
-        let mut tree = opened.page.inspect(opened.options.load.call_timeout)?;
+        let (opened, planned, mut tree) = render.surely(&mut |render| {
+            let (mut opened, size) = render.open()?;
+            let planned =
+                size.and_then(|size| opened.plan(job, size, encoded, &mut render.warnings));
+            render.collect_warnings(&opened.page);
+            let tree = opened.page.inspect(opened.options.load.call_timeout)?;
+            Ok((opened, planned, tree))
+        })?;
 
         // The address of our server means nothing to anybody.
         put_causes_first(&mut render.warnings);

@@ -74,7 +74,7 @@ impl Engine {
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
-        let (plan, prepared) = render.prepare(false)?;
+        let (plan, prepared) = render.surely(&mut |render| render.prepare(false))?;
         let frames: Vec<_> = moments.iter().map(|m| m.frame(&plan)).collect::<Result<_>>()?;
         let (pages, _server) = prepared.sources(&plan, &Arc::new(Meter::default()));
         let sources = render.light.sources(pages, &plan);

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a pause looks whether it was cancelled.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Asks a render to stop. Cheap to clone; every clone is the same request.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +31,19 @@ impl CancelToken {
     pub fn is_cancelled(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
             || self.parent.as_ref().is_some_and(|parent| parent.load(Ordering::Relaxed))
+    }
+
+    /// Waits so long. Returns whether the render goes on then.
+    pub(crate) fn pause(&self, duration: Duration) -> bool {
+        let until = Instant::now() + duration;
+        while !self.is_cancelled() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(INTERVAL));
+        }
+        false
     }
 
     /// A token that is cancelled with this one, and can be cancelled alone.

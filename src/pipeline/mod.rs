@@ -29,6 +29,9 @@ use crate::time::FrameIndex;
 /// How often a session is started again for one frame before the render fails.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// How long is waited before the second new start for one frame.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// Renders frames. One per session.
 ///
 /// A picture must depend on its index alone, never on which frames this source was asked for
@@ -314,6 +317,10 @@ impl Lane<'_> {
                     attempts += 1;
                     traffic.reopened += 1;
                     drop(source);
+                    // What has happened twice may take a moment to pass.
+                    if attempts > 2 && !self.cancel.pause(PAUSE) {
+                        return Err(Error::Cancelled);
+                    }
                     source = self.sources.open(self.session, self.cancel)?;
                     submitted = 0;
                 }

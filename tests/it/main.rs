@@ -9,6 +9,7 @@ mod adapters;
 mod alpha;
 mod canvas;
 mod check;
+mod deaths;
 mod deliverables;
 mod display;
 mod faults;
