@@ -584,6 +584,7 @@ impl Opened {
             way: self.options.way(),
             reasons: self.reasons.clone(),
             cores: sys::cores(),
+            memory: sys::MemoryGroups::own().limit(),
         };
         Plan::new(job, &self.entry, encoded, size, circumstances, warnings)
     }

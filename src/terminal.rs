@@ -33,6 +33,17 @@ pub(crate) struct Terminal {
     told: Vec<Warning>,
 }
 
+/// The error with its causes, but for those that it has told already.
+fn message_of(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
+}
+
 impl Terminal {
     pub(crate) fn new(style: Style) -> Self {
         Self { style, bar: None, last_line: None, told: Vec::new() }
@@ -100,14 +111,14 @@ impl Terminal {
             ours.and_then(Error::hint).or_else(|| job.and_then(pagereel::job::JobError::hint));
         let console = ours.map(Error::console).unwrap_or_default();
         if self.style == Style::Json {
-            let message = format!("{error:#}");
+            let message = message_of(error);
             Self::line(&json!({
                 "type": "error", "message": message, "hint": hint,
                 "console": console, "exitCode": exit_code,
             }));
             return;
         }
-        self.say(&format!("error: {error:#}"));
+        self.say(&format!("error: {}", message_of(error)));
         if !console.is_empty() {
             self.say("the page's last console lines:");
             for line in console {

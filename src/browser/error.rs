@@ -6,6 +6,12 @@ use std::process::ExitStatus;
 
 use rustix::process::Signal;
 
+use crate::time::FrameIndex;
+
+/// Advice where a page goes.
+pub(crate) const LEFT: &str = "a page that does so on purpose says `data-allow-navigation` on its \
+                               root element; the video then shows what is there";
+
 /// Advice where something was killed.
 const KILLED: &str =
     "if this machine is short of memory, give it more or use fewer sessions (--workers 1)";
@@ -78,6 +84,15 @@ pub enum BrowserError {
         doing: String,
     },
 
+    /// The kernel killed a process because there was no memory left for it.
+    #[error("{what}: the kernel killed it for lack of memory{}", limit_text(*.limit))]
+    OutOfMemory {
+        /// What came of it.
+        what: String,
+        /// The limit of this process's control group in bytes, if it has one.
+        limit: Option<u64>,
+    },
+
     /// No answer within the deadline.
     #[error("no answer from Chrome within {seconds} s while {doing}")]
     Timeout {
@@ -112,6 +127,15 @@ pub enum BrowserError {
         message: String,
     },
 
+    /// The page did not stay what it was while it was rendered.
+    #[error("the page {what}")]
+    Left {
+        /// What it did, as the rest of a sentence about it.
+        what: String,
+        /// The frame of the composition in which it did, where that is known.
+        at: Option<FrameIndex>,
+    },
+
     /// A captured picture cannot be read.
     #[error("unreadable picture: {0}")]
     Picture(String),
@@ -129,6 +153,7 @@ impl BrowserError {
             Self::Died { .. }
                 | Self::Crashed { .. }
                 | Self::Lost { .. }
+                | Self::OutOfMemory { .. }
                 | Self::DisplayDied(_)
                 | Self::Timeout { .. }
                 | Self::Picture(_)
@@ -142,6 +167,7 @@ impl BrowserError {
             Self::Died { .. }
                 | Self::Crashed { .. }
                 | Self::Lost { .. }
+                | Self::OutOfMemory { .. }
                 | Self::DisplayDied(_)
                 | Self::EndedAtOnce { .. }
         )
@@ -172,9 +198,13 @@ impl BrowserError {
             Self::EndedAtOnce { .. } => {
                 Some("`pagereel doctor` tries the browser and says what it lacks".into())
             }
+            Self::OutOfMemory { .. } => {
+                Some("give it more memory, or use fewer sessions (--workers 1)".into())
+            }
             Self::Crashed { .. } | Self::Lost { .. } | Self::Died { .. } | Self::DisplayDied(_) => {
                 Some(KILLED.into())
             }
+            Self::Left { .. } => Some(LEFT.into()),
             Self::Timeout { .. } => Some(
                 "if the page really takes that long, raise the job's `timeouts.frame` or \
                  `timeouts.ready`"
@@ -195,6 +225,10 @@ fn is_about_sandbox(line: &str) -> bool {
 
 fn status_text(status: Option<ExitStatus>) -> String {
     status.map(|s| format!(" ({s})")).unwrap_or_default()
+}
+
+fn limit_text(limit: Option<u64>) -> String {
+    limit.map(|bytes| format!(" (its limit is {} MB)", bytes >> 20)).unwrap_or_default()
 }
 
 fn tail_text(lines: &[String]) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::cdp::Runtime;
+use super::staying::Staying;
 use crate::network::{Access, NetworkOutcome};
 
 /// Console lines kept.
@@ -33,6 +34,8 @@ pub(crate) struct PageLog {
     /// HTTP status of the page itself.
     pub document_status: Option<u32>,
     pub crashed: bool,
+    /// Which document is there, and whether it is the one that there should be.
+    pub staying: Staying,
 }
 
 /// A request that failed; Chrome changes the other fields often.
@@ -105,6 +108,10 @@ impl PageLog {
                     self.note_failure(url, event.kind, event.error_text.to_owned());
                 }
             }
+            "Page.frameNavigated"
+            | "Page.frameRequestedNavigation"
+            | "Page.frameStartedNavigating"
+            | "Page.documentOpened" => self.staying.note(method, params),
             "Inspector.targetCrashed" | "Target.targetCrashed" => self.crashed = true,
             _ => {}
         }
@@ -158,7 +165,7 @@ fn push_once<T: PartialEq>(list: &mut Vec<T>, item: T) {
 }
 
 /// An address of at most so many characters.
-fn shorten(url: &str, length: usize) -> String {
+pub(super) fn shorten(url: &str, length: usize) -> String {
     let end = url.char_indices().nth(length).map_or(url.len(), |(at, _)| at);
     if end < url.len() { format!("{}…", &url[..end]) } else { url.to_owned() }
 }

@@ -17,7 +17,6 @@ use super::log::PageLog;
 use super::pool::{Browser, BrowserPool, Launch};
 use super::process::Usage;
 use super::screen::Screen;
-use super::watch::Health;
 use super::workers::{WorkerNews, WorkerScript};
 use super::{BrowserError, Chrome, ChromeKind};
 use crate::frame::Size;
@@ -26,9 +25,6 @@ use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
-
-/// How long the browser may take to notice that a renderer has ended.
-const RENDERER_NEWS: Duration = Duration::from_millis(50);
 
 /// How to open a page.
 #[derive(Clone, Debug)]
@@ -104,6 +100,8 @@ pub(crate) struct Page {
     injected: Option<String>,
     /// What runs before any script of its workers.
     pub(super) workers: Option<WorkerScript>,
+    /// Whether the page may go to another document while it is rendered.
+    pub may_leave: bool,
     /// What the page said so far.
     pub log: PageLog,
     /// Chrome's name and version.
@@ -140,6 +138,7 @@ impl Page {
             route: options.route.clone(),
             injected: None,
             workers: None,
+            may_leave: false,
             log: PageLog::new(Arc::clone(&options.access)),
             product: String::new(),
         };
@@ -392,7 +391,8 @@ impl Page {
                 self.heed_worker(worker, timeout)?;
             }
             if self.log.crashed {
-                return Err(BrowserError::Crashed { doing: name.into() });
+                let crashed = BrowserError::Crashed { doing: name.into() };
+                return Err(self.browser().memory.explain(crashed));
             }
         }
     }
@@ -449,6 +449,7 @@ impl Page {
         timeout: Duration,
     ) -> Result<Option<String>, BrowserError> {
         self.log.document_status = None;
+        self.log.staying.release();
         self.address = Url::parse(url).ok();
         let navigate = PageDomain::Navigate {
             url: url.into(),
@@ -475,41 +476,10 @@ impl Page {
         self.browser.as_ref().map_or(0, Browser::group)
     }
 
-    /// Takes note of processes of the browser that have come since, for [`Self::prove`].
-    pub(crate) fn scan_processes(&mut self) {
-        self.browser().watch.scan();
-    }
-
-    /// As [`Self::prove`], for a page that has loaded. What it was shown by before may end.
-    pub(crate) fn prove_loaded(&mut self, timeout: Duration) -> Result<(), BrowserError> {
-        self.browser().watch.forget_renderers();
-        self.prove("loading the page", timeout)?;
-        self.scan_processes();
-        Ok(())
-    }
-
-    /// Finds out whether all that the page has shown so far came from processes that are still
-    /// there. An error means that it may be wrong.
-    pub(crate) fn prove(&mut self, doing: &str, timeout: Duration) -> Result<(), BrowserError> {
-        match self.browser().watch.health() {
-            Health::Well => Ok(()),
-            Health::Lost(process) => {
-                self.is_sound = false;
-                Err(BrowserError::Lost { process, doing: doing.into() })
-            }
-            Health::RendererEnded => {
-                // It may be one that nobody needs any more. The browser hears of it soon, and tells
-                // of one that is missed before it answers.
-                std::thread::sleep(RENDERER_NEWS);
-                self.evaluate::<u8>("0", timeout).map(drop)
-            }
-        }
-    }
-
     /// Turns the end of the pipe into what the user should hear.
     fn explain(&mut self, broken: &Broken, doing: &str, timeout: Duration) -> BrowserError {
         self.is_sound = false;
-        match broken {
+        let error = match broken {
             Broken::Cancelled => BrowserError::Cancelled,
             Broken::Timeout => {
                 BrowserError::Timeout { doing: doing.into(), seconds: timeout.as_secs_f64() }
@@ -521,7 +491,8 @@ impl Page {
             Broken::Closed => {
                 BrowserError::Died { doing: doing.into(), output: self.browser().process.output() }
             }
-        }
+        };
+        self.browser().memory.explain(error)
     }
 
     /// An error before the first answer is about the browser as such.

@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::flags::{Surface, arguments};
 use super::process::{ChromeProcess, Usage, group_usage};
 use super::screen::Screen;
-use super::watch::{Health, Watch};
+use super::watch::{Health, MemoryWatch, Watch};
 use super::{BrowserError, PageOptions};
 use crate::frame::Size;
 use crate::network::SharedNamespace;
@@ -54,6 +54,7 @@ pub(super) struct Browser {
     pub process: ChromeProcess,
     pub screen: Option<Screen>,
     pub watch: Watch,
+    pub memory: MemoryWatch,
     pub launch: Launch,
     /// What it had used before its present page.
     used: Usage,
@@ -71,7 +72,8 @@ impl Browser {
             _ => None,
         };
         let watch = Watch::new(process.group().as_raw_nonzero().get());
-        Ok(Self { connection, process, screen, watch, launch, used: Usage::default() })
+        let memory = MemoryWatch::begin();
+        Ok(Self { connection, process, screen, watch, memory, launch, used: Usage::default() })
     }
 
     /// The group of the browser and its children.

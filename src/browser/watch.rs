@@ -10,7 +10,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use super::BrowserError;
 use super::process::ProcessStat;
+use crate::sys::MemoryGroups;
 
 /// Bytes of a line of `/proc/<pid>/stat`, which has at most 52 numbers and a short name.
 const STAT_BYTES: usize = 1024;
@@ -161,6 +163,28 @@ impl Watch {
     /// What has been lost, as far as that has been noticed.
     pub(super) fn lost(&self) -> Option<&'static str> {
         self.lost.map(Part::name)
+    }
+}
+
+/// Whether the kernel has killed for lack of memory since the browser was started.
+#[derive(Debug)]
+pub(super) struct MemoryWatch {
+    groups: MemoryGroups,
+    kills: u64,
+}
+
+impl MemoryWatch {
+    pub(super) fn begin() -> Self {
+        let groups = MemoryGroups::own();
+        Self { kills: groups.kills(), groups }
+    }
+
+    /// The same error, or the cause where memory was the cause of a death.
+    pub(super) fn explain(&self, error: BrowserError) -> BrowserError {
+        if !error.is_death() || self.groups.kills() == self.kills {
+            return error;
+        }
+        BrowserError::OutOfMemory { what: error.to_string(), limit: self.groups.limit() }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Grab, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, PixelFormat, Size};
 use crate::network::Wall;
-use crate::page::{self, Asked, HeadlessExperimental, Moved};
+use crate::page::{self, Asked, HeadlessExperimental, Moved, Step};
 
 #[derive(Debug)]
 pub(super) struct Canvas {
@@ -35,6 +35,8 @@ pub(super) struct Canvas {
     number: u32,
     /// Whether no frame was asked for since the page was loaded.
     is_first: bool,
+    /// How the page was moved last.
+    step: Option<Step>,
     under_way: Option<UnderWay>,
     /// Announced, its pixels not yet read, and until when they may come.
     announced: Option<(Header, Instant)>,
@@ -74,6 +76,7 @@ impl Canvas {
             ticks,
             number: 0,
             is_first: true,
+            step: None,
             under_way: None,
             announced: None,
             last: None,
@@ -160,7 +163,9 @@ impl Grab for Canvas {
     ) -> Result<(), BrowserError> {
         let must_draw = std::mem::take(&mut self.is_first) || shot.is_forced;
         let number = self.next_number();
-        let call = page::begin_shoot(page, shot.step(!must_draw), number, must_draw, timeout)?;
+        let step = shot.step(!must_draw);
+        self.step = Some(step);
+        let call = page::begin_shoot(page, step, number, must_draw, timeout)?;
         self.under_way = Some(UnderWay::Seeking(call, Instant::now() + timeout));
         Ok(())
     }
@@ -171,12 +176,13 @@ impl Grab for Canvas {
             UnderWay::Painting(painting) => painting,
         };
         let Painting { asked, tick } = painting?;
+        let step = self.step.expect("finish follows begin");
         if asked.is_awaited {
             let header = self.announcement(page, tick, timeout)?;
             self.announced = (header.rows > 0).then(|| (header, Instant::now() + timeout));
         }
-        let seek = Duration::from_secs_f64((asked.ms / 1e3).max(0.0));
-        let Moved { warnings, still, .. } = asked.sought.into();
+        let seek = page::measured(asked.ms);
+        let Moved { warnings, still, .. } = asked.sought.read(page, step)?;
         Ok(Taken { is_same: self.announced.is_none(), seek, warnings, still })
     }
 

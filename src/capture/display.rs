@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{DRAWING, Grab, History, Need, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page, Screen};
 use crate::frame::{Picture, PixelFormat, Rect, Size};
-use crate::page::{self, Moved, Sought};
+use crate::page::{self, Moved, Sought, Step};
 
 /// How long the display is waited for until the page is looked after.
 const SLICE: Duration = Duration::from_millis(250);
@@ -43,7 +43,8 @@ pub(super) struct Display {
     /// The mark of the picture shown last.
     number: u32,
     history: History,
-    call: Option<CallId>,
+    /// The frame under way, and how it is shown.
+    call: Option<(CallId, Step, page::Show)>,
     /// What was drawn since the last picture.
     drawn: Option<Rect>,
     /// The part of the picture that has been read, and is to be patched in.
@@ -122,15 +123,29 @@ impl Grab for Display {
         let show = page::Show { number, must_draw, anew };
         // A picture that must be drawn is one of this frame.
         let step = shot.step(!must_draw);
-        self.call = Some(page::begin_show(page, step, show, timeout)?);
+        self.call = Some((page::begin_show(page, step, show, timeout)?, step, show));
         Ok(())
     }
 
     fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Taken, BrowserError> {
-        let call = self.call.take().expect("finish follows begin");
-        let shown: Shown = page.finish_evaluate(call, timeout)?;
-        let seek = Duration::from_secs_f64((shown.ms / 1e3).max(0.0));
-        let Moved { warnings, still, .. } = shown.sought.into();
+        let (mut call, step, show) = self.call.take().expect("finish follows begin");
+        let mut before = page.log.staying.documents;
+        let mut shown = page.finish_evaluate::<Shown>(call, timeout);
+        let mut documents = 0;
+        // What the window shows then is the next document, at the same time.
+        while page::follow(page, before, timeout, &mut |_| Ok(()))? {
+            before = page.log.staying.documents;
+            documents += 1;
+            if documents == page::MAX_DOCUMENTS {
+                return Err(page::goes_on_and_on());
+            }
+            let show = page::Show { must_draw: true, anew: true, ..show };
+            call = page::begin_show(page, step, show, timeout)?;
+            shown = page.finish_evaluate(call, timeout);
+        }
+        let shown = shown?;
+        let seek = page::measured(shown.ms);
+        let Moved { warnings, still, .. } = shown.sought.read(page, step)?;
         if let Some(anew) = shown.anew {
             self.history.drawn(anew);
             self.await_mark(page, timeout)?;

@@ -7,7 +7,7 @@ use super::{
     BeginFrame, CONSOLE_LINES, Compressed, Compression, DRAWING, Display, Grab, Screenshot,
     SessionOptions, Shot, Way, browser_error,
 };
-use crate::browser::{BrowserError, Page};
+use crate::browser::{BrowserError, LEFT, Page};
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
 use crate::page::{self, Description, LayerKind, LoadError, Rehearsed, Tree};
@@ -120,6 +120,13 @@ impl OpenPage {
             .map_err(|e| browser_error(e, self.console()))
     }
 
+    /// An error if the page has left, or something that it depends on has died.
+    pub(crate) fn prove(&mut self, timeout: Duration) -> Result<()> {
+        self.page
+            .prove("looking at the page", timeout)
+            .map_err(|e| browser_error(e, self.console()))
+    }
+
     /// What the composition is made of.
     pub(crate) fn inspect(&mut self, timeout: Duration) -> Result<Tree> {
         page::inspect(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
@@ -171,8 +178,12 @@ impl OpenPage {
             let count = (end - at).min(REHEARSED_AT_ONCE);
             let timeout = options.frame_timeout * u32::try_from(count).unwrap_or(u32::MAX);
             self.sought = Some(FrameIndex(at + count - 1));
-            page::rehearse(&mut self.page, at, count, rate, timeout)
-                .map_err(|e| browser_error(e, self.console()))?;
+            let rehearsed = page::rehearse(&mut self.page, at, count, rate, timeout);
+            if self.page.has_stayed().is_err() {
+                // The render will say in which frame.
+                return Ok(Rehearsed::default());
+            }
+            rehearsed.map_err(|e| browser_error(e, self.console()))?;
             at += count;
         }
         // Graphs are rendered to their end, and handed over.
@@ -250,6 +261,7 @@ pub(super) fn load(
 ) -> Result<Loaded, OpenError> {
     let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
     let call = options.load.call_timeout;
+    page.log.staying.has_stage = options.load.staging.is_some();
     let mut tick = |page: &mut Page| grab.tick(page, call);
     let mut warnings = match page::load(page, &options.load, &mut tick) {
         Ok(warnings) => warnings,
@@ -273,6 +285,16 @@ pub(super) fn load(
     };
     page.prove_loaded(call).map_err(|e| failed(e.into(), page))?;
     let mut description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
+    page.may_leave = description.allows_leaving;
+    page.log.staying.bind(page.may_leave);
+    // What has gone elsewhere does not come back by itself.
+    description.rewindable &= !page.may_leave;
+    let refusal =
+        description.goes.as_ref().filter(|_| !page.may_leave).map(|refresh| Error::Composition {
+            message: format!("the page {refresh}"),
+            console: Vec::new(),
+            hint: Some(LEFT.into()),
+        });
     page::name_drawn_fonts(page, &mut description.warnings, call)
         .map_err(|e| failed(e.into(), page))?;
     // What the page says of itself has them, too.
@@ -290,7 +312,7 @@ pub(super) fn load(
     })?;
     page.prove(DRAWING, call).map_err(|e| failed(e.into(), page))?;
     page.scan_processes();
-    Ok(Loaded { description, warnings, refusal: None })
+    Ok(Loaded { description, warnings, refusal })
 }
 
 fn first_timeout(options: &SessionOptions) -> Duration {

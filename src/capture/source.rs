@@ -296,7 +296,8 @@ impl PageSource {
         self.still_until = None;
         let rate = self.timing.frame_rate;
         let is_forced = !self.options.reuses;
-        let ahead = if is_forced { 0 } else { ahead };
+        // The next document is shown from the frame on in which it comes.
+        let ahead = if is_forced || self.page.may_leave { 0 } else { ahead };
         let begins_batch = at.0 == batch;
         let shot = Shot { at, rate, is_fresh, begins_batch, ahead, is_forced };
         self.begin_layers(index, shot)?;
@@ -378,6 +379,17 @@ impl PageSource {
         match source {
             BrowserError::Cancelled => Error::Cancelled,
             source => {
+                // What a page says that has left is of no interest.
+                let source = match source {
+                    source @ BrowserError::Left { .. } => source,
+                    source => self.page.has_stayed().err().unwrap_or(source),
+                };
+                let index = match source {
+                    BrowserError::Left { at: Some(at), .. } => {
+                        FrameIndex(at.0.saturating_sub(self.timing.first))
+                    }
+                    _ => index,
+                };
                 if source.is_transient() {
                     self.retreat.lost(self.session, index, &source);
                 }

@@ -50,7 +50,9 @@ impl Engine {
             let planned =
                 size.and_then(|size| opened.plan(job, size, encoded, &mut render.warnings));
             render.collect_warnings(&opened.page);
-            let tree = opened.page.inspect(opened.options.load.call_timeout)?;
+            let timeout = opened.options.load.call_timeout;
+            let tree = opened.page.inspect(timeout)?;
+            let planned = planned.and_then(|plan| opened.page.prove(timeout).map(|()| plan));
             Ok((opened, planned, tree))
         })?;
 

@@ -160,6 +160,8 @@ pub(crate) struct Circumstances<'a> {
     pub reasons: Vec<String>,
     /// Processors that this process may use.
     pub cores: u32,
+    /// Bytes that the engine and its browsers may use, where there is a limit.
+    pub memory: Option<u64>,
 }
 
 /// The size that the render will have, by the job or the page.
@@ -219,7 +221,9 @@ impl Plan {
         circumstances: Circumstances<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Self> {
-        let Circumstances { description, way, mut reasons, cores, .. } = circumstances;
+        let Circumstances { description, way, mut reasons, cores, memory, .. } = circumstances;
+        let has_videos = description.media.iter().any(|media| media.tag == "video");
+        let memory = memory.map(|bytes| Memory { bytes, has_videos });
         let composition_error = |message| Error::Composition {
             message,
             console: circumstances.console.clone(),
@@ -267,7 +271,7 @@ impl Plan {
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
         let samples = u64::from(job.samples);
         let range = (first_frame * samples, frames * samples);
-        let lanes = lanes(job, size, range, cores, &mut reasons);
+        let lanes = lanes(job, size, range, (cores, memory), &mut reasons);
         Ok(Self {
             composition: entry.to_string(),
             outputs,
@@ -430,26 +434,38 @@ const WINDOW_SLACK: u64 = 4;
 /// Frames below which another browser cannot save the time that it costs.
 const MIN_FRAMES_PER_SESSION: u64 = 30;
 
+/// What the engine takes beside its sessions, a browser, and one that shows videos. Rough: it is to
+/// keep the kernel from killing one, where a container's limit is tight.
+const ENGINE_BYTES: u64 = 200 << 20;
+const BROWSER_BYTES: u64 = 300 << 20;
+const VIDEO_BROWSER_BYTES: u64 = 700 << 20;
+
 fn lanes(
     job: &Job,
     size: Size,
     (first_frame, frames): (u64, u64),
-    cores: u32,
+    (cores, memory): (u32, Option<Memory>),
     reasons: &mut Vec<String>,
 ) -> Lanes {
+    let batches = batches(size, first_frame);
     let sessions = if let Some(workers) = job.capture.workers {
         reasons.push(format!("{workers} session(s): the job says so"));
         u64::from(workers)
     } else {
         let sessions = u64::from(cores).min(frames / MIN_FRAMES_PER_SESSION).clamp(1, 8);
-        reasons.push(match sessions {
+        let batch_bytes = batches.length.get() * frame_bytes(size);
+        let room = memory.map_or(u64::MAX, |memory| memory.sessions(batch_bytes));
+        reasons.push(match sessions.min(room) {
+            room if room < sessions => {
+                let bytes = memory.map_or(0, |memory| memory.bytes);
+                format!("at most {room} session(s) fit into {} MB of memory", bytes >> 20)
+            }
             1 => format!("1 session: {cores} core(s), {frames} frames"),
             _ => format!("1 session, up to {sessions} as they pay off: {cores} cores"),
         });
-        sessions
+        sessions.min(room)
     };
     let sessions = sessions.clamp(1, frames.max(1));
-    let batches = batches(size, first_frame);
     let window = sessions * batches.length.get() + WINDOW_SLACK;
     let count = |n: u64| {
         let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
@@ -458,10 +474,28 @@ fn lanes(
     Lanes { sessions: count(sessions), window: count(window), batches }
 }
 
+/// What the engine and its browsers may use.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    bytes: u64,
+    has_videos: bool,
+}
+
+impl Memory {
+    /// How many sessions fit, each with a batch of so many bytes in flight; one at least.
+    fn sessions(self, batch_bytes: u64) -> u64 {
+        let browser = if self.has_videos { VIDEO_BROWSER_BYTES } else { BROWSER_BYTES };
+        (self.bytes.saturating_sub(ENGINE_BYTES) / (browser + batch_bytes)).max(1)
+    }
+}
+
+fn frame_bytes(size: Size) -> u64 {
+    u64::from(size.width) * u64::from(size.height) * 4
+}
+
 /// Frames that one session draws upon each other. By the size alone: the pixels depend on it.
 fn batches(size: Size, first_frame: u64) -> Batches {
-    let frame_bytes = u64::from(size.width) * u64::from(size.height) * 4;
-    let length = (BATCH_BYTES / frame_bytes.max(1)).clamp(1, MAX_BATCH);
+    let length = (BATCH_BYTES / frame_bytes(size).max(1)).clamp(1, MAX_BATCH);
     let length = NonZeroU64::new(length).unwrap_or(NonZeroU64::MIN);
     Batches { length, offset: first_frame % length }
 }
@@ -503,7 +537,7 @@ mod tests {
             job.capture.workers = Some(workers);
             for side in [2, 1000, 16_384] {
                 let size = Size { width: side, height: side };
-                let lanes = lanes(&job, size, (0, 10_000), 2, &mut Vec::new());
+                let lanes = lanes(&job, size, (0, 10_000), (2, None), &mut Vec::new());
                 assert_eq!(lanes.sessions.get(), workers as usize);
                 let batch = lanes.batches.length.get();
                 assert!((1..=MAX_BATCH).contains(&batch));
@@ -514,10 +548,28 @@ mod tests {
     }
 
     #[test]
+    fn little_memory_gets_few_sessions() {
+        let mut job = Job::new("a.html", "a.mp4");
+        let mut reasons = Vec::new();
+        let size = Size { width: 64, height: 36 };
+        let mut sessions = |job: &Job, megabytes: u64, has_videos| {
+            let memory = Memory { bytes: megabytes << 20, has_videos };
+            lanes(job, size, (0, 9000), (8, Some(memory)), &mut reasons).sessions.get()
+        };
+        assert_eq!(sessions(&job, 256, false), 1);
+        assert_eq!(sessions(&job, 1024, false), 2);
+        assert_eq!(sessions(&job, 1024, true), 1);
+        assert_eq!(sessions(&job, 16_384, false), 8);
+        job.capture.workers = Some(5);
+        assert_eq!(sessions(&job, 256, false), 5, "the job says so");
+        assert_eq!(reasons[1], "at most 2 session(s) fit into 1024 MB of memory");
+    }
+
+    #[test]
     fn few_frames_get_few_sessions() {
         let job = Job::new("a.html", "a.mp4");
         let sessions = |frames, cores| {
-            lanes(&job, DEFAULT_SIZE, (0, frames), cores, &mut Vec::new()).sessions.get()
+            lanes(&job, DEFAULT_SIZE, (0, frames), (cores, None), &mut Vec::new()).sessions.get()
         };
         assert_eq!(
             (sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)),

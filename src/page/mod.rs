@@ -5,8 +5,19 @@
 //! animation, and says what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
+/// Where the runtime's face is found, with or without a stage.
+macro_rules! runtime {
+    ($rest:literal) => {
+        concat!(
+            "(globalThis.__pagereelStage ? __pagereelStage.runtime : globalThis.__pagereel)",
+            $rest
+        )
+    };
+}
+
 mod backgrounds;
 mod fonts;
+mod moving;
 mod native;
 mod scripts;
 mod sound;
@@ -21,6 +32,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::backgrounds::Backgrounds;
 pub(crate) use self::fonts::{fonts_of, name_drawn_fonts};
+pub(crate) use self::moving::{
+    MAX_DOCUMENTS, Moved, Sought, Step, follow, goes_on_and_on, measured, pass, seek,
+};
 pub(crate) use self::native::{
     LayerElements, LayerKind, NativeLayer, Side, View, aligned_share, begin_layers, choose_view,
     draw_transition, layers,
@@ -37,17 +51,6 @@ pub(crate) use self::transitions::DeclaredTransition;
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
 use crate::browser::{BrowserError, Page, cdp};
 use crate::report::Warning;
-use crate::time::{FrameIndex, FrameRate};
-
-/// Where the runtime's face is found, with or without a stage.
-macro_rules! runtime {
-    ($rest:literal) => {
-        concat!(
-            "(globalThis.__pagereelStage ? __pagereelStage.runtime : globalThis.__pagereel)",
-            $rest
-        )
-    };
-}
 
 /// The same for expressions that are put together.
 const RUNTIME_FACE: &str = runtime!("");
@@ -119,6 +122,10 @@ pub(crate) struct Description {
     pub root_id: Option<String>,
     /// Whether going back in time restores everything.
     pub rewindable: bool,
+    /// Whether its root says that it may leave for another document.
+    pub allows_leaving: bool,
+    /// Where it would go by itself.
+    pub goes: Option<Refresh>,
     pub media: Vec<Media>,
     /// What a rehearsal would bring to light.
     pub rehearsal: Rehearsal,
@@ -127,6 +134,24 @@ pub(crate) struct Description {
     pub hdr_images: Vec<HdrImage>,
     pub backgrounds: Backgrounds,
     pub warnings: Vec<RuntimeWarning>,
+}
+
+/// A `<meta http-equiv="refresh">`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Refresh {
+    pub seconds: f64,
+    /// As written; empty where the page would be loaded again.
+    pub address: String,
+}
+
+impl fmt::Display for Refresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seconds, address } = self;
+        match address.as_str() {
+            "" => write!(f, "would reload itself after {seconds} s (meta refresh)"),
+            address => write!(f, "would go to {address} after {seconds} s (meta refresh)"),
+        }
+    }
 }
 
 /// An `<audio>` or `<video>` of the page, and when it plays.
@@ -311,7 +336,7 @@ pub(crate) fn load(
             return Err(LoadError::Absent(format!("cannot open {url}: HTTP status {code}")));
         }
         if let Some(status) = status {
-            if status.ready {
+            if status.ready && !page.log.staying.is_leaving() {
                 return Ok(status.warnings.into_iter().map(Warning::from).collect());
             }
             let now = Instant::now();
@@ -322,7 +347,7 @@ pub(crate) fn load(
                 Some(loaded_at) => (loaded_at, status.patience(options)),
                 None => (start, options.navigation_timeout),
             };
-            if now.duration_since(since) > timeout {
+            if !status.ready && now.duration_since(since) > timeout {
                 return give_up(page, options, &status, timeout);
             }
         } else if options.staging.is_some()
@@ -407,111 +432,6 @@ pub(crate) fn forget(page: &mut Page, url: &str, timeout: Duration) -> Result<()
     let origin = url.origin().ascii_serialization();
     let clear = cdp::Storage::ClearDataForOrigin { origin, storage_Types: "all".into() };
     page.call(clear, timeout).map(drop)
-}
-
-/// Where a page is to be moved.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
-    /// The frame, counted from the beginning of the composition.
-    pub at: FrameIndex,
-    pub rate: FrameRate,
-    /// Through how many frames more the page may move by itself, as long as nothing changes.
-    pub ahead: u64,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, rate, ahead } = self;
-        write!(f, "{},{},{},{ahead}", at.0, rate.num, rate.den)
-    }
-}
-
-/// What a page says after it was moved.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Sought {
-    /// Whether it may look different from the frame shown before.
-    Changed(bool),
-    /// The same, what was not right on the way, and how many frames more look the same.
-    Noted {
-        changed: bool,
-        warnings: Vec<RuntimeWarning>,
-        #[serde(default)]
-        still: u64,
-    },
-}
-
-/// The same in parts.
-#[derive(Debug)]
-pub(crate) struct Moved {
-    /// Whether the page may look different.
-    pub changed: bool,
-    /// What was not right.
-    pub warnings: Vec<RuntimeWarning>,
-    /// How many frames more look like this one, which looks like the one before.
-    pub still: u64,
-}
-
-impl From<Sought> for Moved {
-    fn from(sought: Sought) -> Self {
-        match sought {
-            Sought::Changed(changed) => Self { changed, warnings: Vec::new(), still: 0 },
-            Sought::Noted { changed, warnings, still } => Self { changed, warnings, still },
-        }
-    }
-}
-
-/// Whether the page waits for the browser to draw, which it does not by itself under begin-frame
-/// control.
-const WANTS_DRAWING: &str = runtime!("?.wantsDrawing() === true");
-
-/// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
-///
-/// `draw` draws the page while it waits for that.
-pub(crate) fn seek(
-    page: &mut Page,
-    step: Step,
-    timeout: Duration,
-    draw: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
-) -> Result<Moved, BrowserError> {
-    let name = if step.ahead > 0 { "seekOn" } else { "seek" };
-    let seek = format!("__pagereel.{name}({step})");
-    let sought: Sought = page.evaluate_attended(&seek, WANTS_DRAWING, timeout, draw)?;
-    Ok(sought.into())
-}
-
-/// How far a page has passed.
-#[derive(Debug, Deserialize)]
-struct Passed {
-    /// Whether all frames that matter have been visited.
-    through: bool,
-    /// The last frame that was.
-    at: i64,
-}
-
-/// Has the page visit the frames before `at` that it cannot do without, none of which is drawn.
-///
-/// `timeout` is for each of them, not for all.
-pub(crate) fn pass(
-    page: &mut Page,
-    at: FrameIndex,
-    rate: FrameRate,
-    timeout: Duration,
-    draw: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
-) -> Result<(), BrowserError> {
-    let pass = format!("{RUNTIME_FACE}.pass({},{},{})", at.0, rate.num, rate.den);
-    let mut last = -2;
-    loop {
-        let passed: Passed = page.evaluate_attended(&pass, WANTS_DRAWING, timeout, draw)?;
-        if passed.through {
-            return Ok(());
-        }
-        if passed.at <= last {
-            let doing = format!("passing frame {}", passed.at + 1);
-            return Err(BrowserError::Timeout { doing, seconds: timeout.as_secs_f64() });
-        }
-        last = passed.at;
-    }
 }
 
 /// Has the page wish for a frame as it is now, for [`has_drawn`].

@@ -48,6 +48,10 @@ const stage = {
     frame.style.cssText = `position:absolute;left:0;top:0;width:${width}px;height:${height}px;border:0`;
     frame.addEventListener("load", () => (hasLoaded = true));
     frame.src = url;
+    // Addresses that the composition's code resolves while the stage calls it go by this document.
+    const base = document.createElement("base");
+    base.href = url;
+    document.head.append(base);
     document.body.replaceChildren(...surround(width, height, scale, isTransparent));
     return [innerWidth, innerHeight];
   },
@@ -62,6 +66,8 @@ Object.defineProperty(window, "__pagereelStage", { value: stage });
  */
 function seek(index, num, den, ahead, then) {
   const start = now();
+  // A page that has left is the browser's own business; the engine hears of it from there.
+  if (!stage.runtime) return then(true, true, 0, true);
   const move = () => {
     const sought = ahead > 0 ? stage.runtime.seekOn(index, num, den, ahead) : stage.runtime.seek(index, num, den);
     const done = (sought, isLate) => then(sought, sought.changed ?? sought, now() - start, isLate);

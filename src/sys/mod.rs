@@ -6,6 +6,7 @@ mod namespace;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_namespace.rs"]
 mod namespace;
+mod memory;
 mod shared_memory;
 
 use std::fs;
@@ -13,6 +14,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 pub(crate) use self::namespace::NetworkNamespace;
+pub(crate) use self::memory::MemoryGroups;
 pub(crate) use self::shared_memory::SharedMemory;
 
 /// Keeps encoders that write to standard error by themselves from doing so.

@@ -45,6 +45,7 @@ mod render;
 mod scale;
 mod sound;
 mod sound_files;
+mod staying;
 mod still;
 mod support;
 mod tags_out;

@@ -55,6 +55,7 @@ import { nextCanvasNumber, showDrawing } from "./offscreen.js";
 import { handOverDrawings, passDrawing } from "./hand_over.js";
 import { beginFrame, runAllTimers, runWorkerFrames, workerFrames, workersDue, workersStep } from "./workers.js";
 import "./windows.js";
+import { allowsLeaving, leaves, whatIsGone, whereItGoes } from "./staying.js";
 import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 import { inspect } from "./inspect.js";
@@ -83,7 +84,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs() || workersStep();
+  return config.sequential || allowsLeaving() || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs() || workersStep();
 }
 
 /** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
@@ -396,7 +397,16 @@ function answerSeek() {
   const changed = all.filter((each) => each.takeChange()).length > 0 || hasMovedOn;
   hasMovedOn = false;
   const warnings = all.flatMap((each) => each.takeNewWarnings());
+  const gone = whatIsGone();
+  if (gone || leaves()) return { changed: true, warnings, gone, at: shown.index };
   return warnings.length > 0 ? { changed, warnings } : changed;
+}
+
+// A page that is not there any more has no frame to show: an error on the way to it has that reason.
+function answerIfGone(error) {
+  const gone = whatIsGone();
+  if (!gone) throw error;
+  return { changed: true, warnings: [], gone, at: shown.index };
 }
 
 /**
@@ -409,6 +419,7 @@ function seek(index, num, den) {
   const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
+  if (!document.documentElement) return answerIfGone();
   const preparing = prepare(index, num, den);
   if (preparing) return preparing.then(() => seek(index, num, den));
 
@@ -433,7 +444,7 @@ function seek(index, num, den) {
     pending = pending ? pending.then(settle) : settle();
   } catch (error) {
     release();
-    throw error;
+    return answerIfGone(error);
   }
   const answer = () => {
     const sought = answerSeek();
@@ -445,7 +456,7 @@ function seek(index, num, den) {
     release();
     return answer();
   }
-  const result = pending.then(answer);
+  const result = pending.then(answer).catch(answerIfGone);
   seeking = result.then(release, release);
   return result;
 }
@@ -477,16 +488,17 @@ function pass(index, num, den) {
   const answer = (through) => ({ through, at: shown.index });
   let passing;
   try {
-    passing = passFrames(reached(num, den) + 1, index, num, den, native.now() + PASS_MS);
+    passing = document.documentElement ? passFrames(reached(num, den) + 1, index, num, den, native.now() + PASS_MS) : true;
   } catch (error) {
     release();
-    throw error;
+    answerIfGone(error);
+    return answer(true);
   }
   if (typeof passing?.then !== "function") {
     release();
     return answer(passing);
   }
-  const result = passing.then(answer);
+  const result = passing.then(answer).catch((error) => (answerIfGone(error), answer(true)));
   seeking = result.then(release, release);
   return result;
 }
@@ -507,7 +519,7 @@ function seekOn(index, num, den, ahead) {
       if (changed && still === 0) return answer;
       if (changed || still === ahead) {
         hasMovedOn = changed;
-        return { changed: false, still: changed ? still - 1 : still, warnings };
+        return { changed: false, still: changed ? still - 1 : still, warnings, gone: answer.gone, at: answer.at };
       }
       still += 1;
     }
@@ -573,6 +585,8 @@ function describe() {
     hasPlayer: pagePlayer() !== null,
     steps,
     rewindable: !steps && gsapRewinds(),
+    allowsLeaving: allowsLeaving(),
+    goes: whereItGoes(),
     media,
     backgrounds: describeBackgrounds(root),
     rehearsal: describeRehearsal(),

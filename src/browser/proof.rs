@@ -1,0 +1,56 @@
+//! Whether what a page has shown counts.
+
+use std::time::Duration;
+
+use super::BrowserError;
+use super::page::Page;
+use super::watch::Health;
+
+/// How long the browser may take to notice that a renderer has ended.
+const RENDERER_NEWS: Duration = Duration::from_millis(50);
+
+impl Page {
+    /// Takes note of processes of the browser that have come since, for [`Self::prove`].
+    pub(crate) fn scan_processes(&mut self) {
+        self.browser().watch.scan();
+    }
+
+    /// As [`Self::prove`], for a page that has loaded. What it was shown by before may end.
+    pub(crate) fn prove_loaded(&mut self, timeout: Duration) -> Result<(), BrowserError> {
+        self.browser().watch.forget_renderers();
+        self.prove("loading the page", timeout)?;
+        self.scan_processes();
+        Ok(())
+    }
+
+    /// Finds out whether all that the page has shown so far came from processes that are still
+    /// there. An error means that it may be wrong.
+    pub(crate) fn prove(&mut self, doing: &str, timeout: Duration) -> Result<(), BrowserError> {
+        self.has_stayed()?;
+        match self.browser().watch.health() {
+            Health::Well => Ok(()),
+            Health::Lost(process) => {
+                self.is_sound = false;
+                let lost = BrowserError::Lost { process, doing: doing.into() };
+                Err(self.browser().memory.explain(lost))
+            }
+            Health::RendererEnded => {
+                // It may be one that nobody needs any more. The browser hears of it soon, and tells
+                // of one that is missed before it answers.
+                std::thread::sleep(RENDERER_NEWS);
+                self.evaluate::<u8>("0", timeout).map(drop)
+            }
+        }
+    }
+
+    /// An error if the page has left, as far as that is known.
+    pub(crate) fn has_stayed(&self) -> Result<(), BrowserError> {
+        match self.log.staying.left() {
+            Some(what) => {
+                let at = self.log.staying.at;
+                Err(BrowserError::Left { what: what.to_owned(), at })
+            }
+            None => Ok(()),
+        }
+    }
+}

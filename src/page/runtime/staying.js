@@ -1,0 +1,68 @@
+// The page stays what it is while frames are drawn.
+//
+// What the browser tells the engine of (navigations, documents that are opened anew) is not looked for
+// here; only what nobody else sees.
+
+import { clock } from "./clock.js";
+import { override } from "./natives.js";
+import { findRoot } from "./timing.js";
+
+/** Whether the page means to leave: its root says so. */
+export function allowsLeaving() {
+  return (findRoot() ?? document.documentElement)?.hasAttribute("data-allow-navigation") ?? false;
+}
+
+const stopLoading = window.stop;
+let hasStopped = false;
+
+override(window, {
+  stop() {
+    if (clock.begun) hasStopped = true;
+    return Reflect.apply(stopLoading, window, []);
+  },
+});
+
+let isLeaving = false;
+
+// Only so it is known in which frame: the engine hears of it from the browser.
+window.navigation?.addEventListener("navigate", (event) => {
+  const { sameDocument } = event.destination;
+  if (!sameDocument && !event.hashChange && event.downloadRequest === null) isLeaving = true;
+});
+
+// Where it would lead is known only later.
+const { back, forward, go } = History.prototype;
+const travel = (how, history, ...rest) => {
+  isLeaving = true;
+  return Reflect.apply(how, history, rest);
+};
+override(History.prototype, {
+  back() {
+    return travel(back, this);
+  },
+  forward() {
+    return travel(forward, this);
+  },
+  go(...delta) {
+    return travel(go, this, ...delta);
+  },
+});
+
+/** Whether the page has asked for another document, or for one that may be another. */
+export const leaves = () => isLeaving;
+
+/** What of the page is gone, in words for the user; null if nothing is. */
+export function whatIsGone() {
+  if (!document.documentElement) return "removes its document element";
+  return hasStopped ? "calls window.stop()" : null;
+}
+
+/** Where the page would go by itself, in words for the user; null if it stays. */
+export function whereItGoes() {
+  for (const meta of document.querySelectorAll("meta[http-equiv]")) {
+    if (meta.httpEquiv.trim().toLowerCase() !== "refresh") continue;
+    const found = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:[;,\s]\s*(?:url\s*=\s*)?(.*))?$/is.exec(meta.content);
+    if (found) return { seconds: Number(found[1]), address: (found[2] ?? "").trim().replace(/^(["'])(.*?)\1.*$/s, "$2") };
+  }
+  return null;
+}
