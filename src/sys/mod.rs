@@ -1,20 +1,20 @@
 //! The operating system, where std is not enough.
 #![allow(unsafe_code, clippy::allow_attributes, reason = "the environment has no lock")]
 
+mod memory;
 #[cfg(target_os = "linux")]
 mod namespace;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_namespace.rs"]
 mod namespace;
-mod memory;
 mod shared_memory;
 
 use std::fs;
 use std::num::NonZeroUsize;
 use std::thread;
 
-pub(crate) use self::namespace::NetworkNamespace;
 pub(crate) use self::memory::MemoryGroups;
+pub(crate) use self::namespace::NetworkNamespace;
 pub(crate) use self::shared_memory::SharedMemory;
 
 /// Keeps encoders that write to standard error by themselves from doing so.
