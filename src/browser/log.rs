@@ -15,6 +15,9 @@ const CONSOLE_LINES: usize = 200;
 /// Ends addresses that the page runtime only asks for to see whether they are there.
 const PROBE: &str = "pagereel-probe";
 
+/// What the page runtime says before a frame's number when the page may be about to leave.
+const LEAVES: &str = "__pagereel leaves";
+
 /// Distinct errors kept: a page that throws in every frame must not fill the memory.
 const MAX_ERRORS: usize = 50;
 
@@ -121,6 +124,12 @@ impl PageLog {
         use Runtime::events::ConsoleAPICalledEventParams as Params;
         let Ok(event) = serde_json::from_str::<Params>(params) else { return };
         let words: Vec<String> = event.args.iter().map(remote_text).collect();
+        if let [LEAVES, at] = words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            if let Ok(at) = at.parse() {
+                self.staying.announce(at);
+            }
+            return;
+        }
         let level = format!("{:?}", event.Type).to_lowercase();
         self.push_console(format!("{level}: {}", words.join(" ")));
     }

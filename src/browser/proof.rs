@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::BrowserError;
 use super::page::Page;
 use super::watch::Health;
+use crate::time::FrameIndex;
 
 /// How long the browser may take to notice that a renderer has ended.
 const RENDERER_NEWS: Duration = Duration::from_millis(50);
@@ -26,7 +27,6 @@ impl Page {
     /// Finds out whether all that the page has shown so far came from processes that are still
     /// there. An error means that it may be wrong.
     pub(crate) fn prove(&mut self, doing: &str, timeout: Duration) -> Result<(), BrowserError> {
-        self.has_stayed()?;
         match self.browser().watch.health() {
             Health::Well => Ok(()),
             Health::Lost(process) => {
@@ -43,9 +43,12 @@ impl Page {
         }
     }
 
-    /// An error if the page has left, as far as that is known.
-    pub(crate) fn has_stayed(&self) -> Result<(), BrowserError> {
+    /// An error if the page has left by the composition's frame `by`, as far as that is known.
+    ///
+    /// It may have gone ahead of it, through frames that look the same.
+    pub(crate) fn has_stayed(&self, by: FrameIndex) -> Result<(), BrowserError> {
         match self.log.staying.left() {
+            Some(_) if self.log.staying.at.is_some_and(|at| at > by) => Ok(()),
             Some(what) => {
                 let at = self.log.staying.at;
                 Err(BrowserError::Left { what: what.to_owned(), at })

@@ -68,6 +68,21 @@ impl Staying {
         (self.is_loaded, self.is_bound, self.left) = (true, !may_leave, None);
     }
 
+    /// The page has done something else than to stay, in the composition's frame `at`.
+    pub(crate) fn leave(&mut self, what: String, at: Option<FrameIndex>) {
+        self.at = self.at.or(at);
+        self.left.get_or_insert(what);
+    }
+
+    /// The page says that in this frame it asks for what may be another document.
+    pub(super) fn announce(&mut self, at: u64) {
+        // The last time counts, as long as it stays.
+        if self.left.is_none() {
+            self.at = Some(FrameIndex(at));
+        }
+        self.asked = Some(Instant::now());
+    }
+
     /// From now on documents may come and go.
     pub(crate) fn release(&mut self) {
         (self.is_loaded, self.is_bound) = (false, false);

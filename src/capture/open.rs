@@ -122,8 +122,9 @@ impl OpenPage {
 
     /// An error if the page has left, or something that it depends on has died.
     pub(crate) fn prove(&mut self, timeout: Duration) -> Result<()> {
-        self.page
-            .prove("looking at the page", timeout)
+        let proof = self.page.prove("looking at the page", timeout);
+        proof
+            .and_then(|()| self.page.has_stayed(FrameIndex(u64::MAX)))
             .map_err(|e| browser_error(e, self.console()))
     }
 
@@ -148,6 +149,7 @@ impl OpenPage {
             self.warnings.extend(taken.warnings.into_iter().map(Warning::from));
             let picture = self.grab.develop(&mut self.page)?;
             self.page.prove(DRAWING, timeout)?;
+            self.page.has_stayed(at)?;
             Ok(picture)
         });
         picture.map_err(|e| browser_error(e, self.console()))
@@ -179,7 +181,7 @@ impl OpenPage {
             let timeout = options.frame_timeout * u32::try_from(count).unwrap_or(u32::MAX);
             self.sought = Some(FrameIndex(at + count - 1));
             let rehearsed = page::rehearse(&mut self.page, at, count, rate, timeout);
-            if self.page.has_stayed().is_err() {
+            if self.page.has_stayed(FrameIndex(u64::MAX)).is_err() {
                 // The render will say in which frame.
                 return Ok(Rehearsed::default());
             }

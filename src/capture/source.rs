@@ -322,6 +322,7 @@ impl PageSource {
         let timeout = self.options.frame_timeout;
         let finished = self.grab.finish(&mut self.page, timeout).and_then(|taken| {
             self.page.prove(DRAWING, timeout)?;
+            self.page.has_stayed(self.sought.unwrap_or(FrameIndex(0)))?;
             Ok(taken)
         });
         let mut taken = finished.map_err(|e| self.frame_error(index, e))?;
@@ -382,7 +383,8 @@ impl PageSource {
                 // What a page says that has left is of no interest.
                 let source = match source {
                     source @ BrowserError::Left { .. } => source,
-                    source => self.page.has_stayed().err().unwrap_or(source),
+                    // It may have left while it went ahead.
+                    source => self.page.has_stayed(FrameIndex(u64::MAX)).err().unwrap_or(source),
                 };
                 let index = match source {
                     BrowserError::Left { at: Some(at), .. } => {

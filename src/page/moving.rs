@@ -65,17 +65,14 @@ const MAX_TEXT: usize = 2000;
 impl Sought {
     /// The answer of `page` to `step`, as far as it can be: its code could give any.
     pub(crate) fn read(self, page: &mut Page, step: Step) -> Result<Moved, BrowserError> {
-        if let Self::Noted { gone, at, .. } = &self {
+        if let Self::Noted { gone: Some(what), at, .. } = &self
+            && !page.may_leave
+        {
             let at = at.and_then(|at| u64::try_from(at).ok()).map(FrameIndex);
-            let at = at.filter(|at| (step.at..=FrameIndex(step.at.0 + step.ahead)).contains(at));
-            page.log.staying.at = at.or(page.log.staying.at);
-            let what = gone.as_ref().filter(|_| !page.may_leave);
-            let what = what.map(|what| what.chars().take(MAX_TEXT).collect());
-            if let Some(what) = what.or_else(|| page.log.staying.left().map(str::to_owned)) {
-                return Err(BrowserError::Left { what, at });
-            }
+            let what = what.chars().take(MAX_TEXT).collect();
+            page.log.staying.leave(what, at);
         }
-        page.has_stayed()?;
+        page.has_stayed(step.at)?;
         Ok(match self {
             Self::Changed(changed) => Moved { changed, warnings: Vec::new(), still: 0 },
             Self::Noted { changed, mut warnings, still, .. } => {
@@ -150,7 +147,9 @@ pub(crate) fn seek(
         let sought = page.evaluate_attended::<Sought>(&seek, WANTS_DRAWING, timeout, draw);
         // What it shows now is the next document, at the same time.
         if !follow(page, before, timeout, draw)? {
-            return sought.map_err(|e| page.has_stayed().err().unwrap_or(e))?.read(page, step);
+            return sought
+                .map_err(|e| page.has_stayed(step.at).err().unwrap_or(e))?
+                .read(page, step);
         }
     }
     Err(goes_on_and_on())

@@ -142,7 +142,7 @@ fn an_interrupt_ends_cleanly() {
     let asked = Instant::now();
     signal("-INT", i32::try_from(child.id()).unwrap());
     let status = child.wait().unwrap();
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
     assert_eq!(status.code(), Some(130));
     assert_eq!(members_of(&groups), Vec::<i32>::new(), "browsers are left");
     assert_eq!(names_in(directory.path()), ["t"], "no file, whole or partial");

@@ -55,7 +55,7 @@ import { nextCanvasNumber, showDrawing } from "./offscreen.js";
 import { handOverDrawings, passDrawing } from "./hand_over.js";
 import { beginFrame, runAllTimers, runWorkerFrames, workerFrames, workersDue, workersStep } from "./workers.js";
 import "./windows.js";
-import { allowsLeaving, leaves, whatIsGone, whereItGoes } from "./staying.js";
+import { allowsLeaving, leaves, standAt, standsAt, whatIsGone, whereItGoes } from "./staying.js";
 import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 import { inspect } from "./inspect.js";
@@ -238,6 +238,7 @@ function frameMs(index, num, den) {
 
 /** Shows one frame, whose pictures are there. */
 function stepAll(index, num, den, passes) {
+  standAt(index);
   const pending = inTurn(runtimes(), (each) => each.step(index, frameMs(index, num, den), true, passes));
   shown = { index, num, den };
   return pending;
@@ -287,6 +288,7 @@ function reached(num, den) {
 }
 
 function showFrame(index, num, den) {
+  standAt(index);
   const from = reached(num, den);
   if (index > from) return walk(from + 1, index, num, den);
   const ms = frameMs(index, num, den);
@@ -398,7 +400,7 @@ function answerSeek() {
   hasMovedOn = false;
   const warnings = all.flatMap((each) => each.takeNewWarnings());
   const gone = whatIsGone();
-  if (gone || leaves()) return { changed: true, warnings, gone, at: shown.index };
+  if (gone || leaves()) return { changed: true, warnings, gone, at: standsAt() };
   return warnings.length > 0 ? { changed, warnings } : changed;
 }
 
@@ -406,7 +408,7 @@ function answerSeek() {
 function answerIfGone(error) {
   const gone = whatIsGone();
   if (!gone) throw error;
-  return { changed: true, warnings: [], gone, at: shown.index };
+  return { changed: true, warnings: [], gone, at: standsAt() };
 }
 
 /**
@@ -419,7 +421,10 @@ function seek(index, num, den) {
   const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
-  if (!document.documentElement) return answerIfGone();
+  if (!document.documentElement) {
+    standAt(index);
+    return answerIfGone();
+  }
   const preparing = prepare(index, num, den);
   if (preparing) return preparing.then(() => seek(index, num, den));
 

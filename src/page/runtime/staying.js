@@ -22,19 +22,37 @@ override(window, {
   },
 });
 
+const { debug } = console;
 let isLeaving = false;
+let current = 0;
 
-// Only so it is known in which frame: the engine hears of it from the browser.
+/** Frame `index` begins. */
+export function standAt(index) {
+  current = index;
+}
+
+/** The frame that has begun last. */
+export const standsAt = () => current;
+
+// Another document may follow. Only so it is known in which frame: the rest the engine hears from the
+// browser, perhaps when this document is gone.
+function noteLeaving() {
+  if (!clock.begun) return;
+  isLeaving = true;
+  Reflect.apply(debug, console, ["__pagereel leaves", current]);
+}
+
 window.navigation?.addEventListener("navigate", (event) => {
   const { sameDocument } = event.destination;
-  if (!sameDocument && !event.hashChange && event.downloadRequest === null) isLeaving = true;
+  if (!sameDocument && !event.hashChange && event.downloadRequest === null) noteLeaving();
 });
 
-// Where it would lead is known only later.
+// Where these lead is known only later.
 const { back, forward, go } = History.prototype;
-const travel = (how, history, ...rest) => {
-  isLeaving = true;
-  return Reflect.apply(how, history, rest);
+const { submit, requestSubmit } = HTMLFormElement.prototype;
+const travel = (how, from, ...rest) => {
+  noteLeaving();
+  return Reflect.apply(how, from, rest);
 };
 override(History.prototype, {
   back() {
@@ -45,6 +63,14 @@ override(History.prototype, {
   },
   go(...delta) {
     return travel(go, this, ...delta);
+  },
+});
+override(HTMLFormElement.prototype, {
+  submit() {
+    travel(submit, this);
+  },
+  requestSubmit(...submitter) {
+    travel(requestSubmit, this, ...submitter);
   },
 });
 
