@@ -12,6 +12,7 @@ mod loudness;
 mod media;
 mod mix;
 mod options;
+mod prepared;
 mod rehearsal;
 mod sound;
 mod stills;
@@ -22,7 +23,7 @@ mod warnings;
 mod ways;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::attempts::Detour;
@@ -33,9 +34,7 @@ pub use self::stills::Moment;
 use self::timed::TimedSink;
 use crate::av;
 use crate::browser::{BrowserError, BrowserPool};
-use crate::capture::{
-    Meter, OpenError, OpenPage, PageSources, Recruiting, Retreat, SessionOptions, Timing, Way,
-};
+use crate::capture::{Meter, OpenError, OpenPage, Recruiting, Retreat, SessionOptions, Way};
 use crate::error::{Error, Result};
 use crate::frame::{Alpha, Size};
 use crate::job::{self, Circumstances, Entry, Job, Plan};
@@ -587,26 +586,6 @@ impl Opened {
             memory: sys::MemoryGroups::own().limit(),
         };
         Plan::new(job, &self.entry, encoded, size, circumstances, warnings)
-    }
-}
-
-impl Prepared {
-    /// What opens the sessions, and the server that they need.
-    fn sources(self, plan: &Plan, meter: &Arc<Meter>) -> (PageSources, Option<FileServer>) {
-        let sources = PageSources {
-            retreat: Arc::new(Retreat::new(self.ways)),
-            timing: Timing {
-                frame_rate: plan.captured().frame_rate,
-                first: plan.first_frame * u64::from(plan.samples),
-                batches: plan.capture.lanes.batches,
-                frames: plan.captured().frames,
-                size: plan.stream.size,
-            },
-            meter: Arc::clone(meter),
-            recruiting: self.recruiting,
-            probed: Mutex::new(Some(self.page)),
-        };
-        (sources, self.server)
     }
 }
 
