@@ -22,7 +22,7 @@ override(window, {
   },
 });
 
-const { debug } = console;
+const sayQuietly = console.debug;
 let isLeaving = false;
 let current = 0;
 
@@ -39,7 +39,7 @@ export const standsAt = () => current;
 function noteLeaving() {
   if (!clock.begun) return;
   isLeaving = true;
-  Reflect.apply(debug, console, ["__pagereel leaves", current]);
+  Reflect.apply(sayQuietly, console, ["__pagereel leaves", current]);
 }
 
 window.navigation?.addEventListener("navigate", (event) => {
@@ -48,29 +48,29 @@ window.navigation?.addEventListener("navigate", (event) => {
 });
 
 // Where these lead is known only later.
-const { back, forward, go } = History.prototype;
-const { submit, requestSubmit } = HTMLFormElement.prototype;
+const ownHistory = { back: History.prototype.back, forward: History.prototype.forward, go: History.prototype.go };
+const ownForm = { submit: HTMLFormElement.prototype.submit, requestSubmit: HTMLFormElement.prototype.requestSubmit };
 const travel = (how, from, ...rest) => {
   noteLeaving();
   return Reflect.apply(how, from, rest);
 };
 override(History.prototype, {
   back() {
-    return travel(back, this);
+    return travel(ownHistory.back, this);
   },
   forward() {
-    return travel(forward, this);
+    return travel(ownHistory.forward, this);
   },
   go(...delta) {
-    return travel(go, this, ...delta);
+    return travel(ownHistory.go, this, ...delta);
   },
 });
 override(HTMLFormElement.prototype, {
   submit() {
-    travel(submit, this);
+    travel(ownForm.submit, this);
   },
   requestSubmit(...submitter) {
-    travel(requestSubmit, this, ...submitter);
+    travel(ownForm.requestSubmit, this, ...submitter);
   },
 });
 
