@@ -8,7 +8,6 @@
 mod adapters;
 mod alpha;
 mod canvas;
-mod chaos;
 mod check;
 mod deaths;
 mod deliverables;

@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use pagereel::frame::PixelFormat;
 use pagereel::job::CaptureMode;
 use pagereel::{CancelToken, ChecksumSink, Engine, Error, Event, FrameIndex, Job, Moment};
 
-use crate::support::{cheaply, page, pictures};
+use crate::support::{cheaply, page};
 
 /// Two seconds of ten frames each. The script runs before all else, `at_one` at one second.
 fn composition(attributes: &str, head: &str, at_one: &str) -> String {
@@ -99,42 +98,6 @@ fn a_still_of_a_page_that_has_left_is_an_error() {
         let moments = [Moment::Frame(FrameIndex(frame))];
         Engine::new().stills(&job, &moments, &mut |_| Ok(()), &CancelToken::new())
     };
-    still(5).unwrap();
     let text = still(15).unwrap_err().to_string();
     assert!(text.starts_with("frame 15: the page goes to http"), "{text}");
-}
-
-/// The colors of the frames of a page that may leave.
-fn colors(code: &str, mode: CaptureMode) -> Vec<[u8; 3]> {
-    let (directory, html) = page(&composition("data-allow-navigation", "", code));
-    fs::write(directory.path().join("green.html"), GREEN).unwrap();
-    let mut job = Job::without_output(&*html);
-    job.capture.mode = mode;
-    job.capture.workers = Some(1);
-    let (_, pictures) = pictures(&job);
-    pictures
-        .iter()
-        .map(|picture| {
-            let bytes = picture.format.bytes_per_pixel();
-            let at = 5 * picture.stride() + 5 * bytes;
-            let pixel = &picture.data[at..at + 3];
-            match picture.format {
-                PixelFormat::Bgrx8 => [pixel[2], pixel[1], pixel[0]],
-                _ => [pixel[0], pixel[1], pixel[2]],
-            }
-        })
-        .collect()
-}
-
-#[test]
-fn a_page_that_means_it_shows_what_is_there() {
-    let (red, green, white) = ([255, 0, 0], [0, 255, 0], [255; 3]);
-    let half = |after| [vec![red; 10], vec![after; 10]].concat();
-    for mode in [CaptureMode::BeginFrame, CaptureMode::Display] {
-        assert_eq!(colors("location.href = 'green.html'", mode), half(green), "{mode:?}");
-    }
-    let removed = colors("document.documentElement.remove()", CaptureMode::BeginFrame);
-    assert_eq!(removed, half(white));
-    let written = "document.open(); document.write('<body style=background:#0f0>')";
-    assert_eq!(colors(written, CaptureMode::BeginFrame), half(green));
 }

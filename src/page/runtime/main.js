@@ -55,7 +55,8 @@ import { nextCanvasNumber, showDrawing } from "./offscreen.js";
 import { handOverDrawings, passDrawing } from "./hand_over.js";
 import { beginFrame, runAllTimers, runWorkerFrames, workerFrames, workersDue, workersStep } from "./workers.js";
 import "./windows.js";
-import { allowsLeaving, leaves, standAt, standsAt, whatIsGone, whereItGoes } from "./staying.js";
+import { children } from "./children.js";
+import { allowsLeaving, answerIfGone, leaves, standAt, standsAt, whatIsGone, whereItGoes } from "./staying.js";
 import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 import { inspect } from "./inspect.js";
@@ -404,13 +405,6 @@ function answerSeek() {
   return warnings.length > 0 ? { changed, warnings } : changed;
 }
 
-// A page that is not there any more has no frame to show: an error on the way to it has that reason.
-function answerIfGone(error) {
-  const gone = whatIsGone();
-  if (!gone) throw error;
-  return { changed: true, warnings: [], gone, at: standsAt() };
-}
-
 /**
  * Shows frame `index` of `num / den` frames per second.
  * @returns {boolean|object|Promise} whether it may look different from the frame shown before, with
@@ -421,10 +415,7 @@ function seek(index, num, den) {
   const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
-  if (!document.documentElement) {
-    standAt(index);
-    return answerIfGone();
-  }
+  if (!document.documentElement) return (standAt(index), answerIfGone());
   const preparing = prepare(index, num, den);
   if (preparing) return preparing.then(() => seek(index, num, den));
 
@@ -530,18 +521,6 @@ function seekOn(index, num, den, ahead) {
     }
   };
   return go(seek(index, num, den));
-}
-
-function children() {
-  const found = [];
-  for (let at = 0; at < window.length; at++) {
-    try {
-      if (window[at].__pagereel) found.push(window[at].__pagereel);
-    } catch {
-      // A frame of another origin is the browser's own business.
-    }
-  }
-  return found;
 }
 
 function status() {

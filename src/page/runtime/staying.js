@@ -92,3 +92,10 @@ export function whereItGoes() {
   }
   return null;
 }
+
+/** The answer of a page that is not there any more: an error on the way to a frame has that reason. */
+export function answerIfGone(error) {
+  const gone = whatIsGone();
+  if (!gone) throw error;
+  return { changed: true, warnings: [], gone, at: standsAt() };
+}
