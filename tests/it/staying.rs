@@ -99,5 +99,5 @@ fn a_still_of_a_page_that_has_left_is_an_error() {
         Engine::new().stills(&job, &moments, &mut |_| Ok(()), &CancelToken::new())
     };
     let text = still(15).unwrap_err().to_string();
-    assert!(text.starts_with("frame 15: the page goes to http"), "{text}");
+    assert!(text.starts_with("frame 10: the page goes to http"), "{text}");
 }
