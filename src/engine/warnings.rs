@@ -23,6 +23,16 @@ impl Render<'_> {
     pub(super) fn collect_warnings(&mut self, page: &OpenPage) {
         let described = page.description.warnings.iter().cloned().map(Warning::from);
         let told = page.warnings.iter().cloned().chain(described).collect();
+        if page.description.allows_leaving {
+            let mut warning = Warning::new(
+                "navigation_allowed",
+                "the page may go to other documents (data-allow-navigation): in which frame the next \
+                 one is first seen can depend on how busy the machine is",
+            );
+            warning.hint =
+                Some("put what follows into the same page where frames must be exact".into());
+            self.warnings.push(warning);
+        }
         self.missing = page.failed_addresses().map(str::to_owned).collect();
         let told = self.without_listed(told);
         self.warnings.extend(told);
