@@ -93,6 +93,7 @@ fn places(job: &Job) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     reads.extend(job.browser.path.as_deref().map(program_place));
     reads.extend(env::current_exe().ok());
     reads.extend(job.network.map.values().cloned());
+    reads.extend(job.subtitles.iter().map(|subtitle| subtitle.file.clone()));
     reads.extend(job.fonts.paths().map(Path::to_owned));
     let outputs = job.output.iter().chain(job.outputs.iter().map(|output| &output.output));
     let files = outputs.filter(|path| path.as_os_str() != OsStr::new("-"));
@@ -156,11 +157,15 @@ mod tests {
         let root = directory.path().canonicalize().unwrap();
         std::fs::create_dir_all(root.join("site/node_modules")).unwrap();
         std::fs::write(root.join("site/index.html"), "x").unwrap();
-        let job = Job::new(root.join("site/index.html"), root.join("out/new/a.mp4"));
+        let mut job = Job::new(root.join("site/index.html"), root.join("out/new/a.mp4"));
+        let file = root.join("texts/en.vtt");
+        let subtitle = serde_json::json!({ "file": file, "language": "en" });
+        job.subtitles.push(serde_json::from_value(subtitle).unwrap());
         let (reads, writes) = places(&job);
         assert!(
             reads.contains(&root.join("site")) && reads.contains(&root.join("site/node_modules"))
         );
+        assert!(reads.contains(&file));
         assert!(writes.contains(&root) && !writes.contains(&root.join("site")));
         assert!(!reads.contains(Path::new("/")) && !reads.contains(Path::new("/home")));
         assert_eq!(directory_of(&root.join("site")), root.join("site"));

@@ -291,6 +291,8 @@ impl Render<'_> {
         self.job.validate()?;
         if encoded {
             sink::check_places(self.job)?;
+            // What is wrong in them is said before a browser starts; they are read again for the plan.
+            self.job.read_subtitles()?;
         }
         self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
         let probing = Instant::now();

@@ -30,6 +30,7 @@ mod browser;
 mod capture;
 mod composite;
 mod confine;
+mod cues;
 mod engine;
 mod error;
 mod fonts;

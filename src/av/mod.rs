@@ -27,6 +27,7 @@ mod probe;
 mod resampler;
 mod shape;
 mod sound_facts;
+mod subtitles;
 mod video_reader;
 
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -45,9 +46,10 @@ pub(crate) use self::packet::with_inserted;
 pub(crate) use self::places::{Listing, PacketPlace};
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
 pub(crate) use self::pour::pour;
-pub(crate) use self::probe::{MediaKinds, VideoFacts, probe_kinds, probe_video};
+pub(crate) use self::probe::{MediaKinds, SubtitleFacts, VideoFacts, probe_kinds, probe_video};
 pub(crate) use self::shape::{Orientation, Shape};
 pub(crate) use self::sound_facts::{SoundFileFacts, probe_sound};
+pub(crate) use self::subtitles::TextStream;
 pub(crate) use self::video_reader::{DecodedFrame, SourceFacts, SourceTransfer, VideoReader};
 
 /// Samples per second of all sound in the engine.

@@ -31,6 +31,9 @@ pub(crate) struct MuxerSettings {
     /// The four characters that name the first stream's codec, where the usual ones will not do.
     pub codec_tag: Option<[u8; 4]>,
     pub chapters: Vec<MuxedChapter>,
+    /// How far apart the packets of two streams may come, in microseconds, where a stream has few;
+    /// without it they wait for each other.
+    pub apart_us: Option<u64>,
     /// What the head says about the light of the first stream's pictures.
     pub light: Option<(MasteringDisplay, Option<ContentLightLevel>)>,
 }
@@ -206,7 +209,7 @@ impl Muxer {
         // SAFETY: plain fields of a valid context.
         let raw = unsafe { &mut *context.as_ptr() };
         // Packets wait for those of the other streams, however far apart an encoder lets them come.
-        raw.max_interleave_delta = 0;
+        raw.max_interleave_delta = settings.apart_us.unwrap_or_default().cast_signed();
         // Same job, same bytes: no random identifiers and no dates.
         raw.flags |= ffi::AVFMT_FLAG_BITEXACT;
         // Such as FLAC in MP4, which older versions call an experiment.

@@ -47,6 +47,48 @@ pub(crate) struct VideoFacts {
     /// The sound beside the picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sound: Option<SoundStreamFacts>,
+    /// Streams of subtitles, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitleFacts>,
+}
+
+/// What a video file says about one of its streams of subtitles.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SubtitleFacts {
+    /// FFmpeg's name of the codec, such as `mov_text`.
+    pub codec: String,
+    /// As the container writes it.
+    pub language: String,
+    /// Packets that show something.
+    pub texts: usize,
+    /// When the first begins and the last ends, in seconds.
+    pub start: f64,
+    pub end: f64,
+    /// Whether the packet before shows something.
+    #[serde(skip)]
+    is_shown: bool,
+}
+
+impl SubtitleFacts {
+    fn count(&mut self, packet: &Packet, base: f64) {
+        let begins = packet.pts().unwrap_or_default();
+        if self.is_shown && self.codec == "mov_text" {
+            // Each ends where the next begins; fragments do not say how long one lasts.
+            self.end = self.end.max(begins as f64 * base);
+        }
+        // Timed text whose length is 0 shows nothing.
+        let length = packet.data().map_or(0, <[u8]>::len);
+        self.is_shown = length > 2 || self.codec != "mov_text";
+        if !self.is_shown {
+            return;
+        }
+        if self.texts == 0 {
+            self.start = begins as f64 * base;
+        }
+        self.texts += 1;
+        self.end = self.end.max((begins + packet.duration()) as f64 * base);
+    }
 }
 
 /// What a video file says about its sound.
@@ -94,6 +136,8 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
     let mut sound = input.streams().best(media::Type::Audio).map(|s| sound_facts(&s)).transpose();
     let sound = sound.as_mut().map_err(|e| failed(*e))?;
 
+    let mut subtitles: Vec<_> = input.streams().filter_map(|s| subtitle_facts(&s)).collect();
+
     let (mut pts, mut key_pts) = (Vec::new(), Vec::new());
     let mut packet = Packet::empty();
     while super::read_packet(&mut input, &mut packet).map_err(failed)? {
@@ -114,6 +158,10 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
             facts.packets += 1;
             let end = packet.pts().unwrap_or_default() + packet.duration();
             facts.end = facts.end.max(end as f64 * *base);
+        } else if let Some((_, base, facts)) =
+            subtitles.iter_mut().find(|(index, ..)| *index == packet.stream())
+        {
+            facts.count(&packet, *base);
         }
     }
     if !is_decodable {
@@ -148,7 +196,21 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
         duration: duration as f64 * f64::from(base),
         bitrate,
         sound: sound.take().map(|(_, _, facts)| facts),
+        subtitles: subtitles.into_iter().map(|(_, _, facts)| facts).collect(),
     })
+}
+
+/// A stream's number and the seconds of its tick, where it is one of subtitles. Chapters of MP4, whose
+/// reader makes a list of them, are none.
+fn subtitle_facts(stream: &format::stream::Stream<'_>) -> Option<(usize, f64, SubtitleFacts)> {
+    let parameters = stream.parameters();
+    if parameters.medium() != media::Type::Subtitle {
+        return None;
+    }
+    let language = stream.metadata().get("language").unwrap_or("und").to_owned();
+    let codec = parameters.id().name().to_owned();
+    let facts = SubtitleFacts { codec, language, texts: 0, start: 0.0, end: 0.0, is_shown: false };
+    Some((stream.index(), f64::from(stream.time_base()), facts))
 }
 
 /// What stands in the header, with the stream's number and the seconds of its tick.

@@ -92,6 +92,17 @@ pub enum JobError {
         expected: String,
     },
 
+    /// What a file holds that the job names cannot be used.
+    #[error("{}: {message} (`{field}`)", .path.display())]
+    BadFile {
+        /// The field that names it.
+        field: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it, with the line.
+        message: String,
+    },
+
     /// The error of a job file.
     #[error("{}: {error}", .file.display())]
     InFile {

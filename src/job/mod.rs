@@ -28,6 +28,7 @@ mod resolution;
 mod restricted;
 mod scale;
 mod schema;
+mod subtitles;
 mod thinning;
 mod tree;
 mod validate;
@@ -56,6 +57,7 @@ pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::resolution::Resolution;
 pub(crate) use self::scale::picture_size;
 pub use self::schema::schema;
+pub use self::subtitles::{Subtitle, SubtitlePlan};
 pub(crate) use self::thinning::Thinning;
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
 pub use self::words::{

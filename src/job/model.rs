@@ -18,7 +18,7 @@ use super::words::{
     CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,
     Sandbox,
 };
-use super::{AudioCodec, Codec, Container, Destination, Display, Metadata};
+use super::{AudioCodec, Codec, Container, Destination, Display, Metadata, Subtitle};
 use crate::frame::{CodedFormat, Fit, Size};
 use crate::network::IsolationMode;
 use crate::time::FrameRate;
@@ -94,6 +94,9 @@ pub struct Job {
     /// Title, language, chapters and the like.
     #[serde(default)]
     pub metadata: Metadata,
+    /// Files of subtitles that become streams of `.mp4`, `.mov`, `.mkv` and `.webm`.
+    #[serde(default)]
+    pub subtitles: Vec<Subtitle>,
     /// Which colors the file holds.
     #[serde(default)]
     pub color: Color,
@@ -384,6 +387,7 @@ impl Job {
             video: Video::default(),
             audio: Audio::default(),
             metadata: Metadata::default(),
+            subtitles: Vec::new(),
             color: Color::default(),
             alpha: false,
             capture: Capture::default(),

@@ -11,7 +11,7 @@ use super::dynamic_range::settled;
 use super::encoding::Setting;
 use super::{
     AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata, Place,
-    Thinning, VideoPlan, picture_size,
+    SubtitlePlan, Thinning, VideoPlan, picture_size, subtitles,
 };
 use crate::capture::Way;
 use crate::color::Cicp;
@@ -64,6 +64,9 @@ pub struct OutputPlan {
     /// The sound; `None` where nothing is heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioPlan>,
+    /// Streams of subtitles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subtitles: Vec<SubtitlePlan>,
     /// What the output says about itself.
     pub metadata: Metadata,
     /// What its name stands for.
@@ -265,7 +268,8 @@ impl Plan {
             alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
-        let outputs = if encoded { outputs(job, &stream, cores, warnings)? } else { Vec::new() };
+        let outputs =
+            if encoded { outputs(job, &stream, first_frame, cores, warnings)? } else { Vec::new() };
         let range = (first_frame, frames);
         let sounds = if encoded { sounds(job, frame_rate, range)? } else { Vec::new() };
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
@@ -349,9 +353,11 @@ pub(crate) fn duration(
 fn outputs(
     job: &Job,
     stream: &StreamInfo,
+    first_frame: u64,
     cores: u32,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<OutputPlan>> {
+    let cues = job.read_subtitles()?;
     job.metadata.validate_at(stream.frame_rate)?;
     let destinations = job.destinations()?.into_iter();
     let containers: Vec<_> = destinations.map(|(_, place, ..)| place.container).collect();
@@ -389,9 +395,24 @@ fn outputs(
         };
         let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
         let metadata = job.metadata.clone();
-        Ok(OutputPlan { path, container, names, frame_rate, video, audio: None, metadata, place })
+        let subtitles = job.subtitles_in(container, &cues, (first_frame, stream))?;
+        Ok(OutputPlan {
+            path,
+            container,
+            names,
+            frame_rate,
+            video,
+            audio: None,
+            subtitles,
+            metadata,
+            place,
+        })
     });
-    plans.collect()
+    let plans = plans.collect::<Result<Vec<_>>>()?;
+    if let Some(plan) = plans.first() {
+        warnings.extend(subtitles::empty_ones(&plan.subtitles));
+    }
+    Ok(plans)
 }
 
 /// All files of sound alone, silent as long as it is not known what is heard.

@@ -52,6 +52,9 @@ impl Job {
         for output in self.outputs.iter_mut().filter(|output| output.output != stdout) {
             output.output = base.join(&output.output);
         }
+        for subtitle in &mut self.subtitles {
+            subtitle.file = base.join(&subtitle.file);
+        }
         resolve(&mut self.browser.path);
         for target in self.network.map.values_mut() {
             *target = base.join(&*target);

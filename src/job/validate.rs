@@ -23,6 +23,7 @@ impl Job {
         self.validate_picture()?;
         self.metadata.validate()?;
         self.validate_outputs()?;
+        self.validate_subtitles()?;
         self.validate_network()?;
         self.validate_fonts()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;

@@ -9,6 +9,7 @@ use super::palette::Scenes;
 use super::passes::PassFile;
 use super::settings::{encoder_settings, muxer_settings};
 use super::sound::SoundStream;
+use super::subtitles::{self, Subtitles};
 use super::target::Target;
 use super::{hardware, verify};
 use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame, with_inserted};
@@ -29,6 +30,7 @@ pub(crate) struct EncodeSink {
     converter: Converter,
     encoder: Encoder,
     sound: Option<SoundStream>,
+    subtitles: Subtitles,
     muxer: Option<Muxer>,
     light: Option<LightNote>,
     target: Target,
@@ -67,9 +69,13 @@ impl EncodeSink {
         let sound = output.audio.as_ref().map(open).transpose()?;
         let mut encoders: Vec<&dyn Described> = vec![&encoder];
         encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
+        let frames = plan.stream.frames;
+        let subtitles = Subtitles::new(output, rate, frames, encoders.len());
+        encoders.extend(subtitles.streams());
         let light = LightNote::new(output);
         let head = light.as_ref().map(LightNote::head);
-        let settings = muxer_settings(output, &plan.stream, &target, head);
+        let mut settings = muxer_settings(output, &plan.stream, &target, head);
+        subtitles::describe(&mut settings, output, rate, frames);
         let muxer =
             Muxer::create(target.for_muxer(), &encoders, &settings).map_err(|e| target.named(e))?;
         let converter = Converter::new(plan, index, learned.scenes, clock.clone())?;
@@ -79,6 +85,7 @@ impl EncodeSink {
             converter,
             encoder,
             sound,
+            subtitles,
             muxer: Some(muxer),
             light,
             target,
@@ -167,6 +174,10 @@ impl FrameSink for EncodeSink {
         let output = &self.plan.outputs[self.index];
         send(&mut self.encoder, picture, self.frames, output)?;
         self.frames += 1;
+        if let Some(muxer) = &mut self.muxer {
+            let written = self.subtitles.advance(self.frames, output, muxer);
+            written.map_err(|e| self.target.named(e))?;
+        }
         self.drain()?;
         // In step with the picture: neither waits long for the other in the muxer.
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
@@ -177,6 +188,10 @@ impl FrameSink for EncodeSink {
 
     fn finish(mut self: Box<Self>) -> Result<Artifact> {
         self.converter.forget();
+        if let Some(muxer) = &mut self.muxer {
+            let written = self.subtitles.finish(&self.plan.outputs[self.index], muxer);
+            written.map_err(|e| self.target.named(e))?;
+        }
         self.encoder.send_end()?;
         while !self.drain()? {}
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {

@@ -34,6 +34,7 @@ mod sound;
 mod sound_file;
 mod store;
 mod stream;
+mod subtitles;
 mod target;
 mod tee;
 mod thinned;

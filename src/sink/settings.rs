@@ -118,6 +118,7 @@ pub(super) fn muxer_settings(
         // Apple's players know no other.
         codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),
         chapters: chapters(&output.metadata, stream),
+        apart_us: None,
         light,
     }
 }

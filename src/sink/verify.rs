@@ -6,7 +6,7 @@ mod playlist;
 use std::path::Path;
 
 use self::animation::Animation;
-use crate::av::{VideoFacts, probe_video};
+use crate::av::{SubtitleFacts, VideoFacts, probe_video};
 use crate::error::{Error, Result};
 use crate::frame::{CodedFormat, StreamInfo};
 use crate::job::{Codec, Container, OutputPlan};
@@ -118,6 +118,7 @@ fn difference(facts: &VideoFacts, output: &OutputPlan, stream: &StreamInfo) -> O
         .or_else(|| timed.then(|| misplaced(facts, stream)).flatten())
         .or_else(|| keyframes_difference(facts, output, stream))
         .or_else(|| sound_difference(facts, output, stream))
+        .or_else(|| subtitle_difference(facts, output))
         .or_else(|| {
             let known = facts.duration > 0.0 || output.container == Container::Mp4;
             let off = (facts.duration - duration).abs() > tolerance;
@@ -150,6 +151,34 @@ fn keyframes_difference(
     let ends = keys.iter().skip(1).copied().chain([stream.frames]);
     let longest = keys.iter().zip(ends).map(|(key, end)| end - key).max()?;
     (longest > gop).then(|| format!("{longest} frames follow upon a keyframe, expected {gop}"))
+}
+
+/// What is wrong with the subtitles.
+fn subtitle_difference(facts: &VideoFacts, output: &OutputPlan) -> Option<String> {
+    /// Matroska counts in milliseconds, from which MP4's ticks are rounded.
+    const TICK_SECS: f64 = 1.5e-3;
+    let (found, wanted) = (facts.subtitles.len(), output.subtitles.len());
+    if found != wanted {
+        return Some(format!("there are {found} streams of subtitles, expected {wanted}"));
+    }
+    facts.subtitles.iter().zip(&output.subtitles).enumerate().find_map(|(i, (facts, plan))| {
+        let is_off = |found: f64, ms: Option<i64>| {
+            ms.is_some_and(|ms| (found - ms as f64 / 1000.0).abs() > TICK_SECS)
+        };
+        let start = plan.cues.first().map(|cue| cue.start);
+        let end = plan.cues.iter().map(|cue| cue.end).max();
+        if facts.codec != plan.codec || facts.texts != plan.count {
+            let SubtitleFacts { codec, texts, .. } = facts;
+            let (codec_wanted, count) = (plan.codec, plan.count);
+            return Some(format!(
+                "subtitles {i} have {texts} texts of {codec}, expected {count} of {codec_wanted}"
+            ));
+        }
+        (is_off(facts.start, start) || is_off(facts.end, end)).then(|| {
+            let SubtitleFacts { start, end, .. } = facts;
+            format!("subtitles {i} last from {start:.3} s to {end:.3} s, expected other times")
+        })
+    })
 }
 
 /// What is wrong with the sound.

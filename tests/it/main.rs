@@ -47,6 +47,7 @@ mod sound;
 mod sound_files;
 mod staying;
 mod still;
+mod subtitles;
 mod support;
 mod tags_out;
 mod tidy;
