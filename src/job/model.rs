@@ -94,7 +94,7 @@ pub struct Job {
     /// Title, language, chapters and the like.
     #[serde(default)]
     pub metadata: Metadata,
-    /// Files of subtitles that become streams of `.mp4`, `.mov`, `.mkv` and `.webm`.
+    /// Files of subtitles that become streams of `.mp4`, `.mov`, `.mkv` and `.webm`, and of `.m3u8`.
     #[serde(default)]
     pub subtitles: Vec<Subtitle>,
     /// Which colors the file holds.

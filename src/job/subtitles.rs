@@ -35,7 +35,7 @@ pub struct SubtitlePlan {
     pub file: PathBuf,
     /// FFmpeg's name of the codec.
     pub codec: &'static str,
-    /// Three letters of ISO 639-2.
+    /// Three letters of ISO 639-2; in HLS two of ISO 639-1, where there are such.
     pub language: String,
     /// What players call it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,12 +82,21 @@ fn three_letters(language: &str) -> Option<&str> {
     None
 }
 
+/// A language as a container writes it.
+fn language_in(container: Container, language: &str) -> String {
+    let three = three_letters(language).unwrap_or("und");
+    let words: Vec<_> = LANGUAGES.split_ascii_whitespace().collect();
+    let known = words.chunks(2).find(|pair| pair.last() == Some(&three));
+    let two = known.and_then(|pair| pair.first());
+    two.filter(|_| container == Container::Hls).map_or(three, |two| *two).to_owned()
+}
+
 /// FFmpeg's name of the subtitles that a container has.
 const fn codec_in(container: Container) -> Option<&'static str> {
     match container {
         Container::Mp4 | Container::Mov => Some("mov_text"),
         Container::Mkv | Container::Null => Some("subrip"),
-        Container::Webm => Some("webvtt"),
+        Container::Webm | Container::Hls => Some("webvtt"),
         _ => None,
     }
 }
@@ -122,7 +131,7 @@ impl Job {
         let none = encodings.iter().find(|(_, place, ..)| codec_in(place.container).is_none());
         if let Some((_, place, ..)) = none {
             let found = format!("some in .{}", place.container.word());
-            let expected = "left out, or the output .mp4, .mov, .mkv or .webm";
+            let expected = "left out, or the output .mp4, .mov, .mkv, .webm or .m3u8";
             return bad("subtitles".into(), found, expected);
         }
         if encodings.is_empty() && self.has_outputs() {
@@ -176,7 +185,7 @@ impl Job {
             Ok(SubtitlePlan {
                 file: file.clone(),
                 codec,
-                language: three_letters(language).unwrap_or("und").to_owned(),
+                language: language_in(container, language),
                 label: label.clone(),
                 default: *default,
                 count: cues.len(),

@@ -11,7 +11,7 @@ use super::settings::{encoder_settings, muxer_settings};
 use super::sound::SoundStream;
 use super::subtitles::{self, Subtitles};
 use super::target::Target;
-use super::{hardware, verify};
+use super::{hardware, renditions, verify};
 use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame, with_inserted};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -204,9 +204,18 @@ impl FrameSink for EncodeSink {
             note.complete(&self.target, output, level)?;
         }
         let mut verified = None;
+        if let Target::Files(.., media, _) = &self.target {
+            renditions::mend_target(media)?;
+        }
         if let Some(path) = self.target.path() {
             let _timed = self.clock.time(Part::Verify);
             verified = Some(verify::verify(path, output, &self.plan.stream)?);
+        }
+        if let Target::Files(.., media, main) = &self.target
+            && media != main
+        {
+            let length = (self.plan.stream.frame_rate, self.frames);
+            renditions::write(media, main, output, length)?;
         }
         // The muxer of a playlist opens its files by itself.
         let bytes = if bytes > 0 { bytes } else { self.target.bytes()? };

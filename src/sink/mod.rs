@@ -27,6 +27,7 @@ mod passes;
 mod picture;
 mod places;
 mod plain;
+mod renditions;
 mod sequence;
 mod settings;
 mod shutter;

@@ -139,7 +139,7 @@ fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, Strin
         }
         (Container::Apng, _) => vec![pair("plays", plays.to_string())],
         (Container::Webp, _) => vec![pair("loop", plays.to_string())],
-        (Container::Hls, Target::Files(.., playlist)) => {
+        (Container::Hls, Target::Files(.., playlist, _)) => {
             let stem = playlist.file_stem().unwrap_or_default().to_string_lossy();
             let segments = playlist.with_file_name(format!("{stem}_%05d.m4s"));
             vec![

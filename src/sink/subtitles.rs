@@ -1,7 +1,7 @@
 //! Subtitles beside the picture: written in step with the frames.
 
 use crate::av::{AvError, Described, Muxer, MuxerSettings, TextStream};
-use crate::job::{OutputPlan, SubtitlePlan};
+use crate::job::{Container, OutputPlan, SubtitlePlan};
 use crate::time::FrameRate;
 
 /// Longest packet that shows nothing, in milliseconds: containers count ticks in 32 bits.
@@ -40,7 +40,9 @@ struct Line {
 impl Subtitles {
     /// `first` is the number of their first stream.
     pub(super) fn new(output: &OutputPlan, rate: FrameRate, frames: u64, first: usize) -> Self {
-        let tracks = output.subtitles.iter().zip(first..).map(|(plan, number)| Track {
+        // A playlist's are files of their own.
+        let plans = if output.container == Container::Hls { &[][..] } else { &output.subtitles };
+        let tracks = plans.iter().zip(first..).map(|(plan, number)| Track {
             stream: TextStream::new(plan.codec, plan.default),
             number,
             left: lines(plan, moment(rate, frames)).into_iter().rev().collect(),
@@ -122,7 +124,7 @@ pub(super) fn describe(
     rate: FrameRate,
     frames: u64,
 ) {
-    if output.subtitles.is_empty() {
+    if output.subtitles.is_empty() || output.container == Container::Hls {
         return;
     }
     let before = settings.packets.len();

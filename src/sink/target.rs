@@ -16,8 +16,9 @@ use crate::pipeline::CancelToken;
 #[derive(Debug)]
 pub(super) enum Target {
     File(PartialFile),
-    /// Files that belong together: where they are, a way to there, and the playlist by that way.
-    Files(PartialDirectory, PlainDirectory, PathBuf),
+    /// Files that belong together: where they are, a way to there, the playlist of picture and sound
+    /// by that way, and the one that the user asked for, which may be the same.
+    Files(PartialDirectory, PlainDirectory, PathBuf, PathBuf),
     /// A pipe or a device.
     Stream(Stream),
     /// A descriptor that the caller has opened, and its name.
@@ -28,7 +29,15 @@ pub(super) enum Target {
 
 impl Target {
     pub(super) fn create(output: &OutputPlan, cancel: &CancelToken) -> Result<Self> {
-        Self::of(&output.path, output.container, output.place, cancel)
+        let target = Self::of(&output.path, output.container, output.place, cancel)?;
+        Ok(match target {
+            Self::Files(directory, plain, _, main) if !output.subtitles.is_empty() => {
+                let stem = main.file_stem().unwrap_or_default().to_string_lossy();
+                let media = main.with_file_name(format!("{stem}_media.m3u8"));
+                Self::Files(directory, plain, media, main)
+            }
+            target => target,
+        })
     }
 
     pub(super) fn of(
@@ -48,7 +57,7 @@ impl Target {
                 let stem = Path::new(directory.file_name()).file_stem().unwrap_or_default();
                 let stem = segment_stem(&stem.to_string_lossy());
                 let playlist = plain.path().join(format!("{stem}.m3u8"));
-                Ok(Self::Files(directory, plain, playlist))
+                Ok(Self::Files(directory, plain, playlist.clone(), playlist))
             }
             Place::File => PartialFile::create(path).map(Self::File),
         }
@@ -58,7 +67,7 @@ impl Target {
     pub(super) fn for_muxer(&self) -> MuxTarget<'_> {
         match self {
             Self::File(file) => MuxTarget::File(file.path()),
-            Self::Files(.., playlist) => MuxTarget::File(playlist),
+            Self::Files(.., playlist, _) => MuxTarget::File(playlist),
             Self::Stream(stream) => {
                 let number = stream.descriptor().try_into().unwrap_or_default();
                 MuxTarget::Descriptor(number, stream.path())
@@ -72,7 +81,7 @@ impl Target {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file.path()),
-            Self::Files(.., playlist) => Some(playlist),
+            Self::Files(.., playlist, _) => Some(playlist),
             Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => None,
         }
     }
@@ -98,7 +107,7 @@ impl Target {
     pub(super) fn keep(self) -> Result<Option<PathBuf>> {
         match self {
             Self::File(file) => file.keep().map(Some),
-            Self::Files(directory, _plain, playlist) => {
+            Self::Files(directory, _plain, _, playlist) => {
                 directory.keep_beside(playlist.file_name().unwrap_or_default()).map(Some)
             }
             Self::Stream(stream) => Ok(Some(stream.path().to_owned())),
@@ -110,7 +119,7 @@ impl Target {
     pub(super) fn named(&self, error: AvError) -> AvError {
         let (partial, target) = match self {
             Self::File(file) => (file.path(), file.target()),
-            Self::Files(directory, _, playlist) => (playlist.as_path(), directory.target()),
+            Self::Files(directory, _, playlist, _) => (playlist.as_path(), directory.target()),
             Self::Stream(_) | Self::Descriptor(..) | Self::Nowhere => return error,
         };
         let (partial, target) = (partial.display().to_string(), target.display().to_string());

@@ -6,7 +6,7 @@ use std::path::Path;
 use pagereel::Job;
 use serde_json::{Value, json};
 
-use crate::support::{judge, page, pagereel, render};
+use crate::support::{judge, page, pagereel, probe, render};
 
 /// Four seconds, with sound.
 const PAGE: &str = r#"<!doctype html><body><div data-composition-id="m" data-width="64"
@@ -150,6 +150,42 @@ fn containers_hold_them_at_their_times() {
 }
 
 #[test]
+fn playlists_name_them() {
+    let (directory, _) = page(PAGE);
+    let directory = directory.path();
+    texts(directory);
+    let path = job(directory, &["v.m3u8"], &json!({ "frames": "15..120" }));
+    render(&Job::from_file(&path).unwrap()).unwrap();
+    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    let main = read("v.m3u8");
+    let lines: Vec<_> = main.lines().collect();
+    let media = |name, language, default, uri| {
+        format!(
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subs\",NAME=\"{name}\",LANGUAGE=\"{language}\",\
+             DEFAULT={default},AUTOSELECT=YES,FORCED=NO,URI=\"{uri}\""
+        )
+    };
+    assert_eq!(lines[3], media("English", "en", "NO", "v_sub1_en.m3u8"));
+    assert_eq!(lines[4], media("de", "de", "YES", "v_sub2_de.m3u8"));
+    let stream = lines[5];
+    assert!(stream.starts_with("#EXT-X-STREAM-INF:BANDWIDTH="), "{stream}");
+    let rest = ",RESOLUTION=64x36,FRAME-RATE=30.000,SUBTITLES=\"subs\"";
+    assert!(stream.ends_with(rest), "{stream}");
+    assert!(stream.contains("CODECS=\"avc1.") && stream.contains(",mp4a.40.2\""), "{stream}");
+    assert_eq!(lines[6..], ["v_media.m3u8"]);
+    let expected = "WEBVTT\n\n00:00:00.500 --> 00:00:01.750\nfirst\nline\n\n\
+        00:00:01.500 --> 00:00:03.000\nsecond <i>slanted</i> &amp; plain\n\n\
+        00:00:03.400 --> 00:00:03.500\ncut\n";
+    assert_eq!(read("v_sub1_en.vtt"), expected);
+    assert!(read("v_sub1_en.m3u8").contains("#EXTINF:3.500000,\nv_sub1_en.vtt\n#EXT-X-ENDLIST"));
+    // By way of their playlist, and the picture by way of the main one.
+    let list = directory.join("v_sub1_en.m3u8");
+    let seen = judge("ffmpeg", &["-v", "error", "-i", list.to_str().unwrap(), "-f", "srt", "-"]);
+    assert!(String::from_utf8(seen).unwrap().contains("00:00:01,500 --> 00:00:03,000"));
+    assert_eq!(probe(&directory.join("v.m3u8"))["streams"][0]["codec_name"], "h264");
+}
+
+#[test]
 fn nothing_else_of_a_file_changes_and_its_bytes_do_not() {
     let (directory, _) = page(PAGE);
     let directory = directory.path();
@@ -215,9 +251,9 @@ fn what_cannot_be_written_is_refused_before_the_render() {
         (["a.mp4"], one("back.srt"), ["back.srt: line 2", "ends before it begins"]),
         (["a.mp4"], one("none.vtt"), ["does not exist", "none.vtt"]),
         (["a.mp4"], one("."), ["is no file", "subtitles[0].file"]),
-        (["a.gif"], one("en.vtt"), ["field `subtitles`", ".mkv or .webm"]),
-        (["a.m3u8"], one("en.vtt"), ["field `subtitles`", ".mkv or .webm"]),
-        (["frames/"], one("en.vtt"), ["field `subtitles`", ".mkv or .webm"]),
+        (["a.gif"], one("en.vtt"), ["field `subtitles`", ".webm or .m3u8"]),
+        (["a.webp"], one("en.vtt"), ["field `subtitles`", ".webm or .m3u8"]),
+        (["frames/"], one("en.vtt"), ["field `subtitles`", ".webm or .m3u8"]),
         (["a.wav"], one("en.vtt"), ["field `subtitles`", "with pictures"]),
     ] {
         let path = job(directory, &outputs, &more);
