@@ -467,7 +467,7 @@ fn what_cannot_be_graded_is_named() {
         ["color_grading_lut_failed", "short.cube", "2 rows, expected 8"],
         ["color_grading_failed", "#foreign", "another host"],
         ["color_grading_unsupported", "#text", "<img> or a <video>"],
-        ["vfx_unsupported", "#text", "wave-warp"],
+        ["vfx_invalid", "#text", "wave-warp"],
     ];
     for parts in parts {
         assert!(

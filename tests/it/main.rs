@@ -53,6 +53,7 @@ mod tags_out;
 mod tidy;
 mod transitions;
 mod unchanged;
+mod vfx;
 mod video;
 mod walls;
 mod warm;

@@ -3,7 +3,11 @@
 // A frame that is captured is waited for. One that is only passed is not, and a page that draws for
 // half a second a frame would hand over minutes of work in a moment. So passed frames wait for theirs.
 
-import { native, override } from "./natives.js";
+import { native, nativeMethod, override } from "./natives.js";
+
+/** A context of a canvas element, and an element drawn into it, unseen by what is watched here. */
+export const canvasContext = nativeMethod(window.HTMLCanvasElement?.prototype, "getContext");
+export const drawElementImage = nativeMethod(window.CanvasRenderingContext2D?.prototype, "drawElementImage");
 
 /** @type {WeakRef<WebGLRenderingContext>[]} */
 let contexts = [];

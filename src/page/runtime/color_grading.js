@@ -23,7 +23,6 @@ import { boundsOf, contentSize } from "./picture_sizes.js";
 import { allTrees } from "./shadow_roots.js";
 import { pictureShownBy, repostVideo } from "./video_pictures.js";
 import { describeElement, warnOnce } from "./warnings.js";
-import { warnVfxChains } from "./vfx_chains.js";
 
 /** No side of a picture has more pixels. */
 const MOST_PIXELS = 4096;
@@ -75,7 +74,6 @@ export function findGrades() {
     const grade = declaredGrade(element);
     if (grade?.lut) lutOf(element, grade);
   }
-  warnVfxChains();
 }
 
 /** @returns {GradeSource|null} what an element shows now, ungraded */

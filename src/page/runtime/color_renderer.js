@@ -20,7 +20,7 @@ const INK_ON_PAPER = [[0x1a, 0x1a, 0x1a], [0xf5, 0xf5, 0xdc]].map((color) => col
 /** @typedef {{canvas: OffscreenCanvas, grade: object, lut: object|null, unit: number, seconds: number, seed: number}} GradeDrawing
  *  `unit` is how many pixels of the canvas one of the device is. */
 
-const contextOf = nativeMethod(window.OffscreenCanvas?.prototype, "getContext");
+export const contextOf = nativeMethod(window.OffscreenCanvas?.prototype, "getContext");
 const NativeCanvas = window.OffscreenCanvas;
 
 /** A canvas that no document knows. */

@@ -88,10 +88,12 @@ export function mayHaveChanged() {
   return isMarkedChanged();
 }
 
-/** Whether this document may look different from when this was last asked. */
+/** Whether this document may look different from when the engine was last told. */
+export const mayDifferNow = () => mayHaveChanged() || pagePlayer() !== null || listensToSeeks() || window.length > countRuntimes();
+
+/** The same, and the engine is told. */
 export function takeChange() {
-  const isBlind = pagePlayer() !== null || listensToSeeks() || window.length > countRuntimes();
-  const result = mayHaveChanged() || isBlind;
+  const result = mayDifferNow();
   forgetChange();
   return result;
 }

@@ -37,6 +37,8 @@ import { drawCues } from "./cue_boxes.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
 import { gradePictures } from "./color_grading.js";
+import { drawLastPictures } from "./last_pictures.js";
+import { drawChains } from "./vfx_chains.js";
 import { noticeMutations } from "./resources.js";
 import { listGroups } from "./sound.js";
 import { describeBackgrounds } from "./backgrounds.js";
@@ -196,6 +198,7 @@ const agent = {
   step: (index, ms, flush, passes = false) => (passFrame(passes), inTurn([() => step(index, ownMs(ms), flush), handOverDrawings], (call) => call())),
   preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
   gradePictures: (ms) => gradePictures(ownMs(ms) / 1000),
+  drawChains: (ms, fps) => drawChains(ownMs(ms) / 1000, fps),
   showPictures: (ms) => applyPictures(ownMs(ms) / 1000),
   layerKind,
   setLayered,
@@ -318,7 +321,7 @@ function prepare(index, num, den, passes = false) {
 
 /**
  * Finds out how large the videos of the frame just shown are and which of them are layers, shows them
- * as such, and grades what is to be graded.
+ * as such, grades what is to be graded, and draws chains of effects.
  * @returns {Promise|undefined} a promise if pictures have to come first
  */
 function settleFrame(index, num, den) {
@@ -326,21 +329,14 @@ function settleFrame(index, num, den) {
   let changed = false;
   for (const each of runtimes()) if (each.settleSizes(ms)) changed = true;
   if (layerKind() && settleLayersAt(ms)) changed = true;
-  if (!changed) return gradeFrame(ms);
+  const finish = () => drawLastPictures(runtimes(), ms, num / den);
+  if (!changed) return finish();
   const show = () => {
     runtimes().forEach((each) => each.showPictures(ms));
-    return gradeFrame(ms);
+    return finish();
   };
   const preparing = prepare(index, num, den);
   return preparing ? preparing.then(show) : show();
-}
-
-/** Grades pictures last of all: by then their places, sizes and styles are those of the frame. */
-function gradeFrame(ms) {
-  const waits = runtimes()
-    .map((each) => each.gradePictures(ms))
-    .filter(Boolean);
-  return waits.length > 0 ? Promise.all(waits) : undefined;
 }
 
 /** Returns whether videos are to be shown anew. */

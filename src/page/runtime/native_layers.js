@@ -198,6 +198,7 @@ function objection(element, info, blending, blends) {
     if (reason) return each === element ? `it has ${reason}` : `${describeElement(each)} around it has ${reason}`;
   }
   if (isGraded(element)) return "it has data-color-grading";
+  if (chain.some((each) => each.localName === "canvas")) return "it stands in a canvas";
   const viewBox = native.getComputedStyle(element).objectViewBox;
   if (viewBox && viewBox !== "none") return `it has object-view-box: ${viewBox}`;
   if (kind === "codes") {

@@ -28,6 +28,7 @@ import { declaresPlayer } from "./transitions.js";
 import { findImages } from "./animated_images.js";
 import { findHdrImages } from "./hdr_images.js";
 import { findGrades } from "./color_grading.js";
+import { findChains } from "./vfx_chains.js";
 import { findStyleImages } from "./animated_styles.js";
 import { watchInlineHandlers } from "./entries.js";
 import { observeWhileLoading, showSkipped } from "./rendering.js";
@@ -174,6 +175,7 @@ function look() {
   observeWhileLoading();
   findHdrImages();
   findGrades();
+  findChains();
   const waits = pendingResources();
   if (document.readyState === "complete" && pendingStylesheets().length === 0) {
     if (!assetsBegan()) beginAssets();

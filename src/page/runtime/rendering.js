@@ -79,6 +79,12 @@ export function paintForElements() {
   return painted;
 }
 
+/** Has the page painted as it is now. @returns {Promise} */
+export function paintNow() {
+  drawingsWanted += 1;
+  return nextPaint().then(() => (drawingsWanted -= 1));
+}
+
 /** Whether the page waits for the browser to draw. */
 export const wantsDrawing = () => drawingsWanted > 0;
 
