@@ -130,7 +130,9 @@ impl FrameRate {
         let raw = duration_secs * f64::from(self.num.get()) / f64::from(self.den.get());
         let frames = if (raw - raw.round()).abs() <= 1e-3 { raw.round() } else { raw.ceil() };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        if frames > 0.0 { frames as u64 } else { 0 }
+        let frames = if frames > 0.0 { frames as u64 } else { 0 };
+        // What lasts at all is seen.
+        if duration_secs > 0.0 { frames.max(1) } else { frames }
     }
 }
 
