@@ -338,21 +338,17 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         Rung { preset, quality }
     }
     use Quality::{Draft, High, Looks, Lossless, Standard};
+    const FASTER: &[(&str, &str)] =
+        &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3"), ("chromaoffset", "-2")];
     match (encoder, quality.rung()) {
         // `aq-mode` 3 spends more on dark areas, where banding shows; `subq` 3 finds nearly what 4
-        // finds.
+        // finds. From `subq` 6 on x264 gives chroma two steps more by itself; here it is told to.
         ("libx264" | "libx264rgb", Draft) => {
             let preset = &[("preset", "ultrafast"), ("bf", "0"), ("aq-mode", "3")];
             rung(preset, Some(("crf", "28")))
         }
-        ("libx264" | "libx264rgb", Standard) => {
-            let preset = &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3")];
-            rung(preset, Some(("crf", "18")))
-        }
-        ("libx264" | "libx264rgb", Looks) => {
-            let preset = &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3")];
-            rung(preset, Some(("crf", "16")))
-        }
+        ("libx264" | "libx264rgb", Standard) => rung(FASTER, Some(("crf", "17.8"))),
+        ("libx264" | "libx264rgb", Looks) => rung(FASTER, Some(("crf", "16.2"))),
         ("libx264" | "libx264rgb", High) => {
             const HIGH: &[(&str, &str)] =
                 &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3"), ("aq-strength", "1.15")];
@@ -518,16 +514,16 @@ mod tests {
     fn what_the_job_says_of_the_encoder_is_obeyed_as_it_is() {
         let text = |video: &Video| text(video, Codec::H264);
         let standard = Video::default();
-        assert_eq!(text(&standard), "preset=faster subq=3 aq-mode=3 crf=18");
+        assert_eq!(text(&standard), "preset=faster subq=3 aq-mode=3 chromaoffset=-2 crf=17.8");
         let crf = Video { crf: Some(21.5), ..Video::default() };
-        assert_eq!(text(&crf), "preset=faster subq=3 aq-mode=3 crf=21.5");
+        assert_eq!(text(&crf), "preset=faster subq=3 aq-mode=3 chromaoffset=-2 crf=21.5");
         let preset = Video { preset: Some("slow".into()), ..Video::default() };
         assert_eq!(text(&preset), "preset=slow crf=18");
         let bitrate = Video { bitrate: Some(Bitrate(1)), ..Video::default() };
-        assert_eq!(text(&bitrate), "preset=faster subq=3 aq-mode=3");
+        assert_eq!(text(&bitrate), "preset=faster subq=3 aq-mode=3 chromaoffset=-2");
         let mut own = Video::default();
         own.options.insert("aq-mode".into(), OptionValue::Integer(1));
-        assert_eq!(text(&own), "preset=faster subq=3 crf=18 aq-mode=1");
+        assert_eq!(text(&own), "preset=faster subq=3 chromaoffset=-2 crf=17.8 aq-mode=1");
         let lossless = Video { quality: Quality::Lossless, ..Video::default() };
         assert_eq!(text(&lossless), "preset=medium crf=0");
     }

@@ -671,7 +671,7 @@ fn what_cannot_be_written_is_refused_with_what_can() {
                 output(job, "a.mov");
                 job.audio.codec = Some(pagereel::job::AudioCodec::Opus);
             },
-            "field `audio.codec` must be one of aac, pcm, alac in .mov (opus: .mp4, .mkv, .webm)",
+            "field `audio.codec` must be one of aac, pcm, alac in .mov (opus: .mp4, .mkv, .webm, .opus)",
         ),
         (
             &|job| {
