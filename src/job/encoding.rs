@@ -518,7 +518,7 @@ mod tests {
         let crf = Video { crf: Some(21.5), ..Video::default() };
         assert_eq!(text(&crf), "preset=faster subq=3 aq-mode=3 chromaoffset=-2 crf=21.5");
         let preset = Video { preset: Some("slow".into()), ..Video::default() };
-        assert_eq!(text(&preset), "preset=slow crf=18");
+        assert_eq!(text(&preset), "preset=slow crf=17.8");
         let bitrate = Video { bitrate: Some(Bitrate(1)), ..Video::default() };
         assert_eq!(text(&bitrate), "preset=faster subq=3 aq-mode=3 chromaoffset=-2");
         let mut own = Video::default();
