@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use self::attempts::Detour;
 use self::guess::{GUESS, declared_size};
 use self::layered::Light;
-use self::options::session_options;
+use self::options::{add_webgpu, session_options};
 pub use self::stills::Moment;
 use self::timed::TimedSink;
 use crate::av;
@@ -444,6 +444,10 @@ impl Render<'_> {
         }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
+        if add_webgpu(&mut options, &page) {
+            drop(page);
+            (options, page, refusal) = self.open_page(options, &mut reasons)?;
+        }
         self.access.stop_waiting();
         self.environment.insert("chrome".into(), page.product().to_owned());
         for (name, version) in av::versions() {

@@ -66,9 +66,6 @@ const ALWAYS: &[&str] = &[
     // Canvases that draw elements are an experiment of Chrome's. HyperFrames' library of transitions
     // draws by them.
     "--enable-blink-features=CanvasDrawElement",
-    // Without it WebGPU has no adapter where there is no graphics card. Only pages that ask for one
-    // pay for it.
-    "--enable-unsafe-webgpu",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",

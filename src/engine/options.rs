@@ -4,11 +4,27 @@ use std::sync::Arc;
 
 use super::ways;
 use crate::browser::{BrowserPool, PageOptions, Sandbox};
-use crate::capture::{Compression, SessionOptions};
+use crate::capture::{Compression, OpenPage, SessionOptions};
 use crate::frame::Size;
 use crate::job::{self, CaptureFormat, Job};
 use crate::network::Access;
 use crate::page::LoadOptions;
+
+/// Gives WebGPU an adapter where there is no graphics card. Only for pages that ask for one: all others
+/// keep the browser that Chromium ships.
+const WEBGPU: &str = "--enable-unsafe-webgpu";
+
+/// Whether the page has asked for WebGPU in vain, and may get it in another browser.
+pub(super) fn add_webgpu(options: &mut SessionOptions, page: &OpenPage) -> bool {
+    let described = page.description.warnings.iter().map(|warning| &*warning.code);
+    let mut codes = described.chain(page.warnings.iter().map(|warning| &*warning.code));
+    let is_missing = codes.any(|code| code == "webgpu_unavailable");
+    let adds = is_missing && !options.page.arguments.iter().any(|flag| flag == WEBGPU);
+    if adds {
+        options.page.arguments.push(WEBGPU.into());
+    }
+    adds
+}
 
 /// How the sessions of `job` open their pages, to begin with.
 pub(super) fn session_options(
