@@ -95,7 +95,7 @@ fn check_names(script: &str) {
     let mut names = Vec::new();
     for line in script.lines() {
         let line = line.strip_prefix("async ").unwrap_or(line);
-        let declared = ["function ", "const ", "let ", "class "]
+        let declared = ["function ", "function* ", "const ", "let ", "class "]
             .iter()
             .find_map(|keyword| line.strip_prefix(keyword));
         let Some(declared) = declared else { continue };

@@ -9,10 +9,10 @@ function saysClear(style) {
   return isClear(style.backgroundColor) || style.background === "none" || style.backgroundColor === "transparent";
 }
 
-function* rulesOf(list) {
+function* backgroundRules(list) {
   for (const rule of list) {
     if (rule.selectorText !== undefined) yield rule;
-    else if (rule.cssRules) yield* rulesOf(rule.cssRules);
+    else if (rule.cssRules) yield* backgroundRules(rule.cssRules);
   }
 }
 
@@ -21,7 +21,7 @@ function isDeclared(elements) {
   if (elements.some((element) => saysClear(element.style))) return true;
   for (const sheet of document.styleSheets) {
     try {
-      for (const rule of rulesOf(sheet.cssRules)) {
+      for (const rule of backgroundRules(sheet.cssRules)) {
         // A rule for everything is a reset, and says nothing about the page.
         const isNamed = !rule.selectorText.includes("*") && rule.selectorText.split(",").length <= 4;
         if (isNamed && saysClear(rule.style) && elements.some((element) => element.matches(rule.selectorText))) return true;
