@@ -64,7 +64,7 @@ const ALWAYS: &[&str] = &[
     // The page runtime drops many large pictures, which Chrome would keep until it likes.
     "--js-flags=--expose-gc-as=__pagereelCollect",
     // Canvases that draw elements are an experiment of Chrome's. HyperFrames' library of transitions
-    // draws by them.
+    // draws by them, and pages that are written for it.
     "--enable-blink-features=CanvasDrawElement",
     // Full speed even though nobody looks.
     "--disable-background-timer-throttling",
@@ -94,8 +94,6 @@ const ALWAYS: &[&str] = &[
     "--disable-threaded-scrolling",
     "--disable-new-content-rendering-timeout",
     "--enable-surface-synchronization",
-    // Canvases that draw elements: an experiment of Chrome's that pages written for HyperFrames use.
-    "--enable-blink-features=CanvasDrawElement",
     // Software drawing: the CPU compositor leaves no ghosts of moved layers, and SwiftShader keeps
     // WebGL alive.
     "--disable-gpu-compositing",

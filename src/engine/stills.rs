@@ -60,7 +60,8 @@ impl Engine {
     /// ascending moments are the fastest. The job's output, `frames` and video settings are not
     /// used. Nothing is captured unless the composition has all of the moments.
     ///
-    /// Returns what is not right with the page.
+    /// Returns what is not right with the page. In a strict job what only shows in the frames is an
+    /// error after the pictures.
     pub fn stills(
         &self,
         job: &Job,
@@ -76,12 +77,14 @@ impl Engine {
         let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
         let (plan, prepared) = render.surely(&mut |render| render.prepare(false))?;
         let frames: Vec<_> = moments.iter().map(|m| m.frame(&plan)).collect::<Result<_>>()?;
-        let (pages, _server) = prepared.sources(&plan, &Arc::new(Meter::default()));
+        let meter = Arc::new(Meter::default());
+        let (pages, _server) = prepared.sources(&plan, &meter);
         let sources = render.light.sources(pages, &plan);
         let mut source = sources.open(0, cancel)?;
         for index in frames {
             on_picture(picture(sources.as_ref(), &mut source, index, cancel)?)?;
         }
+        render.warn_about_frames(&meter)?;
         Ok(std::mem::take(&mut render.warnings))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use pagereel::job::CaptureMode;
-use pagereel::{Job, Picture};
+use pagereel::{CancelToken, Engine, Error, FrameIndex, Job, Moment, Picture};
 use tempfile::TempDir;
 
 use crate::support::{digests, page, pictures};
@@ -523,5 +523,37 @@ fn what_has_no_effect_is_named() {
     // What is left shows what it has.
     for tile in [1, 4, 5] {
         compare("left", &frames[0], tile, |x, y| (ramp_at(x, y).0, true));
+    }
+}
+
+/// Chrome paints nothing outside of the window: there is nothing to be taken from there.
+#[test]
+fn a_source_outside_of_the_window_is_told_of() {
+    for (left, is_told) in [(0, false), (-100, true)] {
+        let html = format!(
+            "<!doctype html><body style='margin:0'><div data-composition-id=m data-width=64 \
+             data-height=36 data-fps=10 data-duration=.2 style='position:relative'><div id=fx \
+             style='position:absolute;left:0;top:0;width:64px;height:36px' data-vfx-chain='{{\"version\
+             \":1,\"nodes\":[{{\"id\":\"w\",\"type\":\"wave-warp\",\"params\":{{\"height\":0}}}}]}}'>\
+             </div><canvas layoutsubtree class=hf-vfx-src data-vfx-for=fx \
+             style='position:absolute;left:{left}px;top:0'><div class=hf-vfx-in \
+             style='width:64px;height:36px;background:#0f0'></div></canvas></div>"
+        );
+        let (_directory, html) = page(&html);
+        let mut job = Job::without_output(html);
+        job.capture.mode = CaptureMode::BeginFrame;
+        job.capture.workers = Some(1);
+        let has_code = |code: &str| code == "vfx_unsupported";
+        let (report, _) = pictures(&job);
+        assert_eq!(report.warnings.iter().any(|w| has_code(&w.code)), is_told, "at {left}");
+        // A still says the same, and a strict one fails.
+        let still = |job: &Job| {
+            let moments = [Moment::Frame(FrameIndex(1))];
+            Engine::new().stills(job, &moments, &mut |_| Ok(()), &CancelToken::new())
+        };
+        let warnings = still(&job).unwrap();
+        assert_eq!(warnings.iter().any(|w| has_code(&w.code)), is_told, "at {left}");
+        job.strict = true;
+        assert_eq!(matches!(still(&job), Err(Error::Strict(_))), is_told, "at {left}");
     }
 }

@@ -12,7 +12,7 @@ import { instanceAround } from "./instances.js";
 import { markChanged } from "./changes.js";
 import { mayDifferNow } from "./layers.js";
 import { checkVisibility } from "./native_layers.js";
-import { contentSize } from "./picture_sizes.js";
+import { boundsOf, contentSize } from "./picture_sizes.js";
 import { localTime } from "./players.js";
 import { paintNow } from "./rendering.js";
 import { allTrees } from "./shadow_roots.js";
@@ -225,7 +225,20 @@ function planChain(host, chain, seconds, fps) {
     if (moves === "frame") node.values.frame = frame;
     if (node.values.randomSeed !== undefined) node.values.randomSeed = Math.floor(node.values.randomSeed);
   }
-  return { host, chain, source, nodes, width, height, unit, depth: vfxDepthOf(host) };
+  const plan = { host, chain, source, nodes, width, height, unit, depth: vfxDepthOf(host) };
+  tellParked(plan);
+  return plan;
+}
+
+const isInWindow = ({ left, top, right, bottom }) => right > 0 && bottom > 0 && left < innerWidth && top < innerHeight;
+
+// Chrome need not paint what lies outside of the window, and what is not painted is taken as nothing.
+function tellParked(plan) {
+  if (!isInWindow(boundsOf(plan.host))) return;
+  for (const canvas of picturesOf(plan)) {
+    if (!canvas.matches(SOURCE) || isInWindow(boundsOf(canvas))) continue;
+    warnOnce("vfx_unsupported", `${describeChain(plan.host)}: ${describeElement(canvas)} lies outside of the window, where Chrome may paint nothing; expected a source that lies in it, such as behind the element`);
+  }
 }
 
 function planKey({ source, nodes, width, height }) {
