@@ -200,11 +200,14 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
     })
 }
 
-/// A stream's number and the seconds of its tick, where it is one of subtitles. Chapters of MP4, whose
-/// reader makes a list of them, are none.
+/// A stream's number and the seconds of its tick, where it is one of subtitles. Chapters of MP4 and MOV
+/// are none: their reader makes a list of them, but where a time code has taken their track's reference,
+/// which only the tag `text` tells then (subtitles are `tx3g`).
 fn subtitle_facts(stream: &format::stream::Stream<'_>) -> Option<(usize, f64, SubtitleFacts)> {
     let parameters = stream.parameters();
-    if parameters.medium() != media::Type::Subtitle {
+    // SAFETY: a plain field of valid parameters.
+    let tag = unsafe { (*parameters.as_ptr()).codec_tag };
+    if parameters.medium() != media::Type::Subtitle || tag == u32::from_le_bytes(*b"text") {
         return None;
     }
     let language = stream.metadata().get("language").unwrap_or("und").to_owned();

@@ -250,7 +250,7 @@ fn sizes_by_words_are_whole_multiples() {
         assert_eq!(code, 2, "{errors}");
         assert!(errors.contains("resolution") && errors.contains(told), "{errors}");
     }
-    for (quality, crf) in [("looks", "16"), ("delivery", "15.2")] {
+    for (quality, crf) in [("looks", "16.2"), ("delivery", "15.2")] {
         let arguments = [&["plan", path, "-o", "x.mp4", "-q", quality], &CHEAPLY[..]].concat();
         let (code, text, _) = run(&arguments);
         let plan: Value = serde_json::from_str(&text).unwrap();
