@@ -1,6 +1,6 @@
 // What the page itself does with a seek: its own `__hf`, and listeners of `hf-seek`.
 
-import { native, guarded } from "./natives.js";
+import { native } from "./natives.js";
 
 /** The page's own player, if it brought one. */
 export function pagePlayer() {

@@ -18,8 +18,9 @@ import { warnOnce } from "./warnings.js";
 /** Of an address that contains its file, no more is quoted. */
 const NAME_LENGTH = 200;
 
-/** @typedef {{at: (ms: number, rounds: number|null) => object|null, prepare: (ms: number, rounds: number|null) => Promise<void>}} Moving */
-/** @typedef {{address: string, value: string, written: string, file?: object}} ShownPicture `value` is the `content` that was set, "" for none; `written` is how Chrome writes it; `file` is the frame */
+/** @typedef {import("./image_frames.js").FrameFile} FrameFile */
+/** @typedef {{at: (ms: number, rounds: number|null) => FrameFile|null, prepare: (ms: number, rounds: number|null) => Promise<void>, busy?: Promise<unknown>}} Moving */
+/** @typedef {{address: string, value: string, written: string, file?: FrameFile}} ShownPicture `value` is the `content` that was set, "" for none; `written` is how Chrome writes it; `file` is the frame */
 const NOTHING_SHOWN = { value: "", written: "" };
 
 /** @type {Map<string, Moving|null|undefined>} by address; undefined as long as the file is being read */
@@ -103,7 +104,7 @@ export function findImages() {
       watched.set(image, old?.address === address ? old : { ...NOTHING_SHOWN, ...old, address });
       before.delete(image);
     }
-    for (const image of tree.querySelectorAll("svg image")) {
+    for (const image of /** @type {NodeListOf<SVGImageElement>} */ (tree.querySelectorAll("svg image"))) {
       const address = image.href.baseVal && new URL(image.href.baseVal, document.baseURI).href;
       if (address && mayMove(address)) unplaced.add(address);
     }

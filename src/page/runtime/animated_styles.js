@@ -73,7 +73,7 @@ export function findStyleImages() {
   stylesStale = false;
   for (const tree of allTrees()) {
     for (const sheet of [...tree.styleSheets, ...(tree.adoptedStyleSheets ?? [])]) lookThroughSheet(sheet);
-    for (const element of tree.querySelectorAll('[style*="url("]')) lookAt(element.style, document.baseURI);
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (tree.querySelectorAll('[style*="url("]'))) lookAt(element.style, document.baseURI);
   }
 }
 

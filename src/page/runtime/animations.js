@@ -62,12 +62,14 @@ const KEPT_RECORDS = 2000;
  * @property {number} delay local ms before it begins
  * @property {boolean} ended
  * @property {number} told local time up to which events were sent
+ * @property {number|null} [shownProgress] the progress that the last frame showed
  */
 
 /** @type {Map<Animation, AnimationRecord>} */
 export const animationRecords = new native.Map();
 const styles = new WeakMap();
 
+/** @returns {AnimationRecord["kind"]} */
 function kindOf(animation) {
   if (typeof CSSAnimation === "function" && animation instanceof CSSAnimation) return "animation";
   if (typeof CSSTransition === "function" && animation instanceof CSSTransition) return "transition";
@@ -101,6 +103,7 @@ export function adoptAnimation(animation, now) {
   if (state === "idle" || animation.timeline !== document.timeline) return null;
 
   const kind = kindOf(animation);
+  /** @type {AnimationRecord} */
   const record = {
     animation,
     kind,

@@ -65,7 +65,7 @@ export function beginAssets() {
   for (const address of collectPictures()) {
     if (!address.startsWith("data:")) fetchPicture(address);
   }
-  for (const image of document.querySelectorAll("svg image")) {
+  for (const image of /** @type {NodeListOf<SVGImageElement>} */ (document.querySelectorAll("svg image"))) {
     const address = image.href?.baseVal;
     if (address && !address.startsWith("data:")) fetchPicture(new URL(address, document.baseURI).href);
   }

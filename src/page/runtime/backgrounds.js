@@ -39,6 +39,7 @@ function isDeclared(elements) {
  * @param {Element | null} root
  */
 export function describeBackgrounds(root) {
+  /** @type {Element[]} */
   const behind = [document.documentElement, document.body].filter((element) => element !== null);
   const styles = behind.map((element) => getComputedStyle(element));
   const at = styles.findIndex((style) => style.backgroundImage === "none" && /^rgb\(/.test(style.backgroundColor));

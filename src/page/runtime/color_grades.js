@@ -66,6 +66,7 @@ class GradeReader {
     }
   }
 
+  /** @returns {any} a number for each name of `table` */
   numbers(value, table, path) {
     const given = this.record(value, path);
     this.known(given, Object.keys(table), `${path}.`);

@@ -15,7 +15,7 @@ import { lutAt } from "./color_luts.js";
 import { context2d, drawGrade, hiddenCanvas } from "./color_renderer.js";
 import { coverOf, dropCover, setCover } from "./covers.js";
 import { emptyFile, frameFile, pixelsFile } from "./image_frames.js";
-import { markChanged } from "./layers.js";
+import { markChanged } from "./changes.js";
 import { clock } from "./clock.js";
 import { mediaInfoAt } from "./media.js";
 import { checkVisibility, pictureBox } from "./native_layers.js";
@@ -215,18 +215,18 @@ async function drawPicture(element, source, layout, grade, lut, seconds, key) {
 /** @returns {Promise|undefined} a promise if the picture has to be drawn */
 function gradePicture(element, seconds) {
   const grade = gradeOf(element);
-  if (!grade) return showUngraded(element);
+  if (!grade) return void showUngraded(element);
   if (!checkShown(element)) return undefined;
   const source = sourceShownBy(element);
   const layout = source && layOut(element, source);
-  if (!layout) return showUngraded(element);
+  if (!layout) return void showUngraded(element);
   const held = grade.lut ? lutOf(element, grade) : null;
   if (held?.promise) return held.promise.then(() => gradePicture(element, seconds));
   const lut = held?.lut ?? null;
   const before = gradedPictures.get(element);
   if (ungradable.get(element) === source.name) return undefined;
   const key = [source.name, grade, lut, layout.width, layout.height, layout.unit, ...layout.place, momentOf(grade, seconds)];
-  if (before && isSame(before.key, key)) return showGraded(element, before);
+  if (before && isSame(before.key, key)) return void showGraded(element, before);
   return drawPicture(element, source, layout, grade, lut, seconds, key);
 }
 

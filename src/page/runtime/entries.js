@@ -67,7 +67,7 @@ export function watchInlineHandlers(root) {
   if (!root) return;
   const found = document.evaluate(INLINE_HANDLERS, root, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
   for (let at = 0; at < found.snapshotLength; at++) {
-    const attribute = found.snapshotItem(at);
+    const attribute = /** @type {Attr} */ (found.snapshotItem(at));
     const isWindows = attribute.ownerElement === document.body;
     watchDoor(attribute.ownerElement, attribute.name.slice(2));
     if (isWindows) watchDoor(window, attribute.name.slice(2));

@@ -119,9 +119,10 @@ function bring(rules) {
   const { address, scheme } = config.fonts;
   const sheet = new native.CSSStyleSheet();
   sheet.replaceSync(rules);
-  for (const { style } of sheet.cssRules) {
+  for (const { style } of /** @type {Iterable<CSSFontFaceRule>} */ (sheet.cssRules)) {
     const value = (name) => style.getPropertyValue(name);
     const source = value("src");
+    /** @type {FontFaceDescriptors} */
     const descriptors = { weight: value("font-weight"), style: value("font-style"), stretch: value("font-stretch"), display: "block" };
     if (value("unicode-range")) descriptors.unicodeRange = value("unicode-range");
     const [{ name, key }] = readList(value("font-family"));

@@ -177,6 +177,7 @@ export function forgetTweens() {
 }
 
 // Where an animation stands, as far as it can tell: one without a length knows no time, but a ratio.
+/** @param {any} animation of GSAP */
 function standing({ _tTime, _zTime, ratio }) {
   return [_tTime, _zTime, ratio];
 }

@@ -16,7 +16,7 @@ const CACHE_BYTES = 128 << 20;
 
 /** @typedef {{url: string, image: HTMLImageElement, bytes: number, width: number}} FrameFile */
 
-/** @type {Map<object, {forget: () => void, bytes: number, used: number}>} by frame file, least used first */
+/** @type {Map<FrameFile, {forget: () => void, bytes: number, used: number}>} by frame file, least used first */
 const frameFiles = new native.Map();
 let frameBytes = 0;
 let useCount = 0;
@@ -93,6 +93,7 @@ async function decodeFrame(decoder, index) {
  * @param {{type: string, bytes: Uint8Array}} file
  */
 export async function openAnimation({ type, bytes }) {
+  // @ts-expect-error: Chrome's `premultiplyAlpha` is not in TypeScript's list of the options.
   const decoder = new native.ImageDecoder({ type, data: bytes, preferAnimation: true, premultiplyAlpha: "none" });
   await decoder.tracks.ready;
   await decoder.completed;

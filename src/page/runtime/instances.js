@@ -17,6 +17,7 @@ import { native, nativeMethod } from "./natives.js";
  * @property {Record<string, unknown>} values of its variables
  * @property {number|null} length that the root declares in its file, in seconds
  * @property {boolean} expectsTimeline
+ * @property {any} [scope] the globals of its scripts, once one has run
  */
 
 /** @type {Map<Element, Instance>} by host */

@@ -10,7 +10,7 @@ import { defineHidden, guarded, native } from "./natives.js";
 import { enter } from "./entries.js";
 import { timeStamp } from "./clock.js";
 
-/** @type {Set<object>} observers that have targets */
+/** @type {Set<Intersections>} observers that have targets */
 const watching = new Set();
 let firstLooks = 0;
 
@@ -122,7 +122,7 @@ class Intersections {
   #callback;
   #margins;
   #scroll;
-  /** @type {Map<Element, {index: number, isFirst: boolean}>} */
+  /** @type {Map<any, {index: number, isFirst: boolean}>} by element */
   #targets = new native.Map();
   #queue = [];
 
@@ -140,6 +140,7 @@ class Intersections {
     for (const [name, value] of Object.entries(fixed)) Object.defineProperty(this, name, { value, enumerable: true });
   }
 
+  /** @param {any} target */
   observe(target) {
     if (!(target instanceof Node && target.nodeType === Node.ELEMENT_NODE)) throw new TypeError("Failed to execute 'observe' on 'IntersectionObserver': parameter 1 is not of type 'Element'.");
     if (this.#targets.has(target)) return;
@@ -163,11 +164,15 @@ class Intersections {
     return this.#queue.splice(0);
   }
 
+  /** @param {Intersections} observer */
   static look(observer) {
     for (const [target, state] of observer.#targets) observer.#lookAt(target, state);
   }
 
-  /** Returns whether there was anything to tell. */
+  /**
+   * Returns whether there was anything to tell.
+   * @param {Intersections} observer
+   */
   static tell(observer) {
     const entries = observer.takeRecords();
     if (entries.length === 0) return false;
@@ -177,17 +182,18 @@ class Intersections {
   }
 
   #lookAt(target, state) {
-    const isElement = this.root?.nodeType === Node.ELEMENT_NODE;
-    const hasBox = target.isConnected && target.getClientRects().length > 0 && (!isElement || this.root.contains(target));
-    let bounds = isElement ? (clipOf(this.root, native.getComputedStyle(this.root)) ?? outerRect(this.root)) : viewportOf(window.top === window ? window : topView());
+    const { root, thresholds } = /** @type {any} */ (this);
+    const isElement = root?.nodeType === Node.ELEMENT_NODE;
+    const hasBox = target.isConnected && target.getClientRects().length > 0 && (!isElement || root.contains(target));
+    let bounds = isElement ? (clipOf(root, native.getComputedStyle(root)) ?? outerRect(root)) : viewportOf(window.top === window ? window : topView());
     bounds = widen(bounds, this.#margins);
     const box = hasBox ? outerRect(target) : emptyRect();
-    const part = hasBox ? (isElement ? visiblePart(target, this.root) : visibleInPage(target)) : null;
+    const part = hasBox ? (isElement ? visiblePart(target, root) : visibleInPage(target)) : null;
     const met = part && meetRects(part, bounds);
     const area = areaOf(box);
     const ratio = met ? (area > 0 ? Math.min(1, areaOf(met) / area) : 1) : 0;
-    const above = this.thresholds.findIndex((threshold) => threshold > ratio);
-    const index = met ? (above < 0 ? this.thresholds.length : above) : 0;
+    const above = thresholds.findIndex((threshold) => threshold > ratio);
+    const index = met ? (above < 0 ? thresholds.length : above) : 0;
     if (!state.isFirst && index === state.index) return;
     state.isFirst = false;
     state.index = index;
@@ -209,6 +215,7 @@ class Intersections {
 
 // The outermost window that belongs to the page.
 function topView() {
+  /** @type {Window} */
   let view = window;
   while (view.parent !== view && view.frameElement) view = view.parent;
   return view;

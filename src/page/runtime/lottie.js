@@ -23,7 +23,7 @@ const PATIENCE_MS = 2000;
  * @property {number} modifier frames per ms
  * @property {number} shownMs time of the last placement
  * @property {number|null} left raw frame that was set last
- * @property {object|null} segment the one set last
+ * @property {{first: number, total: number}|null} segment the one set last
  * @property {boolean} ended
  * @property {boolean} isPages the page moves it
  */

@@ -9,7 +9,7 @@
 // be undone: those that ran do not run again. A seek to the frame already shown places everything
 // once more and runs no page callback.
 
-import { config, defineHidden, parentRuntime, stage } from "./natives.js";
+import { config, defineHidden, native, parentRuntime, stage } from "./natives.js";
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
@@ -19,7 +19,7 @@ import { offerVariables } from "./variables.js";
 import { applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import "./animation_hooks.js";
-import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, gsapVersion, restGsap } from "./gsap.js";
+import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, restGsap } from "./gsap.js";
 import { findDuration } from "./duration.js";
 import { pagePlayer, seekPage } from "./adapters.js";
 import { listHdrImages } from "./hdr_images.js";
@@ -282,7 +282,7 @@ function walk(index, target, num, den) {
     return preparing ? preparing.then(() => stepAll(target, num, den, false)) : stepAll(target, num, den, false);
   };
   const passing = passFrames(index, target, num, den, Infinity);
-  return typeof passing?.then === "function" ? passing.then(show) : show();
+  return typeof passing === "object" ? passing.then(show) : show();
 }
 
 /** The frame at the present rate that is shown, or has been passed last. */
@@ -528,7 +528,7 @@ function status() {
     own.waiting.push(...theirs.waiting);
     own.stalled ||= theirs.stalled;
   }
-  return { ...own, scriptFailed: scriptFailed(), prerollMs: preroll.usedMs, warnings: allWarnings() };
+  return { ...own, scriptFailed: scriptFailed(), warnings: allWarnings() };
 }
 
 function allWarnings() {
@@ -550,7 +550,6 @@ function describe() {
   const root = findRoot();
   const steps = runtimes().some((each) => each.mustStep());
   const { duration, source, infinite = false } = findDuration(root);
-  const media = listMedia();
   return {
     width: jsonNumber(numberAttribute(root, "data-width")),
     height: jsonNumber(numberAttribute(root, "data-height")),
@@ -560,21 +559,16 @@ function describe() {
     infinite,
     fps: root?.getAttribute("data-fps") ?? null,
     rootId: root?.getAttribute("data-composition-id") ?? null,
-    rootTag: root?.localName ?? null,
-    gsapVersion: gsapVersion(),
-    hasPlayer: pagePlayer() !== null,
     steps,
     rewindable: !steps && gsapRewinds(),
     allowsLeaving: allowsLeaving(),
     goes: whereItGoes(),
-    media,
+    media: listMedia(),
     backgrounds: describeBackgrounds(root),
     rehearsal: describeRehearsal(),
     audioGroups: listGroups(),
     hdrImages: listHdrImages(),
     transitions: listTransitions(jsonNumber),
-    hasVideo: media.some(({ tag }) => tag === "video"),
-    hasAudio: media.some(({ tag }) => tag === "audio"),
     warnings: allWarnings(),
   };
 }
@@ -586,7 +580,7 @@ function concealAll(hidden) {
 const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(index, num, den), first, count);
 
 awaitGsap();
-offerVariables(config.variables);
+offerVariables();
 offerTransitions();
 defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

@@ -263,7 +263,7 @@ function ranges(element) {
 function startOf(element) {
   const source = decodesMedia ? mediaSourceAt(sourceOf(element)) : null;
   if (source === null) return Promise.resolve();
-  return new Promise((resolve, reject) => {
+  return new Promise((/** @type {(nothing?: void) => void} */ resolve, reject) => {
     whenKnown(source, () => {
       if (source.failure === null) resolve();
       else reject(new DOMException(`Failed to load because no supported source was found: ${source.failure}`, "NotSupportedError"));

@@ -33,7 +33,10 @@ export function mediaEntry(element, { origin, start, end, from, rate }, loops) {
   };
 }
 
-/** All elements whose sound is known before the first frame, in document order. */
+/**
+ * All elements whose sound is known before the first frame, in document order.
+ * @returns {HTMLMediaElement[]}
+ */
 export function listedElements() {
   return Array.from(document.querySelectorAll("audio, video"));
 }

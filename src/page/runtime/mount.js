@@ -103,7 +103,8 @@ function onlyTemplate() {
   // The parser puts one at the very beginning of a file into the head.
   const inBody = Array.from(body.children);
   const found = inBody.length > 0 ? inBody : Array.from(head?.querySelectorAll("template") ?? []);
-  return found.length === 1 && found[0].localName === "template" && found[0].content.firstElementChild ? found[0] : null;
+  const [only] = found;
+  return found.length === 1 && only instanceof HTMLTemplateElement && only.content.firstElementChild ? only : null;
 }
 
 // A file that is made to be mounted by others shows, when it is itself opened, what it holds.
@@ -132,7 +133,7 @@ function openTemplate() {
 function mountTemplates() {
   for (const host of document.querySelectorAll("[data-composition-id]:empty:not([data-composition-src])")) {
     const id = host.getAttribute("data-composition-id");
-    const template = id && document.querySelector(`template#${CSS.escape(id)}-template`);
+    const template = /** @type {HTMLTemplateElement} */ (id && document.querySelector(`template#${CSS.escape(id)}-template`));
     if (!template || instanceAt(host)) continue;
     const content = document.importNode(template.content, true);
     mount(host, { content, heads: [], declaring: [], name: `#${template.id}`, url: document.baseURI, parent: instanceAround(host) });

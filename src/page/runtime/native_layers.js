@@ -256,7 +256,10 @@ function splitPosition(text) {
   return [parts[0] ?? "50%", parts[1] ?? "50%"];
 }
 
-/** Left, top, width and height of the picture, in parts of the content box. */
+/**
+ * Left, top, width and height of the picture, in parts of the content box.
+ * @param {number[]} content its width and height
+ */
 export function pictureBox([width, height], info, style) {
   let scale = [width / info.width, height / info.height];
   const [least, most] = [Math.min(...scale), Math.max(...scale)];

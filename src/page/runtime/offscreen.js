@@ -24,7 +24,7 @@ const PART = 2 ** NUMBER_BITS;
 /** WebGL's calls that draw. What extensions add begins with `draw` or `multiDraw`. */
 const DRAWS = ["clear", "clearBufferfv", "clearBufferiv", "clearBufferuiv", "clearBufferfi", "drawArrays", "drawElements", "drawArraysInstanced", "drawElementsInstanced", "drawRangeElements", "blitFramebuffer"];
 
-/** @typedef {{number: number, kind: string|null, context: object|null, empties: boolean, isDrawn: boolean, takeImage: (() => Promise<ImageData|null>)|null}} Drawn
+/** @typedef {{number: number, kind: string|null, context: any, empties: boolean, isDrawn: boolean, takeImage: (() => Promise<ImageData|null>)|null}} Drawn
  *  `empties` is for a canvas that is empty once it was shown, `isDrawn` whether it is not by now,
  *  `takeImage` is there for one that WebGPU draws. */
 
@@ -118,12 +118,12 @@ function watchCopies() {
   if (watchesCopies) return;
   watchesCopies = true;
   const tell = (name) => warnOnce("webgpu_copied", `page code copies a canvas that WebGPU draws by ${name}, and gets it as it was a frame before`);
-  for (const [owner, names] of [
+  for (const [owner, names] of /** @type {[object, string[]][]} */ ([
     [window.CanvasRenderingContext2D?.prototype, ["drawImage", "createPattern"]],
     [window.OffscreenCanvasRenderingContext2D?.prototype, ["drawImage", "createPattern"]],
     [window.WebGLRenderingContext?.prototype, ["texImage2D", "texSubImage2D"]],
     [window.WebGL2RenderingContext?.prototype, ["texImage2D", "texSubImage2D", "texImage3D", "texSubImage3D"]],
-  ]) {
+  ])) {
     for (const name of names) {
       const copy = nativeMethod(owner, name);
       override(owner, {

@@ -11,7 +11,7 @@ const DIVISORS = [8, 4, 2];
 /** Less than this is not worth the question. */
 const SMALL = 640;
 
-/** @type {Map<HTMLVideoElement, number>} */
+/** @type {Map<HTMLMediaElement, number>} by video */
 const divisors = new native.Map();
 
 export const boundsOf = nativeMethod(Element.prototype, "getBoundingClientRect");

@@ -19,7 +19,7 @@ import { awaitsSizes, observesSizes, tellSizes } from "./resizes.js";
 
 // --- view transitions ---
 
-/** @type {Set<object>} transitions that have not finished */
+/** @type {Set<{transition: ViewTransition, isReady: boolean, isEnding: boolean}>} transitions that have not finished */
 const viewTransitions = new Set();
 /** How many of them the browser has to draw for, to go on. */
 let drawingsWanted = 0;
@@ -59,7 +59,8 @@ override(Document.prototype, {
 function endTransitions() {
   if (viewTransitions.size === 0) return;
   for (const { animation, ended } of animationRecords.values()) {
-    if (!ended && animation.effect?.pseudoElement?.startsWith("::view-transition")) return;
+    const effect = /** @type {KeyframeEffect|null} */ (animation.effect);
+    if (!ended && effect?.pseudoElement?.startsWith("::view-transition")) return;
   }
   for (const state of viewTransitions) {
     if (!state.isReady || state.isEnding) continue;
@@ -166,7 +167,7 @@ export function showSkipped() {
     sheets.forEach((sheet, at) => counts[at] > 0 && showRules(sheet.cssRules));
   }
   for (const tree of allTrees()) {
-    for (const element of tree.querySelectorAll('[style*="content-visibility"]')) {
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (tree.querySelectorAll('[style*="content-visibility"]'))) {
       if (element.style.contentVisibility === "auto") element.style.contentVisibility = "visible";
     }
   }

@@ -6,7 +6,7 @@ import { enter } from "./entries.js";
 
 const BOXES = ["content-box", "border-box", "device-pixel-content-box"];
 
-/** @type {Set<object>} observers that have targets */
+/** @type {Set<Resizes>} observers that have targets */
 const measuring = new Set();
 let firstSizes = 0;
 
@@ -16,7 +16,7 @@ const number = (text) => Number.parseFloat(text) || 0;
 function measure(element) {
   const isSvg = element instanceof SVGElement && element.ownerSVGElement !== null;
   if (isSvg) {
-    const { width, height } = guarded(() => element.getBBox()) ?? { width: 0, height: 0 };
+    const { width, height } = guarded(() => /** @type {SVGGraphicsElement} */ (element).getBBox()) ?? { width: 0, height: 0 };
     return { left: 0, top: 0, content: [width, height], border: [width, height] };
   }
   const style = native.getComputedStyle(element);
@@ -52,7 +52,7 @@ function wantedSize({ content, border }, box) {
 
 class Resizes {
   #callback;
-  /** @type {Map<Element, {box: string, told: number[]}>} */
+  /** @type {Map<any, {box: string, told: number[]}>} by element */
   #targets = new native.Map();
 
   constructor(callback) {
@@ -80,7 +80,11 @@ class Resizes {
     measuring.delete(this);
   }
 
-  /** What has another size than it was told, deeper than `depth`. */
+  /**
+   * What has another size than it was told, deeper than `depth`.
+   * @param {Resizes} observer
+   * @param {number} depth
+   */
   static changed(observer, depth) {
     const found = [];
     for (const [target, state] of observer.#targets) {
@@ -93,6 +97,7 @@ class Resizes {
     return found;
   }
 
+  /** @param {Resizes} observer */
   static tell(observer, changed) {
     const entries = changed.map(({ target, state, size, boxes }) => {
       state.told = size;

@@ -150,8 +150,9 @@ watchShadows((root) => {
 });
 
 native.listen(window, "error", (event) => {
+  if (!(event.target instanceof Element)) return;
+  /** @type {any} */
   const element = event.target;
-  if (!(element instanceof Element)) return;
   failed.add(element);
   const address = element.currentSrc || element.src || element.href?.baseVal || element.href || "";
   if (element.localName === "script") warnOnce("script_failed", `script failed to load: ${address}`);
@@ -162,7 +163,7 @@ native.listen(window, "error", (event) => {
 /** Stylesheets that have not arrived. */
 export function pendingStylesheets() {
   const pending = [];
-  for (const link of document.querySelectorAll('link[rel~="stylesheet"][href]')) {
+  for (const link of /** @type {NodeListOf<HTMLLinkElement>} */ (document.querySelectorAll('link[rel~="stylesheet"][href]'))) {
     if (link.sheet || link.disabled || failed.has(link) || link.relList.contains("alternate")) continue;
     if (link.media && !matchMedia(link.media).matches) continue;
     pending.push(link.href);

@@ -61,7 +61,8 @@ function appendStyle(text, instance) {
 
 /** Links a sheet as it is: one of another host, in practice with font faces. */
 export function linkStylesheet(address, media, instance) {
-  const same = Array.from(document.querySelectorAll('link[rel~="stylesheet"]')).some((link) => link.href === address);
+  const sheets = /** @type {NodeListOf<HTMLLinkElement>} */ (document.querySelectorAll('link[rel~="stylesheet"]'));
+  const same = Array.from(sheets).some((link) => link.href === address);
   if (same) return;
   const link = document.createElement("link");
   link.rel = "stylesheet";

@@ -107,7 +107,8 @@ function readInline() {
 /** Reads the scripts that have been loaded so far, each once. */
 export function readScripts() {
   readInline();
-  const addresses = new Set(performance.getEntriesByType("resource").filter(isScript).map(({ name }) => name));
+  const loaded = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource"));
+  const addresses = new Set(loaded.filter(isScript).map(({ name }) => name));
   for (const address of addresses) {
     if (readAddresses.has(address) || readAddresses.size >= MAX_SCRIPTS) continue;
     readAddresses.add(address);

@@ -26,9 +26,9 @@ const setScrollLeft = findDescriptor(elementPrototype, "scrollLeft").set;
 
 /** @typedef {{element: Element, from: number[], to: number[], begin: number, length: number, restore: () => void}} Movement */
 
-/** @type {Map<Element, Movement>} smooth scrolls under way */
+/** @type {Map<Element|Document, Movement>} smooth scrolls under way */
 const movements = new native.Map();
-/** @type {Map<Element, {at: number[], ends: boolean}>} scrollers whose events page code may hear, and where they were told to be */
+/** @type {Map<Element|Document, {at: number[], ends: boolean}>} scrollers whose events page code may hear, and where they were told to be */
 const scrollers = new native.Map();
 
 const isRoot = (element) => element === document.scrollingElement || element === document.documentElement;
@@ -58,7 +58,7 @@ export function noteScrollListener(target, type) {
   else if (target === window || target === document) scrollers.set(document, null);
 }
 
-const jump = (element, [left, top]) => scrollElement(element, { left, top, behavior: "instant" });
+const jump = (element, /** @type {number[]} */ [left, top]) => scrollElement(element, { left, top, behavior: "instant" });
 
 function isSmooth(element, behavior) {
   if (behavior === "instant") return false;

@@ -85,7 +85,7 @@ export function whatIsGone() {
 
 /** Where the page would go by itself, in words for the user; null if it stays. */
 export function whereItGoes() {
-  for (const meta of document.querySelectorAll("meta[http-equiv]")) {
+  for (const meta of /** @type {NodeListOf<HTMLMetaElement>} */ (document.querySelectorAll("meta[http-equiv]"))) {
     if (meta.httpEquiv.trim().toLowerCase() !== "refresh") continue;
     const found = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:[;,\s]\s*(?:url\s*=\s*)?(.*))?$/is.exec(meta.content);
     if (found) return { seconds: Number(found[1]), address: (found[2] ?? "").trim().replace(/^(["'])(.*?)\1.*$/s, "$2") };

@@ -135,7 +135,7 @@ export function openSvgAnimation({ bytes }) {
     clocks.forEach((clock) => setSmilTime(clock, Math.max(0, ms / 1000)));
     for (const animation of animations) nativeAnimation.setTime(animation, Math.max(0, ms));
     // The source, not the hidden copy: its styles are as they were written.
-    const still = root.cloneNode(true);
+    const still = /** @type {Element} */ (root.cloneNode(true));
     const copies = [still, ...still.querySelectorAll("*")];
     elements.forEach((element, at) => {
       const mover = movers.get(element);

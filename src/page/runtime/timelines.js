@@ -49,7 +49,7 @@ function isTimeline(value) {
   return typeof value?.totalTime === "function" && typeof value.pause === "function";
 }
 
-/** @returns {{key: string, timeline: object}[]} */
+/** @returns {{key: string, timeline: any}[]} GSAP's timelines, or what looks like them */
 export function registeredTimelines() {
   const all = registryNow();
   if (!all) return [];

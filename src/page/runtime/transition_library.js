@@ -6,8 +6,8 @@
 // (`__hf_page_composite_prepare`, `__hf_page_composite_resolve`). What copies of elements do not show
 // is left to the engine: pixels of canvases and videos, and animations, which begin anew in a copy.
 
-import { defineHidden, native, nativeMethod } from "./natives.js";
-import { markChanged } from "./layers.js";
+import { defineHidden, nativeMethod } from "./natives.js";
+import { markChanged } from "./changes.js";
 import { warnOnce } from "./warnings.js";
 
 const OVERLAY_ID = "__hf-page-side-compositor";
@@ -79,8 +79,10 @@ export function libraryDraws(fromScene, toScene) {
 
 const overlay = () => document.getElementById(OVERLAY_ID);
 
+/** @returns {HTMLCanvasElement[]} */
 function stagings() {
-  return Array.from(document.querySelectorAll("body > canvas[layoutsubtree]")).filter((canvas) => canvas.style.zIndex === "-9998");
+  const all = /** @type {NodeListOf<HTMLCanvasElement>} */ (document.querySelectorAll("body > canvas[layoutsubtree]"));
+  return Array.from(all).filter((canvas) => canvas.style.zIndex === "-9998");
 }
 
 /** Whether the library was told of the frame, and had its scenes copied. */

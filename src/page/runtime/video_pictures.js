@@ -38,7 +38,7 @@ const setAttribute = nativeMethod(Element.prototype, "setAttribute");
 function loadPicture(address) {
   const image = new native.Image();
   const picture = { image, loaded: false, failed: false, promise: null, used: preparations };
-  picture.promise = new Promise((resolve) => {
+  picture.promise = new Promise((/** @type {(nothing?: void) => void} */ resolve) => {
     const done = (failed) => () => {
       picture.loaded = true;
       picture.failed = failed;
@@ -67,15 +67,17 @@ function ownPicture(element, seconds) {
   return `${config.media}picture/${info.id}/${pictureNumber(info, mediaTime(element, seconds))}/${drawsVideos ? 1 : divisorOf(element)}.png`;
 }
 
+/** @returns {Generator<[HTMLVideoElement, string]>} */
 function* ownPictures(seconds) {
   if (!decodesMedia) return;
   for (const element of mediaElements()) {
     if (element.localName !== "video") continue;
     const address = ownPicture(element, seconds);
-    if (address) yield [element, address];
+    if (address) yield [/** @type {HTMLVideoElement} */ (element), address];
   }
 }
 
+/** @returns {Generator<[HTMLVideoElement, VideoPicture, string]>} */
 function* wantedPictures(seconds) {
   for (const [element, own] of ownPictures(seconds)) {
     const address = flatAddress(element, mediaInfoAt(element, seconds)) ?? own;

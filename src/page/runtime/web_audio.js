@@ -80,7 +80,8 @@ function openGraph(context, frames) {
   native.listen(context, "statechange", swallow);
   native.listen(context, "complete", swallow);
   const paused = offlineSuspend(context, 0);
-  const graph = { context, state: "running", at: 0, spans: [{ page: presentSecs(), from: 0, end: null }], frames, frame: 0, paused, done: offlineStart(context), elements: new native.Map() };
+  /** @type {Graph} */
+  const graph = { context, state: "running", at: 0, spans: [{ page: presentSecs(), from: 0, end: null }], frames, frame: 0, paused, done: offlineStart(context), failed: null, elements: new native.Map() };
   graph.failed = graph.done.then(() => {}, (error) => {
     warnOnce("web_audio_failed", `the sound of an AudioContext is lost: ${error.message}`);
     graph.frame = graph.frames;

@@ -33,7 +33,7 @@ override(window.GPU?.prototype, {
   },
 });
 
-/** @typedef {{device: GPUDevice, format: string, usage: number, viewFormats: string[], alphaMode: string, colorSpace: string}} Configuration */
+/** @typedef {{device: GPUDevice, format: string, usage: number, viewFormats: string[], alphaMode: string, colorSpace: string, toneMapping: {mode: string}}} Configuration */
 
 const brokenState = (text) => new DOMException(`Failed to execute '${text}' on 'GPUCanvasContext': the context is not configured.`, "InvalidStateError");
 

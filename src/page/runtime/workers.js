@@ -127,7 +127,7 @@ function stirAll() {
   live.forEach(stir);
 }
 
-/** What became of pictures for elements that are not in this realm. */
+/** @type {(number: number, picture: CanvasImageSource, colorSpace: string|undefined) => void} what became of pictures for elements that are not in this realm */
 let passOn = () => {};
 
 /** Has pictures for elements elsewhere passed on by `call`. */
@@ -220,6 +220,7 @@ if (typeof window.Worker === "function") {
   const Native = window.Worker;
   const Virtual = function Worker(address, options) {
     if (!new.target) throw new TypeError("Failed to construct 'Worker': Please use the 'new' operator, this DOM object constructor cannot be called as a function.");
+    // @ts-expect-error: throws, in Chrome's words.
     if (arguments.length === 0) return new Native();
     return start(Native, address, options, new.target);
   };
@@ -296,6 +297,7 @@ if (config.drives && typeof window.SharedWorker === "function") {
   const Native = window.SharedWorker;
   const Watched = {
     SharedWorker: class extends Native {
+      /** @param {[string|URL, (string|WorkerOptions)?]} given */
       constructor(...given) {
         super(...given);
         warnOnce("shared_worker", "a shared worker goes by the real clock, and no frame waits for it");
