@@ -1,5 +1,6 @@
 //! Several outputs of the same frames.
 
+use super::own_thread::OwnThread;
 use super::partial::PartialFile;
 use super::picture::PictureFormat;
 use crate::color::Cicp;
@@ -8,9 +9,9 @@ use crate::frame::Frame;
 use crate::job::PosterPlan;
 use crate::pipeline::{Artifact, FrameSink};
 
-/// Writes each frame to all of its sinks, and some frames to files of their own.
+/// Writes each frame to all of its sinks, side by side, and some frames to files of their own.
 pub(super) struct TeeSink {
-    pub sinks: Vec<Box<dyn FrameSink>>,
+    pub sinks: Vec<OwnThread>,
     pub posters: Vec<Poster>,
     pub frames: u64,
 }
@@ -55,7 +56,8 @@ impl FrameSink for TeeSink {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Artifact> {
+    fn finish(mut self: Box<Self>) -> Result<Artifact> {
+        self.sinks.iter_mut().for_each(OwnThread::begin_finish);
         let mut artifacts = Vec::new();
         for sink in self.sinks {
             artifacts.push(sink.finish()?);
