@@ -50,7 +50,6 @@ fn rows() -> Vec<Row> {
 }
 
 fn main() -> Result<()> {
-    pagereel::quiet_encoders();
     let (mut frames, mut skip, mut size, mut only) = (30_u64, 30_u64, None, None);
     let mut scenes = Vec::new();
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");

@@ -64,8 +64,6 @@ pub use crate::progress::{Event, Progress, Status};
 pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};
 pub use crate::sink::{ChecksumSink, NullSink, PictureFormat};
 pub use crate::sound::{Effect, Group, Track, VolumePoint};
-#[doc(hidden)]
-pub use crate::sys::quiet_encoders;
 pub use crate::time::{FrameIndex, FrameRate};
 pub use crate::transition::{Ease, Shader, Transition};
 

@@ -21,7 +21,7 @@ use crate::cli::{CheckArgs, Cli, Command, RenderArgs, ReportTo, StillArgs};
 use crate::terminal::{Style, Terminal};
 
 fn main() -> ExitCode {
-    pagereel::quiet_encoders();
+    quiet_encoders();
     let filter = EnvFilter::try_from_env("PAGEREEL_LOG").unwrap_or_else(|_| "error".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 
@@ -47,6 +47,19 @@ fn main() -> ExitCode {
         Err(error) => {
             terminal.error(&error, exit_code(&error));
             ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// Keeps SVT-AV1 from writing to standard error, unless `SVT_LOG` is set.
+///
+/// It listens to nothing but the environment, so this cannot be a setting of the library.
+fn quiet_encoders() {
+    if std::env::var_os("SVT_LOG").is_none() {
+        #[expect(unsafe_code, clippy::disallowed_methods, reason = "see above")]
+        // SAFETY: called first in `main`, so no other thread reads the environment meanwhile.
+        unsafe {
+            std::env::set_var("SVT_LOG", "1");
         }
     }
 }

@@ -4,11 +4,13 @@
 //! Seconds as floating point appear only where a page is asked to show a moment, and where a page
 //! says how long it lasts.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
@@ -201,6 +203,7 @@ impl<'de> Deserialize<'de> for FrameRate {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for FrameRate {
     fn schema_name() -> Cow<'static, str> {
         "FrameRate".into()

@@ -1,5 +1,6 @@
 //! How coded pictures store their pixels.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use super::yuv::Subsampling;
 ///
 /// `yuv` stores brightness and two color differences, `gbr` and `rgb` the colors themselves; `a` is
 /// transparency; a number such as `10` is the bits of a component where there are more than 8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum CodedFormat {

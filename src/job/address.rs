@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
@@ -166,6 +167,7 @@ impl<'de> Deserialize<'de> for Address {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Address {
     fn schema_name() -> Cow<'static, str> {
         "Address".into()

@@ -1,5 +1,6 @@
 //! The display that HDR10 is mastered for.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,22 +8,24 @@ use super::JobError;
 use crate::color::MasteringDisplay;
 
 /// The display that HDR10 is mastered for (SMPTE ST 2086).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Display {
     /// Its primaries and its range of light: `bt2020-1000`, `p3-1000` or `p3-4000`. Default:
     /// `bt2020-1000`.
     pub preset: DisplayPreset,
     /// The brightest light it shows, in nit, 50 to 10000. Default: the number in the preset's name.
-    #[schemars(range(min = 50, max = 10_000))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 50, max = 10_000)))]
     pub max_luminance: Option<f64>,
     /// The darkest light, in nit, 0.0001 to 5. Default: 0.0001, or 0.005 for `p3-4000`.
-    #[schemars(range(min = 0.0001, max = 5))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.0001, max = 5)))]
     pub min_luminance: Option<f64>,
 }
 
 /// Displays that masters are made on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[non_exhaustive]
 pub enum DisplayPreset {
     /// The primaries of BT.2020, 1000 nit.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap as _;
@@ -42,7 +43,8 @@ pub enum FontSource {
 }
 
 /// A font file and what it stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct FontFile {
     /// The file: `.ttf`, `.otf`, `.woff` or `.woff2`.
@@ -68,7 +70,8 @@ pub struct FontWeight {
 }
 
 /// The slope of a face.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FontStyle {
     /// Upright.
@@ -291,6 +294,7 @@ impl<'de> Deserialize<'de> for FontWeight {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for FontWeight {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "FontWeight".into()
@@ -415,6 +419,7 @@ impl Serialize for Fonts {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Fonts {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Fonts".into()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +73,8 @@ const MOV_TAGS: &[&str] = &[
 ];
 
 /// What an output says about itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Metadata {
     /// The title.
@@ -80,11 +82,14 @@ pub struct Metadata {
     pub title: Option<String>,
     /// The language of picture and sound, by the three letters of ISO 639-2, such as `eng`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[a-z]{3}$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z]{3}$")))]
     pub language: Option<String>,
     /// The time code of the first frame, `HH:MM:SS:FF`; in `.mov` and `.mp4`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^[0-9]{2}:[0-9]{2}:[0-9]{2}[:;][0-9]{2}$"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^[0-9]{2}:[0-9]{2}:[0-9]{2}[:;][0-9]{2}$"))
+    )]
     pub timecode: Option<String>,
     /// Chapters, in order; in `.mp4`, `.mov`, `.mkv` and `.webm`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,11 +102,12 @@ pub struct Metadata {
 }
 
 /// A part of the output that has a name. It ends where the next begins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct Chapter {
     /// Where it begins, in seconds of the output.
-    #[schemars(range(min = 0))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub at: f64,
     /// Its name.
     pub title: String,

@@ -27,6 +27,7 @@ mod read;
 mod resolution;
 mod restricted;
 mod scale;
+#[cfg(feature = "schema")]
 mod schema;
 mod subtitles;
 mod thinning;
@@ -56,6 +57,7 @@ pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route, SoundPlan
 pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::resolution::Resolution;
 pub(crate) use self::scale::picture_size;
+#[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::subtitles::{Subtitle, SubtitlePlan};
 pub(crate) use self::thinning::Thinning;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,8 @@ use crate::time::FrameRate;
 /// One video to render.
 ///
 /// Relative paths are relative to the directory of the job file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct Job {
     /// The page to render: a file, a directory (its `index.html`) or an http(s) URL.
@@ -61,7 +63,7 @@ pub struct Job {
     ///
     /// The page is laid out in its `size`, and sees the scale as `devicePixelRatio`.
     #[serde(default = "one")]
-    #[schemars(range(min = 0.5, max = 4))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0.5, max = 4)))]
     pub scale: f64,
     /// Instead of `scale`: the picture's size by a word, such as `landscape-4k`. The composition must
     /// have the same shape, and fit into it a whole number of times.
@@ -69,7 +71,7 @@ pub struct Job {
     pub resolution: Option<Resolution>,
     /// How much of the composition to render, in seconds, up to 86400. Default: the page's duration.
     #[serde(default)]
-    #[schemars(range(max = 86_400), extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(range(max = 86_400), extend("exclusiveMinimum" = 0)))]
     pub duration: Option<f64>,
     /// The frames to render, such as `"0..90"`; the last number is excluded. Default: all.
     #[serde(default)]
@@ -77,7 +79,7 @@ pub struct Job {
     /// Motion blur: how many moments of each frame are drawn and averaged in light, 1 to 64.
     /// Default: 1, no blur.
     #[serde(default = "one_sample")]
-    #[schemars(range(min = 1, max = 64))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 64)))]
     pub samples: u32,
     /// Values that replace the defaults of the composition's variables.
     #[serde(default)]
@@ -130,7 +132,8 @@ pub struct Job {
 }
 
 /// One more output of a render.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct Output {
     /// What to write, as the job's `output`; with `at`, a `.png`, `.jpg` or `.webp` file.
@@ -140,7 +143,7 @@ pub struct Output {
     pub format: Option<Container>,
     /// Write only the picture of this moment, in seconds of the composition: a poster.
     #[serde(default)]
-    #[schemars(range(min = 0))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub at: Option<f64>,
     /// How the picture is encoded.
     #[serde(default)]
@@ -151,7 +154,8 @@ pub struct Output {
 }
 
 /// How the picture is encoded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Video {
     /// The codec. Default: the usual one of the output, such as `h264` in `.mp4`, `vp9` in `.webm`.
@@ -162,7 +166,7 @@ pub struct Video {
     pub quality: Quality,
     /// Constant quality, 0 (best) to 51, or 63 for AV1, VP9 and VP8. Excludes `bitrate`. Default:
     /// set by `quality`.
-    #[schemars(range(min = 0, max = 63))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 63)))]
     pub crf: Option<f64>,
     /// Average bits per second: a number, or text such as `"10M"`. Excludes `crf`.
     pub bitrate: Option<Bitrate>,
@@ -178,7 +182,7 @@ pub struct Video {
     /// `lb`, `sq`, `hq`, `hqx` or `444`; of others by the encoder's names.
     pub profile: Option<String>,
     /// The longest distance between key frames, in frames. Default: the encoder's.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
     pub gop: Option<u32>,
     /// Whether frames may refer to those before a key frame. Default: false.
     pub open_gop: bool,
@@ -197,7 +201,7 @@ pub struct Video {
     pub odd_size: OddSize,
     /// How often `.gif`, `.apng` and `.webp` are played; 0 is for ever. Default: 0.
     #[serde(rename = "loop")]
-    #[schemars(range(max = 65_535))]
+    #[cfg_attr(feature = "schema", schemars(range(max = 65_535)))]
     pub plays: u32,
     /// How colors that a GIF does not have are made of others. Default: `diffusion`.
     pub dither: Dither,
@@ -213,7 +217,8 @@ pub struct Video {
 }
 
 /// The value of one encoder option.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "text, a number, true or false")]
 pub enum OptionValue {
     /// True or false, for the encoder 1 or 0.
@@ -227,7 +232,8 @@ pub enum OptionValue {
 }
 
 /// How the sound is made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Audio {
     /// Whether the file gets the composition's sound. Default: true.
@@ -240,28 +246,29 @@ pub struct Audio {
     /// nothing.
     pub bitrate: Option<Bitrate>,
     /// Gain of the whole mix in decibels, -60 to 24. Default: 0.
-    #[schemars(range(min = -60, max = 24))]
+    #[cfg_attr(feature = "schema", schemars(range(min = -60, max = 24)))]
     pub gain: f64,
     /// How loud the whole is, in LUFS, -40 to -5, such as -14 for the web or -23 for broadcast.
     /// Default: as it is mixed. Excludes `gain`.
-    #[schemars(range(min = -40, max = -5))]
+    #[cfg_attr(feature = "schema", schemars(range(min = -40, max = -5)))]
     pub loudness: Option<f64>,
     /// What peaks stay below, in dBTP, -9 to 0. Default: -1.
-    #[schemars(range(min = -9, max = 0))]
+    #[cfg_attr(feature = "schema", schemars(range(min = -9, max = 0)))]
     pub true_peak: Option<f64>,
     /// Bits of each sample of `flac`, `alac` and `pcm`: 16, 24, or for `pcm` 32, which are floating
     /// point. Default: 24.
     pub bits: Option<u8>,
     /// Samples per second, 8000 to 192000, as the codec has them. Default: 48000.
-    #[schemars(range(min = 8000, max = 192_000))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 8000, max = 192_000)))]
     pub sample_rate: Option<u32>,
     /// 1, the mean of both sides, or 2. Default: 2.
-    #[schemars(range(min = 1, max = 2))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 2)))]
     pub channels: Option<u16>,
 }
 
 /// Which colors the file holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Color {
     /// The dynamic range. Default: `auto`.
@@ -271,7 +278,8 @@ pub struct Color {
 }
 
 /// How pixels are taken from the page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Capture {
     /// The way to take them. Default: `auto`.
@@ -279,10 +287,10 @@ pub struct Capture {
     /// How the browser hands a picture over. Default: `png`.
     pub format: CaptureFormat,
     /// The quality of captured JPEG, 1 to 100. Default: 95.
-    #[schemars(range(min = 1, max = 100))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
     pub jpeg_quality: u8,
     /// How many browsers draw at the same time, 1 to 64. Default: as many as the machine carries.
-    #[schemars(range(min = 1, max = 64))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 64)))]
     pub workers: Option<u32>,
     /// Whether every session visits every frame, drawn or not. Default: `auto`.
     pub order: CaptureOrder,
@@ -292,7 +300,8 @@ pub struct Capture {
 }
 
 /// The browser that draws the page.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Browser {
     /// The program. Default: the first that is found, see `pagereel doctor`.
@@ -304,7 +313,8 @@ pub struct Browser {
 }
 
 /// What the page may reach.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Network {
     /// Which hosts the page may load from: `allow`, `deny` or a list. Default: `allow`.
@@ -313,7 +323,7 @@ pub struct Network {
     ///
     /// Such as `"https://cdn.jsdelivr.net/npm/": "node_modules/"`. The longest prefix wins, and
     /// versions in the address are understood. A file stands for one address.
-    #[schemars(extend("propertyNames" = { "pattern": "^[hH][tT][tT][pP][sS]?://" }))]
+    #[cfg_attr(feature = "schema", schemars(extend("propertyNames" = { "pattern": "^[hH][tT][tT][pP][sS]?://" })))]
     pub map: BTreeMap<String, PathBuf>,
     /// Whether symbolic links may lead out of the directory that is served, and out of mapped ones.
     ///
@@ -330,34 +340,35 @@ pub struct Network {
 }
 
 /// How long to wait for the browser and the page, in seconds above 0, up to 86400.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "an object")]
 pub struct Timeouts {
     /// For the browser to start. Default: 30.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(with = "f64", extend("exclusiveMinimum" = 0)))]
     pub launch: Duration,
     /// For the page to load. Default: 60.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(with = "f64", extend("exclusiveMinimum" = 0)))]
     pub navigation: Duration,
     /// For fonts, images, scripts and requests, once the page has loaded. Default: 45.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(with = "f64", extend("exclusiveMinimum" = 0)))]
     pub ready: Duration,
     /// For the page's own player to be ready: `window.__hf.duration`, `__renderReady`,
     /// `__tailwindReady`. Default: 45.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(with = "f64", extend("exclusiveMinimum" = 0)))]
     pub player: Duration,
     /// For compositions to register their timelines; 2 at most once a script has failed.
     /// Default: 45.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(with = "f64", extend("exclusiveMinimum" = 0)))]
     pub timelines: Duration,
     /// For one frame. Default: 30.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    #[cfg_attr(feature = "schema", schemars(with = "f64", extend("exclusiveMinimum" = 0)))]
     pub frame: Duration,
 }
 

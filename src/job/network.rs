@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
@@ -158,6 +159,7 @@ impl Serialize for NetworkPolicy {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for NetworkPolicy {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "NetworkPolicy".into()

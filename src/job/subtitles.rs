@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +12,14 @@ use crate::frame::StreamInfo;
 use crate::report::Warning;
 
 /// A file of subtitles that becomes a stream of the output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct Subtitle {
     /// A `WebVTT` or `SubRip` file in UTF-8. Its times are the composition's.
     pub file: PathBuf,
     /// Its language, by two or three letters of ISO 639, such as `en` or `eng`.
-    #[schemars(regex(pattern = "^[a-z]{2,3}$"))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z]{2,3}$")))]
     pub language: String,
     /// What players call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,11 @@
 //! Values with a spelling of their own: `"1920x1080"`, `"0..90"`, `"10M"`.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -179,26 +181,28 @@ impl<'de, T: FromStr, Fields: Deserialize<'de>> Visitor<'de> for TextOr<T, Field
     }
 }
 
-#[derive(serde::Deserialize, JsonSchema)]
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
+#[cfg_attr(feature = "schema", schemars(inline))]
 struct SizeFields {
     /// Pixels in a row.
-    #[schemars(range(min = 1, max = 16_384))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16_384)))]
     width: u32,
     /// Rows.
-    #[schemars(range(min = 1, max = 16_384))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 16_384)))]
     height: u32,
 }
 
-#[derive(serde::Deserialize, JsonSchema)]
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[schemars(inline)]
+#[cfg_attr(feature = "schema", schemars(inline))]
 struct FrameRangeFields {
     /// The first frame.
     start: u64,
     /// The frame after the last.
-    #[schemars(range(min = 1))]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     end: u64,
 }
 
@@ -269,6 +273,7 @@ impl Serialize for FrameRange {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Size {
     fn schema_name() -> Cow<'static, str> {
         "Size".into()
@@ -286,6 +291,7 @@ impl JsonSchema for Size {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for OutputSize {
     fn schema_name() -> Cow<'static, str> {
         "OutputSize".into()
@@ -305,6 +311,7 @@ impl JsonSchema for OutputSize {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for FrameRange {
     fn schema_name() -> Cow<'static, str> {
         "FrameRange".into()
@@ -322,6 +329,7 @@ impl JsonSchema for FrameRange {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Bitrate {
     fn schema_name() -> Cow<'static, str> {
         "Bitrate".into()

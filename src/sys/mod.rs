@@ -17,19 +17,6 @@ pub(crate) use self::memory::MemoryGroups;
 pub(crate) use self::namespace::NetworkNamespace;
 pub(crate) use self::shared_memory::SharedMemory;
 
-/// Keeps encoders that write to standard error by themselves from doing so.
-///
-/// For the beginning of a program: no other thread may be running yet.
-pub fn quiet_encoders() {
-    if std::env::var_os("SVT_LOG").is_none() {
-        #[expect(clippy::disallowed_methods, reason = "SVT-AV1 listens to nothing else")]
-        // SAFETY: the caller has not started a thread, so nobody reads the environment meanwhile.
-        unsafe {
-            std::env::set_var("SVT_LOG", "1");
-        };
-    }
-}
-
 /// Processors that this process may use: affinity and cgroup quota are respected.
 pub(crate) fn cores() -> u32 {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);

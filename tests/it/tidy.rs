@@ -78,7 +78,7 @@ fn imports_point_one_way() {
 fn unsafe_stays_in_its_rooms() {
     for (name, text) in all() {
         let has = text.contains("unsafe {") || text.contains("unsafe impl");
-        assert!(!has || ["av", "sys"].contains(&module(&name)), "{name} has unsafe code");
+        assert!(!has || ["av", "sys", "main"].contains(&module(&name)), "{name} has unsafe code");
     }
 }
 
