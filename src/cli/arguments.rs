@@ -13,7 +13,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 
 use super::StillArgs;
 
-/// As the README has them.
+/// As `docs/cli.md` has them.
 const EXIT_CODES: &str = "\
 Exit codes:
     0  done
@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Shows what would be rendered, and how, without rendering it.
     Plan(Box<RenderArgs>),
-    /// Shows what a composition is made of, and what is wrong with it, without rendering it.
+    /// Inspects a composition and reports problems, without rendering it.
     Check(Box<CheckArgs>),
     /// Writes pictures of single moments.
     Still(Box<StillArgs>),
@@ -71,7 +71,7 @@ pub(crate) struct RenderArgs {
     /// How many browsers draw at the same time
     #[arg(short, long, value_name = "N")]
     pub(crate) workers: Option<u32>,
-    /// draft, standard, looks, high (or delivery) or lossless; sets aside the job's crf and bitrate
+    /// draft, standard, looks, high (or delivery) or lossless; overrides the job's crf and bitrate
     #[arg(short, long, value_parser = word::<Quality>)]
     pub(crate) quality: Option<Quality>,
     /// Constant quality, 0 (best) to 51; to 63 for av1, vp9 and vp8

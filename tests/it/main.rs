@@ -12,6 +12,7 @@ mod check;
 mod deaths;
 mod deliverables;
 mod display;
+mod documents;
 mod faults;
 mod files_out;
 mod fixtures;
