@@ -1,7 +1,7 @@
 //! Checks that libav is there, records its version, and joins the page runtime into one script.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs};
 
@@ -76,19 +76,32 @@ fn join_runtimes(folder: &Path, out: &Path) {
         fs::write(out.join(name), script).expect("OUT_DIR can be written");
         used.extend(done);
     }
-    for entry in fs::read_dir(folder).expect("the page runtime can be read").flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        assert!(used.contains(&name), "page runtime: nothing imports {name}");
+    for name in modules(folder, Path::new("")) {
+        assert!(used.contains(&name), "page runtime: nothing imports {}", name.display());
     }
+}
+
+/// The modules below a folder of the runtime, by their paths from `folder`.
+fn modules(folder: &Path, below: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder.join(below)).expect("the page runtime can be read").flatten() {
+        let name = below.join(entry.file_name());
+        if entry.path().is_dir() {
+            found.extend(modules(folder, &name));
+        } else if name.extension().is_some_and(|extension| extension == "js") {
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// Joins modules into one function, in the order of their imports, after the line `head`.
 ///
 /// The modules share that function's scope, so their names must differ: a module may import only
 /// by the exported name, and exports only declarations.
-fn join_runtime(folder: &Path, entry: &str, head: &str, done: &mut Vec<String>) -> String {
+fn join_runtime(folder: &Path, entry: &str, head: &str, done: &mut Vec<PathBuf>) -> String {
     let mut joined = format!("(() => {{\n\"use strict\";\n{head}");
-    append(folder, entry, done, &mut joined);
+    append(folder, Path::new(entry), done, &mut joined);
     joined.push_str("})();\n");
     check_names(&joined);
     joined
@@ -111,24 +124,42 @@ fn check_names(script: &str) {
 }
 
 /// Appends a module after the modules that it imports from.
-fn append(folder: &Path, name: &str, done: &mut Vec<String>, joined: &mut String) {
+fn append(folder: &Path, name: &Path, done: &mut Vec<PathBuf>, joined: &mut String) {
     if done.iter().any(|d| d == name) {
         return;
     }
     done.push(name.to_owned());
-    let path = folder.join(name);
-    let text = fs::read_to_string(&path)
-        .unwrap_or_else(|e| panic!("page runtime: {}: {e}", path.display()));
+    let shown = name.display();
+    let text = fs::read_to_string(folder.join(name))
+        .unwrap_or_else(|e| panic!("page runtime: {shown}: {e}"));
     let mut body = String::new();
-    for line in text.lines() {
-        if line.starts_with("import ") {
-            let from = line.split('"').nth(1).and_then(|f| f.strip_prefix("./"));
-            let from = from.unwrap_or_else(|| panic!("page runtime: {name}: {line}"));
-            append(folder, from, done, joined);
-        } else {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if !line.starts_with("import ") {
             let line = line.strip_prefix("export ").unwrap_or(line);
             writeln!(body, "{line}").expect("writing to a string");
+            continue;
+        }
+        let mut import = line.to_owned();
+        while !import.ends_with(';') {
+            import += lines.next().unwrap_or_else(|| panic!("page runtime: {shown}: {line}"));
+        }
+        let from = import.split('"').nth(1).filter(|from| from.starts_with('.'));
+        let from = from.unwrap_or_else(|| panic!("page runtime: {shown}: {line}"));
+        append(folder, &beside(name, from), done, joined);
+    }
+    write!(joined, "// {shown}\n{body}").expect("writing to a string");
+}
+
+/// The path of a module that `name` imports as `from`, such as `../natives.js`.
+fn beside(name: &Path, from: &str) -> PathBuf {
+    let mut path = name.parent().expect("a file lies in a folder").to_owned();
+    for part in from.split('/') {
+        match part {
+            "." => {}
+            ".." => assert!(path.pop(), "page runtime: {} imports {from}", name.display()),
+            _ => path.push(part),
         }
     }
-    write!(joined, "// {name}\n{body}").expect("writing to a string");
+    path
 }

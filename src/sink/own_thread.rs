@@ -50,12 +50,13 @@ impl OwnThread {
     ///
     /// Fails with what the sink has failed with, at a frame before this one.
     pub(super) fn write(&mut self, frame: Frame) -> Result<()> {
-        let sent = self.frames.as_ref().map(|frames| frames.send(Message::Frame(frame)));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            // The sink has let go of its end: it has failed.
-            _ => self.join().map(drop),
+        if let Some(frames) = &self.frames
+            && frames.send(Message::Frame(frame)).is_ok()
+        {
+            return Ok(());
         }
+        // The sink has let go of its end: it has failed.
+        self.join().map(drop)
     }
 
     /// Asks the sink to finish, and does not wait for it.
