@@ -92,7 +92,7 @@ pub enum CaptureOrder {
     /// frame callbacks; else only those that it draws.
     #[default]
     Auto,
-    /// All of them, from the first on: for state that nothing tells of.
+    /// All of them: for pages that accumulate state the engine cannot detect.
     Sequential,
 }
 
@@ -128,7 +128,7 @@ pub enum CaptureMode {
     BeginFrame,
     /// `Page.captureScreenshot`; works with any Chrome.
     Screenshot,
-    /// Drawn into a canvas of the page, and held against another way before it is relied on.
+    /// Drawn into a canvas of the page; checked against sampled frames, and abandoned if they differ.
     Canvas,
 }
 
