@@ -11,8 +11,8 @@ use crate::frame::Size;
 pub use crate::page::{
     Adapter, Clip, Composition, Font, MediaElement, Number, Timeline, Tree, Variable,
 };
-use crate::report::Warning;
 use crate::time::FrameRate;
+use crate::warning::Warning;
 
 /// Rows of one list that are printed; the rest is counted.
 const MAX_ROWS: usize = 40;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::av;
 use crate::browser::{self, BrowserError, ChromeKind, Page, PageOptions, Sandbox, Surface};
+use crate::cancel::CancelToken;
 use crate::capture::{can_begin_frame, can_display, can_screenshot};
 use crate::frame::Size;
 use crate::network::can_isolate;
 use crate::page::fonts_of;
-use crate::pipeline::CancelToken;
 use crate::sink::hardware;
 use crate::sys;
 

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::av::AvError;
 use crate::browser::BrowserError;
-use crate::engine::Moment;
 use crate::job::JobError;
-use crate::report::Warning;
-use crate::time::FrameIndex;
+use crate::time::{FrameIndex, Moment};
+use crate::warning::Warning;
 
 /// The result of a fallible engine operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -27,6 +27,7 @@ pub mod time;
 
 mod av;
 mod browser;
+mod cancel;
 mod capture;
 mod composite;
 mod confine;
@@ -38,6 +39,7 @@ mod media;
 mod network;
 mod page;
 mod pipeline;
+pub mod plan;
 mod progress;
 mod report;
 mod serve;
@@ -45,27 +47,30 @@ mod sink;
 mod sound;
 mod sys;
 mod transition;
+mod warning;
 
 pub use crate::av::AvError;
 pub use crate::browser::BrowserError;
-pub use crate::capture::{Compression, Way};
+pub use crate::cancel::CancelToken;
 pub use crate::check::Check;
 pub use crate::confine::{Confinement, confine};
-pub use crate::engine::{Engine, Moment};
+pub use crate::engine::Engine;
 pub use crate::error::{Error, Result};
 pub use crate::frame::{Frame, Picture};
-pub use crate::job::{Job, Plan};
+pub use crate::job::{Job, PictureFormat};
 pub use crate::network::{Isolation, NetworkOutcome, NetworkRequest, VersionMismatch};
 pub use crate::pipeline::{
-    Artifact, Batches, CancelToken, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource,
-    Outlet, Pace, RecvError, Stopped, Ticket, Traffic, run,
+    Artifact, Batches, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource, Outlet, Pace,
+    RecvError, Stopped, Ticket, Traffic, run,
 };
+pub use crate::plan::{Compression, Plan, Way};
 pub use crate::progress::{Event, Progress, Status};
-pub use crate::report::{Report, Resources, SessionReport, Stages, Warning};
-pub use crate::sink::{ChecksumSink, NullSink, PictureFormat};
+pub use crate::report::{Report, Resources, SessionReport, Stages};
+pub use crate::sink::{ChecksumSink, NullSink};
 pub use crate::sound::{Effect, Group, Track, VolumePoint};
-pub use crate::time::{FrameIndex, FrameRate};
+pub use crate::time::{FrameIndex, FrameRate, Moment};
 pub use crate::transition::{Ease, Shader, Transition};
+pub use crate::warning::Warning;
 
 /// Parts for the benches. Not part of the interface.
 #[doc(hidden)]

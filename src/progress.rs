@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::report::Warning;
+use crate::warning::Warning;
 
 /// Where a render is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

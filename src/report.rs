@@ -5,80 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::color::ContentLightLevel;
-use crate::fonts;
-use crate::job::Plan;
-use crate::network::{Isolation, NetworkOutcome, NetworkRequest};
-use crate::page::RuntimeWarning;
+use crate::network::{Isolation, NetworkRequest};
 use crate::pipeline::Artifact;
-use crate::serve::RefusedLink;
-
-/// Something that is not right, but with which the render went on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// A stable name, such as `resource_failed`.
-    pub code: String,
-    /// What it is about.
-    pub message: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-}
-
-impl Warning {
-    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), hint: None }
-    }
-
-    /// What is not right with a link that leads out of the composition's directory.
-    pub(crate) fn of_link(link: &RefusedLink) -> Self {
-        let RefusedLink { file, target, .. } = link;
-        let (file, target) = (file.display(), target.display());
-        Self {
-            code: "link_refused".into(),
-            message: format!(
-                "not loaded: {file} is a symbolic link out of the composition's directory, to {target}"
-            ),
-            hint: Some(
-                "set network.followSymlinks to true if it may be followed, or name as `root` the \
-                 directory that holds both"
-                    .into(),
-            ),
-        }
-    }
-
-    /// What is not right with a request to another host.
-    pub(crate) fn of_request(request: &NetworkRequest) -> Option<Self> {
-        let NetworkRequest { url, outcome, version, reason, hint, .. } = request;
-        let reason = reason.as_deref().unwrap_or("no answer");
-        let (code, message) = match (outcome, version) {
-            (NetworkOutcome::Mapped, None) => return None,
-            (NetworkOutcome::Mapped, Some(version)) => (
-                "mapped_version",
-                format!(
-                    "{url} asks for {} {}; the mapped directory has {}",
-                    version.package, version.asked, version.found
-                ),
-            ),
-            (NetworkOutcome::Blocked, _) => {
-                ("request_blocked", format!("not loaded: {url}: {reason}"))
-            }
-            (NetworkOutcome::LinkRefused, _) => {
-                ("link_refused", format!("not loaded: {url}: {reason}"))
-            }
-            (NetworkOutcome::Failed | NetworkOutcome::NotFound, _) => {
-                ("request_failed", format!("not loaded: {url}: {reason}"))
-            }
-        };
-        Some(Self { code: code.into(), message, hint: hint.clone() })
-    }
-}
-
-impl From<RuntimeWarning> for Warning {
-    fn from(warning: RuntimeWarning) -> Self {
-        let RuntimeWarning { code, message, hint, family } = warning;
-        Self { code, message, hint: hint.or_else(|| family.map(|name| fonts::hint(&name))) }
-    }
-}
+use crate::plan::Plan;
+use crate::warning::Warning;
 
 /// Milliseconds per stage.
 ///

@@ -236,6 +236,24 @@ const fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// A moment of a composition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moment {
+    /// Seconds from its start. Shown by the frame [`FrameRate::frame_at`] names.
+    Seconds(f64),
+    /// One of its frames.
+    Frame(FrameIndex),
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seconds(secs) => write!(f, "moment at {secs} s"),
+            Self::Frame(index) => write!(f, "frame {}", index.0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

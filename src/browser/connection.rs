@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::watch::{Health, Watch};
-use crate::pipeline::CancelToken;
+use crate::cancel::CancelToken;
 
 /// How often a wait looks at the cancel token, and whether an answer can come at all.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(50);

@@ -19,9 +19,9 @@ use super::process::Usage;
 use super::screen::Screen;
 use super::workers::{WorkerNews, WorkerScript};
 use super::{BrowserError, Chrome, ChromeKind};
+use crate::cancel::CancelToken;
 use crate::frame::Size;
 use crate::network::{Access, Route};
-use crate::pipeline::CancelToken;
 
 /// How often it is asked whether the browser has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);

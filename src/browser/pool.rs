@@ -14,9 +14,9 @@ use super::process::{ChromeProcess, Usage, group_usage};
 use super::screen::Screen;
 use super::watch::{Health, MemoryWatch, Watch};
 use super::{BrowserError, PageOptions};
+use crate::cancel::CancelToken;
 use crate::frame::Size;
 use crate::network::SharedNamespace;
-use crate::pipeline::CancelToken;
 
 /// What a browser is started with. One that was started alike does as well.
 #[derive(Clone, Debug, PartialEq, Eq)]

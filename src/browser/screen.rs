@@ -21,8 +21,8 @@ use x11rb::utils::RawFdContainer;
 
 use super::BrowserError;
 use super::display::{COOKIE_NAME, Display};
+use crate::cancel::CancelToken;
 use crate::frame::{Rect, Size};
-use crate::pipeline::CancelToken;
 use crate::sys::SharedMemory;
 
 /// How often a wait looks at the cancel token.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use headless_chrome::protocol::cdp::types::Method as _;
 
-use super::Compression;
 use super::compressed::{Camera, picture_of};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::page;
 use crate::page::HeadlessExperimental::{self, ScreenshotParams, ScreenshotParamsFormat};
+use crate::plan::Compression;
 
 /// Milliseconds from one tick to the next.
 const INTERVAL: f64 = 1000.0 / 60.0;

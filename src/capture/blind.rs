@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::begin_frame::BeginFrame;
 use super::compressed::Camera as _;
-use super::{Compression, Grab, History, Shot, Taken};
+use super::{Grab, History, Shot, Taken};
 use crate::browser::{BrowserError, Page};
 use crate::frame::{Picture, PixelFormat, Size};
 use crate::page::{self, Moved};
+use crate::plan::Compression;
 
 /// Draws each frame that has changed upon the one before, and hands over the same blank picture.
 #[derive(Debug)]

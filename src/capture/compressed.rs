@@ -7,10 +7,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use super::{Compression, Grab, History, Shot, Taken};
+use super::{Grab, History, Shot, Taken};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, decode};
 use crate::page::{self, Moved};
+use crate::plan::Compression;
 
 /// What takes the pictures.
 pub(super) trait Camera: Send {

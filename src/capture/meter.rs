@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::browser::{Usage, group_usage};
 use crate::pipeline::Pace;
-use crate::report::Warning;
+use crate::warning::Warning;
 
 /// Gathers samples from all sessions.
 #[derive(Debug, Default)]

@@ -20,12 +20,8 @@ mod shots;
 mod source;
 pub(crate) mod verify;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use image::ImageFormat;
-use serde::Serialize;
 
 use self::begin_frame::{BeginFrame, Ticks};
 use self::blind::Blind;
@@ -43,6 +39,7 @@ use crate::browser::{BrowserError, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
 use crate::page::{LayerKind, LoadOptions, RuntimeWarning, STAGE, Setting, Staging, Step};
+use crate::plan::{Compression, Way};
 use crate::time::{FrameIndex, FrameRate};
 use crate::transition::Transition;
 
@@ -51,51 +48,6 @@ const DRAWING: &str = "drawing";
 
 /// Console lines that an error carries.
 const CONSOLE_LINES: usize = 8;
-
-/// How pictures leave the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum Way {
-    /// The browser draws into a window on a private display, whose pixels are read.
-    Display,
-    /// Each frame is drawn and read by one `HeadlessExperimental.beginFrame`.
-    BeginFrame,
-    /// The browser draws when it likes; `Page.captureScreenshot` reads.
-    Screenshot,
-    /// The page is drawn into a canvas, whose pixels come over a socket.
-    Canvas,
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Display => "display",
-            Self::BeginFrame => "begin-frame",
-            Self::Screenshot => "screenshot",
-            Self::Canvas => "canvas",
-        })
-    }
-}
-
-/// How pictures are compressed on the way out of the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// Lossless.
-    Png,
-    /// Lossy, quality 1 to 100.
-    Jpeg(u8),
-}
-
-impl Compression {
-    const fn image_format(self) -> ImageFormat {
-        match self {
-            Self::Png => ImageFormat::Png,
-            Self::Jpeg(_) => ImageFormat::Jpeg,
-        }
-    }
-}
 
 /// A frame to be shown and taken.
 #[derive(Clone, Copy, Debug)]

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BeginFrame, CONSOLE_LINES, Compressed, Compression, DRAWING, Display, Grab, Screenshot,
-    SessionOptions, Shot, Way, browser_error,
+    BeginFrame, CONSOLE_LINES, Compressed, DRAWING, Display, Grab, Screenshot, SessionOptions,
+    Shot, browser_error,
 };
 use crate::browser::{BrowserError, LEFT, Page};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
 use crate::page::{self, Description, LayerKind, LoadError, Rehearsed, Tree};
-use crate::pipeline::CancelToken;
-use crate::report::Warning;
+use crate::plan::{Compression, Way};
 use crate::time::{FrameIndex, FrameRate};
+use crate::warning::Warning;
 
 /// How long the first drawn frame may take before another way of capture is chosen.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use headless_chrome::protocol::cdp::types::Method as _;
 
-use super::Compression;
 use super::compressed::{Camera, picture_of};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::page::PageDomain::{CaptureScreenshot, CaptureScreenshotFormatOption, Viewport};
+use crate::plan::Compression;
 
 #[derive(Debug)]
 pub(super) struct Screenshot {

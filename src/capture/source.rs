@@ -9,16 +9,17 @@ use super::recruit::{Circumstances, pays_off};
 use super::shots::LayerShots;
 use super::{
     CONSOLE_LINES, DRAWING, Grab, Meter, OpenError, OpenPage, Retreat, SessionOptions, Shot, Taken,
-    Way,
 };
 use crate::browser::{BrowserError, Page};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size};
 use crate::page;
-use crate::pipeline::{Batches, CancelToken, FrameSource, OpenSource, Pace};
-use crate::report::Warning;
+use crate::pipeline::{Batches, FrameSource, OpenSource, Pace};
+use crate::plan::Way;
 use crate::sys;
 use crate::time::{FrameIndex, FrameRate};
+use crate::warning::Warning;
 
 /// How often a session's page is tried before the render fails.
 const OPEN_ATTEMPTS: u32 = 3;

@@ -10,13 +10,14 @@ use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
 use crate::av::{DecodedFrame, Orientation};
 use crate::browser::BrowserError;
+use crate::cancel::CancelToken;
 use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
 use crate::color::codes::LightCodes;
 use crate::error::Result;
 use crate::frame::{Frame, Picture, Size};
 use crate::media::Library;
 use crate::page::NativeLayer;
-use crate::pipeline::{CancelToken, FrameSource, OpenSource, Pace};
+use crate::pipeline::{FrameSource, OpenSource, Pace};
 use crate::time::FrameIndex;
 
 /// What all sessions of a render composite with.

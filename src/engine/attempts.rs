@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::Render;
+use super::layered::Light;
 use super::ways::{self, Candidate};
-use super::{Light, Render};
 use crate::browser::BrowserError;
 use crate::error::{Error, Result};
 

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::Engine;
+use crate::cancel::CancelToken;
 use crate::check::Check;
 use crate::error::Result;
-use crate::job::{self, Job};
-use crate::pipeline::CancelToken;
-use crate::report::Warning;
+use crate::job::Job;
+use crate::plan;
 use crate::sink::SinkClock;
+use crate::warning::Warning;
 
 /// Codes of what others follow from: what did not load, then what failed for it.
 const CAUSES: [&[&str]; 2] = [
@@ -69,11 +70,11 @@ impl Engine {
 
         // Without a plan, whatever can be told for itself.
         let description = &opened.page.description;
-        let frame_rate = job::frame_rate(job, description).ok();
-        let (duration, duration_source) = job::duration(job, description, &[]).ok().unzip();
+        let frame_rate = plan::frame_rate(job, description).ok();
+        let (duration, duration_source) = plan::duration(job, description, &[]).ok().unzip();
         Ok(Check {
             composition: opened.entry.to_string(),
-            size: job::size_of(job, description, &mut Vec::new()).ok(),
+            size: plan::size_of(job, description, &mut Vec::new()).ok(),
             frame_rate,
             duration,
             duration_source,

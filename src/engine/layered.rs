@@ -4,16 +4,17 @@
 use std::sync::Arc;
 
 use super::{Opened, Render};
-use crate::capture::{Compression, PageSources, Way};
+use crate::capture::PageSources;
 use crate::color::codes::LightCodes;
 use crate::color::{ContentLightLevel, Transfer};
 use crate::composite::{Crossings, LayeredSources, Layering, LightMeter};
 use crate::error::Result;
 use crate::frame::{Alpha, StreamInfo};
-use crate::job::{Plan, Route};
 use crate::media::Library;
 use crate::page::LayerKind;
 use crate::pipeline::OpenSource;
+use crate::plan::{Compression, Way};
+use crate::plan::{Plan, Route};
 
 /// What HDR is put together with, and how bright it turned out.
 #[derive(Debug, Default)]

@@ -2,9 +2,9 @@
 
 use super::Render;
 use crate::error::{Error, Result};
-use crate::job::{AudioPlan, Plan, samples_in};
-use crate::report::Warning;
+use crate::plan::{AudioPlan, Plan, samples_in};
 use crate::sound::{Mix, Settled, settle};
+use crate::warning::Warning;
 
 /// By how much a loudness may be missed without a word, in LU.
 const TOLERANCE: f64 = 0.5;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::Render;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, PixelFormat, Size};
-use crate::job::Plan;
 use crate::pipeline::FrameSink;
+use crate::plan::Plan;
 use crate::time::FrameIndex;
 
 impl Render<'_> {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::ways;
 use crate::browser::{BrowserPool, PageOptions, Sandbox};
-use crate::capture::{Compression, OpenPage, SessionOptions};
+use crate::capture::{OpenPage, SessionOptions};
 use crate::frame::Size;
 use crate::job::{self, CaptureFormat, Job};
 use crate::network::Access;
 use crate::page::LoadOptions;
+use crate::plan::Compression;
 
 /// Gives WebGPU an adapter where there is no graphics card. Only for pages that ask for one: all others
 /// keep the browser that Chromium ships.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::Prepared;
 use crate::capture::{Meter, PageSources, Retreat, Timing};
-use crate::job::Plan;
+use crate::plan::Plan;
 use crate::serve::FileServer;
 
 impl Prepared {

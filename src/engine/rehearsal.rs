@@ -2,9 +2,9 @@
 
 use super::{Opened, Render};
 use crate::error::Result;
-use crate::job::Plan;
 use crate::page::Rehearsed;
-use crate::report::Warning;
+use crate::plan::Plan;
+use crate::warning::Warning;
 
 impl Render<'_> {
     /// Has the page shown frame by frame, if that can tell anything, and loads it again for the

@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::media::resolve;
 use super::{Opened, Render};
 use crate::error::Result;
-use crate::job::{AudioPlan, Plan};
 use crate::page::{GraphSound, GroupElement, Media, Rehearsed, Volumes};
-use crate::report::Warning;
+use crate::plan::{AudioPlan, Plan};
 use crate::serve::FileServer;
 use crate::sound::{Effect, Group, Track, VolumePoint, examine, read_chain};
+use crate::warning::Warning;
 
 /// HyperFrames' highest volume: +12 dB.
 const MAX_VOLUME: f64 = 3.981_071_705_5;

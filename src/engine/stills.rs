@@ -1,55 +1,34 @@
 //! Pictures of single moments, from one browser.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::Engine;
+use crate::cancel::CancelToken;
 use crate::capture::Meter;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::{Color, ColorMode, Job, Plan};
-use crate::pipeline::{CancelToken, FrameSource, OpenSource};
-use crate::report::Warning;
+use crate::job::{Color, ColorMode, Job};
+use crate::pipeline::{FrameSource, OpenSource};
+use crate::plan::Plan;
 use crate::sink::SinkClock;
-use crate::time::FrameIndex;
+use crate::time::{FrameIndex, Moment};
+use crate::warning::Warning;
 
 /// How often a browser is started again for one picture.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A moment of a composition.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Moment {
-    /// Seconds from its start. Shown by the frame [`FrameRate::frame_at`] names.
-    ///
-    /// [`FrameRate::frame_at`]: crate::FrameRate::frame_at
-    Seconds(f64),
-    /// One of its frames.
-    Frame(FrameIndex),
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Seconds(secs) => write!(f, "moment at {secs} s"),
-            Self::Frame(index) => write!(f, "frame {}", index.0),
-        }
-    }
-}
-
-impl Moment {
-    /// The frame that shows it; an error if the composition has none.
-    fn frame(self, plan: &Plan) -> Result<FrameIndex> {
-        let frames = plan.stream.frames;
-        let index = match self {
-            Self::Seconds(secs) => plan.stream.frame_rate.frame_at(secs),
-            Self::Frame(index) => Some(index),
-        };
-        index.filter(|index| index.0 < frames).ok_or(Error::NoSuchMoment {
-            moment: self,
-            duration: plan.duration,
-            frames,
-        })
-    }
+/// The frame that shows a moment; an error if the composition has none.
+fn frame_of(moment: Moment, plan: &Plan) -> Result<FrameIndex> {
+    let frames = plan.stream.frames;
+    let index = match moment {
+        Moment::Seconds(secs) => plan.stream.frame_rate.frame_at(secs),
+        Moment::Frame(index) => Some(index),
+    };
+    index.filter(|index| index.0 < frames).ok_or(Error::NoSuchMoment {
+        moment,
+        duration: plan.duration,
+        frames,
+    })
 }
 
 impl Engine {
@@ -76,7 +55,7 @@ impl Engine {
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
         let (plan, prepared) = render.surely(&mut |render| render.prepare(false))?;
-        let frames: Vec<_> = moments.iter().map(|m| m.frame(&plan)).collect::<Result<_>>()?;
+        let frames: Vec<_> = moments.iter().map(|&m| frame_of(m, &plan)).collect::<Result<_>>()?;
         let meter = Arc::new(Meter::default());
         let (pages, _server) = prepared.sources(&plan, &meter);
         let sources = render.light.sources(pages, &plan);

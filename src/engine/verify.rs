@@ -8,8 +8,8 @@ use crate::capture::OpenPage;
 use crate::capture::verify::{compare, samples};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::job::Plan;
 use crate::page::Tree;
+use crate::plan::Plan;
 use crate::time::{FrameIndex, FrameRate};
 
 impl Render<'_> {

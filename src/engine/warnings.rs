@@ -3,11 +3,12 @@
 use super::Render;
 use crate::capture::{Meter, OpenPage};
 use crate::error::{Error, Result};
-use crate::job::{Container, OutputPlan, Plan};
+use crate::job::Container;
 use crate::media::Info;
-use crate::network::{Access, NetworkOutcome};
-use crate::report::Warning;
+use crate::network::{Access, NetworkOutcome, NetworkRequest};
+use crate::plan::{OutputPlan, Plan};
 use crate::serve::{FileFinder, RefusedLink};
+use crate::warning::Warning;
 
 /// The page's own words for addresses that did not load.
 const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
@@ -131,9 +132,9 @@ impl Render<'_> {
 
     fn request_warnings(&self) -> Vec<Warning> {
         let links = self.refused_links();
-        let links = links.iter().map(Warning::of_link);
+        let links = links.iter().map(of_link);
         let requests = self.access.ledger.requests();
-        links.chain(requests.iter().filter_map(Warning::of_request)).collect()
+        links.chain(requests.iter().filter_map(of_request)).collect()
     }
 
     fn refused_links(&self) -> Vec<RefusedLink> {
@@ -156,4 +157,45 @@ fn name_files(warnings: &mut [Warning], access: &Access) {
     for warning in warnings {
         warning.message = access.named(std::mem::take(&mut warning.message));
     }
+}
+
+/// What is not right with a link that leads out of the composition's directory.
+fn of_link(link: &RefusedLink) -> Warning {
+    let RefusedLink { file, target, .. } = link;
+    let (file, target) = (file.display(), target.display());
+    Warning {
+        code: "link_refused".into(),
+        message: format!(
+            "not loaded: {file} is a symbolic link out of the composition's directory, to {target}"
+        ),
+        hint: Some(
+            "set network.followSymlinks to true if it may be followed, or name as `root` the \
+             directory that holds both"
+                .into(),
+        ),
+    }
+}
+
+/// What is not right with a request to another host.
+pub(super) fn of_request(request: &NetworkRequest) -> Option<Warning> {
+    let NetworkRequest { url, outcome, version, reason, hint, .. } = request;
+    let reason = reason.as_deref().unwrap_or("no answer");
+    let (code, message) = match (outcome, version) {
+        (NetworkOutcome::Mapped, None) => return None,
+        (NetworkOutcome::Mapped, Some(version)) => (
+            "mapped_version",
+            format!(
+                "{url} asks for {} {}; the mapped directory has {}",
+                version.package, version.asked, version.found
+            ),
+        ),
+        (NetworkOutcome::Blocked, _) => ("request_blocked", format!("not loaded: {url}: {reason}")),
+        (NetworkOutcome::LinkRefused, _) => {
+            ("link_refused", format!("not loaded: {url}: {reason}"))
+        }
+        (NetworkOutcome::Failed | NetworkOutcome::NotFound, _) => {
+            ("request_failed", format!("not loaded: {url}: {reason}"))
+        }
+    };
+    Some(Warning { code: code.into(), message, hint: hint.clone() })
 }

@@ -1,9 +1,10 @@
 //! Which way of capture a render takes, and which comes next when it does not work.
 
 use crate::browser::{self, BrowserError, Chrome, ChromeKind, Surface};
-use crate::capture::{SessionOptions, Way};
+use crate::capture::SessionOptions;
 use crate::error::{Error, Result};
 use crate::job::{CaptureMode, Job};
+use crate::plan::Way;
 
 /// A browser, and where it draws.
 #[derive(Clone, Debug)]

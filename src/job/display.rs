@@ -42,7 +42,7 @@ pub enum DisplayPreset {
 
 impl Display {
     /// As files say it.
-    pub(super) fn resolved(self) -> MasteringDisplay {
+    pub(crate) fn resolved(self) -> MasteringDisplay {
         let preset = match self.preset {
             DisplayPreset::Bt2020Nits1000 => MasteringDisplay::BT2020_1000,
             DisplayPreset::P3Nits1000 => MasteringDisplay::P3_1000,

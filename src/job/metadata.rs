@@ -173,7 +173,7 @@ impl Metadata {
     }
 
     /// Checks that the time code is one of frames at this rate.
-    pub(super) fn validate_at(&self, rate: FrameRate) -> Result<(), JobError> {
+    pub(crate) fn validate_at(&self, rate: FrameRate) -> Result<(), JobError> {
         let Some(timecode) = &self.timecode else { return Ok(()) };
         let Some(([hours, minutes, seconds, frame], drops)) = timecode_of(timecode) else {
             return Ok(());
@@ -206,7 +206,7 @@ impl Metadata {
     }
 
     /// What none of these outputs can hold, in sentences.
-    pub(super) fn left_out(&self, containers: &[Container], secs: f64) -> Vec<String> {
+    pub(crate) fn left_out(&self, containers: &[Container], secs: f64) -> Vec<String> {
         let is_held = |key: &str| containers.iter().any(|&container| holds(container, key));
         let title = self.title.iter().map(|_| ("title", "metadata.title".to_owned()));
         let tags = self.tags.keys().map(|key| (key.as_str(), format!("metadata.tags.{key}")));

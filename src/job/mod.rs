@@ -9,20 +9,18 @@
 
 mod address;
 mod aliases;
-mod audio;
 mod codec;
 mod container;
 mod destination;
 mod display;
-mod dynamic_range;
-mod encoding;
 mod error;
 mod fonts;
+mod formats;
 mod metadata;
 mod model;
 mod network;
+mod picture_format;
 mod place;
-mod plan;
 mod read;
 mod resolution;
 mod restricted;
@@ -30,37 +28,32 @@ mod scale;
 #[cfg(feature = "schema")]
 mod schema;
 mod subtitles;
-mod thinning;
 mod tree;
 mod validate;
 mod values;
 mod words;
 
 pub use self::address::{Address, Entry};
-pub(crate) use self::audio::samples_in;
-pub use self::audio::{AudioPlan, LoudnessPlan};
 pub use self::codec::Codec;
 pub use self::container::{AudioCodec, Container};
 pub use self::destination::{Destination, FileNames};
 pub use self::display::{Display, DisplayPreset};
-pub(crate) use self::encoding::SEGMENT_SECS;
-pub use self::encoding::VideoPlan;
 pub use self::error::JobError;
 pub use self::fonts::{FontFile, FontSource, FontStyle, FontWeight, Fonts};
+pub(crate) use self::formats::bad_format;
 pub use self::metadata::{Chapter, Metadata};
 pub use self::model::{
     Audio, Browser, Capture, Color, Job, Network, OptionValue, Output, Timeouts, Video,
 };
 pub use self::network::NetworkPolicy;
+pub use self::picture_format::PictureFormat;
 pub use self::place::Place;
-pub use self::plan::{CapturePlan, OutputPlan, Plan, PosterPlan, Route, SoundPlan};
-pub(crate) use self::plan::{Circumstances, duration, frame_rate, size_of};
 pub use self::resolution::Resolution;
 pub(crate) use self::scale::picture_size;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
+pub(crate) use self::subtitles::empty_subtitles;
 pub use self::subtitles::{Subtitle, SubtitlePlan};
-pub(crate) use self::thinning::Thinning;
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
 pub use self::words::{
     CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Container, Job, JobError};
 use crate::cues::{Cue, read_cues};
 use crate::frame::StreamInfo;
-use crate::report::Warning;
+use crate::warning::Warning;
 
 /// A file of subtitles that becomes a stream of the output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,7 +163,7 @@ impl Job {
     }
 
     /// What an output of this kind gets of them; `first_frame` is the composition's.
-    pub(super) fn subtitles_in(
+    pub(crate) fn subtitles_in(
         &self,
         container: Container,
         all: &[Vec<Cue>],
@@ -199,7 +199,7 @@ impl Job {
 }
 
 /// A warning for each of them that shows nothing.
-pub(super) fn empty_ones(plans: &[SubtitlePlan]) -> Vec<Warning> {
+pub(crate) fn empty_subtitles(plans: &[SubtitlePlan]) -> Vec<Warning> {
     let empty = plans.iter().filter(|plan| plan.count == 0);
     let warning = |plan: &SubtitlePlan| {
         let file = plan.file.display();

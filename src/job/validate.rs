@@ -4,13 +4,12 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::encoding::bad_format;
+use super::formats::bad_format;
 use super::scale;
 use super::{
     Audio, AudioCodec, CaptureFormat, CaptureMode, Codec, ColorMode, Container, Destination, Job,
-    JobError, Output, Place, Quality, Video,
+    JobError, Output, PictureFormat, Place, Quality, Video,
 };
-use crate::sink::PictureFormat;
 use crate::time::FrameRate;
 
 /// A day, in seconds.

@@ -26,7 +26,7 @@ pub enum Quality {
 
 impl Quality {
     /// The rung of the ladder that it stands for.
-    pub(super) const fn rung(self) -> Self {
+    pub(crate) const fn rung(self) -> Self {
         match self {
             Self::Delivery => Self::High,
             other => other,

@@ -50,7 +50,7 @@ pub(crate) use self::stage::{
 pub(crate) use self::transitions::DeclaredTransition;
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
 use crate::browser::{BrowserError, Page, cdp};
-use crate::report::Warning;
+use crate::warning::Warning;
 
 /// The same for expressions that are put together.
 const RUNTIME_FACE: &str = runtime!("");
@@ -201,6 +201,13 @@ pub(crate) struct RuntimeWarning {
     /// The family that it is about.
     #[serde(default)]
     pub family: Option<String>,
+}
+
+impl From<RuntimeWarning> for Warning {
+    fn from(warning: RuntimeWarning) -> Self {
+        let RuntimeWarning { code, message, hint, family } = warning;
+        Self { code, message, hint: hint.or_else(|| family.map(|name| crate::fonts::hint(&name))) }
+    }
 }
 
 #[derive(Debug, Deserialize)]

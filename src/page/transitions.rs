@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::Number;
-use crate::report::Warning;
 use crate::transition::{Ease, Shader, Transition};
+use crate::warning::Warning;
 
 /// A transition as written.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,7 +4,6 @@
 //! order, and the sink sees every frame exactly once.
 
 mod batch;
-mod cancel;
 mod gate;
 mod queue;
 
@@ -19,9 +18,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use self::batch::Batches;
-pub use self::cancel::CancelToken;
 use self::gate::{CloseOnDrop, Gate};
 pub use self::queue::{FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, StreamInfo};
 use crate::time::FrameIndex;

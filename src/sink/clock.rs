@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::color::ContentLightLevel;
-use crate::report::Warning;
+use crate::warning::Warning;
 
 /// Shared by all sinks of a render.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::frame::convert::{convert, flattened};
 use crate::frame::resize::Scaler;
 use crate::frame::{Alpha, CodedFormat, Picture, PixelFormat};
-use crate::job::{Plan, VideoPlan};
+use crate::plan::{Plan, VideoPlan};
 
 /// Converts pictures, and knows the last one.
 #[derive(Debug)]

@@ -13,10 +13,12 @@ use super::subtitles::{self, Subtitles};
 use super::target::Target;
 use super::{hardware, renditions, verify};
 use crate::av::{AvError, Described, Encoder, Muxer, Received, VideoFrame, with_inserted};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::{OutputPlan, Place, Plan};
-use crate::pipeline::{Artifact, CancelToken, FrameSink};
+use crate::job::Place;
+use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::{OutputPlan, Plan};
 
 /// The number of the picture's stream in the file.
 const PICTURE: usize = 0;

@@ -9,11 +9,12 @@ use super::palette::Surveyor;
 use super::passes::replay;
 use super::store::{FrameStore, MOST_BYTES};
 use super::target::Target;
+use crate::cancel::CancelToken;
 use crate::error::Result;
 use crate::frame::resize::Scaler;
 use crate::frame::{Alpha, Frame, Picture};
-use crate::job::Plan;
-use crate::pipeline::{Artifact, CancelToken, FrameSink};
+use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::Plan;
 
 /// Keeps frames in the size of the output, and counts their colors.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use super::clock::SinkClock;
 use crate::av::{AvError, Encoder, EncoderSettings, FramePool, RateControl, Received};
 use crate::color::Cicp;
 use crate::frame::{CodedFormat, Size};
-use crate::job::OutputPlan;
-use crate::report::Warning;
+use crate::plan::OutputPlan;
 use crate::time::FrameRate;
+use crate::warning::Warning;
 
 /// Bits per pixel and second where an encoder knows no constant quality: 8 Mbit/s at 1080p30.
 const BITS_PER_PIXEL: f64 = 0.13;

@@ -9,7 +9,7 @@
 //! | `Shutter` | motion blur: several moments of a frame become one |
 //! | `TeeSink` | several outputs at once, each on a thread of its own, and posters |
 //! | [`ChecksumSink`] | proving that two renders are the same |
-//! | [`PictureFormat`] | single pictures, which need no sink |
+//! | `picture` | single pictures, which need no sink |
 //! | [`NullSink`] | measuring everything but the sink |
 
 mod checksum;
@@ -52,7 +52,6 @@ use self::gif::GifSink;
 pub use self::null::NullSink;
 use self::own_thread::OwnThread;
 use self::passes::TwoPassSink;
-pub use self::picture::PictureFormat;
 pub(crate) use self::places::{check_places, warn_about_space};
 use self::sequence::SequenceSink;
 pub(crate) use self::shutter::Shutter;
@@ -60,9 +59,11 @@ use self::sound_file::SoundSink;
 use self::target::Target;
 use self::tee::{Poster, TeeSink};
 use self::thinned::ThinnedSink;
+use crate::cancel::CancelToken;
 use crate::error::Result;
-use crate::job::{Codec, Plan, Thinning};
-use crate::pipeline::{CancelToken, FrameSink};
+use crate::job::Codec;
+use crate::pipeline::FrameSink;
+use crate::plan::{Plan, Thinning};
 
 /// Opens what writes all outputs of a plan.
 pub(crate) fn open(

@@ -11,10 +11,11 @@ use super::settings::encoder_settings;
 use super::store::{FrameStore, MOST_BYTES};
 use super::target::Target;
 use crate::av::{Encoder, EncoderSettings, Muxer, Pass, Received};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::Plan;
-use crate::pipeline::{Artifact, CancelToken, FrameSink};
+use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::Plan;
 use crate::time::FrameIndex;
 
 /// What a first pass leaves for the second: a file, or text, as the encoder has it.

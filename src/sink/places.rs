@@ -10,8 +10,9 @@ use super::partial::{PartialDirectory, PartialFile, parent_of, replaceable};
 use super::sequence;
 use super::verify::frame_bytes;
 use crate::error::{Error, Result};
-use crate::job::{Codec, Destination, Job, OutputPlan, Place, Plan};
-use crate::report::Warning;
+use crate::job::{Codec, Destination, Job, Place};
+use crate::plan::{OutputPlan, Plan};
+use crate::warning::Warning;
 
 /// Makes each file that the job writes, and takes it away again. Makes no directories.
 pub(crate) fn check_places(job: &Job) -> Result<()> {

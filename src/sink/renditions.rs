@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::cues::Cue;
 use crate::error::{Error, Result};
-use crate::job::{AudioCodec, OutputPlan};
+use crate::job::AudioCodec;
+use crate::plan::OutputPlan;
 use crate::time::FrameRate;
 
 /// Writes them beside the playlist `media` of picture and sound, and `main`, which names all.

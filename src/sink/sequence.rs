@@ -9,14 +9,14 @@ use rayon::prelude::*;
 use super::clock::{Part, SinkClock};
 use super::converter::shaped;
 use super::partial::{PartialDirectory, check_replaceable};
-use super::picture::PictureFormat;
 use super::sound::SoundStream;
 use crate::av::{Described, MuxTarget, Muxer, MuxerSettings};
 use crate::error::{Error, Result};
 use crate::frame::resize::Scaler;
 use crate::frame::{Alpha, Frame, Picture, Size};
-use crate::job::{Codec, FileNames, OutputPlan, Plan};
+use crate::job::{Codec, FileNames, PictureFormat};
 use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::{OutputPlan, Plan};
 
 /// The sound beside the pictures.
 const SOUND: &str = "audio.wav";

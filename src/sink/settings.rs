@@ -5,7 +5,8 @@ use super::target::Target;
 use crate::av::{EncoderSettings, MuxedChapter, MuxerSettings, RateControl};
 use crate::color::{ContentLightLevel, MasteringDisplay};
 use crate::frame::StreamInfo;
-use crate::job::{Codec, Container, Metadata, OutputPlan, SEGMENT_SECS};
+use crate::job::{Codec, Container, Metadata};
+use crate::plan::{OutputPlan, SEGMENT_SECS};
 use crate::time::FrameRate;
 
 /// What files say that they were made by.

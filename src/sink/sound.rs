@@ -3,10 +3,10 @@
 use super::clock::{Part, SinkClock};
 use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received};
 use crate::error::{Error, Result};
-use crate::job::{AudioPlan, samples_in};
-use crate::report::Warning;
+use crate::plan::{AudioPlan, samples_in};
 use crate::sound::Mixer;
 use crate::time::FrameRate;
+use crate::warning::Warning;
 
 /// Samples that are mixed at a time: memory does not grow when frames are long.
 const CHUNK: u64 = 48_000;

@@ -9,10 +9,12 @@ use super::settings::{PROGRAM, chapters, language_in};
 use super::sound::SoundStream;
 use super::target::Target;
 use crate::av::{Described, MuxTarget, Muxer, MuxerSettings, SoundFileFacts, pour, probe_sound};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::{AudioCodec, Container, Plan, SoundPlan};
-use crate::pipeline::{Artifact, CancelToken, FrameSink};
+use crate::job::{AudioCodec, Container};
+use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::{Plan, SoundPlan};
 
 /// Samples that a decoder of AAC may give beyond the end: what fills its last frame.
 const AAC_FRAME: u64 = 1024;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
-use crate::pipeline::CancelToken;
 
 /// How long a pipe waits for its reader.
 const READER_PATIENCE: Duration = Duration::from_secs(30);

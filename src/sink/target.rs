@@ -8,9 +8,10 @@ use super::plain::PlainDirectory;
 use super::settings::segment_stem;
 use super::stream::Stream;
 use crate::av::{AvError, MuxTarget};
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
-use crate::job::{Container, OutputPlan, Place};
-use crate::pipeline::CancelToken;
+use crate::job::{Container, Place};
+use crate::plan::OutputPlan;
 
 /// Where an encoded output is written until it is whole.
 #[derive(Debug)]

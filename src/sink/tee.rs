@@ -2,12 +2,12 @@
 
 use super::own_thread::OwnThread;
 use super::partial::PartialFile;
-use super::picture::PictureFormat;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::job::PosterPlan;
+use crate::job::PictureFormat;
 use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::PosterPlan;
 
 /// Writes each frame to all of its sinks, side by side, and some frames to files of their own.
 pub(super) struct TeeSink {

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::frame::Frame;
-use crate::job::Thinning;
 use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::Thinning;
 use crate::time::FrameIndex;
 
 /// Hands on some of the frames, numbered anew.

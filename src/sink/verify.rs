@@ -9,7 +9,8 @@ use self::animation::Animation;
 use crate::av::{SubtitleFacts, VideoFacts, probe_video};
 use crate::error::{Error, Result};
 use crate::frame::{CodedFormat, StreamInfo};
-use crate::job::{Codec, Container, OutputPlan};
+use crate::job::{Codec, Container};
+use crate::plan::OutputPlan;
 
 /// Reads the file back and compares it with the plan. Returns what was read.
 ///

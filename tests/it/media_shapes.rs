@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use pagereel::job::{ColorMode, Route};
+use pagereel::job::ColorMode;
+use pagereel::plan::Route;
 use pagereel::{Job, Picture};
 use tempfile::TempDir;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use pagereel::job::{CaptureMode, Route};
+use pagereel::job::CaptureMode;
+use pagereel::plan::Route;
 use pagereel::{Job, Picture};
 use tempfile::TempDir;
 

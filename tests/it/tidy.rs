@@ -1,5 +1,6 @@
 //! The shape of the source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,49 +30,109 @@ fn module(name: &str) -> &str {
     name.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-#[test]
-fn imports_point_one_way() {
-    // Each module, and what it must not know. `report` and `error` name things of all layers.
-    let rules: [(&str, &[&str]); 12] = [
-        ("pipeline", &["browser", "av", "capture", "page", "job", "sink", "engine", "serve"]),
-        ("av", &["browser", "capture", "page", "job", "sink", "engine", "pipeline", "report"]),
-        ("browser", &["av", "capture", "page", "job", "sink", "engine", "report", "serve"]),
-        (
-            "network",
-            &[
-                "browser", "av", "capture", "page", "job", "sink", "engine", "pipeline", "report",
-                "serve",
-            ],
-        ),
-        ("frame", &["browser", "av", "capture", "page", "job", "sink", "engine", "pipeline"]),
-        ("color", &["browser", "av", "capture", "page", "job", "sink", "engine", "frame"]),
-        (
-            "media",
-            &["browser", "capture", "page", "job", "sink", "engine", "pipeline", "report", "serve"],
-        ),
-        ("page", &["av", "capture", "sink", "engine", "serve"]),
-        ("capture", &["av", "sink", "engine", "serve"]),
-        ("composite", &["job", "sink", "engine", "serve"]),
-        (
-            "sound",
-            &[
-                "browser", "capture", "page", "job", "sink", "engine", "pipeline", "report",
-                "serve", "network",
-            ],
-        ),
-        ("sink", &["browser", "capture", "page", "engine", "serve"]),
-    ];
-    for (name, text) in all() {
-        let Some((_, forbidden)) = rules.iter().find(|(m, _)| *m == module(&name)) else {
+/// The floors of the library, from the ground up. Each module stands on one of them and imports
+/// modules of its own floor and of those below.
+const FLOORS: [&[&str]; 6] = [
+    &["cancel", "color", "cues", "fonts", "frame", "sys", "time", "transition", "warning"],
+    &["av", "network"],
+    &["browser", "job", "media", "sound"],
+    &["confine", "error", "page", "pipeline", "serve"],
+    &["capture", "check", "composite", "plan", "progress", "report", "sink"],
+    &["doctor", "engine"],
+];
+
+/// What a file imports: the modules that follow upon `crate::`, its tests and comments left out.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let code: Vec<_> = code.lines().map(|line| line.split("//").next().unwrap()).collect();
+    let code = code.join("\n");
+    let word = |text: &str| {
+        let is_of_word = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        text.trim_start().chars().take_while(is_of_word).collect::<String>()
+    };
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let after = &code[at + "crate::".len()..];
+        let Some(list) = after.strip_prefix('{') else {
+            found.insert(word(after));
             continue;
         };
-        for other in *forbidden {
-            for line in text.lines().filter(|line| line.trim_start().starts_with("use ")) {
-                let needle = format!("crate::{other}");
-                assert!(!line.contains(&needle), "{name} must not know {other}: {line}");
+        // The first words of a list, whatever lies deeper in it.
+        let mut depth = 1;
+        let mut begins = true;
+        for (i, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => begins = true,
+                c if begins && !c.is_whitespace() => {
+                    found.insert(word(&list[i..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
             }
         }
     }
+    found
+}
+
+#[test]
+fn imports_are_seen() {
+    let text = "use crate::a::{self, B};\nuse crate::{c::{D, E}, f};\n// crate::g\nfn x() { \
+                crate::h::i(); }\n#[cfg(test)]\nmod tests { use crate::j; }";
+    assert_eq!(imports(text), BTreeSet::from(["a", "c", "f", "h"].map(String::from)));
+}
+
+/// The modules of the library, and what each imports of the others.
+fn graph() -> BTreeMap<String, BTreeSet<String>> {
+    let mut graph = BTreeMap::<String, BTreeSet<String>>::new();
+    for (name, text) in all() {
+        let module = module(&name);
+        // The program is no part of the library; `lib.rs` names all of them.
+        if ["lib", "main", "cli", "terminal"].contains(&module) {
+            continue;
+        }
+        let mut others = imports(&text);
+        others.remove(module);
+        graph.entry(module.to_owned()).or_default().extend(others);
+    }
+    graph
+}
+
+#[test]
+fn no_import_climbs_a_floor() {
+    let floor = |module: &str| {
+        let floor = FLOORS.iter().position(|floor| floor.contains(&module));
+        floor.unwrap_or_else(|| panic!("{module} stands on no floor: put it into FLOORS"))
+    };
+    for (module, others) in graph() {
+        for other in others {
+            assert!(floor(&module) >= floor(&other), "{module} imports {other}, which is above it");
+        }
+    }
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    let mut graph = graph();
+    assert!(graph.len() > 20, "{graph:?}");
+    // Modules that import none of those that are left, taken away until there are no more.
+    loop {
+        let left: BTreeSet<_> = graph.keys().cloned().collect();
+        let before = graph.len();
+        graph.retain(|_, others| !others.is_disjoint(&left));
+        if graph.len() == before {
+            break;
+        }
+    }
+    assert!(
+        graph.is_empty(),
+        "{} modules are in circles or stand on them: {graph:#?}",
+        graph.len()
+    );
 }
 
 #[test]

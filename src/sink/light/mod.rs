@@ -21,7 +21,8 @@ mod patch;
 use super::target::Target;
 use crate::color::{ContentLightLevel, MasteringDisplay};
 use crate::error::{Error, Result};
-use crate::job::{Codec, Container, OutputPlan};
+use crate::job::{Codec, Container};
+use crate::plan::OutputPlan;
 
 /// Levels that no frame has: more light on average than in the brightest pixel.
 const PLACEHOLDER: ContentLightLevel =

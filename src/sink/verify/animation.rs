@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::frame::StreamInfo;
-use crate::job::OutputPlan;
+use crate::plan::OutputPlan;
 
 /// What an animated WebP says about itself: a RIFF file with an `ANMF` per frame.
 #[derive(Debug, PartialEq, Eq)]

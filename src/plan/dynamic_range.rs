@@ -4,9 +4,9 @@
 //! picture: PQ if any of these is, else HLG. SDR where the job asks for something that HDR does not have, with a warning that says
 //! what. Callers' own sinks get HDR only if the job says so.
 
-use super::{ColorMode, Job};
+use crate::job::{ColorMode, Job};
 use crate::page::{Description, Media, Number};
-use crate::report::Warning;
+use crate::warning::Warning;
 
 /// The job with its dynamic range settled: `color.mode` is `auto` no more.
 ///

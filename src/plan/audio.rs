@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Audio, AudioCodec};
 use crate::av::SAMPLE_RATE;
+use crate::job::{Audio, AudioCodec};
 use crate::sound::{Group, Settled, Track, ceiling};
 use crate::time::FrameRate;
 

@@ -7,22 +7,33 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::dynamic_range::settled;
-use super::encoding::Setting;
-use super::{
-    AudioPlan, ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata, Place,
-    SubtitlePlan, Thinning, VideoPlan, picture_size, subtitles,
-};
-use crate::capture::Way;
+mod audio;
+mod backend;
+mod dynamic_range;
+mod thinning;
+mod video;
+
+pub(crate) use self::audio::samples_in;
+pub use self::audio::{AudioPlan, LoudnessPlan};
+pub use self::backend::{Compression, Way};
+use self::dynamic_range::settled;
+pub(crate) use self::thinning::Thinning;
+pub(crate) use self::video::SEGMENT_SECS;
+use self::video::Setting;
+pub use self::video::VideoPlan;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::{Alpha, Size, StreamInfo};
+use crate::job::{
+    ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata, Place,
+    SubtitlePlan, empty_subtitles, picture_size,
+};
 use crate::page::{Description, Number};
 use crate::pipeline::{Batches, Lanes};
-use crate::report::Warning;
 use crate::time::FrameIndex;
 use crate::time::FrameRate;
 use crate::transition::Transition;
+use crate::warning::Warning;
 
 /// Longest composition, in seconds.
 const MAX_DURATION: f64 = 86_400.0;
@@ -410,7 +421,7 @@ fn outputs(
     });
     let plans = plans.collect::<Result<Vec<_>>>()?;
     if let Some(plan) = plans.first() {
-        warnings.extend(subtitles::empty_ones(&plan.subtitles));
+        warnings.extend(empty_subtitles(&plan.subtitles));
     }
     Ok(plans)
 }

@@ -1,6 +1,6 @@
 //! Fewer frames for outputs that cannot show as many.
 
-use super::Container;
+use crate::job::Container;
 use crate::time::FrameRate;
 
 /// Most frames per second of a GIF: below two hundredths of a second players take ten.

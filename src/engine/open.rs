@@ -1,0 +1,230 @@
+//! A page is opened, measured and planned for.
+
+use std::sync::Arc;
+
+use super::guess::{GUESS, declared_size};
+use super::options::{add_webgpu, session_options};
+use super::render::Render;
+use super::{media, wall, warnings, ways};
+use crate::av;
+use crate::browser::BrowserError;
+use crate::capture::{OpenError, OpenPage, Recruiting, SessionOptions};
+use crate::error::{Error, Result};
+use crate::frame::{Alpha, Size};
+use crate::job::{self, Entry, Job};
+use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
+use crate::plan::{self, Circumstances, Plan, Way};
+use crate::serve::FileServer;
+use crate::sink;
+use crate::sys;
+use crate::warning::Warning;
+
+/// A page that is open, whether or not it can be rendered.
+pub(super) struct Opened {
+    pub(super) server: Option<FileServer>,
+    pub(super) entry: Entry,
+    pub(super) options: SessionOptions,
+    pub(super) page: OpenPage,
+    /// Why the pictures are taken as they are.
+    pub(super) reasons: Vec<String>,
+}
+
+/// What the probe leaves to the capture.
+pub(super) struct Prepared {
+    /// Serves the composition until the render ends.
+    pub(super) server: Option<FileServer>,
+    /// How sessions are opened, and how when that does not work any more.
+    pub(super) ways: Vec<SessionOptions>,
+    pub(super) page: OpenPage,
+    pub(super) recruiting: Option<Recruiting>,
+}
+
+impl Render<'_> {
+    /// Opens the page and makes the plan. The page goes on as the first session.
+    pub(super) fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
+        if encoded {
+            self.is_captured &= !self.job.is_sound_alone();
+        }
+        let opened = self.open();
+        let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
+        let (mut opened, size) = (opened, size.map_err(|e| self.name_missing(e))?);
+        let plan = opened.plan(self.job, size, encoded, &mut self.warnings);
+        let mut plan = plan.map_err(|e| self.name_missing(e))?;
+        if opened.options.way() == Way::Canvas && self.is_captured {
+            opened = self.verified(opened, &plan)?;
+            plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
+        }
+        // Its pictures are opaque and of SDR, and canvas capture draws the page in a canvas already.
+        let is_plain = plan.stream.alpha == Alpha::Opaque && !plan.stream.color.is_hdr();
+        if !is_plain || opened.options.way() == Way::Canvas {
+            plan.transitions.iter_mut().for_each(|transition| transition.by_library = false);
+        }
+        opened.options.transitions = plan.transitions.clone().into();
+        if plan.is_sound_alone() {
+            plan.capture.reasons = vec!["nothing is captured: sound alone".into()];
+        } else {
+            self.choose_layers(&mut opened, &mut plan)?;
+        }
+        opened.options.load.length = Some(plan.duration);
+        let learned = self.rehearse(&mut opened, &plan, encoded)?;
+        if encoded {
+            self.plan_sound(&opened, &mut plan, learned)?;
+            self.settle_loudness(&mut plan)?;
+            sink::warn_about_space(&plan, &mut self.warnings);
+        }
+        self.warn_about_cuts(&opened.page, plan.duration);
+        self.warn_about_alpha(&opened.page, &plan);
+        self.collect_warnings(&opened.page);
+        self.refuse_warnings()?;
+        let Opened { server, options, page, .. } = opened;
+        let recruiting = self.job.capture.workers.is_none().then(|| Recruiting {
+            cores: sys::cores(),
+            start: self.started.elapsed(),
+            engine_cpu_ms: sys::cpu_ms(),
+            has_videos: page.description.media.iter().any(|media| media.tag == "video"),
+        });
+        let ways = if self.is_blind { vec![options] } else { ways::all(self.job, options) };
+        Ok((plan, Prepared { server, ways, page, recruiting }))
+    }
+
+    /// Names what was not loaded in an error about the page.
+    ///
+    /// The first script, or data, is the likely cause.
+    fn name_missing(&self, error: Error) -> Error {
+        let Error::Composition { message, console, hint } = error else { return error };
+        let requests = self.access.ledger.requests();
+        let can_break = |r: &&NetworkRequest| {
+            r.outcome != NetworkOutcome::Mapped && matches!(r.kind.as_str(), "script" | "fetch")
+        };
+        match requests.iter().find(can_break).and_then(warnings::of_request) {
+            Some(Warning { message: missing, hint, .. }) => {
+                Error::Composition { message: format!("{message}; {missing}"), console, hint }
+            }
+            None => Error::Composition { message, console, hint },
+        }
+    }
+
+    /// Opens the page in its size; instead of the size, what makes a render impossible.
+    ///
+    /// An error if there is no page to be looked at.
+    pub(super) fn open(&mut self) -> Result<(Opened, Result<Size>)> {
+        let job = self.job;
+        let entry = job.entry()?;
+        let policy = job.network.policy.hosts().map_or(Policy::Allow, Policy::Only);
+        let wall = wall::raise(job, &entry, &policy)?;
+        let (server, url, guess) = match &entry {
+            Entry::File { root, page } => {
+                let socket = wall.listen().map_err(wall::no_server)?;
+                let server = FileServer::start(root, job.network.follow_symlinks, socket)?;
+                let url = server.url(page);
+                self.files = Some(server.finder());
+                let declared = declared_size(&root.join(page));
+                (Some(server), url, declared)
+            }
+            Entry::Url(url) => (None, url.to_string(), None),
+        };
+        let cancel = self.cancel.clone();
+        let mut access = Access::new(policy, job.network_map()?, &url);
+        access.fonts = job.font_library(&entry)?;
+        access.wall = wall;
+        access.private = job.private_hosts();
+        self.access = Arc::new(access.cancelled_by(move || cancel.is_cancelled()));
+        let mut reasons = Vec::new();
+        let candidate = if let Some(detour) = &self.detour {
+            reasons.clone_from(&detour.reasons);
+            detour.candidate.clone()
+        } else {
+            ways::choose(job, self.is_captured, &mut reasons)?
+        };
+        let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
+        let size = job.size.or(guess).unwrap_or(GUESS);
+        let access = Arc::clone(&self.access);
+        let mut options = session_options(job, candidate, url, size, access, &self.pool);
+        if self.decodes_media {
+            let offer = media::offer(server.as_ref(), &self.access);
+            options.load.media = Some(offer.address);
+            options.load.fonts = Some(offer.fonts);
+            options.page.route = offer.route;
+            self.light.library = offer.library;
+        }
+        options.is_blind = self.is_blind;
+        let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
+        if add_webgpu(&mut options, &page) {
+            drop(page);
+            (options, page, refusal) = self.open_page(options, &mut reasons)?;
+        }
+        self.access.stop_waiting();
+        self.environment.insert("chrome".into(), page.product().to_owned());
+        for (name, version) in av::versions() {
+            self.environment.insert(name.into(), version);
+        }
+
+        // Sound has no size that anything could be wrong with.
+        let mut unsaid = Vec::new();
+        let warnings = if self.is_captured { &mut self.warnings } else { &mut unsaid };
+        let size = plan::size_of(job, &page.description, warnings)
+            .map_err(|message| Error::Composition { message, console: page.console(), hint: None })
+            .and_then(|size| {
+                job.check_resolution(size)?;
+                job::picture_size(size, job.scale)?;
+                Ok(size)
+            });
+        if let (None, &Ok(size)) = (&refusal, &size)
+            && size != options.page.size
+        {
+            // Scripts may have measured the viewport already: only a new page is right.
+            drop(page);
+            options.resize(size);
+            (options, page, refusal) = self.open_page(options, &mut reasons)?;
+        }
+        Ok((Opened { server, entry, options, page, reasons }, refusal.map_or(size, Err)))
+    }
+
+    /// Opens the composition; in the next way if it cannot be captured in the chosen one.
+    ///
+    /// With a page that does not become ready comes the error that says so.
+    pub(super) fn open_page(
+        &mut self,
+        options: SessionOptions,
+        reasons: &mut Vec<String>,
+    ) -> Result<(SessionOptions, OpenPage, Option<Error>)> {
+        let mut options = options;
+        loop {
+            self.tried = Some(options.way());
+            match OpenPage::open_unready(&options, self.cancel) {
+                Ok((page, refusal)) => return Ok((options, page, refusal)),
+                Err(OpenError::CannotGrab(e))
+                    if !matches!(e, BrowserError::Cancelled) && !e.is_death() =>
+                {
+                    let Some(next) = ways::after(self.job, options.way(), &e, reasons) else {
+                        return Err(OpenError::CannotGrab(e).into());
+                    };
+                    next.apply(&mut options);
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+impl Opened {
+    /// Resolves `job` against the page. An error for a page that cannot be rendered.
+    pub(super) fn plan(
+        &self,
+        job: &Job,
+        size: Size,
+        encoded: bool,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Plan> {
+        let circumstances = Circumstances {
+            description: &self.page.description,
+            troubles: &self.page.troubles(),
+            console: self.page.console(),
+            way: self.options.way(),
+            reasons: self.reasons.clone(),
+            cores: sys::cores(),
+            memory: sys::MemoryGroups::own().limit(),
+        };
+        Plan::new(job, &self.entry, encoded, size, circumstances, warnings)
+    }
+}

@@ -1,0 +1,239 @@
+//! The stages of one render, in their order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::attempts::Detour;
+use super::layered::Light;
+use super::open::Prepared;
+use super::timed::TimedSink;
+use super::{Engine, OpenSink};
+use crate::browser::BrowserPool;
+use crate::cancel::CancelToken;
+use crate::capture::{Meter, Retreat};
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::network::Access;
+use crate::pipeline::{Artifact, FrameSink, Traffic, run};
+use crate::plan::{Plan, Way};
+use crate::progress::{Progress, Reporter, Status};
+use crate::report::{Report, Resources, SessionReport, Stages};
+use crate::serve::FileFinder;
+use crate::sink::{self, Shutter, SinkClock};
+use crate::sys;
+use crate::warning::Warning;
+
+/// The state of one render.
+pub(super) struct Render<'a> {
+    pub(super) job: &'a Job,
+    pub(super) reporter: Reporter<'a>,
+    pub(super) cancel: &'a CancelToken,
+    pub(super) clock: SinkClock,
+    pub(super) started: Instant,
+    pub(super) cpu_at_start: u64,
+    pub(super) stages: Stages,
+    pub(super) warnings: Vec<Warning>,
+    /// Addresses on the composition's own server that did not load and have been told.
+    pub(super) missing: Vec<String>,
+    /// What the pages may reach, and what they asked for.
+    pub(super) access: Arc<Access>,
+    pub(super) environment: BTreeMap<String, String>,
+    /// Whether pictures will be taken.
+    pub(super) is_captured: bool,
+    /// Whether frames are drawn though no pictures are taken.
+    pub(super) is_blind: bool,
+    /// Whether the page can ask for the pictures of its videos.
+    pub(super) decodes_media: bool,
+    /// Knows which links of the composition were not followed.
+    pub(super) files: Option<FileFinder>,
+    /// What HDR is put together with.
+    pub(super) light: Light,
+    /// The engine's.
+    pub(super) pool: Arc<BrowserPool>,
+    /// Which ways the sessions took, once there are some.
+    pub(super) retreat: Option<Arc<Retreat>>,
+    /// How a page was opened last.
+    pub(super) tried: Option<Way>,
+    /// Another way than the job's, where browsers have died in that one.
+    pub(super) detour: Option<Detour>,
+}
+
+impl Engine {
+    pub(super) fn begin<'a>(
+        &self,
+        job: &'a Job,
+        progress: &'a mut dyn Progress,
+        cancel: &'a CancelToken,
+        clock: SinkClock,
+    ) -> Render<'a> {
+        Render {
+            job,
+            reporter: Reporter::new(progress),
+            cancel,
+            clock,
+            started: Instant::now(),
+            cpu_at_start: sys::cpu_ms(),
+            stages: Stages::default(),
+            warnings: Vec::new(),
+            missing: Vec::new(),
+            access: Arc::default(),
+            environment: BTreeMap::new(),
+            is_captured: true,
+            is_blind: false,
+            decodes_media: true,
+            files: None,
+            light: Light::default(),
+            pool: Arc::clone(&self.pool),
+            retreat: None,
+            tried: None,
+            detour: None,
+        }
+    }
+}
+
+impl Drop for Render<'_> {
+    fn drop(&mut self) {
+        self.access.end();
+    }
+}
+
+impl Render<'_> {
+    /// Runs all stages, and tells the end whatever it is.
+    pub(super) fn run(mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
+        self.reporter.stage(Status::Queued, 0.0, "Queued");
+        let result = self.stages(encoded, open);
+        if result.is_err() {
+            self.pool.clear();
+        }
+        match &result {
+            Ok(_) => self.reporter.stage(Status::Complete, 100.0, "Render complete"),
+            Err(Error::Cancelled) => self.reporter.ended(Status::Cancelled, "Render cancelled"),
+            Err(e) => self.reporter.ended(Status::Failed, format!("Failed: {e}")),
+        }
+        result
+    }
+
+    fn stages(&mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
+        self.job.validate()?;
+        if encoded {
+            sink::check_places(self.job)?;
+            // What is wrong in them is said before a browser starts; they are read again for the plan.
+            self.job.read_subtitles()?;
+        }
+        self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
+        let probing = Instant::now();
+        let (plan, prepared) = self.surely(&mut |render| render.prepare(encoded))?;
+        let plan = Arc::new(plan);
+        let mut sink = open(&plan)?;
+        self.stages.probe_ms = ms(probing.elapsed());
+        // What is known by now may be a reason not to wait for the rest.
+        for warning in &self.warnings {
+            self.reporter.warning(warning);
+        }
+
+        let capturing = Instant::now();
+        let meter = Arc::new(Meter::default());
+        let (traffic, encode) = if plan.is_sound_alone() {
+            self.reporter.stage(Status::Rendering, 25.0, "Mixing the sound");
+            drop(prepared);
+            (Traffic::default(), self.mix(&plan, sink.as_mut())?)
+        } else {
+            self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
+            self.capture(&plan, prepared, &meter, sink.as_mut())?
+        };
+        self.stages.capture_ms = ms(capturing.elapsed());
+        // A strict job must not get its file.
+        self.warn_about_frames(&meter)?;
+
+        self.reporter.stage(Status::Encoding, 80.0, "Draining the encoder");
+        let finishing = Instant::now();
+        self.reporter.stage(Status::Assembling, 90.0, "Assembling final video");
+        self.clock.set_light(self.light.level(&plan.stream));
+        let output = sink.finish()?;
+        let (finish, verify) = (finishing.elapsed(), self.clock.verify());
+        self.stages.verify_ms = ms(verify);
+        self.stages.replay_ms = ms(self.clock.replay());
+        self.stages.finish_ms = ms(finish.saturating_sub(verify + self.clock.replay()));
+        self.stages.encode_ms = ms(encode) + self.stages.replay_ms + self.stages.finish_ms;
+        self.stages.convert_ms = ms(self.clock.convert());
+        self.stages.sound_ms = ms(self.clock.sound());
+        self.stages.total_ms = ms(self.started.elapsed());
+        Ok(self.report(&plan, output, &traffic, &meter))
+    }
+
+    /// Captures all frames into the sink. Returns the traffic, and the time spent in the sink.
+    fn capture(
+        &mut self,
+        plan: &Plan,
+        prepared: Prepared,
+        meter: &Arc<Meter>,
+        sink: &mut dyn FrameSink,
+    ) -> Result<(Traffic, Duration)> {
+        let (pages, _server) = prepared.sources(plan, meter);
+        self.retreat = Some(Arc::clone(&pages.retreat));
+        let (captured, samples) = (plan.captured(), u64::from(plan.samples));
+        let sources = self.light.sources(pages, plan);
+        let mut shutter = Shutter::new(sink, plan.samples);
+        let mut timed = TimedSink { sink: &mut shutter, spent: Duration::ZERO };
+        let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
+        let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
+        let mut written = |n: u64| {
+            if n == samples {
+                stages.first_frame_ms = ms(started.elapsed());
+            }
+            if n.is_multiple_of(samples) {
+                reporter.frame(n / samples, frames, lanes.sessions.get());
+            }
+        };
+        let traffic =
+            run(&captured, lanes, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
+        Ok((traffic, timed.spent))
+    }
+
+    fn report(
+        &mut self,
+        plan: &Plan,
+        output: Artifact,
+        traffic: &Traffic,
+        meter: &Meter,
+    ) -> Report {
+        let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
+        let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
+        let content_light = self.light.level(&plan.stream);
+        let mut plan = plan.clone();
+        plan.capture.reasons.extend(meter.recruits());
+        plan.capture.reasons.extend(self.retreat.iter().flat_map(|retreat| retreat.reasons()));
+        Report {
+            version: env!("CARGO_PKG_VERSION"),
+            plan,
+            output,
+            stages: self.stages,
+            sessions: sessions
+                .map(|(i, (&captured, &retried))| SessionReport {
+                    captured,
+                    reused: meter.reused_by(i),
+                    seek_ms: ms(meter.sought_by(i)),
+                    retried,
+                })
+                .collect(),
+            resources: Resources {
+                engine_peak_bytes: sys::peak_resident_bytes(),
+                chrome_peak_bytes,
+                engine_cpu_ms: sys::cpu_ms().saturating_sub(self.cpu_at_start),
+                chrome_cpu_ms,
+                chrome_start_cpu_ms: meter.start_cpu_ms(),
+                stored_bytes: self.clock.stored_bytes(),
+            },
+            content_light,
+            warnings: std::mem::take(&mut self.warnings),
+            network: self.access.ledger.requests(),
+            isolation: self.access.wall.isolation(),
+            environment: std::mem::take(&mut self.environment),
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,21 @@
+//! What is not right, but does not end a render.
+
+use serde::Serialize;
+
+/// Something that is not right, but with which the render went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// A stable name, such as `resource_failed`.
+    pub code: String,
+    /// What it is about.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Warning {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), hint: None }
+    }
+}
