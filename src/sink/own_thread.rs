@@ -9,9 +9,10 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
+use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::pipeline::{Artifact, CancelToken, FrameSink};
+use crate::pipeline::{Artifact, FrameSink};
 
 /// Frames that wait for one sink at most. Their pictures are shared with the other sinks.
 const WAITING: usize = 4;
