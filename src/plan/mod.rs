@@ -10,6 +10,8 @@ use serde::Serialize;
 mod audio;
 mod backend;
 mod dynamic_range;
+mod outputs;
+mod sessions;
 mod thinning;
 mod video;
 
@@ -17,6 +19,8 @@ pub(crate) use self::audio::samples_in;
 pub use self::audio::{AudioPlan, LoudnessPlan};
 pub use self::backend::{Compression, Way};
 use self::dynamic_range::settled;
+use self::outputs::{outputs, posters, sounds};
+use self::sessions::{Memory, lanes};
 pub(crate) use self::thinning::Thinning;
 pub(crate) use self::video::SEGMENT_SECS;
 use self::video::Setting;
@@ -360,178 +364,6 @@ pub(crate) fn duration(
     }
 }
 
-/// All outputs but posters, the main one first.
-fn outputs(
-    job: &Job,
-    stream: &StreamInfo,
-    first_frame: u64,
-    cores: u32,
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<OutputPlan>> {
-    let cues = job.read_subtitles()?;
-    job.metadata.validate_at(stream.frame_rate)?;
-    let destinations = job.destinations()?.into_iter();
-    let containers: Vec<_> = destinations.map(|(_, place, ..)| place.container).collect();
-    let secs = stream.frames as f64 / stream.frame_rate.as_f64();
-    let left_out = job.metadata.left_out(&containers, secs).into_iter();
-    warnings.extend(left_out.map(|text| Warning::new("tag_left_out", text)));
-    let encodings = job.encodings()?.into_iter();
-    let plans = encodings.map(|(field, destination, video, _)| {
-        let Destination { path, container, names, place } = destination;
-        let frame_rate = container.thinned(stream.frame_rate);
-        let rate = frame_rate.unwrap_or(stream.frame_rate);
-        let frames = if let Some(thinned) = frame_rate {
-            let hint = format!("set `fps` to {thinned} or less to choose every frame yourself");
-            let text = format!(
-                "{}: players cannot show {} frames per second of .{}; {thinned} are written",
-                path.display(),
-                stream.frame_rate,
-                container.word()
-            );
-            let warning = Warning::new("frames_left_out", text);
-            warnings.push(Warning { hint: Some(hint), ..warning });
-            Thinning::new(stream.frame_rate, thinned).frames(stream.frames)
-        } else {
-            stream.frames
-        };
-        let setting = Setting {
-            size: stream.size,
-            rate,
-            frames,
-            alpha: job.alpha,
-            color: stream.color,
-            display: job.color.mastering_display.unwrap_or_default(),
-            cores,
-            is_streamed: place.is_streamed(),
-        };
-        let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
-        let metadata = job.metadata.clone();
-        let subtitles = job.subtitles_in(container, &cues, (first_frame, stream))?;
-        Ok(OutputPlan {
-            path,
-            container,
-            names,
-            frame_rate,
-            video,
-            audio: None,
-            subtitles,
-            metadata,
-            place,
-        })
-    });
-    let plans = plans.collect::<Result<Vec<_>>>()?;
-    if let Some(plan) = plans.first() {
-        warnings.extend(empty_subtitles(&plan.subtitles));
-    }
-    Ok(plans)
-}
-
-/// All files of sound alone, silent as long as it is not known what is heard.
-fn sounds(job: &Job, rate: FrameRate, range: (u64, u64)) -> Result<Vec<SoundPlan>> {
-    let plans = job.sounds()?.into_iter().map(|(_, destination, _, audio)| {
-        let Destination { path, container, place, .. } = destination;
-        let codec = audio.codec.unwrap_or_else(|| container.sound_codecs()[0]);
-        let audio = AudioPlan::new(audio, codec, rate, range, (Vec::new(), Vec::new()));
-        SoundPlan { path, container, audio, metadata: job.metadata.clone(), place }
-    });
-    Ok(plans.collect())
-}
-
-fn posters(job: &Job, stream: &StreamInfo, first_frame: u64) -> Result<Vec<PosterPlan>> {
-    let posters = job.outputs.iter().enumerate().filter_map(|(i, o)| Some((i, o, o.at?)));
-    let plans = posters.map(|(i, output, at)| {
-        let frame =
-            stream.frame_rate.frame_at(at).and_then(|frame| frame.0.checked_sub(first_frame));
-        let Some(frame) = frame.filter(|&frame| frame < stream.frames) else {
-            return Err(Error::Job(JobError::BadValue {
-                path: format!("outputs[{i}].at"),
-                found: at.to_string(),
-                expected: "a moment of the frames that are rendered".into(),
-            }));
-        };
-        Ok(PosterPlan { path: output.output.clone(), frame: FrameIndex(frame) })
-    });
-    plans.collect()
-}
-
-/// Pictures of one batch may take this much.
-const BATCH_BYTES: u64 = 200 << 20;
-
-/// Frames of a batch at most: those of two sessions in turn should not be far apart.
-const MAX_BATCH: u64 = 24;
-
-/// Frames that the sink may be behind before a session waits for it.
-const WINDOW_SLACK: u64 = 4;
-
-/// Frames below which another browser cannot save the time that it costs.
-const MIN_FRAMES_PER_SESSION: u64 = 30;
-
-/// What the engine takes beside its sessions, a browser, and one that shows videos. Rough: it is to
-/// keep the kernel from killing one, where a container's limit is tight.
-const ENGINE_BYTES: u64 = 200 << 20;
-const BROWSER_BYTES: u64 = 300 << 20;
-const VIDEO_BROWSER_BYTES: u64 = 700 << 20;
-
-fn lanes(
-    job: &Job,
-    size: Size,
-    (first_frame, frames): (u64, u64),
-    (cores, memory): (u32, Option<Memory>),
-    reasons: &mut Vec<String>,
-) -> Lanes {
-    let batches = batches(size, first_frame);
-    let sessions = if let Some(workers) = job.capture.workers {
-        reasons.push(format!("{workers} session(s): the job says so"));
-        u64::from(workers)
-    } else {
-        let sessions = u64::from(cores).min(frames / MIN_FRAMES_PER_SESSION).clamp(1, 8);
-        let batch_bytes = batches.length.get() * frame_bytes(size);
-        let room = memory.map_or(u64::MAX, |memory| memory.sessions(batch_bytes));
-        reasons.push(match sessions.min(room) {
-            room if room < sessions => {
-                let bytes = memory.map_or(0, |memory| memory.bytes);
-                format!("at most {room} session(s) fit into {} MB of memory", bytes >> 20)
-            }
-            1 => format!("1 session: {cores} core(s), {frames} frames"),
-            _ => format!("1 session, up to {sessions} as they pay off: {cores} cores"),
-        });
-        sessions.min(room)
-    };
-    let sessions = sessions.clamp(1, frames.max(1));
-    let window = sessions * batches.length.get() + WINDOW_SLACK;
-    let count = |n: u64| {
-        let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
-        n.expect("sessions and window are small and positive")
-    };
-    Lanes { sessions: count(sessions), window: count(window), batches }
-}
-
-/// What the engine and its browsers may use.
-#[derive(Clone, Copy, Debug)]
-struct Memory {
-    bytes: u64,
-    has_videos: bool,
-}
-
-impl Memory {
-    /// How many sessions fit, each with a batch of so many bytes in flight; one at least.
-    fn sessions(self, batch_bytes: u64) -> u64 {
-        let browser = if self.has_videos { VIDEO_BROWSER_BYTES } else { BROWSER_BYTES };
-        (self.bytes.saturating_sub(ENGINE_BYTES) / (browser + batch_bytes)).max(1)
-    }
-}
-
-fn frame_bytes(size: Size) -> u64 {
-    u64::from(size.width) * u64::from(size.height) * 4
-}
-
-/// Frames that one session draws upon each other. By the size alone: the pixels depend on it.
-fn batches(size: Size, first_frame: u64) -> Batches {
-    let length = (BATCH_BYTES / frame_bytes(size).max(1)).clamp(1, MAX_BATCH);
-    let length = NonZeroU64::new(length).unwrap_or(NonZeroU64::MIN);
-    Batches { length, offset: first_frame % length }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -559,53 +391,6 @@ mod tests {
         assert!(
             text.ends_with("no animation that ends; its script failed: TypeError: x"),
             "{text}"
-        );
-    }
-
-    #[test]
-    fn the_window_holds_more_than_the_sessions_and_is_bounded() {
-        let mut job = Job::new("a.html", "a.mp4");
-        for workers in [1, 2, 7] {
-            job.capture.workers = Some(workers);
-            for side in [2, 1000, 16_384] {
-                let size = Size { width: side, height: side };
-                let lanes = lanes(&job, size, (0, 10_000), (2, None), &mut Vec::new());
-                assert_eq!(lanes.sessions.get(), workers as usize);
-                let batch = lanes.batches.length.get();
-                assert!((1..=MAX_BATCH).contains(&batch));
-                assert_eq!(lanes.window.get() as u64, batch * u64::from(workers) + WINDOW_SLACK);
-                assert!(batch == 1 || batch * u64::from(side).pow(2) * 4 <= BATCH_BYTES);
-            }
-        }
-    }
-
-    #[test]
-    fn little_memory_gets_few_sessions() {
-        let mut job = Job::new("a.html", "a.mp4");
-        let mut reasons = Vec::new();
-        let size = Size { width: 64, height: 36 };
-        let mut sessions = |job: &Job, megabytes: u64, has_videos| {
-            let memory = Memory { bytes: megabytes << 20, has_videos };
-            lanes(job, size, (0, 9000), (8, Some(memory)), &mut reasons).sessions.get()
-        };
-        assert_eq!(sessions(&job, 256, false), 1);
-        assert_eq!(sessions(&job, 1024, false), 2);
-        assert_eq!(sessions(&job, 1024, true), 1);
-        assert_eq!(sessions(&job, 16_384, false), 8);
-        job.capture.workers = Some(5);
-        assert_eq!(sessions(&job, 256, false), 5, "the job says so");
-        assert_eq!(reasons[1], "at most 2 session(s) fit into 1024 MB of memory");
-    }
-
-    #[test]
-    fn few_frames_get_few_sessions() {
-        let job = Job::new("a.html", "a.mp4");
-        let sessions = |frames, cores| {
-            lanes(&job, DEFAULT_SIZE, (0, frames), (cores, None), &mut Vec::new()).sessions.get()
-        };
-        assert_eq!(
-            (sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)),
-            (1, 2, 2, 8)
         );
     }
 }

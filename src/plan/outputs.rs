@@ -1,0 +1,103 @@
+//! What is written, resolved.
+
+use super::video::Setting;
+use super::{AudioPlan, OutputPlan, PosterPlan, SoundPlan, Thinning, VideoPlan};
+use crate::error::{Error, Result};
+use crate::frame::StreamInfo;
+use crate::job::{Destination, Job, JobError, empty_subtitles};
+use crate::time::{FrameIndex, FrameRate};
+use crate::warning::Warning;
+
+/// All outputs but posters, the main one first.
+pub(super) fn outputs(
+    job: &Job,
+    stream: &StreamInfo,
+    first_frame: u64,
+    cores: u32,
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<OutputPlan>> {
+    let cues = job.read_subtitles()?;
+    job.metadata.validate_at(stream.frame_rate)?;
+    let destinations = job.destinations()?.into_iter();
+    let containers: Vec<_> = destinations.map(|(_, place, ..)| place.container).collect();
+    let secs = stream.frames as f64 / stream.frame_rate.as_f64();
+    let left_out = job.metadata.left_out(&containers, secs).into_iter();
+    warnings.extend(left_out.map(|text| Warning::new("tag_left_out", text)));
+    let encodings = job.encodings()?.into_iter();
+    let plans = encodings.map(|(field, destination, video, _)| {
+        let Destination { path, container, names, place } = destination;
+        let frame_rate = container.thinned(stream.frame_rate);
+        let rate = frame_rate.unwrap_or(stream.frame_rate);
+        let frames = if let Some(thinned) = frame_rate {
+            let hint = format!("set `fps` to {thinned} or less to choose every frame yourself");
+            let text = format!(
+                "{}: players cannot show {} frames per second of .{}; {thinned} are written",
+                path.display(),
+                stream.frame_rate,
+                container.word()
+            );
+            let warning = Warning::new("frames_left_out", text);
+            warnings.push(Warning { hint: Some(hint), ..warning });
+            Thinning::new(stream.frame_rate, thinned).frames(stream.frames)
+        } else {
+            stream.frames
+        };
+        let setting = Setting {
+            size: stream.size,
+            rate,
+            frames,
+            alpha: job.alpha,
+            color: stream.color,
+            display: job.color.mastering_display.unwrap_or_default(),
+            cores,
+            is_streamed: place.is_streamed(),
+        };
+        let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
+        let metadata = job.metadata.clone();
+        let subtitles = job.subtitles_in(container, &cues, (first_frame, stream))?;
+        Ok(OutputPlan {
+            path,
+            container,
+            names,
+            frame_rate,
+            video,
+            audio: None,
+            subtitles,
+            metadata,
+            place,
+        })
+    });
+    let plans = plans.collect::<Result<Vec<_>>>()?;
+    if let Some(plan) = plans.first() {
+        warnings.extend(empty_subtitles(&plan.subtitles));
+    }
+    Ok(plans)
+}
+
+/// All files of sound alone, silent as long as it is not known what is heard.
+pub(super) fn sounds(job: &Job, rate: FrameRate, range: (u64, u64)) -> Result<Vec<SoundPlan>> {
+    let plans = job.sounds()?.into_iter().map(|(_, destination, _, audio)| {
+        let Destination { path, container, place, .. } = destination;
+        let codec = audio.codec.unwrap_or_else(|| container.sound_codecs()[0]);
+        let audio = AudioPlan::new(audio, codec, rate, range, (Vec::new(), Vec::new()));
+        SoundPlan { path, container, audio, metadata: job.metadata.clone(), place }
+    });
+    Ok(plans.collect())
+}
+
+pub(super) fn posters(job: &Job, stream: &StreamInfo, first_frame: u64) -> Result<Vec<PosterPlan>> {
+    let posters = job.outputs.iter().enumerate().filter_map(|(i, o)| Some((i, o, o.at?)));
+    let plans = posters.map(|(i, output, at)| {
+        let frame =
+            stream.frame_rate.frame_at(at).and_then(|frame| frame.0.checked_sub(first_frame));
+        let Some(frame) = frame.filter(|&frame| frame < stream.frames) else {
+            return Err(Error::Job(JobError::BadValue {
+                path: format!("outputs[{i}].at"),
+                found: at.to_string(),
+                expected: "a moment of the frames that are rendered".into(),
+            }));
+        };
+        Ok(PosterPlan { path: output.output.clone(), frame: FrameIndex(frame) })
+    });
+    plans.collect()
+}
