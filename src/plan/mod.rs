@@ -2,7 +2,6 @@
 //!
 //! After this nothing reads configuration, environment or clock.
 
-use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -23,17 +22,16 @@ use self::outputs::{outputs, posters, sounds};
 use self::sessions::{Memory, lanes};
 pub(crate) use self::thinning::Thinning;
 pub(crate) use self::video::SEGMENT_SECS;
-use self::video::Setting;
 pub use self::video::VideoPlan;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::{Alpha, Size, StreamInfo};
 use crate::job::{
-    ColorMode, Container, Destination, Entry, FileNames, Job, JobError, Metadata, Place,
-    SubtitlePlan, empty_subtitles, picture_size,
+    ColorMode, Container, Entry, FileNames, Job, JobError, Metadata, Place, SubtitlePlan,
+    picture_size,
 };
 use crate::page::{Description, Number};
-use crate::pipeline::{Batches, Lanes};
+use crate::pipeline::Lanes;
 use crate::time::FrameIndex;
 use crate::time::FrameRate;
 use crate::transition::Transition;
