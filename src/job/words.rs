@@ -128,7 +128,7 @@ pub enum CaptureMode {
     BeginFrame,
     /// `Page.captureScreenshot`; works with any Chrome.
     Screenshot,
-    /// Drawn into a canvas of the page; checked against sampled frames, and abandoned if they differ.
+    /// Drawn into a canvas of the page; compared with sampled frames, and left if they differ.
     Canvas,
 }
 

@@ -44,6 +44,7 @@ mod players_media;
 mod remote;
 mod render;
 mod scale;
+mod side_by_side;
 mod sound;
 mod sound_files;
 mod staying;

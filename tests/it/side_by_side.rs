@@ -1,0 +1,66 @@
+//! Several outputs of one capture, each encoded on a thread of its own.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::thread;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+use crate::support::{CHEAPLY, page, pagereel};
+
+/// Bytes that the reader takes before it goes away: some frames of 64x36.
+const TAKEN: u64 = 20_000;
+
+/// A page of two seconds in which every frame is another.
+const PAGE: &str = r#"<!doctype html><style>
+    #m { background: #204060 } i { position: absolute; width: 9px; height: 9px; background: red;
+    animation: go 2s linear both } @keyframes go { to { transform: translate(50px, 20px) } }
+    </style><div id="m" data-composition-id="m" data-width="64" data-height="36"
+    data-duration="2" data-fps="30"><i></i></div>"#;
+
+fn run(directory: &Path, outputs: &[&str]) -> (Option<i32>, String) {
+    let (main, others) = outputs.split_first().unwrap();
+    let others: Vec<_> = others.iter().map(|name| format!(r#"{{"output": "{name}"}}"#)).collect();
+    let others = others.join(", ");
+    let job =
+        format!(r#"{{"composition": "index.html", "output": "{main}", "outputs": [{others}]}}"#);
+    fs::write(directory.join("job.json"), job).unwrap();
+    let mut program = pagereel();
+    program.current_dir(directory).args(["job.json", "--quiet", "--workers", "1"]).args(CHEAPLY);
+    let output = program.output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn each_file_is_as_if_it_were_alone() {
+    let (directory, _) = page(PAGE);
+    let names = ["a.mp4", "b.webm", "c.gif"];
+    assert_eq!(run(directory.path(), &names), (Some(0), String::new()));
+    let together = names.map(|name| fs::read(directory.path().join(name)).unwrap());
+    for (name, together) in names.into_iter().zip(together) {
+        assert_eq!(run(directory.path(), &[name]).0, Some(0));
+        let alone = fs::read(directory.path().join(name)).unwrap();
+        assert!(alone == together, "{name} is another file beside others");
+    }
+}
+
+#[test]
+fn one_output_that_fails_is_named_and_takes_the_others_with_it() {
+    let (directory, _) = page(PAGE);
+    let pipe = directory.path().join("pipe.y4m");
+    mkfifoat(CWD, &pipe, Mode::from_raw_mode(0o600)).unwrap();
+    let reader = thread::spawn(move || {
+        let mut taken = Vec::new();
+        fs::File::open(pipe).unwrap().take(TAKEN).read_to_end(&mut taken).unwrap();
+        taken.len() as u64
+    });
+    let (code, said) = run(directory.path(), &["a.mp4", "pipe.y4m", "b.webm"]);
+    assert_eq!(reader.join().unwrap(), TAKEN);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("pipe.y4m") && said.contains("broken pipe"), "{said}");
+    let mut left: Vec<_> = fs::read_dir(directory.path()).unwrap().flatten().collect();
+    left.sort_by_key(fs::DirEntry::file_name);
+    let left: Vec<_> = left.iter().map(fs::DirEntry::file_name).collect();
+    assert_eq!(left, ["index.html", "job.json", "pipe.y4m"]);
+}
