@@ -149,6 +149,10 @@ pub fn examine() -> Checkup {
             finding
         }
     };
+    if let Some(limit) = sys::too_few_open_files() {
+        let finding = checkup.add("open files", State::Missing, format!("only {limit} at once"));
+        finding.advice = Some("raise the limit: `ulimit -n 1024`".into());
+    }
     let cores = sys::cores();
     checkup.add("processors", State::Good, format!("{cores} usable by this process"));
     checkup

@@ -127,6 +127,10 @@ pub enum Error {
     #[error("network.isolation is `required`, and there is no network namespace here: {0}")]
     NoIsolation(#[source] std::io::Error),
 
+    /// The limit of open files is too low for a browser.
+    #[error("this process may have only {0} files open at once, which is too few for a browser")]
+    FewFiles(u64),
+
     /// The operating system refused something basic, such as a thread.
     #[error("{doing}: {source}")]
     System {
@@ -174,7 +178,11 @@ impl Error {
         match self {
             Self::Job(_) | Self::NoSuchMoment { .. } => 2,
             _ if self.is_death() && self.is_transient() => 75,
-            Self::NoBrowser(_) | Self::NoEncoder { .. } | Self::NoIsolation(_) | Self::Unable => 3,
+            Self::NoBrowser(_)
+            | Self::NoEncoder { .. }
+            | Self::NoIsolation(_)
+            | Self::FewFiles(_)
+            | Self::Unable => 3,
             Self::Cancelled => 130,
             _ => 1,
         }
@@ -210,6 +218,10 @@ impl Error {
             Self::NoIsolation(_) => Some(
                 "allow user namespaces to this user, or CAP_SYS_ADMIN to the container; or set \
                  network.isolation to `auto`, where the browser's own rules hold instead"
+                    .into(),
+            ),
+            Self::FewFiles(_) => Some(
+                "raise the limit, to 1024 for one: `ulimit -n 1024`, or LimitNOFILE of a service"
                     .into(),
             ),
             Self::Verify { .. } | Self::Panicked { .. } | Self::MissingFrame(_) => {

@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use pagereel::job::{JobError, NetworkPolicy, schema};
 use pagereel::{CancelToken, Confinement, Engine, Error, Frame, doctor};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +23,7 @@ use crate::terminal::{Style, Terminal};
 
 fn main() -> ExitCode {
     quiet_encoders();
+    raise_open_files();
     let filter = EnvFilter::try_from_env("PAGEREEL_LOG").unwrap_or_else(|_| "error".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 
@@ -48,6 +50,20 @@ fn main() -> ExitCode {
             terminal.error(&error, exit_code(&error));
             ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+/// Lets this process, and browsers with it, open as many files as renders may need, as far as it
+/// may say so itself.
+fn raise_open_files() {
+    /// As many as are of use: each video and each connection takes one.
+    const USEFUL: u64 = 8192;
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.map_or(USEFUL, |maximum| maximum.min(USEFUL));
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        // Where it stays, the engine says whether it is too low.
+        setrlimit(Resource::Nofile, limit).ok();
     }
 }
 

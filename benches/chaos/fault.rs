@@ -111,10 +111,7 @@ impl Fault {
 
     /// Whether this is done to processes at some moment; the rest is there from the start.
     pub(crate) fn is_sudden(self) -> bool {
-        !matches!(
-            self,
-            Self::FullDisk | Self::SmallProfile | Self::FewFiles | Self::LittleMemory
-        )
+        !matches!(self, Self::FullDisk | Self::SmallProfile | Self::FewFiles | Self::LittleMemory)
     }
 }
 

@@ -36,6 +36,15 @@ pub enum BrowserError {
         source: std::io::Error,
     },
 
+    /// There is no place for the files of a browser.
+    #[error("cannot make the browser's profile in {}: {source}", .directory.display())]
+    NoProfile {
+        /// The directory for temporary files.
+        directory: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+
     /// No private display for the browser's window.
     #[error("no private display: {0}")]
     Display(String),
@@ -188,6 +197,9 @@ impl BrowserError {
                  PAGEREEL_CHROME to the program"
                     .into(),
             ),
+            Self::NoProfile { .. } => {
+                Some("set TMPDIR to a directory that can be written to and has room for it".into())
+            }
             Self::EndedAtOnce { output, .. } if output.iter().any(|l| is_about_sandbox(l)) => Some(
                 "its sandbox does not work here; on a machine that you trust the page with, use \
                  --no-sandbox"

@@ -69,12 +69,14 @@ impl ChromeProcess {
         network: Option<&SharedNamespace>,
     ) -> Result<(Self, PipeEnds), BrowserError> {
         let cannot = |source| BrowserError::CannotStart { path: path.to_owned(), source };
+        let no_profile =
+            |source| BrowserError::NoProfile { directory: std::env::temp_dir(), source };
         let profile = tempfile::Builder::new()
             .prefix("pagereel-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir()
-            .map_err(cannot)?;
-        let output = File::create(output_path(profile.path())).map_err(cannot)?;
+            .map_err(no_profile)?;
+        let output = File::create(output_path(profile.path())).map_err(no_profile)?;
         let mut watchdog = Watchdog::start(profile.path()).map_err(cannot)?;
         let display =
             screen.map(|size| Display::start(size, profile.path(), &mut watchdog)).transpose()?;
@@ -103,8 +105,8 @@ impl ChromeProcess {
         if let Some(display) = &display {
             display.show(&mut command);
         }
-        fonts::pin(&mut command, profile.path()).map_err(cannot)?;
-        home::give(&mut command, profile.path()).map_err(cannot)?;
+        fonts::pin(&mut command, profile.path()).map_err(no_profile)?;
+        home::give(&mut command, profile.path()).map_err(no_profile)?;
 
         // A window's browser leaves a directory there when it is killed. It also makes a socket in
         // it, whose path must not be long.

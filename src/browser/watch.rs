@@ -26,6 +26,9 @@ enum Part {
     Network,
     /// Keeps what pages store.
     Storage,
+    /// Starts the others, and tells the browser how they ended: without it, a renderer that dies is
+    /// not missed.
+    Zygote,
     /// Runs pages: this one, its frames of other sites, or one in reserve.
     Renderer,
 }
@@ -40,6 +43,7 @@ impl Part {
         match kind {
             b"gpu-process" => Some(Self::Gpu),
             b"renderer" => Some(Self::Renderer),
+            b"zygote" => Some(Self::Zygote),
             b"utility" => {
                 match words.find_map(|word| word.strip_prefix(b"--utility-sub-type="))? {
                     b"network.mojom.NetworkService" => Some(Self::Network),
@@ -56,6 +60,7 @@ impl Part {
             Self::Gpu => "GPU process",
             Self::Network => "network process",
             Self::Storage => "storage process",
+            Self::Zygote => "zygote",
             Self::Renderer => "renderer",
         }
     }
@@ -200,6 +205,7 @@ mod tests {
         let of = |text: &str| Part::of(text.as_bytes());
         assert_eq!(of("/x/chrome\0--type=gpu-process\0--headless"), Some(Part::Gpu));
         assert_eq!(of("/x/chrome --type=renderer --a "), Some(Part::Renderer));
+        assert_eq!(of("/x/chrome --type=zygote --no-zygote-sandbox"), Some(Part::Zygote));
         let utility = |kind: &str| of(&format!("c\0--type=utility\0--utility-sub-type={kind}\0"));
         assert_eq!(utility("network.mojom.NetworkService"), Some(Part::Network));
         assert_eq!(utility("storage.mojom.StorageService"), Some(Part::Storage));

@@ -266,7 +266,12 @@ pub(super) fn load(
     let call = options.load.call_timeout;
     page.log.staying.has_stage = options.load.staging.is_some();
     let mut tick = |page: &mut Page| grab.tick(page, call);
-    let mut warnings = match page::load(page, &options.load, &mut tick) {
+    let loaded = page::load(page, &options.load, &mut tick);
+    if let Err(LoadError::Absent(_) | LoadError::NotReady(_)) = &loaded {
+        // What has died is the cause, whatever the page looks like for it.
+        page.prove_loaded(call).map_err(|e| failed(e.into(), page))?;
+    }
+    let mut warnings = match loaded {
         Ok(warnings) => warnings,
         Err(LoadError::Unstageable) => {
             let text = "the page does not open inside of another one".into();

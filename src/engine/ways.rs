@@ -5,6 +5,7 @@ use crate::capture::SessionOptions;
 use crate::error::{Error, Result};
 use crate::job::{CaptureMode, Job};
 use crate::plan::Way;
+use crate::sys;
 
 /// A browser, and where it draws.
 #[derive(Clone, Debug)]
@@ -27,6 +28,9 @@ impl Candidate {
 
 /// The way to begin with. Where nothing `is_captured`, the browser that starts fastest will do.
 pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) -> Result<Candidate> {
+    if let Some(limit) = sys::too_few_open_files() {
+        return Err(Error::FewFiles(limit));
+    }
     match job.capture.mode {
         CaptureMode::Display => {
             let candidate = display(job).map_err(Error::NoBrowser)?;

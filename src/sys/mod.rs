@@ -7,6 +7,7 @@ mod namespace;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_namespace.rs"]
 mod namespace;
+mod open_files;
 mod shared_memory;
 
 use std::fs;
@@ -15,6 +16,7 @@ use std::thread;
 
 pub(crate) use self::memory::MemoryGroups;
 pub(crate) use self::namespace::NetworkNamespace;
+pub(crate) use self::open_files::too_few_open_files;
 pub(crate) use self::shared_memory::SharedMemory;
 
 /// Processors that this process may use: affinity and cgroup quota are respected.

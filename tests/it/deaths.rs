@@ -1,7 +1,8 @@
 //! Anything of a browser may die at any time: the file is the same, or the exit code says why not.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -148,6 +149,41 @@ fn a_display_whose_parts_die_shows_the_same() {
     }
 }
 
+#[test]
+fn a_network_process_that_dies_while_the_page_opens_is_missed() {
+    let place = Place::new(MOVING);
+    let page = fs::read_to_string(&place.html).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let mut command = place.command(&CHEAPLY);
+    let arguments: Vec<_> = command.get_args().skip(1).map(ToOwned::to_owned).collect();
+    command = pagereel();
+    command.arg(address).args(arguments).env("TMPDIR", &place.temporary);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // Its first request gets no answer.
+    let (first, _) = listener.accept().unwrap();
+    let network = place.find("network.mojom").expect("something has asked");
+    assert!(signal("-KILL", network));
+    drop(first);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            if stream.read(&mut request).is_ok_and(|length| length > 0) {
+                let is_page = request.starts_with(b"GET / ");
+                let (status, body) = if is_page { ("200 OK", &*page) } else { ("404 No", "") };
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\
+                     Connection: close\r\n\r\n"
+                );
+                stream.write_all((head + body).as_bytes()).ok();
+            }
+        }
+    });
+    let last = follow(&mut child, &mut |_| {});
+    assert!(child.wait().unwrap().success(), "{last}");
+}
+
 /// A browser that is one only after so many starts, before which it runs `instead`.
 fn late_browser(place: &Place, starts: u32, instead: &str) -> PathBuf {
     let path = place.temporary.parent().unwrap().join("chromium-headless-shell");
@@ -218,6 +254,26 @@ fn a_check_and_a_still_outlive_a_browser_too() {
     };
     check(pagereel().arg("check").arg(&place.html));
     check(pagereel().arg("still").arg(&place.html).args(["--at", "1", "-o"]).arg(&still));
+}
+
+#[test]
+fn what_a_browser_lacks_is_named_before_it_starts() {
+    let place = Place::new(MOVING);
+    let program = pagereel().get_program().to_owned();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "ulimit -n 100; exec \"$0\" \"$@\""]).arg(program);
+    let few = shell.args(place.command(&CHEAPLY).get_args()).output().unwrap();
+    assert_eq!(few.status.code(), Some(3));
+    let error = error_of(&few);
+    assert!(error["message"].as_str().unwrap().contains("only 100 files open"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("ulimit -n"), "{error}");
+
+    let nowhere = place.temporary.join("nowhere");
+    let output = place.command(&CHEAPLY).env("TMPDIR", &nowhere).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let error = error_of(&output);
+    assert!(error["message"].as_str().unwrap().contains(&*nowhere.to_string_lossy()), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("TMPDIR"), "{error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod adapters;
 mod alpha;
 mod canvas;
+mod chaos;
 mod check;
 mod deaths;
 mod deliverables;
