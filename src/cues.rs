@@ -47,7 +47,12 @@ pub(crate) fn read_cues(path: &Path) -> Result<Vec<Cue>, String> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(format!("has more than {} MiB", MOST_BYTES >> 20));
     }
-    parse_cues(&text_of(&bytes)?)
+    cues_of(&bytes)
+}
+
+/// As [`read_cues`], from bytes.
+pub(crate) fn cues_of(bytes: &[u8]) -> Result<Vec<Cue>, String> {
+    parse_cues(&text_of(bytes)?)
 }
 
 /// Text of UTF-8, or of UTF-16 with its mark; line ends become plain ones.

@@ -72,6 +72,10 @@ pub use crate::time::{FrameIndex, FrameRate, Moment};
 pub use crate::transition::{Ease, Shader, Transition};
 pub use crate::warning::Warning;
 
+/// Doors for fuzzing. Not part of the interface.
+#[doc(hidden)]
+pub mod fuzzing;
+
 /// Parts for the benches. Not part of the interface.
 #[doc(hidden)]
 pub mod parts {

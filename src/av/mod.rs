@@ -45,6 +45,7 @@ pub(crate) use self::muxer::{MuxTarget, MuxedChapter, Muxer, MuxerSettings};
 pub(crate) use self::packet::with_inserted;
 pub(crate) use self::places::{Listing, PacketPlace};
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
+pub(crate) use self::png_color::png_color;
 pub(crate) use self::pour::pour;
 pub(crate) use self::probe::{MediaKinds, SubtitleFacts, VideoFacts, probe_kinds, probe_video};
 pub(crate) use self::shape::{Orientation, Shape};

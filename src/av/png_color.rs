@@ -8,7 +8,7 @@ const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// The chunk `cICP` of a PNG (third edition, section 11.3.2.6): primaries, transfer, matrix and range
 /// in the code points of H.273. `None` for other files, and for a PNG without one.
-pub(super) fn png_color(path: &Path) -> Option<[u8; 4]> {
+pub(crate) fn png_color(path: &Path) -> Option<[u8; 4]> {
     let mut file = BufReader::new(File::open(path).ok()?);
     let mut signature = [0; 8];
     file.read_exact(&mut signature).ok()?;

@@ -184,9 +184,12 @@ impl MemoryWatch {
         Self { kills: groups.kills(), groups }
     }
 
-    /// The same error, or the cause where memory was the cause of a death.
+    /// The same error, or the cause where memory was the cause of a death, or of silence.
     pub(super) fn explain(&self, error: BrowserError) -> BrowserError {
-        if !error.is_death() || self.groups.kills() == self.kills {
+        // Short waits are only turns of a longer one.
+        let is_silence = matches!(error, BrowserError::Timeout { seconds, .. } if seconds >= 1.0);
+        let may_be_death = error.is_death() || is_silence;
+        if !may_be_death || self.groups.kills() == self.kills {
             return error;
         }
         BrowserError::OutOfMemory { what: error.to_string(), limit: self.groups.limit() }

@@ -13,7 +13,7 @@ mod google;
 mod names;
 mod package;
 mod rules;
-mod tables;
+pub(crate) mod tables;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;

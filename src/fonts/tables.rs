@@ -16,7 +16,7 @@ const WIDTHS: [&str; 9] = ["50", "62.5", "75", "87.5", "100", "112.5", "125", "1
 
 /// Descriptors of a face, as CSS writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Traits {
+pub(crate) struct Traits {
     pub weight: String,
     pub style: String,
     pub stretch: Option<String>,
@@ -30,7 +30,7 @@ impl Traits {
         Self::of(&bytes)
     }
 
-    fn of(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let tables = match bytes.get(..4)? {
             b"wOFF" => woff(bytes)?,
             b"wOF2" => woff2(bytes)?,

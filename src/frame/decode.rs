@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
+use image::error::{LimitError, LimitErrorKind};
+use image::{DynamicImage, ImageDecoder as _, ImageError, ImageFormat, ImageReader, Limits};
 
 use super::{Picture, PixelFormat, Size};
 
@@ -18,6 +19,10 @@ pub(crate) fn decode(bytes: &[u8], format: ImageFormat) -> image::ImageResult<Pi
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
     let decoder = reader.into_decoder()?;
+    // Also before there is room for them.
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::InsufficientMemory)));
+    }
     let (width, height) = decoder.dimensions();
     let size = Size { width, height };
     let format = match decoder.color_type() {

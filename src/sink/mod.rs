@@ -19,7 +19,7 @@ mod encode;
 mod exr;
 mod gif;
 pub(crate) mod hardware;
-mod light;
+pub(crate) mod light;
 mod null;
 mod own_thread;
 mod palette;

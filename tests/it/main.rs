@@ -18,6 +18,7 @@ mod faults;
 mod files_out;
 mod fixtures;
 mod fonts;
+mod fuzzed;
 mod grading;
 mod hdr;
 mod hdr_files;

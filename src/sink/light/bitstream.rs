@@ -32,7 +32,7 @@ pub(super) fn hevc_message(display: MasteringDisplay, level: Option<ContentLight
 }
 
 /// Bytes as they stand in a NAL unit: an escape keeps start codes from appearing (H.265, 7.4.2.1).
-pub(super) fn escaped(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn escaped(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + 2);
     let mut zeros = 0;
     for &byte in payload {
@@ -47,7 +47,7 @@ pub(super) fn escaped(payload: &[u8]) -> Vec<u8> {
 }
 
 /// Where the first slice's NAL unit begins in an access unit with start codes.
-pub(super) fn first_slice(unit: &[u8]) -> Option<usize> {
+pub(crate) fn first_slice(unit: &[u8]) -> Option<usize> {
     // What has lengths in place of start codes is not understood.
     if !unit.starts_with(&[0, 0, 1]) && !unit.starts_with(&[0, 0, 0, 1]) {
         return None;
@@ -95,7 +95,7 @@ pub(super) fn av1_message(display: MasteringDisplay, level: Option<ContentLightL
 }
 
 /// Where the sequence header ends in a temporal unit, whose OBUs have sizes.
-pub(super) fn end_of_sequence_header(unit: &[u8]) -> Option<usize> {
+pub(crate) fn end_of_sequence_header(unit: &[u8]) -> Option<usize> {
     const SEQUENCE_HEADER: u8 = 1;
     let mut at = 0;
     loop {

@@ -15,8 +15,8 @@
 //!
 //! **Invariant:** a form of the levels is as long as that of any other levels.
 
-mod bitstream;
-mod patch;
+pub(crate) mod bitstream;
+pub(crate) mod patch;
 
 use super::target::Target;
 use crate::color::{ContentLightLevel, MasteringDisplay};

@@ -60,7 +60,7 @@ fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
 /// Computes the checksums of those elements of a Matroska file anew in which one of `places` lies.
 ///
 /// Elements of the first level may begin with the CRC-32 of the rest of them (RFC 8794, 11.3.1).
-pub(super) fn repair_checksums(path: &Path, places: &[u64]) -> io::Result<()> {
+pub(crate) fn repair_checksums(path: &Path, places: &[u64]) -> io::Result<()> {
     const SEGMENT: u32 = 0x1853_8067;
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let length = file.metadata()?.len();
