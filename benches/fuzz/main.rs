@@ -43,8 +43,9 @@ fn main() -> Result<ExitCode> {
     for (name, door) in doors {
         let mut corpus = Corpus::of(name, seed)?;
         let (start, mut tried, mut faults) = (Instant::now(), 0_u64, Vec::new());
+        let mut seeds = corpus.seeds().to_vec();
         while start.elapsed() < Duration::from_secs(seconds) {
-            let input = corpus.next_input();
+            let input = seeds.pop().unwrap_or_else(|| corpus.next_input());
             tried += 1;
             if let Some(fault) = fault_of(door, &input)
                 && !faults.contains(&fault)

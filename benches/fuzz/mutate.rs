@@ -33,8 +33,9 @@ impl Corpus {
         ensure!(!inputs.is_empty(), "{} has no seeds", folder.display());
         let list = fuzz.join("dictionaries").join(format!("{target}.dict"));
         let list = fs::read_to_string(&list).with_context(|| list.display().to_string())?;
-        let words = list.lines().map(|line| word(line).context("not a word")).collect();
-        Ok(Self { inputs, words: words?, state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 })
+        let words = list.lines().map(|line| word(line).with_context(|| line.to_owned()));
+        let words = words.collect::<Result<_>>()?;
+        Ok(Self { inputs, words, state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 })
     }
 
     pub(crate) fn seeds(&self) -> &[Vec<u8>] {

@@ -70,7 +70,7 @@ impl ChromeProcess {
     ) -> Result<(Self, PipeEnds), BrowserError> {
         let cannot = |source| BrowserError::CannotStart { path: path.to_owned(), source };
         let no_profile =
-            |source| BrowserError::NoProfile { directory: std::env::temp_dir(), source };
+            |source| BrowserError::NoProfile { directory: tempfile::env::temp_dir(), source };
         let profile = tempfile::Builder::new()
             .prefix("pagereel-")
             .permissions(Permissions::from_mode(0o700))

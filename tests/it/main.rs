@@ -23,6 +23,7 @@ mod grading;
 mod hdr;
 mod hdr_files;
 mod hdr_images;
+mod heavy;
 mod input;
 mod job;
 mod judges;
