@@ -17,7 +17,7 @@ pub(crate) struct Film {
 }
 
 /// A style, a picture that is loaded, and a canvas.
-const SHAPES: &str = r##"<!doctype html>
+const SHAPES: &str = r#"<!doctype html>
 <style>
   body { margin: 0 }
   @keyframes m { to { translate: 50px } }
@@ -34,7 +34,7 @@ const SHAPES: &str = r##"<!doctype html>
     context.fillStyle = `hsl(${Math.round(t * 180)} 90% 50%)`;
     context.fillRect(0, 0, 20, 10);
   } };
-</script>"##;
+</script>"#;
 const PICTURE: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='12' height='12'>\
                        <circle cx='6' cy='6' r='5' fill='#4c8'/></svg>";
 

@@ -146,27 +146,27 @@ impl Storm {
         let place = Place::new()?;
         let (mut mount, mut group, mut through) = (None, None, None);
         let name = self.films[film].name;
-        let mut done = format!("{name}, {}, {workers} session(s)", WAYS[way]);
+        let mut done = vec![format!("{name}, {}, {workers} session(s)", WAYS[way])];
         match fault {
             Fault::FullDisk => {
                 mount = Mount::tmpfs(&place.results, "4k");
-                done += ", output on 4 KB";
+                done.push("output on 4 KB".into());
             }
             Fault::SmallProfile => {
                 let size = 4 << dice.below(8);
                 mount = Mount::tmpfs(&place.temporary, &format!("{size}k"));
-                done += &format!(", profile on {size} KB");
+                done.push(format!("profile on {size} KB"));
             }
             Fault::FewFiles => {
                 let files = 12 + dice.below(500);
                 through = Some(format!("ulimit -n {files}"));
-                done += &format!(", {files} descriptors");
+                done.push(format!("{files} descriptors"));
             }
             Fault::LittleMemory => {
                 let megabytes = 40 + dice.below(360);
                 group = Group::new(megabytes << 20);
                 through = group.as_ref().map(Group::entrance);
-                done += &format!(", {megabytes} MB");
+                done.push(format!("{megabytes} MB"));
             }
             _ => {}
         }
@@ -188,13 +188,13 @@ impl Storm {
         let mut is_missed = false;
         if fault.is_sudden() {
             status = seen.wait(&mut child, start + after)?;
-            done += &format!(", after {} ms", after.as_millis());
+            done.push(format!("after {} ms", after.as_millis()));
             if status.is_none() {
                 status = match clock {
                     Some(clock) => leap(clock, &mut child, &mut seen, dice, &mut done)?,
                     None => strike(fault, &mut child, &mut seen, dice, &mut done)?,
                 };
-                is_missed = done.ends_with(NOBODY);
+                is_missed = done.iter().any(|word| word == NOBODY);
             } else {
                 is_missed = true;
             }
@@ -203,13 +203,12 @@ impl Storm {
         if status.is_none() {
             status = seen.wait(&mut child, start + DEADLINE)?;
         }
-        let status = match status {
-            Some(status) => status,
-            None => {
-                objections.push("it hangs".into());
-                signal("-KILL", &[child.id()]);
-                child.wait()?
-            }
+        let status = if let Some(status) = status {
+            status
+        } else {
+            objections.push("it hangs".into());
+            signal("-KILL", &[child.id()]);
+            child.wait()?
         };
         let took = start.elapsed();
         let file = fs::read(&place.output).ok().map(|bytes| bytes == self.films[film].whole);
@@ -226,6 +225,7 @@ impl Storm {
         objections.extend(seen.remains(&place, is_abrupt, end + self.patience));
         let cleanup = end.elapsed();
         drop((mount, group));
+        let done = done.join(", ");
         Ok(Trial { fault, done, is_missed, code, file, message, objections, took, cleanup })
     }
 }
@@ -234,7 +234,7 @@ impl Storm {
 const MARK: &str = "PAGEREEL_CHAOS";
 
 /// What is said where there was no process to do anything to.
-const NOBODY: &str = ": too late";
+const NOBODY: &str = "too late";
 
 /// Where a render happens: nothing of it may stay there but its output.
 struct Place {
@@ -287,12 +287,12 @@ fn leap(
     child: &mut Child,
     seen: &mut Seen,
     dice: &mut Dice,
-    done: &mut String,
+    done: &mut Vec<String>,
 ) -> Result<Option<ExitStatus>> {
     for _ in 0..=dice.below(3) {
         let size = [60, 3600, 86_400, 365 * 86_400][usize::try_from(dice.below(4))?];
         let jump = i64::try_from(dice.below(2 * size))? - i64::try_from(size)?;
-        *done += &format!(", clock at {jump} s");
+        done.push(format!("clock at {jump} s"));
         clock.set(jump)?;
         let pause = Duration::from_millis(dice.below(500));
         if let Some(status) = seen.wait(child, Instant::now() + pause)? {
@@ -308,7 +308,7 @@ fn strike(
     child: &mut Child,
     seen: &mut Seen,
     dice: &mut Dice,
-    done: &mut String,
+    done: &mut Vec<String>,
 ) -> Result<Option<ExitStatus>> {
     let engine = child.id();
     // What is looked for may come yet.
@@ -326,11 +326,11 @@ fn strike(
         }
         let pause = Duration::from_millis(20);
         if let Some(status) = seen.wait(child, Instant::now() + pause)? {
-            *done += NOBODY;
+            done.push(NOBODY.into());
             return Ok(Some(status));
         }
         if Instant::now() > until {
-            *done += NOBODY;
+            done.push(NOBODY.into());
             return Ok(None);
         }
     };
@@ -340,7 +340,7 @@ fn strike(
             let all = if fault == Fault::Stop { vec![victim] } else { among };
             let pause = Duration::from_millis(50 + dice.below(2450));
             let names = if all.len() == 1 { name_of(victim) } else { "all".into() };
-            *done += &format!(", {names} stopped for {} ms", pause.as_millis());
+            done.push(format!("{names} stopped for {} ms", pause.as_millis()));
             signal("-STOP", &all);
             let status = seen.wait(child, Instant::now() + pause)?;
             signal("-CONT", &all);
@@ -353,7 +353,7 @@ fn strike(
                 _ => &[&["-INT", "-INT"], &["-TERM", "-KILL"], &["-INT", "-TERM"]],
             };
             let order = dice.pick(orders).context("there are orders")?;
-            *done += &format!(", {}", order.join(" "));
+            done.push(order.join(" "));
             for name in *order {
                 signal(name, &[engine]);
                 thread::sleep(Duration::from_millis(dice.below(60)));
@@ -365,7 +365,7 @@ fn strike(
                 victims.extend(dice.pick(&among));
             }
             let names: Vec<_> = victims.iter().map(|id| name_of(*id)).collect();
-            *done += &format!(", {} killed", names.join(" and "));
+            done.push(format!("{} killed", names.join(" and ")));
             signal("-KILL", &victims);
         }
     }

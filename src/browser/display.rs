@@ -102,7 +102,7 @@ impl Display {
             let child = command.spawn().map_err(failed)?;
             let authority = authority.clone();
             let mut display = Self { child, authority, log, number, cookie, stream: None };
-            watchdog.guard_display(display.pid(), number).map_err(failed)?;
+            watchdog.guard_display(display.pid(), number).map_err(|_e| Watchdog::lost())?;
             match display.connect() {
                 Ok(stream) => {
                     display.stream = Some(stream);

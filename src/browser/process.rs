@@ -122,11 +122,9 @@ impl ChromeProcess {
         };
         let group = display.as_ref().map_or_else(|| Pid::from_child(&child), Display::pid);
 
-        if display.is_none()
-            && let Err(e) = watchdog.guard_group(group)
-        {
+        if display.is_none() && watchdog.guard_group(group).is_err() {
             end_group(group, &mut child, None);
-            return Err(cannot(e));
+            return Err(Watchdog::lost());
         }
         let watchdog = Some(watchdog);
         let process = Self { path: path.to_owned(), child, group, watchdog, profile, display };

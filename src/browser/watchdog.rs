@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Pid;
 
+use super::BrowserError;
+
 /// Hears what there is, waits for the end of its input, then ends the process group and removes the
 /// profile `$1`.
 ///
@@ -63,6 +65,11 @@ impl Watchdog {
             .stderr(Stdio::null())
             .process_group(0);
         command.spawn().map(Self)
+    }
+
+    /// The error where one that was started does not listen: only somebody else ends it.
+    pub(super) fn lost() -> BrowserError {
+        BrowserError::Lost { process: "watchdog", doing: "it started".into() }
     }
 
     /// Has it end the process group `leader`, too.

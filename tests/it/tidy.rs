@@ -38,7 +38,7 @@ const FLOORS: [&[&str]; 6] = [
     &["browser", "job", "media", "sound"],
     &["confine", "error", "page", "pipeline", "serve"],
     &["capture", "check", "composite", "plan", "progress", "report", "sink"],
-    &["doctor", "engine"],
+    &["doctor", "engine", "fuzzing"],
 ];
 
 /// What a file imports: the modules that follow upon `crate::`, its tests and comments left out.
