@@ -93,7 +93,7 @@ fn places(job: &Job) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     reads.extend(job.browser.path.as_deref().map(program_place));
     reads.extend(env::current_exe().ok());
     reads.extend(job.network.map.values().cloned());
-    reads.extend(job.subtitles.iter().map(|subtitle| subtitle.file.clone()));
+    reads.extend(job.subtitles.iter().filter_map(|subtitle| subtitle.file.clone()));
     reads.extend(job.fonts.paths().map(Path::to_owned));
     let outputs = job.output.iter().chain(job.outputs.iter().map(|output| &output.output));
     let files = outputs.filter(|path| path.as_os_str() != OsStr::new("-"));

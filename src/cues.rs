@@ -2,6 +2,7 @@
 //!
 //! What is kept of styling is what all of them know: bold, italic and underlined text.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::iter::{Enumerate, Peekable};
@@ -53,6 +54,45 @@ pub(crate) fn read_cues(path: &Path) -> Result<Vec<Cue>, String> {
 /// As [`read_cues`], from bytes.
 pub(crate) fn cues_of(bytes: &[u8]) -> Result<Vec<Cue>, String> {
     parse_cues(&text_of(bytes)?)
+}
+
+/// The cues in the text of a file, in the order of their time. An error names the line.
+pub(crate) fn cues_in(text: &str) -> Result<Vec<Cue>, String> {
+    if text.len() as u64 > MOST_BYTES {
+        return Err(format!("has more than {} MiB", MOST_BYTES >> 20));
+    }
+    parse_cues(&text_of(text.as_bytes())?)
+}
+
+/// A file of `WebVTT`.
+pub(crate) fn webvtt_file(cues: &[Cue]) -> String {
+    let mut file = String::from("WEBVTT\n");
+    for cue in cues {
+        let [start, end] = [cue.start, cue.end].map(|ms| stamp(ms, '.'));
+        _ = write!(file, "\n{start} --> {end}\n{}\n", cue.webvtt());
+    }
+    file
+}
+
+/// A file of `SubRip`.
+pub(crate) fn subrip_file(cues: &[Cue]) -> String {
+    let mut file = String::new();
+    for (n, cue) in (1..).zip(cues) {
+        let [start, end] = [cue.start, cue.end].map(|ms| stamp(ms, ','));
+        _ = writeln!(file, "{n}\n{start} --> {end}");
+        // An empty line would end the cue.
+        let text = cue.subrip();
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        lines.for_each(|line| file.extend([line, "\n"]));
+        file.push('\n');
+    }
+    file
+}
+
+/// Milliseconds as files of cues have them, with `point` before the thousandths.
+fn stamp(ms: i64, point: char) -> String {
+    let (secs, ms) = (ms / 1000, ms % 1000);
+    format!("{:02}:{:02}:{:02}{point}{ms:03}", secs / 3600, secs / 60 % 60, secs % 60)
 }
 
 /// Text of UTF-8, or of UTF-16 with its mark; line ends become plain ones.
@@ -349,15 +389,16 @@ impl Cue {
         out.trim_matches('\n').to_owned()
     }
 
+    /// The same at other times, in milliseconds.
+    pub(crate) fn at(&self, start: i64, end: i64) -> Self {
+        Self { start, end, pieces: self.pieces.clone() }
+    }
+
     /// The cues of a part of the whole, `start` to `end` in milliseconds, counted from its start.
     pub(crate) fn within(cues: &[Self], start: i64, end: i64) -> Vec<Self> {
         let cut = |cue: &Self| {
             let (from, until) = (cue.start.max(start), cue.end.min(end));
-            (from < until).then(|| Self {
-                start: from - start,
-                end: until - start,
-                pieces: cue.pieces.clone(),
-            })
+            (from < until).then(|| cue.at(from - start, until - start))
         };
         cues.iter().filter_map(cut).collect()
     }

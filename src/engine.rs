@@ -18,6 +18,7 @@ mod rehearsal;
 mod render;
 mod sound;
 mod stills;
+mod subtitles;
 mod timed;
 mod verify;
 mod wall;

@@ -26,7 +26,7 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// A row; beyond the edges the nearest ones of the same field.
-    fn row(&self, y: isize) -> &'a [u8] {
+    pub(super) fn row(&self, y: isize) -> &'a [u8] {
         let last = self.count.cast_signed() - 1;
         let y = if y < 0 { -y } else { y };
         let y = if y > last { (2 * last - y).max(0) } else { y };
@@ -62,14 +62,14 @@ pub(super) struct Field {
 }
 
 /// How samples lie in a row.
-trait Sample {
+pub(super) trait Sample {
     const BYTES: usize;
     fn get(row: &[u8], at: usize) -> i32;
     fn put(row: &mut [u8], at: usize, value: i32);
 }
 
-struct Byte;
-struct Word;
+pub(super) struct Byte;
+pub(super) struct Word;
 
 impl Sample for Byte {
     const BYTES: usize = 1;

@@ -48,6 +48,11 @@ impl DecodedFrame {
         Ok(Some(made))
     }
 
+    /// As the function of this name says of its format.
+    pub(super) fn samples(&self) -> Option<(u32, usize)> {
+        samples(self.as_ref().format)
+    }
+
     /// A progressive picture of the same kind with undefined pixels.
     fn like(&self) -> Result<Self, AvError> {
         let made = Self::empty()?;
@@ -64,7 +69,7 @@ impl DecodedFrame {
     }
 
     /// The rows of a plane, where there is one that is stored from the top.
-    fn rows(&self, plane: usize, chroma_rows: usize) -> Option<Rows<'_>> {
+    pub(super) fn rows(&self, plane: usize, chroma_rows: usize) -> Option<Rows<'_>> {
         let raw = self.as_ref();
         let (bytes, count) = extent(raw, plane, chroma_rows)?;
         let stride = usize::try_from(raw.linesize[plane]).ok().filter(|&s| s >= bytes)?;

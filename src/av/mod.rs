@@ -8,6 +8,7 @@ mod audio_decoder;
 mod audio_encoder;
 mod bwdif;
 mod clock;
+mod combing;
 mod converter;
 mod cut;
 mod deinterlace;

@@ -10,6 +10,7 @@ use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, codec, ffi, format, media};
 
 use super::AvError;
+use super::combing::seem_whole;
 use super::door::{MediaInput, open_media};
 use super::length::said_length;
 use super::parameters::ParameterWatch;
@@ -32,6 +33,7 @@ pub(crate) enum SourceTransfer {
 
 /// What a video file says about its pictures.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 pub(crate) struct SourceFacts {
     /// The shape of the first picture.
     pub shape: Shape,
@@ -42,6 +44,8 @@ pub(crate) struct SourceFacts {
     pub has_sound: bool,
     /// How long a frame is shown, in ticks, where some of the first are interlaced.
     pub interlaced_ticks: Option<i64>,
+    /// Whether those that are called interlaced and come first are of one moment each.
+    pub seems_whole: bool,
     pub transfer: SourceTransfer,
     /// Whether its components can be read at full depth, as colors that are known, and opaque.
     pub is_readable: bool,
@@ -219,6 +223,7 @@ impl VideoReader {
             has_alpha: has_alpha(frame.format),
             has_sound: self.input.streams().best(media::Type::Audio).is_some(),
             interlaced_ticks: None,
+            seems_whole: false,
             transfer: transfer(frame),
             is_readable: !has_alpha(frame.format) && first.planes().is_ok(),
             peak: mastering_peak(frame),
@@ -227,7 +232,7 @@ impl VideoReader {
             duration: said_length(&self.input),
         };
         if first.is_interlaced() || self.declares_fields() {
-            facts.interlaced_ticks = self.interlaced_ticks(&first)?;
+            (facts.interlaced_ticks, facts.seems_whole) = self.fields_after(first)?;
         }
         Ok(facts)
     }
@@ -240,17 +245,19 @@ impl VideoReader {
         !matches!(order, Order::AV_FIELD_UNKNOWN | Order::AV_FIELD_PROGRESSIVE)
     }
 
-    /// How long frames are shown, if some of those after `first` are interlaced, or it is.
-    fn interlaced_ticks(&mut self, first: &DecodedFrame) -> Result<Option<i64>, AvError> {
+    /// How long frames are shown, if some of those after `first` are interlaced, or it is; and whether
+    /// these only say so.
+    fn fields_after(&mut self, first: DecodedFrame) -> Result<(Option<i64>, bool), AvError> {
         let mut is_interlaced = first.is_interlaced();
         let mut last = first.pts();
-        let mut gaps = Vec::new();
+        let (mut gaps, mut frames) = (Vec::new(), vec![first]);
         while gaps.len() < LOOKED_AT {
             let Some(frame) = self.next_frame()? else { break };
             is_interlaced |= frame.is_interlaced();
             let pts = frame.pts();
             gaps.extend(pts.zip(last).map(|(now, last)| now - last).filter(|&gap| gap > 0));
             last = pts;
+            frames.push(frame);
         }
         gaps.sort_unstable();
         let stream = self.input.stream(self.stream);
@@ -261,7 +268,8 @@ impl VideoReader {
             #[expect(clippy::cast_possible_truncation, reason = "saturates")]
             Some(ticks.round() as i64)
         });
-        Ok(typical.filter(|_| is_interlaced))
+        let seems_whole = is_interlaced && seem_whole(&frames);
+        Ok((typical.filter(|_| is_interlaced), seems_whole))
     }
 
     /// What sees packets say something about the shape of their pictures.

@@ -11,7 +11,7 @@ use crate::browser::{BrowserError, LEFT, Page};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
-use crate::page::{self, Description, LayerKind, LoadError, Rehearsed, Tree};
+use crate::page::{self, Description, LayerKind, LoadError, Rehearsed, TrackFile, Tree};
 use crate::plan::{Compression, Way};
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
@@ -195,6 +195,16 @@ impl OpenPage {
                 self.page.prove("rehearsing", options.frame_timeout)?;
                 Ok(rehearsed)
             })
+            .map_err(|e| browser_error(e, self.console()))
+    }
+
+    /// What is in the files of those tracks that each selector finds; `None` for what is no selector.
+    pub(crate) fn read_tracks(
+        &mut self,
+        selectors: &[&str],
+        timeout: Duration,
+    ) -> Result<Vec<Option<Vec<TrackFile>>>> {
+        page::read_tracks(&mut self.page, selectors, timeout)
             .map_err(|e| browser_error(e, self.console()))
     }
 

@@ -87,7 +87,7 @@ pub(super) fn resolve(
 }
 
 /// What a page knows a file by: its path below the composition's directory, or its address.
-fn name_of(address: &str, finder: Option<&FileFinder>) -> String {
+pub(super) fn name_of(address: &str, finder: Option<&FileFinder>) -> String {
     match finder.and_then(|finder| finder.path(address)) {
         Some(path) => percent_decode_str(path).decode_utf8_lossy().into_owned(),
         None if address.starts_with(HELD_ADDRESS) => "what the page has in itself".into(),

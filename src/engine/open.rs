@@ -68,6 +68,7 @@ impl Render<'_> {
         opened.options.load.length = Some(plan.duration);
         let learned = self.rehearse(&mut opened, &plan, encoded)?;
         if encoded {
+            self.plan_subtitles(&mut opened, &mut plan, &learned)?;
             self.plan_sound(&opened, &mut plan, learned)?;
             self.settle_loudness(&mut plan)?;
             sink::warn_about_space(&plan, &mut self.warnings);

@@ -52,8 +52,8 @@ pub use self::resolution::Resolution;
 pub(crate) use self::scale::picture_size;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
-pub(crate) use self::subtitles::empty_subtitles;
-pub use self::subtitles::{Subtitle, SubtitlePlan};
+pub use self::subtitles::{Sidecar, Subtitle};
+pub(crate) use self::subtitles::{SubtitleText, has_sidecars, language_in, subtitle_codec};
 pub use self::values::{Bitrate, FrameRange, OutputSize, ValueError};
 pub use self::words::{
     CaptureFormat, CaptureMode, CaptureOrder, ColorMode, Dither, Hardware, OddSize, Quality,

@@ -53,7 +53,9 @@ impl Job {
             output.output = base.join(&output.output);
         }
         for subtitle in &mut self.subtitles {
-            subtitle.file = base.join(&subtitle.file);
+            if let Some(file) = &mut subtitle.file {
+                *file = base.join(&*file);
+            }
         }
         resolve(&mut self.browser.path);
         for target in self.network.map.values_mut() {

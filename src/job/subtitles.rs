@@ -6,49 +6,82 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Container, Job, JobError};
+use super::{Container, Job, JobError, Place};
 use crate::cues::{Cue, read_cues};
-use crate::frame::StreamInfo;
-use crate::warning::Warning;
 
-/// A file of subtitles that becomes a stream of the output.
+/// A file of subtitles, or tracks of the page, that become streams of the outputs, or files beside them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 pub struct Subtitle {
     /// A `WebVTT` or `SubRip` file in UTF-8. Its times are the composition's.
-    pub file: PathBuf,
-    /// Its language, by two or three letters of ISO 639, such as `en` or `eng`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// In place of a file: those `<track>` elements of the page that match this CSS selector, each a
+    /// stream; `track` takes all. Their times are those of the element that they belong to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracks: Option<String>,
+    /// Its language, by two or three letters of ISO 639, such as `en` or `eng`. Tracks say it
+    /// themselves, by `srclang`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z]{2,3}$")))]
-    pub language: String,
-    /// What players call it.
+    pub language: Option<String>,
+    /// What players call it. Default for tracks: their own label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Whether players show it where nothing else is chosen; of one at most. Default: false.
+    /// Whether players show it where nothing else is chosen; of one at most. Default: false; of
+    /// tracks the first that has the attribute `default`, where no other is chosen.
     #[serde(default)]
     pub default: bool,
+    /// A file of its own beside each output: `film.en.vtt` for `film.mp4`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidecar: Option<Sidecar>,
+    /// Whether it becomes a stream. Default: true.
+    #[serde(default = "yes")]
+    pub stream: bool,
 }
 
-/// Subtitles of an output, resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+const fn yes() -> bool {
+    true
+}
+
+/// A kind of file beside an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct SubtitlePlan {
-    /// The file that they come from.
+pub enum Sidecar {
+    /// `WebVTT`.
+    Vtt,
+    /// `SubRip`.
+    Srt,
+}
+
+impl Sidecar {
+    /// What its name ends with.
+    pub(crate) const fn extension(self) -> &'static str {
+        match self {
+            Self::Vtt => "vtt",
+            Self::Srt => "srt",
+        }
+    }
+}
+
+/// Subtitles that have been read, by the composition's time.
+#[derive(Clone, Debug)]
+pub(crate) struct SubtitleText {
+    /// Which of the job's `subtitles` has asked for them.
+    pub entry: usize,
+    /// The file that they come from, or the track's address.
     pub file: PathBuf,
-    /// FFmpeg's name of the codec.
-    pub codec: &'static str,
-    /// Three letters of ISO 639-2; in HLS two of ISO 639-1, where there are such.
+    /// Where it lies on this machine.
+    pub local: Option<PathBuf>,
+    /// As in the job, or as `srclang` has it.
     pub language: String,
     /// What players call it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Whether players show it where nothing else is chosen.
     pub default: bool,
-    /// How many texts are shown, one after the other.
-    pub count: usize,
-    /// In milliseconds of the output.
-    #[serde(skip)]
-    pub(crate) cues: Vec<Cue>,
+    pub cues: Vec<Cue>,
 }
 
 /// Names in ISO 639-1, and in ISO 639-2 (T).
@@ -84,9 +117,10 @@ fn three_letters(language: &str) -> Option<&str> {
     None
 }
 
-/// A language as a container writes it.
-fn language_in(container: Container, language: &str) -> String {
-    let three = three_letters(language).unwrap_or("und");
+/// A language as a container writes it. Of a tag such as `en-US` it is the first part.
+pub(crate) fn language_in(container: Container, language: &str) -> String {
+    let first = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let three = three_letters(&first).unwrap_or("und");
     let words: Vec<_> = LANGUAGES.split_ascii_whitespace().collect();
     let known = words.chunks(2).find(|pair| pair.last() == Some(&three));
     let two = known.and_then(|pair| pair.first());
@@ -94,7 +128,7 @@ fn language_in(container: Container, language: &str) -> String {
 }
 
 /// FFmpeg's name of the subtitles that a container has.
-const fn codec_in(container: Container) -> Option<&'static str> {
+pub(crate) const fn subtitle_codec(container: Container) -> Option<&'static str> {
     match container {
         Container::Mp4 | Container::Mov => Some("mov_text"),
         Container::Mkv | Container::Null => Some("subrip"),
@@ -106,106 +140,119 @@ const fn codec_in(container: Container) -> Option<&'static str> {
 impl Job {
     /// Checks what can be judged without the files.
     pub(super) fn validate_subtitles(&self) -> Result<(), JobError> {
-        /// Longest label, in bytes.
-        const LONGEST: usize = 1000;
-        let bad = |path: String, found: String, expected: &str| {
-            Err(JobError::BadValue { path, found, expected: expected.into() })
-        };
-        for (i, Subtitle { language, label, default, .. }) in self.subtitles.iter().enumerate() {
-            let field = |name: &str| format!("subtitles[{i}].{name}");
-            if three_letters(language).is_none() {
-                let expected = "two or three letters of ISO 639, such as en or eng";
-                return bad(field("language"), format!("{language:?}"), expected);
-            }
-            let label = label.as_deref().unwrap_or_default();
-            if label.contains(char::is_control) || label.len() > LONGEST {
-                let expected = "a line of at most 1000 bytes";
-                return bad(field("label"), format!("{} bytes", label.len()), expected);
-            }
-            if *default && self.subtitles[..i].iter().any(|other| other.default) {
-                return bad(field("default"), "true".into(), "false: another has it already");
-            }
+        for (i, subtitle) in self.subtitles.iter().enumerate() {
+            subtitle.validate(i, self.subtitles[..i].iter().any(|other| other.default))?;
         }
         if self.subtitles.is_empty() {
             return Ok(());
         }
+        let bad = |path: String, found: String, expected: &str| {
+            Err(JobError::BadValue { path, found, expected: expected.into() })
+        };
         let encodings = self.encodings()?;
-        let none = encodings.iter().find(|(_, place, ..)| codec_in(place.container).is_none());
-        if let Some((_, place, ..)) = none {
+        let none =
+            encodings.iter().find(|(_, place, ..)| subtitle_codec(place.container).is_none());
+        let has_streams = self.subtitles.iter().any(|subtitle| subtitle.stream);
+        if let Some((_, place, ..)) = none.filter(|_| has_streams) {
             let found = format!("some in .{}", place.container.word());
-            let expected = "left out, or the output .mp4, .mov, .mkv, .webm or .m3u8";
+            let expected = "left out, files beside the output (`sidecar`, with `stream` false), or \
+                the output .mp4, .mov, .mkv, .webm or .m3u8";
             return bad("subtitles".into(), found, expected);
         }
         if encodings.is_empty() && self.has_outputs() {
             let expected = "left out where there is no output with pictures";
             return bad("subtitles".into(), "some".into(), expected);
         }
+        let sidecar = self.subtitles.iter().position(|subtitle| subtitle.sidecar.is_some());
+        let has_place = encodings.iter().any(|(_, to, ..)| has_sidecars(to.container, to.place));
+        if let Some(i) = sidecar.filter(|_| !has_place && self.has_outputs()) {
+            let expected = "left out where no output with pictures is a file";
+            return bad(format!("subtitles[{i}].sidecar"), "some".into(), expected);
+        }
         Ok(())
     }
 
-    /// The cues of each file of subtitles, by the composition's time.
-    pub(crate) fn read_subtitles(&self) -> Result<Vec<Vec<Cue>>, JobError> {
-        let read = self.subtitles.iter().enumerate().map(|(i, subtitle)| {
-            let path = &subtitle.file;
+    /// What the files of subtitles hold.
+    pub(crate) fn read_subtitles(&self) -> Result<Vec<SubtitleText>, JobError> {
+        let files = self.subtitles.iter().enumerate();
+        let files = files.filter_map(|(i, subtitle)| Some((i, subtitle, subtitle.file.as_ref()?)));
+        let read = files.map(|(entry, subtitle, path)| {
             if !path.exists() {
                 return Err(JobError::Missing {
                     what: "the file of subtitles",
                     path: path.clone(),
                 });
             }
-            read_cues(path).map_err(|message| Self::bad_subtitles(i, path.clone(), message))
+            let cues = read_cues(path).map_err(|message| {
+                let field = format!("subtitles[{entry}].file");
+                JobError::BadFile { field, path: path.clone(), message }
+            })?;
+            Ok(SubtitleText {
+                entry,
+                file: path.clone(),
+                local: Some(path.clone()),
+                language: subtitle.language.clone().unwrap_or_default(),
+                label: subtitle.label.clone(),
+                default: subtitle.default,
+                cues,
+            })
         });
         read.collect()
     }
 
-    fn bad_subtitles(i: usize, path: PathBuf, message: String) -> JobError {
-        JobError::BadFile { field: format!("subtitles[{i}].file"), path, message }
-    }
-
-    /// What an output of this kind gets of them; `first_frame` is the composition's.
-    pub(crate) fn subtitles_in(
-        &self,
-        container: Container,
-        all: &[Vec<Cue>],
-        (first_frame, stream): (u64, &StreamInfo),
-    ) -> Result<Vec<SubtitlePlan>, JobError> {
-        let Some(codec) = codec_in(container) else { return Ok(Vec::new()) };
-        let rate = stream.frame_rate;
-        let ms = |frame: u64| {
-            let ms = u128::from(frame) * 1000 * u128::from(rate.den.get());
-            i64::try_from(ms / u128::from(rate.num.get())).unwrap_or(i64::MAX)
-        };
-        let start = ms(first_frame);
-        let end = start + ms(stream.frames);
-        let plans = self.subtitles.iter().zip(all).enumerate().map(|(i, (subtitle, cues))| {
-            let Subtitle { file, language, label, default } = subtitle;
-            let mut cues = Cue::within(cues, start, end);
-            if codec == "mov_text" {
-                cues = Cue::one_at_a_time(&cues)
-                    .map_err(|message| Self::bad_subtitles(i, file.clone(), message))?;
-            }
-            Ok(SubtitlePlan {
-                file: file.clone(),
-                codec,
-                language: language_in(container, language),
-                label: label.clone(),
-                default: *default,
-                count: cues.len(),
-                cues,
-            })
-        });
-        plans.collect()
+    /// What is wrong with a text.
+    pub(crate) fn in_text(&self, text: &SubtitleText, message: String) -> JobError {
+        let kind = if self.subtitles[text.entry].file.is_some() { "file" } else { "tracks" };
+        let field = format!("subtitles[{}].{kind}", text.entry);
+        JobError::BadFile { field, path: text.file.clone(), message }
     }
 }
 
-/// A warning for each of them that shows nothing.
-pub(crate) fn empty_subtitles(plans: &[SubtitlePlan]) -> Vec<Warning> {
-    let empty = plans.iter().filter(|plan| plan.count == 0);
-    let warning = |plan: &SubtitlePlan| {
-        let file = plan.file.display();
-        Warning::new("subtitles_empty", format!("{file}: no cue is within what is rendered"))
-    };
-    empty.map(warning).collect()
+impl Subtitle {
+    /// Checks entry `i`; `has_default` says whether one before it is chosen.
+    fn validate(&self, i: usize, has_default: bool) -> Result<(), JobError> {
+        /// Longest label, in bytes.
+        const LONGEST: usize = 1000;
+        let field = |name: &str| format!("subtitles[{i}].{name}");
+        let bad = |name: &str, found: String, expected: &str| {
+            Err(JobError::BadValue { path: field(name), found, expected: expected.into() })
+        };
+        match (&self.file, &self.tracks) {
+            (Some(_), Some(_)) => {
+                let (first, second) = (field("file"), field("tracks"));
+                return Err(JobError::Conflict { first, second });
+            }
+            (None, None) => return Err(JobError::Absent { path: field("file") }),
+            (Some(_), None) if self.language.is_none() => {
+                return Err(JobError::Absent { path: field("language") });
+            }
+            _ => {}
+        }
+        if let Some(language) = self.language.as_ref().filter(|l| three_letters(l).is_none()) {
+            let expected = "two or three letters of ISO 639, such as en or eng";
+            return bad("language", format!("{language:?}"), expected);
+        }
+        let label = self.label.as_deref().unwrap_or_default();
+        if label.contains(char::is_control) || label.len() > LONGEST {
+            let expected = "a line of at most 1000 bytes";
+            return bad("label", format!("{} bytes", label.len()), expected);
+        }
+        if self.default && has_default {
+            return bad("default", "true".into(), "false: another has it already");
+        }
+        if !self.stream && self.sidecar.is_none() {
+            return bad("stream", "false".into(), "true where there is no `sidecar`");
+        }
+        if !self.stream && self.default {
+            return bad("default", "true".into(), "false where `stream` is false");
+        }
+        Ok(())
+    }
+}
+
+/// Whether files can stand beside such an output.
+pub(crate) fn has_sidecars(container: Container, place: Place) -> bool {
+    place == Place::File && !container.is_sequence()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Which of them a page shows follows from its time alone. At 50 frames per second, one of 25i shows
 //! every field; at 25, the first of each frame. Frames that are not interlaced, which such files also
-//! have, are shown as they are at both moments.
+//! have, are shown as they are at both moments; and so are those that only say that they are (a film in
+//! a broadcaster's stream), where what moves in them shows it.
 
 use std::sync::{Arc, PoisonError};
 
@@ -91,6 +92,11 @@ impl Source {
                 after = Some(frame);
                 break;
             }
+        }
+        if self.facts.seems_whole
+            && now.is_of_one_moment(before.as_deref(), after.as_deref()) == Some(true)
+        {
+            return Ok(now);
         }
         let made = now.field(before.as_deref(), after.as_deref(), is_second)?;
         Ok(made.map_or(now, Arc::new))

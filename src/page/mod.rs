@@ -22,6 +22,7 @@ mod native;
 mod scripts;
 mod sound;
 mod stage;
+mod tracks;
 mod transitions;
 mod tree;
 
@@ -47,6 +48,7 @@ pub(crate) use self::stage::{
     Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
     set_mark,
 };
+pub(crate) use self::tracks::{TrackFile, TrackRun, read_tracks};
 pub(crate) use self::transitions::DeclaredTransition;
 pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, Tree, Variable};
 use crate::browser::{BrowserError, Page, cdp};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Media, RUNTIME_FACE, RuntimeWarning};
+use super::{Media, RUNTIME_FACE, RuntimeWarning, TrackRun};
 use crate::browser::{BrowserError, Page};
 use crate::time::FrameRate;
 
@@ -85,6 +85,8 @@ pub(crate) struct Rehearsed {
     pub volumes: Vec<(usize, Volumes)>,
     /// What is heard besides.
     pub added: Vec<Added>,
+    /// When elements with tracks play, by their place in the list of media, where page code has a say.
+    pub played: Vec<(usize, Vec<TrackRun>)>,
     /// What page code's own graphs sound like.
     pub graphs: Vec<GraphSound>,
     /// What was not right.

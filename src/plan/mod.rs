@@ -11,6 +11,7 @@ mod backend;
 mod dynamic_range;
 mod outputs;
 mod sessions;
+mod subtitles;
 mod thinning;
 mod video;
 
@@ -20,6 +21,7 @@ pub use self::backend::{Compression, Way};
 use self::dynamic_range::settled;
 use self::outputs::{outputs, posters, sounds};
 use self::sessions::{Memory, lanes};
+pub use self::subtitles::{SidecarPlan, SubtitlePlan};
 pub(crate) use self::thinning::Thinning;
 pub(crate) use self::video::SEGMENT_SECS;
 pub use self::video::VideoPlan;
@@ -27,8 +29,7 @@ use crate::color::Cicp;
 use crate::error::{Error, Result};
 use crate::frame::{Alpha, Size, StreamInfo};
 use crate::job::{
-    ColorMode, Container, Entry, FileNames, Job, JobError, Metadata, Place, SubtitlePlan,
-    picture_size,
+    ColorMode, Container, Entry, FileNames, Job, JobError, Metadata, Place, picture_size,
 };
 use crate::page::{Description, Number};
 use crate::pipeline::Lanes;
@@ -144,6 +145,9 @@ pub struct Plan {
     /// Pictures of single frames that are written beside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub posters: Vec<PosterPlan>,
+    /// Files of subtitles that are written beside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sidecars: Vec<SidecarPlan>,
     /// How frames travel.
     pub route: Route,
     /// What all frames have in common.
@@ -281,8 +285,7 @@ impl Plan {
             alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
-        let outputs =
-            if encoded { outputs(job, &stream, first_frame, cores, warnings)? } else { Vec::new() };
+        let outputs = if encoded { outputs(job, &stream, cores, warnings)? } else { Vec::new() };
         let range = (first_frame, frames);
         let sounds = if encoded { sounds(job, frame_rate, range)? } else { Vec::new() };
         let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
@@ -295,6 +298,7 @@ impl Plan {
             sounds,
             main_is_sound: job.destination().is_ok_and(|d| d.container.is_sound()),
             posters,
+            sidecars: Vec::new(),
             route: if hdr.is_some() || !transitions.is_empty() {
                 Route::Layered
             } else {

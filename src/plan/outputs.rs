@@ -4,7 +4,7 @@ use super::video::Setting;
 use super::{AudioPlan, OutputPlan, PosterPlan, SoundPlan, Thinning, VideoPlan};
 use crate::error::{Error, Result};
 use crate::frame::StreamInfo;
-use crate::job::{Destination, Job, JobError, empty_subtitles};
+use crate::job::{Destination, Job, JobError};
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
 
@@ -12,11 +12,9 @@ use crate::warning::Warning;
 pub(super) fn outputs(
     job: &Job,
     stream: &StreamInfo,
-    first_frame: u64,
     cores: u32,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<OutputPlan>> {
-    let cues = job.read_subtitles()?;
     job.metadata.validate_at(stream.frame_rate)?;
     let destinations = job.destinations()?.into_iter();
     let containers: Vec<_> = destinations.map(|(_, place, ..)| place.container).collect();
@@ -54,7 +52,6 @@ pub(super) fn outputs(
         };
         let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
         let metadata = job.metadata.clone();
-        let subtitles = job.subtitles_in(container, &cues, (first_frame, stream))?;
         Ok(OutputPlan {
             path,
             container,
@@ -62,16 +59,12 @@ pub(super) fn outputs(
             frame_rate,
             video,
             audio: None,
-            subtitles,
+            subtitles: Vec::new(),
             metadata,
             place,
         })
     });
-    let plans = plans.collect::<Result<Vec<_>>>()?;
-    if let Some(plan) = plans.first() {
-        warnings.extend(empty_subtitles(&plan.subtitles));
-    }
-    Ok(plans)
+    plans.collect()
 }
 
 /// All files of sound alone, silent as long as it is not known what is heard.

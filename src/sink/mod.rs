@@ -79,7 +79,7 @@ pub(crate) fn open(
         let place = if plan.main_is_sound { index } else { sinks.len() };
         sinks.insert(place, sound);
     }
-    if sinks.len() == 1 && plan.posters.is_empty() {
+    if sinks.len() == 1 && plan.posters.is_empty() && plan.sidecars.is_empty() {
         return Ok(sinks.remove(0));
     }
     let posters = plan.posters.iter().map(|poster| Poster::create(poster, plan.stream.color));
@@ -87,7 +87,8 @@ pub(crate) fn open(
     let numbered = sinks.into_iter().enumerate();
     let threads = numbered.map(|(at, sink)| OwnThread::start(sink, format!("output-{at}")));
     let sinks = threads.collect::<Result<_>>()?;
-    Ok(Box::new(TeeSink { sinks, posters, frames: 0 }))
+    let sidecars = plan.sidecars.iter().map(tee::sidecar).collect::<Result<_>>()?;
+    Ok(Box::new(TeeSink { sinks, posters, sidecars, frames: 0 }))
 }
 
 fn open_one(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::cues::Cue;
+use crate::cues::webvtt_file;
 use crate::error::{Error, Result};
 use crate::job::AudioCodec;
 use crate::plan::OutputPlan;
@@ -28,7 +28,7 @@ pub(super) fn write(
     for (i, plan) in output.subtitles.iter().enumerate() {
         let language = &plan.language;
         let own = format!("{stem}_sub{}_{language}", i + 1);
-        put(&format!("{own}.vtt"), &file(&plan.cues))?;
+        put(&format!("{own}.vtt"), &webvtt_file(&plan.cues))?;
         put(
             &format!("{own}.m3u8"),
             &format!(
@@ -79,18 +79,6 @@ pub(super) fn mend_target(media: &Path) -> Result<()> {
     };
     let mended = text.replacen(&format!("{TARGET}{target}\n"), &format!("{TARGET}{longest}\n"), 1);
     fs::write(media, mended).map_err(Error::io("cannot write", media))
-}
-
-/// A file of `WebVTT`.
-fn file(cues: &[Cue]) -> String {
-    let stamp = |ms: i64| {
-        let (secs, ms) = (ms / 1000, ms % 1000);
-        format!("{:02}:{:02}:{:02}.{ms:03}", secs / 3600, secs / 60 % 60, secs % 60)
-    };
-    let cue =
-        |cue: &Cue| format!("\n{} --> {}\n{}\n", stamp(cue.start), stamp(cue.end), cue.webvtt());
-    let cues: String = cues.iter().map(cue).collect();
-    format!("WEBVTT\n{cues}")
 }
 
 /// Bits per second: of the segment that has most, and of all.

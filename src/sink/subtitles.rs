@@ -1,8 +1,9 @@
 //! Subtitles beside the picture: written in step with the frames.
 
 use crate::av::{AvError, Described, Muxer, MuxerSettings, TextStream};
-use crate::job::{Container, SubtitlePlan};
+use crate::job::Container;
 use crate::plan::OutputPlan;
+use crate::plan::SubtitlePlan;
 use crate::time::FrameRate;
 
 /// Longest packet that shows nothing, in milliseconds: containers count ticks in 32 bits.

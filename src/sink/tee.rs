@@ -7,12 +7,14 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::job::PictureFormat;
 use crate::pipeline::{Artifact, FrameSink};
-use crate::plan::PosterPlan;
+use crate::plan::{PosterPlan, SidecarPlan};
 
 /// Writes each frame to all of its sinks, side by side, and some frames to files of their own.
 pub(super) struct TeeSink {
     pub sinks: Vec<OwnThread>,
     pub posters: Vec<Poster>,
+    /// Files of subtitles, which are whole from the beginning.
+    pub sidecars: Vec<PartialFile>,
     pub frames: u64,
 }
 
@@ -36,6 +38,13 @@ impl Poster {
         let file = PartialFile::create(&plan.path)?;
         Ok(Self { plan: plan.clone(), format, file, bytes: 0, color })
     }
+}
+
+/// Writes a file of subtitles, under another name until all outputs are there.
+pub(super) fn sidecar(plan: &SidecarPlan) -> Result<PartialFile> {
+    let file = PartialFile::create(&plan.path)?;
+    std::fs::write(file.path(), &plan.text).map_err(Error::io("cannot write", &plan.path))?;
+    Ok(file)
 }
 
 impl FrameSink for TeeSink {
@@ -65,6 +74,10 @@ impl FrameSink for TeeSink {
         for Poster { file, bytes, .. } in self.posters {
             let path = Some(file.keep()?);
             artifacts.push(Artifact { path, frames: 1, bytes: Some(bytes), ..Artifact::default() });
+        }
+        for file in self.sidecars {
+            let bytes = std::fs::metadata(file.path()).map(|found| found.len()).ok();
+            artifacts.push(Artifact { path: Some(file.keep()?), bytes, ..Artifact::default() });
         }
         let mut artifacts = artifacts.into_iter();
         let mut main = artifacts.next().unwrap_or_default();

@@ -52,6 +52,7 @@ mod sound;
 mod sound_files;
 mod staying;
 mod still;
+mod subtitle_tracks;
 mod subtitles;
 mod support;
 mod tags_out;

@@ -133,6 +133,32 @@ fn whole_frames_in_interlaced_files_stay_as_they_are() {
 }
 
 #[test]
+fn films_in_streams_that_are_called_interlaced_stay_whole() {
+    const X264: &[&str] = &["-c:v", "libx264", "-qp", "4", "-g", "10"];
+    for (extension, format, codec) in
+        [("mp4", "yuv420p", X264), ("mov", "yuv422p10le", &["-c:v", "prores_ks"])]
+    {
+        let (directory, job) = showing(extension, 25);
+        let file = directory.path().join(format!("v.{extension}"));
+        let source = format!(
+            "color=gray:s={WIDTH}x{HEIGHT}:r=25:d=1,format={format},geq=lum='60+15*mod(X+2*Y+9*N,12)':cb=0:cr=0,\
+             gblur=2,hue=s=0,format={format}"
+        );
+        let flags = ["-flags", "+ildct+ilme", "-top", "1", "-pix_fmt", format];
+        let input = ["-f", "lavfi", "-i", &source];
+        judge("ffmpeg", &[&input[..], codec, &flags, &[file.to_str().unwrap()]].concat());
+        let told = ["-v", "error", "-show_entries", "frame=interlaced_frame", "-of", "csv=p=0"];
+        let told = judge("ffprobe", &[&told[..], &[file.to_str().unwrap()]].concat());
+        assert!(told.starts_with(b"1"), "{extension} is not called interlaced");
+        let (_, shown) = pictures(&job);
+        for (n, (shown, expected)) in shown.iter().zip(converted(&file, "null")).enumerate() {
+            let off = apart(&colors(shown), &expected);
+            assert!(off < 0.5, "{extension}: frame {n} is off by {off}");
+        }
+    }
+}
+
+#[test]
 fn fields_of_hdr_keep_their_light() {
     let body = "<video src=v.mov data-start=0 muted style='width:64px;height:36px'></video>";
     let directory = hdr::page((64, 36), 12, body);

@@ -33,6 +33,7 @@ import { playersAreHeard, tellPlayers } from "./player_events.js";
 import { rehearse, rehearsed } from "./rehearsal.js";
 import { hasGraphs, renderGraphs } from "./web_audio.js";
 import { tellCues } from "./text_tracks.js";
+import { readTracks } from "./track_files.js";
 import { drawCues } from "./cue_boxes.js";
 import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
 import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
@@ -582,5 +583,5 @@ const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(inde
 awaitGsap();
 offerVariables();
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
+defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, readTracks, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
 stage?.enter();

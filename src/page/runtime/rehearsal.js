@@ -10,6 +10,7 @@ import { config, native } from "./natives.js";
 import { clock } from "./clock.js";
 import { isPlaying, loudnessOf, mediaElements, mediaInfo, mediaName, mediaStateOf, runOf, undecidedMedia, witness } from "./media.js";
 import { listedElements, mediaEntry } from "./media_list.js";
+import { runsOf } from "./track_files.js";
 import { takeNewWarnings } from "./warnings.js";
 import { graphSounds, isInGraph } from "./web_audio.js";
 
@@ -76,12 +77,15 @@ function* partsOf(element, run) {
   yield { ...run, origin: joint, start: joint, from: run.again };
 }
 
-function entriesOf(element, record) {
+function runsIn(element, record) {
   const runs = [...record.runs];
   const last = runOf(element);
   if (last && isPlaying(element, Math.max(last.start, 0))) runs.push(last);
-  return runs
-    .filter(({ start, end }) => start < end)
+  return runs.filter(({ start, end }) => start < end);
+}
+
+function entriesOf(element, record) {
+  return runsIn(element, record)
     .flatMap((run) => [...partsOf(element, run)])
     .map((run) => mediaEntry(element, run, run.loops));
 }
@@ -99,12 +103,13 @@ function isIncomplete(governed) {
 export async function rehearsed() {
   const governed = [...soundRecords].filter(([, record]) => record.governed).map(([element]) => mediaName(element));
   if (isIncomplete(governed)) return { governed, incomplete: true };
-  const found = { governed, silenced: [], volumes: [], added: [], graphs: await graphSounds(), warnings: takeNewWarnings() };
+  const found = { governed, silenced: [], volumes: [], added: [], played: [], graphs: await graphSounds(), warnings: takeNewWarnings() };
   for (const [element, record] of soundRecords) {
     const { index, runs, points } = record;
     const volume = isLevel(points) ? null : points;
     const state = mediaStateOf(element);
     const isInList = index !== null && runs.length === 0 && state?.base == null;
+    if (!isInList && index !== null && element.querySelector("track")) found.played.push([index, runsOf(element, runsIn(element, record))]);
     if (isInGraph(element)) {
       if (index !== null) found.silenced.push(index);
     } else if (isInList) {

@@ -1,0 +1,54 @@
+//! Tracks of the page whose cues become subtitles of the output.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Number, RUNTIME_FACE};
+use crate::browser::{BrowserError, Page};
+
+/// A `<track>` of the page, and what is in its file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TrackFile {
+    /// Its name for the user.
+    pub label: String,
+    /// Absolute.
+    pub address: String,
+    /// As `srclang` has it; may be empty.
+    pub language: String,
+    /// Its own `label`; may be empty.
+    pub title: String,
+    pub is_default: bool,
+    /// The place of its element in the list of media.
+    pub media: Option<usize>,
+    /// When the element plays, as far as that is known before the first frame.
+    pub runs: Vec<TrackRun>,
+    pub text: Option<String>,
+    /// Why there is no text.
+    pub failure: Option<String>,
+}
+
+/// From `start` to `end` seconds of the composition an element plays what its source has at
+/// `from + (t - origin) * rate`; at the source's end, `length`, a loop goes on at `again`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct TrackRun {
+    pub origin: Number,
+    pub start: Number,
+    pub end: Number,
+    pub from: f64,
+    pub rate: f64,
+    pub loops: bool,
+    pub again: f64,
+    pub length: Number,
+}
+
+/// Reads the tracks that each CSS selector finds; `None` for what is no selector.
+pub(crate) fn read_tracks(
+    page: &mut Page,
+    selectors: &[&str],
+    timeout: Duration,
+) -> Result<Vec<Option<Vec<TrackFile>>>, BrowserError> {
+    let selectors = serde_json::json!(selectors);
+    page.evaluate(&format!("{RUNTIME_FACE}.readTracks({selectors})"), timeout)
+}
