@@ -85,7 +85,7 @@ impl Engine {
         let clock = SinkClock::default();
         let sink_clock = clock.clone();
         let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
-        self.begin(job, progress, cancel, clock).run(true, open)
+        self.begin(job, progress, cancel, clock).run(job, open)
     }
 
     /// Renders `job` into the caller's own sink; the job's output and video settings are not used.
@@ -98,9 +98,10 @@ impl Engine {
         progress: &mut dyn Progress,
         cancel: &CancelToken,
     ) -> Result<Report> {
-        let job = &sized(job)?;
+        let asked = &sized(job)?;
+        let job = &without_outputs(asked);
         let open: OpenSink<'_> = Box::new(move |_| Ok(sink));
-        self.begin(job, progress, cancel, SinkClock::default()).run(false, open)
+        self.begin(job, progress, cancel, SinkClock::default()).run(asked, open)
     }
 
     /// Renders without taking pictures: what Chrome needs for drawing alone. For the benches.
@@ -108,12 +109,12 @@ impl Engine {
     pub fn draw(&self, job: &Job, cancel: &CancelToken) -> Result<Report> {
         let mut silent = |_: &crate::progress::Event| {};
         // Only there nothing is drawn but on command.
-        let mut job = job.clone();
+        let mut job = without_outputs(job);
         job.capture.mode = job::CaptureMode::BeginFrame;
         job.alpha = false;
         let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
         render.is_blind = true;
-        render.run(false, Box::new(|_| Ok(Box::new(NullSink::default()))))
+        render.run(&job, Box::new(|_| Ok(Box::new(NullSink::default()))))
     }
 
     /// Renders a page that seeks Chrome's own player, with nothing decoded here. For the benches.
@@ -125,9 +126,10 @@ impl Engine {
         cancel: &CancelToken,
     ) -> Result<Report> {
         let mut silent = |_: &crate::progress::Event| {};
+        let job = &without_outputs(job);
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         render.decodes_media = false;
-        render.run(false, Box::new(|_| Ok(sink)))
+        render.run(job, Box::new(|_| Ok(sink)))
     }
 
     /// A sink that writes the outputs of `plan`, for frames from elsewhere.
@@ -143,7 +145,7 @@ impl Engine {
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         job.validate()?;
-        let (plan, _) = render.surely(&mut |render| render.prepare(job.has_outputs()))?;
+        let (plan, _) = render.surely(&mut |render| render.prepare())?;
         Ok((plan, std::mem::take(&mut render.warnings)))
     }
 }
@@ -159,6 +161,11 @@ fn sized(job: &Job) -> Result<Job> {
         Entry::Url(_) => None,
     };
     Ok(job.with_scale(declared)?)
+}
+
+/// The job for a sink of the caller's own, or for none.
+fn without_outputs(job: &Job) -> Job {
+    Job { output: None, format: None, outputs: Vec::new(), ..job.clone() }
 }
 
 impl Default for Engine {

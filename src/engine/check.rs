@@ -7,7 +7,7 @@ use crate::cancel::CancelToken;
 use crate::check::Check;
 use crate::error::Result;
 use crate::job::Job;
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::sink::SinkClock;
 use crate::warning::Warning;
 
@@ -42,14 +42,16 @@ impl Engine {
     pub fn check(&self, job: &Job, cancel: &CancelToken) -> Result<Check> {
         let job = &super::sized(job)?;
         job.validate()?;
-        let encoded = job.output.is_some() || !job.outputs.is_empty();
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
         render.is_captured = false;
         let (opened, planned, mut tree) = render.surely(&mut |render| {
             let (mut opened, size) = render.open()?;
-            let planned =
-                size.and_then(|size| opened.plan(job, size, encoded, &mut render.warnings));
+            let planned = size.and_then(|size| {
+                let (plan, warnings) = Plan::new(job, &opened.survey(size))?;
+                render.warnings.extend(warnings);
+                Ok(plan)
+            });
             render.collect_warnings(&opened.page);
             let timeout = opened.options.load.call_timeout;
             let tree = opened.page.inspect(timeout)?;

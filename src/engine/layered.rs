@@ -24,26 +24,15 @@ pub(super) struct Light {
     meter: Arc<LightMeter>,
 }
 
-/// How much of a composition must show videos that can be left out of the page for speed: frames
-/// without any cost a little more then.
-const WORTHWHILE: f64 = 0.25;
-
 impl Render<'_> {
-    /// Has the page leave out what the engine puts into its pictures.
-    pub(super) fn choose_layers(&self, opened: &mut Opened, plan: &mut Plan) -> Result<()> {
+    /// How much of the composition shows videos that the engine may put into the page's pictures;
+    /// `None` where it may not.
+    pub(super) fn aligned_share(&self, opened: &mut Opened, plan: &Plan) -> Result<Option<f64>> {
+        if !self.may_mix(opened, plan) {
+            return Ok(None);
+        }
         let timeout = opened.options.load.call_timeout;
-        let kind = if plan.stream.color.is_hdr() {
-            LayerKind::Light
-        } else if self.may_mix(opened, plan)
-            && opened.page.aligned_share(plan.duration, timeout)? >= WORTHWHILE
-        {
-            plan.route = Route::Layered;
-            LayerKind::Codes
-        } else {
-            return Ok(());
-        };
-        opened.options.layers = Some(kind);
-        opened.page.begin_layers(kind, timeout)
+        opened.page.aligned_share(plan.duration, timeout).map(Some)
     }
 
     /// Whether mattes of the page can be had as exactly as its pictures.
@@ -55,8 +44,18 @@ impl Render<'_> {
             && !self.is_blind
             && self.decodes_media
             && plan.stream.alpha == Alpha::Opaque
+            && !plan.stream.color.is_hdr()
             && plan.transitions.is_empty()
             && opened.page.description.media.iter().any(|media| media.tag == "video")
+    }
+}
+
+impl Opened {
+    /// Has the page leave out what the engine puts into its pictures.
+    pub(super) fn leave_out(&mut self, layers: Option<LayerKind>) -> Result<()> {
+        let Some(kind) = layers else { return Ok(()) };
+        self.options.layers = Some(kind);
+        self.page.begin_layers(kind, self.options.load.call_timeout)
     }
 }
 

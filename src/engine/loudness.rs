@@ -2,7 +2,7 @@
 
 use super::Render;
 use crate::error::{Error, Result};
-use crate::plan::{AudioPlan, Plan, samples_in};
+use crate::plan::{AudioPlan, Plan, Survey, samples_in};
 use crate::sound::{Mix, Settled, settle};
 use crate::warning::Warning;
 
@@ -11,23 +11,13 @@ const TOLERANCE: f64 = 0.5;
 
 impl Render<'_> {
     /// Finds the gain of every output that has a loudness, once for those that are alike.
-    pub(super) fn settle_loudness(&mut self, plan: &mut Plan) -> Result<()> {
+    pub(super) fn settle_loudness(&mut self, plan: &Plan, survey: &mut Survey) -> Result<()> {
         let samples = samples_in(plan.stream.frames, plan.stream.frame_rate);
-        let mut known: Vec<((u64, u32, u16), Settled)> = Vec::new();
-        let files = plan.outputs.iter_mut().filter_map(|output| output.audio.as_mut());
-        for audio in files.chain(plan.sounds.iter_mut().map(|sound| &mut sound.audio)) {
-            let Some(loudness) = audio.loudness else { continue };
-            let key = (loudness.target.to_bits(), audio.ceiling().to_bits(), audio.channels);
-            let found = known.iter().find(|(other, _)| *other == key).map(|(_, settled)| *settled);
-            let settled = if let Some(settled) = found {
-                settled
-            } else {
+        for audio in plan.audio() {
+            let Some((loudness, key)) = audio.loudness.zip(audio.loudness_key()) else { continue };
+            if survey.loudness.iter().all(|(other, _)| *other != key) {
                 let settled = self.settle_one(audio, loudness.target, samples)?;
-                known.push((key, settled));
-                settled
-            };
-            if let Some(loudness) = &mut audio.loudness {
-                loudness.settle(&settled);
+                survey.loudness.push((key, settled));
             }
         }
         Ok(())

@@ -10,10 +10,10 @@ use crate::av;
 use crate::browser::BrowserError;
 use crate::capture::{OpenError, OpenPage, Recruiting, SessionOptions};
 use crate::error::{Error, Result};
-use crate::frame::{Alpha, Size};
-use crate::job::{self, Entry, Job};
+use crate::frame::Size;
+use crate::job::{self, Entry};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
-use crate::plan::{self, Circumstances, Plan, Way};
+use crate::plan::{self, Heard, Plan, Survey, Way};
 use crate::serve::FileServer;
 use crate::sink;
 use crate::sys;
@@ -40,37 +40,47 @@ pub(super) struct Prepared {
 }
 
 impl Render<'_> {
-    /// Opens the page and makes the plan. The page goes on as the first session.
-    pub(super) fn prepare(&mut self, encoded: bool) -> Result<(Plan, Prepared)> {
+    /// Opens the page, surveys it and makes the plan. The page goes on as the first session.
+    pub(super) fn prepare(&mut self) -> Result<(Plan, Prepared)> {
+        let encoded = self.job.has_outputs();
         if encoded {
             self.is_captured &= !self.job.is_sound_alone();
         }
         let opened = self.open();
-        let (opened, size) = opened.map_err(|e| self.name_missing(e))?;
-        let (mut opened, size) = (opened, size.map_err(|e| self.name_missing(e))?);
-        let plan = opened.plan(self.job, size, encoded, &mut self.warnings);
-        let mut plan = plan.map_err(|e| self.name_missing(e))?;
+        let (mut opened, size) = opened.map_err(|e| self.name_missing(e))?;
+        let size = size.map_err(|e| self.name_missing(e))?;
+        let mut survey = opened.survey(size);
+        let plan = |render: &Self, survey: &Survey| {
+            Plan::new(render.job, survey).map_err(|e| render.name_missing(e))
+        };
+        let mut planned = plan(self, &survey)?;
         if opened.options.way() == Way::Canvas && self.is_captured {
-            opened = self.verified(opened, &plan)?;
-            plan = opened.plan(self.job, size, encoded, &mut Vec::new())?;
+            opened = self.verified(opened, &planned.0)?;
+            survey.way = opened.options.way();
+            survey.reasons.clone_from(&opened.reasons);
+            planned = plan(self, &survey)?;
         }
-        // Its pictures are opaque and of SDR, and canvas capture draws the page in a canvas already.
-        let is_plain = plan.stream.alpha == Alpha::Opaque && !plan.stream.color.is_hdr();
-        if !is_plain || opened.options.way() == Way::Canvas {
-            plan.transitions.iter_mut().for_each(|transition| transition.by_library = false);
+        opened.options.transitions = planned.0.transitions.clone().into();
+        if !planned.0.is_sound_alone() {
+            survey.aligned_share = self.aligned_share(&mut opened, &planned.0)?;
+            planned = plan(self, &survey)?;
+            opened.leave_out(planned.0.layers)?;
         }
-        opened.options.transitions = plan.transitions.clone().into();
-        if plan.is_sound_alone() {
-            plan.capture.reasons = vec!["nothing is captured: sound alone".into()];
-        } else {
-            self.choose_layers(&mut opened, &mut plan)?;
-        }
-        opened.options.load.length = Some(plan.duration);
-        let learned = self.rehearse(&mut opened, &plan, encoded)?;
+        opened.options.load.length = Some(planned.0.duration);
+        let learned = self.rehearse(&mut opened, &planned.0)?;
         if encoded {
-            self.plan_subtitles(&mut opened, &mut plan, &learned)?;
-            self.plan_sound(&opened, &mut plan, learned)?;
-            self.settle_loudness(&mut plan)?;
+            survey.texts = Some(self.texts(&mut opened, &planned.0, &learned)?);
+            planned = plan(self, &survey)?;
+        }
+        if self.may_hear(&planned.0)? {
+            survey.heard = self.listen(&opened, planned.0.duration, learned);
+            planned = plan(self, &survey)?;
+            self.settle_loudness(&planned.0, &mut survey)?;
+            planned = plan(self, &survey)?;
+        }
+        let (plan, warnings) = planned;
+        self.warnings.extend(warnings);
+        if encoded {
             sink::warn_about_space(&plan, &mut self.warnings);
         }
         self.warn_about_cuts(&opened.page, plan.duration);
@@ -209,23 +219,22 @@ impl Render<'_> {
 }
 
 impl Opened {
-    /// Resolves `job` against the page. An error for a page that cannot be rendered.
-    pub(super) fn plan(
-        &self,
-        job: &Job,
-        size: Size,
-        encoded: bool,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Plan> {
-        let circumstances = Circumstances {
-            description: &self.page.description,
-            troubles: &self.page.troubles(),
+    /// What is known of the page before its sound and its videos are looked at.
+    pub(super) fn survey(&self, size: Size) -> Survey {
+        Survey {
+            entry: self.entry.clone(),
+            size,
+            description: self.page.description.clone(),
+            troubles: self.page.troubles(),
             console: self.page.console(),
             way: self.options.way(),
             reasons: self.reasons.clone(),
             cores: sys::cores(),
             memory: sys::MemoryGroups::own().limit(),
-        };
-        Plan::new(job, &self.entry, encoded, size, circumstances, warnings)
+            texts: None,
+            aligned_share: None,
+            heard: Heard::Unasked,
+            loudness: Vec::new(),
+        }
     }
 }

@@ -9,16 +9,11 @@ use crate::warning::Warning;
 impl Render<'_> {
     /// Has the page shown frame by frame, if that can tell anything, and loads it again for the
     /// render. Nothing of this is seen in the pictures.
-    pub(super) fn rehearse(
-        &mut self,
-        opened: &mut Opened,
-        plan: &Plan,
-        encoded: bool,
-    ) -> Result<Rehearsed> {
+    pub(super) fn rehearse(&mut self, opened: &mut Opened, plan: &Plan) -> Result<Rehearsed> {
         let description = &opened.page.description;
         let need = description.rehearsal;
         let is_tweened = description.media.iter().any(|media| media.sound.tweened);
-        let is_heard = encoded && self.hears(plan)?;
+        let is_heard = self.hears(plan)?;
         let needs_pictures = need.pictures && !plan.is_sound_alone();
         if !needs_pictures && !(is_heard && (need.sound || is_tweened)) {
             return Ok(Rehearsed::default());
@@ -42,6 +37,9 @@ impl Render<'_> {
 
     /// Whether any output of the plan can hold sound.
     fn hears(&self, plan: &Plan) -> Result<bool> {
+        if !self.job.has_outputs() {
+            return Ok(false);
+        }
         if !plan.sounds.is_empty() {
             return Ok(true);
         }

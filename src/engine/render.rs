@@ -100,9 +100,11 @@ impl Drop for Render<'_> {
 
 impl Render<'_> {
     /// Runs all stages, and tells the end whatever it is.
-    pub(super) fn run(mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
+    ///
+    /// `asked` is the job as the caller has it, of which all must be valid.
+    pub(super) fn run(mut self, asked: &Job, open: OpenSink<'_>) -> Result<Report> {
         self.reporter.stage(Status::Queued, 0.0, "Queued");
-        let result = self.stages(encoded, open);
+        let result = self.stages(asked, open);
         if result.is_err() {
             self.pool.clear();
         }
@@ -114,16 +116,16 @@ impl Render<'_> {
         result
     }
 
-    fn stages(&mut self, encoded: bool, open: OpenSink<'_>) -> Result<Report> {
-        self.job.validate()?;
-        if encoded {
+    fn stages(&mut self, asked: &Job, open: OpenSink<'_>) -> Result<Report> {
+        asked.validate()?;
+        if self.job.has_outputs() {
             sink::check_places(self.job)?;
             // What is wrong in them is said before a browser starts; they are read again for the plan.
             self.job.read_subtitles()?;
         }
         self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
         let probing = Instant::now();
-        let (plan, prepared) = self.surely(&mut |render| render.prepare(encoded))?;
+        let (plan, prepared) = self.surely(&mut |render| render.prepare())?;
         let plan = Arc::new(plan);
         let mut sink = open(&plan)?;
         self.stages.probe_ms = ms(probing.elapsed());

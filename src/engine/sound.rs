@@ -12,7 +12,7 @@ use super::media::resolve;
 use super::{Opened, Render};
 use crate::error::Result;
 use crate::page::{GraphSound, GroupElement, Media, Rehearsed, Volumes};
-use crate::plan::{AudioPlan, Plan};
+use crate::plan::{Heard, Plan};
 use crate::serve::FileServer;
 use crate::sound::{Effect, Group, Track, VolumePoint, examine, read_chain};
 use crate::warning::Warning;
@@ -24,52 +24,30 @@ const MAX_VOLUME: f64 = 3.981_071_705_5;
 const SAME_SECS: f64 = 0.1;
 
 impl Render<'_> {
-    /// Gives the outputs of the plan their sound, where something is heard.
+    /// Whether anything that is written may have sound.
+    pub(super) fn may_hear(&self, plan: &Plan) -> Result<bool> {
+        if !self.job.has_outputs() {
+            return Ok(false);
+        }
+        let is_wanted = self.job.encodings()?.iter().any(|(.., audio)| audio.enabled);
+        Ok(is_wanted || !plan.sounds.is_empty())
+    }
+
+    /// What is heard in `length` seconds.
     ///
     /// Whatever cannot be heard becomes a warning, and the rest is heard without it.
-    pub(super) fn plan_sound(
-        &mut self,
-        opened: &Opened,
-        plan: &mut Plan,
-        learned: Rehearsed,
-    ) -> Result<()> {
-        let encodings = self.job.encodings()?;
-        if plan.sounds.is_empty() && encodings.iter().all(|(.., audio)| !audio.enabled) {
-            return Ok(());
+    pub(super) fn listen(&mut self, opened: &Opened, length: f64, learned: Rehearsed) -> Heard {
+        match self.sound_sources(opened, length, learned) {
+            Some((tracks, groups)) => Heard::Tracks(tracks, groups),
+            None => Heard::Nothing,
         }
-        let Some(sources) = self.sound_sources(opened, plan, learned) else {
-            self.warnings.extend(plan.sounds.iter().map(|sound| {
-                let text = "nothing is heard in the composition, so it is silent";
-                Warning::new("no_sound", format!("{}: {text}", sound.path.display()))
-            }));
-            return Ok(());
-        };
-        for sound in &mut plan.sounds {
-            (sound.audio.tracks, sound.audio.groups) = sources.clone();
-        }
-        let range = (plan.first_frame, plan.stream.frames);
-        for (output, (.., audio)) in plan.outputs.iter_mut().zip(encodings) {
-            if !audio.enabled {
-                continue;
-            }
-            let usual = output.container.sound_codecs().first().copied();
-            if let Some(codec) = audio.codec.or(usual) {
-                let (rate, sources) = (plan.stream.frame_rate, sources.clone());
-                output.audio = Some(AudioPlan::new(audio, codec, rate, range, sources));
-            } else {
-                let word = output.container.word();
-                let text = format!("the composition's sound is left out: .{word} has none");
-                self.warnings.push(Warning::new("sound_left_out", text));
-            }
-        }
-        Ok(())
     }
 
     /// What is heard; `None` where nothing is.
     fn sound_sources(
         &mut self,
         opened: &Opened,
-        plan: &Plan,
+        length: f64,
         learned: Rehearsed,
     ) -> Option<(Vec<Track>, Vec<Group>)> {
         let all = with_learned(&opened.page.description.media, &learned);
@@ -79,7 +57,7 @@ impl Render<'_> {
             if !is_audible(each, &media) {
                 continue;
             }
-            let Some(mut track) = self.track(each, plan.duration, opened.server.as_ref()) else {
+            let Some(mut track) = self.track(each, length, opened.server.as_ref()) else {
                 continue;
             };
             if let Some(volumes) = volumes {
@@ -93,7 +71,7 @@ impl Render<'_> {
             tracks.push(track);
         }
         for graph in learned.graphs {
-            match self.graph(&graph, plan.duration) {
+            match self.graph(&graph, length) {
                 Ok(track) => tracks.push(track),
                 Err(text) => self.warnings.push(Warning::new("web_audio_failed", text)),
             }

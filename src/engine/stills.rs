@@ -48,13 +48,13 @@ impl Engine {
         on_picture: &mut dyn FnMut(Frame) -> Result<()>,
         cancel: &CancelToken,
     ) -> Result<Vec<Warning>> {
-        let mut job = Job { output: None, frames: None, ..super::sized(job)? };
+        let mut job = Job { frames: None, ..super::without_outputs(&super::sized(job)?) };
         // Pictures of single moments are SDR.
         job.color = Color { mode: ColorMode::Sdr, ..Color::default() };
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
-        let (plan, prepared) = render.surely(&mut |render| render.prepare(false))?;
+        let (plan, prepared) = render.surely(&mut |render| render.prepare())?;
         let frames: Vec<_> = moments.iter().map(|&m| frame_of(m, &plan)).collect::<Result<_>>()?;
         let meter = Arc::new(Meter::default());
         let (pages, _server) = prepared.sources(&plan, &meter);

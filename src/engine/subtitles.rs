@@ -15,13 +15,13 @@ const MOST_CUES: usize = 100_000;
 const JOINT_SECS: f64 = 1e-6;
 
 impl Render<'_> {
-    /// Gives the outputs of the plan their subtitles. Nothing is read from the page that none asks for.
-    pub(super) fn plan_subtitles(
-        &mut self,
+    /// The texts that become subtitles. Nothing is read from the page that no output asks for.
+    pub(super) fn texts(
+        &self,
         opened: &mut Opened,
-        plan: &mut Plan,
+        plan: &Plan,
         learned: &Rehearsed,
-    ) -> Result<()> {
+    ) -> Result<Vec<SubtitleText>> {
         let entries = self.job.subtitles.iter().enumerate();
         let asked: Vec<(usize, &str)> =
             entries.filter_map(|(i, entry)| Some((i, entry.tracks.as_deref()?))).collect();
@@ -47,8 +47,7 @@ impl Render<'_> {
             texts.sort_by_key(|text| text.entry);
             choose_default(&mut texts, |text| self.job.subtitles[text.entry].default);
         }
-        self.warnings.extend(plan.add_subtitles(self.job, &texts)?);
-        Ok(())
+        Ok(texts)
     }
 
     /// A track of the page, by the composition's time.

@@ -4,6 +4,7 @@ mod coded;
 pub(crate) mod convert;
 mod decode;
 pub(crate) mod deep;
+mod fnv;
 pub(crate) mod resize;
 pub(crate) mod yuv;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 pub use self::coded::CodedFormat;
 pub(crate) use self::coded::Layout;
 pub(crate) use self::decode::decode;
+pub(crate) use self::fnv::Fnv;
 pub use self::resize::Fit;
 use crate::color::Cicp;
 use crate::time::{FrameIndex, FrameRate};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::LoudnessKey;
 use crate::av::SAMPLE_RATE;
 use crate::job::{Audio, AudioCodec};
 use crate::sound::{Group, Settled, Track, ceiling};
@@ -74,8 +75,8 @@ impl LoudnessPlan {
         }
     }
 
-    /// What has been found out.
-    pub(crate) fn settle(&mut self, settled: &Settled) {
+    /// Fills in what has been found out.
+    fn settle(&mut self, settled: &Settled) {
         let round = |value: f64| (value * 100.0).round() / 100.0;
         let Settled { before, gain, after } = settled;
         self.measured = before.integrated.map(round);
@@ -100,6 +101,22 @@ impl AudioPlan {
             (Some(_), Some(_)) => LOSSY_MARGIN,
         };
         ceiling(self.true_peak - margin)
+    }
+
+    /// What the gain that brings it to its loudness depends on; `None` without one.
+    pub(crate) fn loudness_key(&self) -> Option<LoudnessKey> {
+        let target = self.loudness?.target.to_bits();
+        Some(LoudnessKey { target, ceiling: self.ceiling().to_bits(), channels: self.channels })
+    }
+
+    /// With the gain that was measured for it, if it was.
+    pub(super) fn settled(mut self, known: &[(LoudnessKey, Settled)]) -> Self {
+        let key = self.loudness_key();
+        let found = known.iter().find(|(other, _)| Some(*other) == key);
+        if let (Some(loudness), Some((_, settled))) = (&mut self.loudness, found) {
+            loudness.settle(settled);
+        }
+        self
     }
 
     /// The sound of `frames` frames from `first_frame` on.

@@ -1,8 +1,8 @@
 //! Whether a render is SDR or HDR, where the job leaves it to the page.
 //!
 //! HDR if a video whose light can be read is on screen in one of the frames, or the page has such a
-//! picture: PQ if any of these is, else HLG. SDR where the job asks for something that HDR does not have, with a warning that says
-//! what. Callers' own sinks get HDR only if the job says so.
+//! picture: PQ if any of these is, else HLG. SDR where the job asks for something that HDR does not
+//! have, with a warning that says what. Callers' own sinks get HDR only if the job says so.
 
 use crate::job::{ColorMode, Job};
 use crate::page::{Description, Media, Number};
@@ -14,7 +14,6 @@ use crate::warning::Warning;
 pub(super) fn settled(
     job: &Job,
     description: &Description,
-    encoded: bool,
     seconds: (f64, f64),
     warnings: &mut Vec<Warning>,
 ) -> Job {
@@ -39,7 +38,9 @@ pub(super) fn settled(
     };
     let found = curve("pq").map(|label| (label, ColorMode::Hdr10));
     let found = found.or_else(|| curve("hlg").map(|label| (label, ColorMode::Hlg)));
-    let Some((label, mode)) = found.filter(|_| encoded) else { return with(ColorMode::Sdr) };
+    let Some((label, mode)) = found.filter(|_| job.has_outputs()) else {
+        return with(ColorMode::Sdr);
+    };
     let hdr = with(mode);
     match hdr.validate() {
         Ok(()) => hdr,
@@ -74,9 +75,9 @@ mod tests {
         serde_json::from_value(serde_json::json!({ "media": media })).unwrap()
     }
 
-    fn mode(job: &Job, media: &[(&str, f64, f64)], encoded: bool) -> (ColorMode, usize) {
+    fn mode(job: &Job, media: &[(&str, f64, f64)]) -> (ColorMode, usize) {
         let mut warnings = Vec::new();
-        let settled = settled(job, &described(media), encoded, (1.0, 2.0), &mut warnings);
+        let settled = settled(job, &described(media), (1.0, 2.0), &mut warnings);
         (settled.color.mode, warnings.len())
     }
 
@@ -92,15 +93,16 @@ mod tests {
             (&[("hlg", 0.0, 9.0), ("pq", 2.0, 9.0)], ColorMode::Hlg),
             (&[("pq", 0.0, 1.0)], ColorMode::Sdr),
         ] {
-            assert_eq!(mode(&job, media, true), (expected, 0), "{media:?}");
+            assert_eq!(mode(&job, media), (expected, 0), "{media:?}");
         }
         let pq = &[("pq", 0.0, 9.0)];
-        assert_eq!(mode(&job, pq, false), (ColorMode::Sdr, 0), "callers' sinks");
-        assert_eq!(mode(&Job::new("a.html", "a.gif"), pq, true), (ColorMode::Sdr, 1));
+        let own = Job { output: None, ..job.clone() };
+        assert_eq!(mode(&own, pq), (ColorMode::Sdr, 0), "callers' sinks");
+        assert_eq!(mode(&Job::new("a.html", "a.gif"), pq), (ColorMode::Sdr, 1));
         let mut sdr = job.clone();
         sdr.color.mode = ColorMode::Sdr;
-        assert_eq!(mode(&sdr, pq, true), (ColorMode::Sdr, 0));
+        assert_eq!(mode(&sdr, pq), (ColorMode::Sdr, 0));
         let blurred = Job { samples: 4, ..job };
-        assert_eq!(mode(&blurred, pq, true), (ColorMode::Sdr, 1));
+        assert_eq!(mode(&blurred, pq), (ColorMode::Sdr, 1));
     }
 }

@@ -12,6 +12,7 @@ mod dynamic_range;
 mod outputs;
 mod sessions;
 mod subtitles;
+mod survey;
 mod thinning;
 mod video;
 
@@ -22,16 +23,15 @@ use self::dynamic_range::settled;
 use self::outputs::{outputs, posters, sounds};
 use self::sessions::{Memory, lanes};
 pub use self::subtitles::{SidecarPlan, SubtitlePlan};
+pub(crate) use self::survey::{Heard, LoudnessKey, Survey};
 pub(crate) use self::thinning::Thinning;
 pub(crate) use self::video::SEGMENT_SECS;
 pub use self::video::VideoPlan;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
-use crate::frame::{Alpha, Size, StreamInfo};
-use crate::job::{
-    ColorMode, Container, Entry, FileNames, Job, JobError, Metadata, Place, picture_size,
-};
-use crate::page::{Description, Number};
+use crate::frame::{Alpha, Fnv, Size, StreamInfo};
+use crate::job::{ColorMode, Container, FileNames, Job, JobError, Metadata, Place, picture_size};
+use crate::page::{Description, LayerKind, Number};
 use crate::pipeline::Lanes;
 use crate::time::FrameIndex;
 use crate::time::FrameRate;
@@ -46,6 +46,10 @@ const MAX_SIDE: f64 = 16_384.0;
 
 /// The canvas of a page that does not say how large it is.
 const DEFAULT_SIZE: Size = Size { width: 1920, height: 1080 };
+
+/// How much of a composition must show videos that can be left out of the page for speed: frames
+/// without any cost a little more then.
+const WORTHWHILE: f64 = 0.25;
 
 /// How frames get from the page to the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -150,6 +154,9 @@ pub struct Plan {
     pub sidecars: Vec<SidecarPlan>,
     /// How frames travel.
     pub route: Route,
+    /// What the page leaves out of its pictures, for the engine to put in.
+    #[serde(skip)]
+    pub(crate) layers: Option<LayerKind>,
     /// What all frames have in common.
     pub stream: StreamInfo,
     /// Moments of each frame that are drawn and averaged.
@@ -165,23 +172,6 @@ pub struct Plan {
     pub duration_source: String,
     /// How pictures are taken.
     pub capture: CapturePlan,
-}
-
-/// What is known of the environment when a plan is made.
-#[derive(Clone, Debug)]
-pub(crate) struct Circumstances<'a> {
-    pub description: &'a Description,
-    /// What is known to be wrong with the page.
-    pub troubles: &'a [String],
-    /// The page's last console lines, for errors.
-    pub console: Vec<String>,
-    pub way: Way,
-    /// Why that way.
-    pub reasons: Vec<String>,
-    /// Processors that this process may use.
-    pub cores: u32,
-    /// Bytes that the engine and its browsers may use, where there is a limit.
-    pub memory: Option<u64>,
 }
 
 /// The size that the render will have, by the job or the page.
@@ -232,26 +222,21 @@ impl Plan {
         StreamInfo { frame_rate, frames: self.stream.frames * samples, ..self.stream.clone() }
     }
 
-    /// Resolves `job` against what is known of its page.
-    pub(crate) fn new(
-        job: &Job,
-        entry: &Entry,
-        encoded: bool,
-        size: Size,
-        circumstances: Circumstances<'_>,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Self> {
-        let Circumstances { description, way, mut reasons, cores, memory, .. } = circumstances;
+    /// Resolves `job` against what is known of its page. A function of the two: the same two give the
+    /// same plan. Of files it only looks whether one that it would write is one that is read.
+    ///
+    /// With it comes what is not right, but does not stop the render.
+    pub(crate) fn new(job: &Job, survey: &Survey) -> Result<(Self, Vec<Warning>)> {
+        let Survey { description, way, troubles, .. } = survey;
+        let mut warnings = Vec::new();
+        let mut reasons = survey.reasons.clone();
         let has_videos = description.media.iter().any(|media| media.tag == "video");
-        let memory = memory.map(|bytes| Memory { bytes, has_videos });
-        let composition_error = |message| Error::Composition {
-            message,
-            console: circumstances.console.clone(),
-            hint: None,
-        };
+        let memory = survey.memory.map(|bytes| Memory { bytes, has_videos });
+        let composition_error =
+            |message| Error::Composition { message, console: survey.console.clone(), hint: None };
         let frame_rate = frame_rate(job, description).map_err(composition_error)?;
         let (duration, duration_source) =
-            duration(job, description, circumstances.troubles).map_err(composition_error)?;
+            duration(job, description, troubles).map_err(composition_error)?;
         let all = frame_rate.frames_in(duration);
         let (first_frame, frames) = match job.frames {
             None => (0, all),
@@ -265,14 +250,14 @@ impl Plan {
             }
         };
         let resolved = description.transitions.iter().enumerate();
-        let transitions: Vec<_> = resolved
-            .map(|(i, declared)| declared.resolve(i, warnings))
+        let mut transitions: Vec<_> = resolved
+            .map(|(i, declared)| declared.resolve(i, &mut warnings))
             .collect::<Result<_, _>>()
             .map_err(composition_error)?;
-        let size = picture_size(size, job.scale)?;
+        let size = picture_size(survey.size, job.scale)?;
         let range = (first_frame, first_frame + frames);
         let seconds = <[u64; 2]>::from(range).map(|n| frame_rate.seconds(FrameIndex(n)));
-        let job = &settled(job, description, encoded, seconds.into(), warnings);
+        let job = &settled(job, description, seconds.into(), &mut warnings);
         let hdr = match job.color.mode {
             ColorMode::Auto | ColorMode::Sdr => None,
             ColorMode::Hdr10 => Some(Cicp::HDR10),
@@ -285,33 +270,65 @@ impl Plan {
             alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
-        let outputs = if encoded { outputs(job, &stream, cores, warnings)? } else { Vec::new() };
-        let range = (first_frame, frames);
-        let sounds = if encoded { sounds(job, frame_rate, range)? } else { Vec::new() };
-        let posters = if encoded { posters(job, &stream, first_frame)? } else { Vec::new() };
+        // A library's pictures are opaque and of SDR, and canvas capture draws the page in a canvas.
+        if hdr.is_some() || job.alpha || *way == Way::Canvas {
+            for transition in &mut transitions {
+                transition.by_library = false;
+            }
+        }
+        let (mut outputs, mut sounds, mut posters) = Default::default();
+        if job.has_outputs() {
+            outputs = self::outputs(job, survey, &stream, first_frame, &mut warnings)?;
+            sounds = self::sounds(job, survey, frame_rate, (first_frame, frames), &mut warnings)?;
+            posters = self::posters(job, &stream, first_frame)?;
+        }
         let samples = u64::from(job.samples);
         let range = (first_frame * samples, frames * samples);
-        let lanes = lanes(job, size, range, (cores, memory), &mut reasons);
-        Ok(Self {
-            composition: entry.to_string(),
+        let lanes = lanes(job, size, range, (survey.cores, memory), &mut reasons);
+        let layers = match survey.aligned_share {
+            _ if hdr.is_some() => Some(LayerKind::Light),
+            Some(share) if share >= WORTHWHILE => Some(LayerKind::Codes),
+            _ => None,
+        };
+        let is_layered = layers.is_some() || !transitions.is_empty();
+        let mut plan = Self {
+            composition: survey.entry.to_string(),
             outputs,
             sounds,
             main_is_sound: job.destination().is_ok_and(|d| d.container.is_sound()),
             posters,
             sidecars: Vec::new(),
-            route: if hdr.is_some() || !transitions.is_empty() {
-                Route::Layered
-            } else {
-                Route::Stream
-            },
+            route: if is_layered { Route::Layered } else { Route::Stream },
+            layers,
             stream,
             samples: job.samples,
             transitions,
             first_frame,
             duration,
             duration_source,
-            capture: CapturePlan { way, lanes, reasons },
-        })
+            capture: CapturePlan { way: *way, lanes, reasons },
+        };
+        if plan.is_sound_alone() {
+            plan.capture.reasons = vec!["nothing is captured: sound alone".into()];
+        }
+        if let Some(texts) = &survey.texts {
+            warnings.extend(plan.add_subtitles(job, texts)?);
+        }
+        Ok((plan, warnings))
+    }
+
+    /// A number that plans share which are the same in every field: 64-bit FNV-1a, in hexadecimal. For
+    /// telling plans apart, not for security.
+    pub fn digest(&self) -> String {
+        let mut digest = Fnv::NEW;
+        digest.add_all(format!("{self:?}").as_bytes());
+        format!("{:016x}", digest.0)
+    }
+
+    /// Every sound that is written.
+    pub(crate) fn audio(&self) -> impl Iterator<Item = &AudioPlan> {
+        let files = self.outputs.iter().filter_map(|output| output.audio.as_ref());
+        files.chain(self.sounds.iter().map(|sound| &sound.audio))
     }
 }
 
@@ -369,6 +386,8 @@ pub(crate) fn duration(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::CodedFormat;
+    use crate::job::{AudioCodec, Codec};
 
     fn described(duration: f64) -> Description {
         Description {
@@ -394,5 +413,128 @@ mod tests {
             text.ends_with("no animation that ends; its script failed: TypeError: x"),
             "{text}"
         );
+    }
+
+    /// A page of 2 seconds with a video whose light is `hdr`.
+    fn survey(hdr: Option<&str>) -> Survey {
+        let mut description = described(2.0);
+        description.media = serde_json::from_value(serde_json::json!([{
+            "tag": "video", "id": null, "label": "#v", "src": null, "origin": 0, "start": 0,
+            "end": 2, "from": 0, "rate": 1, "loops": false, "muted": true, "hdr": hdr,
+            "sound": {
+                "playerVolume": 1, "muted": true, "hidden": false, "clipRate": 1, "tweened": false
+            }
+        }]))
+        .unwrap();
+        Survey {
+            entry: Job::new("/a/index.html", "a.mp4").entry().unwrap_or_else(|_| {
+                crate::job::Entry::File { root: "/a".into(), page: "index.html".into() }
+            }),
+            size: Size { width: 640, height: 360 },
+            description,
+            troubles: Vec::new(),
+            console: Vec::new(),
+            way: Way::Display,
+            reasons: vec!["display: a test".into()],
+            cores: 4,
+            memory: None,
+            texts: None,
+            aligned_share: None,
+            heard: Heard::Unasked,
+            loudness: Vec::new(),
+        }
+    }
+
+    /// Names of outputs, with what they are coded in, how pixels are stored, and the rate that is
+    /// written of 60 frames per second.
+    const OUTPUTS: [(&str, Codec, CodedFormat, u32); 9] = [
+        ("a.mp4", Codec::H264, CodedFormat::Yuv420p, 60),
+        ("a.mov", Codec::H264, CodedFormat::Yuv420p, 60),
+        ("a.mkv", Codec::H264, CodedFormat::Yuv420p, 60),
+        ("a.webm", Codec::Vp9, CodedFormat::Yuv420p, 60),
+        ("a.m3u8", Codec::H264, CodedFormat::Yuv420p, 60),
+        ("a.gif", Codec::Gif, CodedFormat::Pal8, 50),
+        ("a.apng", Codec::Apng, CodedFormat::Rgb24, 60),
+        ("a-%04d.png", Codec::Png, CodedFormat::Rgb24, 60),
+        ("a-%04d.jpg", Codec::Jpeg, CodedFormat::Rgb24, 60),
+    ];
+
+    #[test]
+    fn a_plan_is_a_function_of_job_and_survey() {
+        let mut seen = std::collections::BTreeMap::new();
+        for (name, codec, format, rate) in OUTPUTS {
+            for alpha in [false, true] {
+                for (hdr, share) in [(None, None), (None, Some(0.5)), (Some("pq"), None)] {
+                    let mut job = Job::new("/a/index.html", name);
+                    job.fps = Some("60".parse().unwrap());
+                    job.alpha = alpha;
+                    job.capture.workers = Some(2);
+                    let mut survey = survey(hdr);
+                    survey.aligned_share = share;
+                    let case = format!("{name} {alpha} {hdr:?} {share:?}");
+                    let (plan, warnings) = Plan::new(&job, &survey).expect(&case);
+                    let (again, _) = Plan::new(&job.clone(), &survey.clone()).unwrap();
+                    assert_eq!((&plan, plan.digest()), (&again, again.digest()), "{case}");
+
+                    let video = &plan.outputs[0].video;
+                    let is_hdr = plan.stream.color.is_hdr();
+                    assert_eq!(plan.stream.frames, 120, "{case}");
+                    assert_eq!(plan.capture.lanes.sessions.get(), 2, "{case}");
+                    let written = plan.outputs[0].frame_rate.unwrap_or(plan.stream.frame_rate);
+                    assert_eq!(written, FrameRate::whole(rate.try_into().unwrap()), "{case}");
+                    let is_layered = is_hdr || share.is_some();
+                    assert_eq!(plan.route == Route::Layered, is_layered, "{case}");
+                    // Where HDR cannot be, a warning says that the video is shown with SDR light.
+                    let is_told = warnings.iter().any(|w| w.code == "hdr_as_sdr");
+                    assert_eq!(hdr.is_some(), is_hdr || is_told, "{case}: {warnings:?}");
+                    if !alpha && !is_hdr {
+                        assert_eq!((video.codec, video.pixel_format), (codec, format), "{case}");
+                    }
+                    if is_hdr {
+                        assert!(video.pixel_format.bits() >= 10, "{case}");
+                    }
+                    seen.insert(case, plan.digest());
+                }
+            }
+        }
+        assert_eq!(seen.len(), 54);
+        let different: std::collections::BTreeSet<_> = seen.values().collect();
+        // A share counts only where it may.
+        assert!(different.len() > 40, "{} of 54", different.len());
+    }
+
+    #[test]
+    fn what_is_heard_is_in_every_output_that_can_hold_it() {
+        let mut job = Job::new("/a/index.html", "a.mp4");
+        let output =
+            |name: &str| serde_json::from_value(serde_json::json!({ "output": name })).unwrap();
+        job.outputs = vec![output("a.gif"), output("a.flac"), output("a.webm")];
+        let mut survey = survey(None);
+        let audio = |survey: &Survey| {
+            let (plan, warnings) = Plan::new(&job, survey).unwrap();
+            let names = plan.audio().map(|audio| (audio.codec, audio.tracks.len()));
+            let codes = warnings.into_iter().map(|warning| warning.code);
+            (names.collect::<Vec<_>>(), codes.collect::<Vec<_>>())
+        };
+        assert_eq!(audio(&survey), (vec![(AudioCodec::Flac, 0)], vec![]), "unasked");
+        survey.heard = Heard::Nothing;
+        assert_eq!(audio(&survey), (vec![(AudioCodec::Flac, 0)], vec!["no_sound".into()]));
+        let track = crate::sound::Track {
+            label: "#a".into(),
+            file: "a.wav".into(),
+            start: 0.0,
+            end: 1.0,
+            origin: 0.0,
+            from: 0.0,
+            rate: 1.0,
+            loops: false,
+            volume: Vec::new(),
+            fades: Vec::new(),
+            effects: Vec::new(),
+            group: None,
+        };
+        survey.heard = Heard::Tracks(vec![track], Vec::new());
+        let heard = [AudioCodec::Aac, AudioCodec::Opus, AudioCodec::Flac].map(|codec| (codec, 1));
+        assert_eq!(audio(&survey), (heard.to_vec(), vec!["sound_left_out".into()]));
     }
 }

@@ -1,18 +1,19 @@
 //! What is written, resolved.
 
 use super::video::Setting;
-use super::{AudioPlan, OutputPlan, PosterPlan, SoundPlan, Thinning, VideoPlan};
+use super::{AudioPlan, Heard, OutputPlan, PosterPlan, SoundPlan, Survey, Thinning, VideoPlan};
 use crate::error::{Error, Result};
 use crate::frame::StreamInfo;
-use crate::job::{Destination, Job, JobError};
+use crate::job::{Audio, Container, Destination, Job, JobError};
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
 
 /// All outputs but posters, the main one first.
 pub(super) fn outputs(
     job: &Job,
+    survey: &Survey,
     stream: &StreamInfo,
-    cores: u32,
+    first_frame: u64,
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<OutputPlan>> {
     job.metadata.validate_at(stream.frame_rate)?;
@@ -22,7 +23,7 @@ pub(super) fn outputs(
     let left_out = job.metadata.left_out(&containers, secs).into_iter();
     warnings.extend(left_out.map(|text| Warning::new("tag_left_out", text)));
     let encodings = job.encodings()?.into_iter();
-    let plans = encodings.map(|(field, destination, video, _)| {
+    let plans = encodings.map(|(field, destination, video, audio)| {
         let Destination { path, container, names, place } = destination;
         let frame_rate = container.thinned(stream.frame_rate);
         let rate = frame_rate.unwrap_or(stream.frame_rate);
@@ -47,7 +48,7 @@ pub(super) fn outputs(
             alpha: job.alpha,
             color: stream.color,
             display: job.color.mastering_display.unwrap_or_default(),
-            cores,
+            cores: survey.cores,
             is_streamed: place.is_streamed(),
         };
         let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
@@ -58,7 +59,7 @@ pub(super) fn outputs(
             names,
             frame_rate,
             video,
-            audio: None,
+            audio: sound_of(audio, container, survey, stream, first_frame, warnings),
             subtitles: Vec::new(),
             metadata,
             place,
@@ -67,12 +68,53 @@ pub(super) fn outputs(
     plans.collect()
 }
 
-/// All files of sound alone, silent as long as it is not known what is heard.
-pub(super) fn sounds(job: &Job, rate: FrameRate, range: (u64, u64)) -> Result<Vec<SoundPlan>> {
+/// The sound of an output with pictures, where something is heard.
+fn sound_of(
+    audio: &Audio,
+    container: Container,
+    survey: &Survey,
+    stream: &StreamInfo,
+    first_frame: u64,
+    warnings: &mut Vec<Warning>,
+) -> Option<AudioPlan> {
+    let Heard::Tracks(tracks, groups) = &survey.heard else { return None };
+    if !audio.enabled {
+        return None;
+    }
+    let usual = container.sound_codecs().first().copied();
+    let Some(codec) = audio.codec.or(usual) else {
+        let word = container.word();
+        let text = format!("the composition's sound is left out: .{word} has none");
+        warnings.push(Warning::new("sound_left_out", text));
+        return None;
+    };
+    let range = (first_frame, stream.frames);
+    let plan =
+        AudioPlan::new(audio, codec, stream.frame_rate, range, (tracks.clone(), groups.clone()));
+    Some(plan.settled(&survey.loudness))
+}
+
+/// All files of sound alone, silent where nothing is heard or it is not known what.
+pub(super) fn sounds(
+    job: &Job,
+    survey: &Survey,
+    rate: FrameRate,
+    range: (u64, u64),
+    warnings: &mut Vec<Warning>,
+) -> Result<Vec<SoundPlan>> {
+    let sources = match &survey.heard {
+        Heard::Tracks(tracks, groups) => (tracks.clone(), groups.clone()),
+        Heard::Unasked | Heard::Nothing => Default::default(),
+    };
     let plans = job.sounds()?.into_iter().map(|(_, destination, _, audio)| {
         let Destination { path, container, place, .. } = destination;
         let codec = audio.codec.unwrap_or_else(|| container.sound_codecs()[0]);
-        let audio = AudioPlan::new(audio, codec, rate, range, (Vec::new(), Vec::new()));
+        let audio = AudioPlan::new(audio, codec, rate, range, sources.clone());
+        let audio = audio.settled(&survey.loudness);
+        if matches!(survey.heard, Heard::Nothing) {
+            let text = "nothing is heard in the composition, so it is silent";
+            warnings.push(Warning::new("no_sound", format!("{}: {text}", path.display())));
+        }
         SoundPlan { path, container, audio, metadata: job.metadata.clone(), place }
     });
     Ok(plans.collect())

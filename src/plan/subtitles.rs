@@ -51,7 +51,7 @@ pub struct SidecarPlan {
 impl Plan {
     /// Gives the outputs their streams of subtitles, and the files beside them. Returns a
     /// warning for each text that shows nothing.
-    pub(crate) fn add_subtitles(
+    pub(super) fn add_subtitles(
         &mut self,
         job: &Job,
         texts: &[SubtitleText],

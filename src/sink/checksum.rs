@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Fnv, Frame};
 use crate::pipeline::{Artifact, FrameSink};
 
 /// Digests all frames, in order, independently of their pixel layout.
@@ -16,23 +16,6 @@ pub struct ChecksumSink {
     total: Fnv,
     frames: u64,
     list: Option<std::sync::mpsc::SyncSender<u64>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Fnv(u64);
-
-impl Fnv {
-    const NEW: Self = Self(0xcbf2_9ce4_8422_2325);
-
-    fn add(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-
-    fn add_all(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.add(byte);
-        }
-    }
 }
 
 impl Default for ChecksumSink {
