@@ -16,6 +16,8 @@ use super::BrowserError;
 /// Hears what there is, waits for the end of its input, then ends the process group and removes the
 /// profile `$1`.
 ///
+/// A browser that it was not told of yet ends by itself, and may write into its profile once more.
+///
 /// A display server is told first, so that it removes its socket and its lock; one that could not is
 /// cleaned up after.
 const SCRIPT: &str = r#"
@@ -43,9 +45,10 @@ if [ "$number" ] && [ -e "$lock" ]; then
     rm -f -- "$lock" "/tmp/.X11-unix/X$number"
   fi
 fi
-for _ in 1 2 3 4 5; do
-  rm -rf -- "$1" && break
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf -- "$1"
   sleep 0.5
+  [ -e "$1" ] || break
 done
 "#;
 

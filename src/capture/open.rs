@@ -279,7 +279,7 @@ pub(super) fn load(
     let loaded = page::load(page, &options.load, &mut tick);
     if let Err(LoadError::Absent(_) | LoadError::NotReady(_)) = &loaded {
         // What has died is the cause, whatever the page looks like for it.
-        page.prove_loaded(call).map_err(|e| failed(e.into(), page))?;
+        page.prove("loading the page", call).map_err(|e| failed(e.into(), page))?;
     }
     let mut warnings = match loaded {
         Ok(warnings) => warnings,

@@ -375,13 +375,20 @@ pub(crate) fn load(
     }
 }
 
+/// What Chrome says of a navigation that leads to no document, or whose process has died under it.
+const ABORTED: &str = "net::ERR_ABORTED";
+
 /// Begins to load the composition, by itself or on its stage.
 fn open(page: &mut Page, options: &LoadOptions) -> Result<(), LoadError> {
     let timeout = options.navigation_timeout;
     if let Some(staging) = options.staging {
         return stage::open(page, options, staging);
     }
-    match page.navigate(&options.url, timeout)? {
+    let mut refusal = page.navigate(&options.url, timeout)?;
+    if refusal.as_deref() == Some(ABORTED) {
+        refusal = page.navigate(&options.url, timeout)?;
+    }
+    match refusal {
         Some(text) => Err(LoadError::Absent(format!("cannot open {}: {text}", options.url))),
         None => Ok(()),
     }
