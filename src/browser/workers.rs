@@ -1,6 +1,7 @@
 //! Workers of the page: each is stopped before its script, given a runtime, and let go.
 //!
-//! Only dedicated workers are: targets of other types stay as they are. A worker of a worker is
+//! Only dedicated workers are, and worklets, which only are let go: targets of other types stay as
+//! they are. A worker of a worker is
 //! attached to through the session of that one.
 //!
 //! Where Chrome stops a worker by itself, half of what scripts may use is not there yet, timers
@@ -53,7 +54,7 @@ struct AttachToWorkers {
     auto_attach: bool,
     wait_for_debugger_on_start: bool,
     flatten: bool,
-    filter: [Filter; 1],
+    filter: [Filter; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +73,8 @@ const ATTACH: AttachToWorkers = AttachToWorkers {
     auto_attach: true,
     wait_for_debugger_on_start: true,
     flatten: true,
-    filter: [Filter { kind: "worker", exclude: false }],
+    // Chrome stops worklets as well: whoever does not attach to them never lets them go.
+    filter: [Filter { kind: "worker", exclude: false }, Filter { kind: "worklet", exclude: false }],
 };
 
 /// What is heard of a worker.

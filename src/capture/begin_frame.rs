@@ -106,6 +106,21 @@ impl Camera for BeginFrame {
         page.call(command, timeout).map(drop)
     }
 
+    fn draw_surely(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        for retry in 0..=RETRIES {
+            // On a busy machine a frame can begin before it is known that the page has changed.
+            page::wish_for_frame(page, timeout)?;
+            match self.draw(page, timeout) {
+                Ok(()) if page::has_drawn(page, timeout)? => return Ok(()),
+                Ok(()) => {}
+                Err(BrowserError::Refused { message, .. }) if message.contains("pending") => {}
+                Err(e) => return Err(e),
+            }
+            std::thread::sleep(RETRY_DELAY * 2_u32.pow(retry));
+        }
+        Err(BrowserError::Picture("nothing was drawn".into()))
+    }
+
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         let command = self.ticks.command(None, false);
         match page.call(command, timeout) {

@@ -36,6 +36,11 @@ pub(super) trait Camera: Send {
     /// Draws once without a picture.
     fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 
+    /// The same, and the page is sure to have been drawn as it is now.
+    fn draw_surely(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
+        self.draw(page, timeout)
+    }
+
     /// Lets the page live while it loads.
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 }
@@ -75,7 +80,7 @@ impl<C: Camera> Compressed<C> {
     /// Makes the browser draw everything anew, as if no frame had come before.
     fn forget_drawing(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         page::conceal(page, true, timeout)?;
-        self.camera.draw(page, timeout)?;
+        self.camera.draw_surely(page, timeout)?;
         page::conceal(page, false, timeout)
     }
 

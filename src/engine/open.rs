@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::guess::{GUESS, declared_size};
-use super::options::{add_webgpu, session_options};
+use super::options::{add_webgpu, draw_on_command, session_options};
 use super::render::Render;
 use super::{media, wall, warnings, ways};
 use crate::av;
@@ -160,7 +160,10 @@ impl Render<'_> {
         }
         options.is_blind = self.is_blind;
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
-        if add_webgpu(&mut options, &page) {
+        while add_webgpu(&mut options, &page)
+            || self.is_captured
+                && draw_on_command(job, &mut options, &page, &mut reasons, &mut self.warnings)
+        {
             drop(page);
             (options, page, refusal) = self.open_page(options, &mut reasons)?;
         }

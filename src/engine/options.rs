@@ -6,10 +6,11 @@ use super::ways;
 use crate::browser::{BrowserPool, PageOptions, Sandbox};
 use crate::capture::{OpenPage, SessionOptions};
 use crate::frame::Size;
-use crate::job::{self, CaptureFormat, Job};
+use crate::job::{self, CaptureFormat, CaptureMode, Job};
 use crate::network::Access;
 use crate::page::LoadOptions;
-use crate::plan::Compression;
+use crate::plan::{Compression, Way};
+use crate::warning::Warning;
 
 /// Gives WebGPU an adapter where there is no graphics card. Only for pages that ask for one: all others
 /// keep the browser that Chromium ships.
@@ -25,6 +26,37 @@ pub(super) fn add_webgpu(options: &mut SessionOptions, page: &OpenPage) -> bool 
         options.page.arguments.push(WEBGPU.into());
     }
     adds
+}
+
+/// What a page that starts view transitions is told where it is drawn in a window.
+const LOST_SNAPSHOTS: &str = "in a window on a busy machine, what a view transition \
+    begins with can be empty";
+
+/// Has a page that may start view transitions drawn on command, if the way is ours to choose:
+/// where a browser draws when it likes, it can lose their snapshots. Returns whether it does.
+pub(super) fn draw_on_command(
+    job: &Job,
+    options: &mut SessionOptions,
+    page: &OpenPage,
+    reasons: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
+) -> bool {
+    if !page.description.view_transitions || options.way() != Way::Display {
+        return false;
+    }
+    if job.capture.mode == CaptureMode::Auto
+        && let Some(candidate) = ways::on_command(job)
+    {
+        reasons.push(format!("begin-frame: {LOST_SNAPSHOTS}"));
+        candidate.apply(options);
+        return true;
+    }
+    let hint = "use capture.mode beginFrame, which needs a headless shell";
+    warnings.push(Warning {
+        hint: Some(hint.into()),
+        ..Warning::new("view_transition_display", LOST_SNAPSHOTS)
+    });
+    false
 }
 
 /// How the sessions of `job` open their pages, to begin with.

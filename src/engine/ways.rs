@@ -68,6 +68,12 @@ pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     }
 }
 
+/// The way in which nothing is drawn that was not asked for, if there is one.
+pub(super) fn on_command(job: &Job) -> Option<Candidate> {
+    let chrome = browser::find_kind(job.browser.path.as_deref(), ChromeKind::HeadlessShell)?;
+    Some(Candidate { chrome, surface: Surface::BeginFrame, canvas: false })
+}
+
 /// The way of `options` and those after it, as they come when each in turn fails.
 pub(super) fn all(job: &Job, options: SessionOptions) -> Vec<SessionOptions> {
     let mut all = vec![options];

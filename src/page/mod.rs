@@ -126,6 +126,8 @@ pub(crate) struct Description {
     pub rewindable: bool,
     /// Whether its root says that it may leave for another document.
     pub allows_leaving: bool,
+    /// Whether its code may start view transitions.
+    pub view_transitions: bool,
     /// Where it would go by itself.
     pub goes: Option<Refresh>,
     pub media: Vec<Media>,

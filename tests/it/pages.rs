@@ -94,7 +94,7 @@ impl Page {
 }
 
 /// Red, green and blue of all pixels.
-fn rgb(picture: &Picture) -> Vec<[u8; 3]> {
+pub(crate) fn rgb(picture: &Picture) -> Vec<[u8; 3]> {
     let size = picture.size;
     (0..size.height).flat_map(|y| (0..size.width).map(move |x| pixel(picture, x, y))).collect()
 }
@@ -110,7 +110,7 @@ pub(crate) fn pixel(picture: &Picture, x: u32, y: u32) -> [u8; 3] {
 }
 
 /// The first pixel of a row that is darker than white in one of its colors.
-fn first_ink(picture: &Picture, y: u32) -> Option<u32> {
+pub(crate) fn first_ink(picture: &Picture, y: u32) -> Option<u32> {
     (0..picture.size.width).find(|&x| pixel(picture, x, y).iter().any(|&v| v < 128))
 }
 

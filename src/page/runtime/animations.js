@@ -95,6 +95,9 @@ export function visibleValue(record, now) {
   return record.playing && isPast(record, value) ? record.end : value;
 }
 
+/** While the page loads, CSS animations are held where they begin: a pause is then none of the page's. */
+export const whileLoading = { held: true };
+
 /** Takes control of an animation, once; null for those that are not ours to drive. */
 export function adoptAnimation(animation, now) {
   const known = animationRecords.get(animation);
@@ -103,6 +106,7 @@ export function adoptAnimation(animation, now) {
   if (state === "idle" || animation.timeline !== document.timeline) return null;
 
   const kind = kindOf(animation);
+  const isPaused = state === "paused" && !(whileLoading.held && kind === "animation");
   /** @type {AnimationRecord} */
   const record = {
     animation,
@@ -111,9 +115,9 @@ export function adoptAnimation(animation, now) {
     scale: 1,
     born: now,
     // What the wall clock has added since is not part of the page.
-    offset: kind === "script" || state === "paused" ? Number(nativeAnimation.time(animation) ?? 0) : 0,
+    offset: kind === "script" || isPaused ? Number(nativeAnimation.time(animation) ?? 0) : 0,
     rate: nativeAnimation.rate(animation) ?? 1,
-    playing: state !== "paused",
+    playing: !isPaused,
     scripted: false,
     end: 0,
     delay: animation.effect ? nativeAnimation.timing(animation.effect).delay : 0,
@@ -206,7 +210,7 @@ function revive(record) {
 function readStates(now) {
   for (const [animation, record] of animationRecords) {
     if (nativeAnimation.time(animation) === null) animationRecords.delete(animation);
-    else if (record.kind === "animation" && !record.scripted) followPlayState(record, now);
+    else if (record.kind === "animation" && !record.scripted && !whileLoading.held) followPlayState(record, now);
   }
 }
 

@@ -74,6 +74,8 @@ let nesting = 0;
 // from the clock only while `elapse` is in use.
 let firedAt = null;
 let pumping = false;
+/** Whether an idle callback runs, or what it led to at once. */
+let runsIdle = false;
 
 function insert(timer) {
   let low = 0;
@@ -137,6 +139,7 @@ function fireNext(limit) {
 function leaveTimer() {
   nesting = 0;
   firedAt = null;
+  runsIdle = false;
 }
 
 // Runs timers that are due without moving the clock, one per task. The nesting level is reset in
@@ -241,6 +244,19 @@ function handlerCall(handler, rest) {
   return () => native.eval(source);
 }
 
+/** Browsers run idle callbacks once between two drawings: who asks for another in one gets the next pause. */
+const IDLE_PAUSE_MS = 16;
+/** The time at which an idle callback ran last, once frames are shown. */
+let idleAt = -1;
+
+function idleCall(callback) {
+  return () => {
+    runsIdle = true;
+    if (clock.held > 0) idleAt = clock.now;
+    callback(idleDeadline());
+  };
+}
+
 // The value falls with every call, so that loops of the kind `while (timeRemaining() > 0)` end.
 function idleDeadline() {
   let left = 50;
@@ -273,7 +289,7 @@ override(window, {
   },
   requestIdleCallback(callback) {
     // The least delay of nested timers does not hold here.
-    return addTimer(() => callback(idleDeadline()), 0, false, 0);
+    return addTimer(idleCall(callback), runsIdle || idleAt === clock.now ? IDLE_PAUSE_MS : 0, false, 0);
   },
   cancelIdleCallback(id) {
     removeTimer(id);
@@ -281,6 +297,16 @@ override(window, {
 });
 
 const markTime = nativeMethod(window.Performance?.prototype, "mark");
+const measureTime = nativeMethod(window.Performance?.prototype, "measure");
+const performanceJson = nativeMethod(window.Performance?.prototype, "toJSON");
+
+// What has no end goes to the present one.
+function measureOptions(start, end) {
+  const given = start && typeof start === "object" ? { ...start } : { start, end };
+  if (given.end === undefined && (given.duration === undefined || given.start === undefined)) given.end = timeStamp();
+  for (const name of ["start", "end"]) if (given[name] === undefined) delete given[name];
+  return given;
+}
 
 override(Performance.prototype, {
   now() {
@@ -289,10 +315,31 @@ override(Performance.prototype, {
   mark(name, options) {
     return markTime(this, name, { ...options, startTime: options?.startTime ?? timeStamp() });
   },
+  measure(name, start, end) {
+    return measureTime(this, name, measureOptions(start, end));
+  },
+  toJSON() {
+    return { ...performanceJson(this), timeOrigin: EPOCH_MS };
+  },
   get timeOrigin() {
     return EPOCH_MS;
   },
 });
+
+// When the page was loaded, in milliseconds since 1970; 0 for what has not happened.
+if (window.PerformanceTiming) {
+  for (const name of Object.getOwnPropertyNames(PerformanceTiming.prototype)) {
+    const read = Object.getOwnPropertyDescriptor(PerformanceTiming.prototype, name).get;
+    if (!read) continue;
+    Object.defineProperty(PerformanceTiming.prototype, name, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        return Reflect.apply(read, this, []) === 0 ? 0 : EPOCH_MS;
+      },
+    });
+  }
+}
 
 if (typeof AnimationTimeline === "function") {
   const nativeTime = nativeGetter(AnimationTimeline.prototype, "currentTime");
@@ -339,3 +386,44 @@ override(VirtualDate, {
 });
 Object.defineProperty(native.Date.prototype, "constructor", { value: VirtualDate, writable: true, configurable: true, enumerable: false });
 Object.defineProperty(window, "Date", { value: VirtualDate, writable: true, configurable: true, enumerable: false });
+
+// What formats a date formats the present one if it is given none.
+const formatterOf = nativeGetter(window.Intl?.DateTimeFormat?.prototype, "format");
+const datePartsOf = nativeMethod(window.Intl?.DateTimeFormat?.prototype, "formatToParts");
+const formatters = new WeakMap();
+
+override(window.Intl?.DateTimeFormat?.prototype, {
+  get format() {
+    const format = formatterOf(this);
+    if (!formatters.has(this)) formatters.set(this, (date) => format(date === undefined ? dateNow() : date));
+    return formatters.get(this);
+  },
+  formatToParts(date) {
+    return datePartsOf(this, date === undefined ? dateNow() : date);
+  },
+});
+
+const temporal = Reflect.get(window, "Temporal");
+if (temporal?.Now) {
+  const { Now, Instant } = temporal;
+  const instantOf = Instant.fromEpochMilliseconds.bind(Instant);
+  const zoneOf = Now.timeZoneId.bind(Now);
+  const zoned = (zone = zoneOf()) => instantOf(dateNow()).toZonedDateTimeISO(zone);
+  override(Now, {
+    instant() {
+      return instantOf(dateNow());
+    },
+    zonedDateTimeISO(zone) {
+      return zoned(zone);
+    },
+    plainDateTimeISO(zone) {
+      return zoned(zone).toPlainDateTime();
+    },
+    plainDateISO(zone) {
+      return zoned(zone).toPlainDate();
+    },
+    plainTimeISO(zone) {
+      return zoned(zone).toPlainTime();
+    },
+  });
+}

@@ -10,7 +10,7 @@
 
 import { native } from "./natives.js";
 import { watchShadows } from "./shadow_roots.js";
-import { animationRecords, nativeAnimation } from "./animations.js";
+import { animationRecords, whileLoading, nativeAnimation } from "./animations.js";
 import { listensToSeeks } from "./animation_events.js";
 import { pagePlayer } from "./adapters.js";
 import { takePlayersMoved } from "./players.js";
@@ -21,12 +21,16 @@ import { forgetChange, isMarkedChanged, markChanged } from "./changes.js";
 const FLAT = "html, * { will-change: contents !important; text-rendering: geometricPrecision; caret-animation: manual !important } html { transition: none !important }";
 const HIDDEN = `${FLAT} html { opacity: 0 !important }`;
 
+// While the page loads the browser's clock goes on. An animation that ended by it would be gone before
+// anybody saw it.
+const HELD = `*, ::before, ::after, ::marker, ::backdrop { animation-play-state: paused !important }`;
+
 let sheet = null;
 
 function styleSheet() {
   if (!sheet) {
     sheet = new CSSStyleSheet();
-    sheet.replaceSync(FLAT);
+    sheet.replaceSync(whileLoading.held ? HELD : FLAT);
   }
   // A page that sets its own list drops ours.
   const adopted = document.adoptedStyleSheets;
@@ -34,9 +38,22 @@ function styleSheet() {
   return sheet;
 }
 
+/** Holds CSS animations where they begin, until the page has loaded. */
+export function holdAnimations() {
+  if (whileLoading.held) styleSheet();
+}
+
+/** Lets CSS animations go, which were held. */
+export function releaseAnimations() {
+  if (!whileLoading.held) return;
+  whileLoading.held = false;
+  styleSheet().replaceSync(FLAT);
+}
+
 /** Asks for one layer. */
 export function flatten() {
   styleSheet();
+  releaseAnimations();
 }
 
 /** Hides or shows the page without touching its elements. */
@@ -56,6 +73,7 @@ function watchDocument() {
   markChanged();
 }
 watchDocument();
+holdAnimations();
 
 watchShadows((root) => {
   watcher.observe(root, everything);

@@ -13,6 +13,7 @@ import { config, defineHidden, native, parentRuntime, stage } from "./natives.js
 import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers } from "./clock.js";
 import { reseed } from "./random.js";
 import { applyClips } from "./clips.js";
+import { applyInnerStyles, innerStylesMove } from "./inner_styles.js";
 import { findRoot, numberAttribute } from "./timing.js";
 import { runScoped } from "./scope.js";
 import { offerVariables } from "./variables.js";
@@ -51,18 +52,19 @@ import { declaresTransitions } from "./assets.js";
 import { settleSizes } from "./picture_sizes.js";
 import { flatten, hidePage, mayHaveChanged, takeChange } from "./layers.js";
 import { markChanged } from "./changes.js";
-import { afterLayout, beforeFrameCallbacks, paintForElements, renderingSteps, wantsDrawing } from "./rendering.js";
+import { afterLayout, beforeFrameCallbacks, paintForElements, paintForStyles, renderingSteps, wantsDrawing } from "./rendering.js";
 import { applyLiveControls } from "./live_controls.js";
 import { finishOwnDrawing, drawsPaintedElements } from "./canvases.js";
 import { nextCanvasNumber, showDrawing } from "./offscreen.js";
 import { handOverDrawings, passDrawing } from "./hand_over.js";
 import { beginFrame, runAllTimers, runWorkerFrames, workerFrames, workersDue, workersStep } from "./workers.js";
 import "./windows.js";
-import { children } from "./children.js";
+import { children, noteUndriven } from "./children.js";
 import { allowsLeaving, answerIfGone, leaves, standAt, standsAt, whatIsGone, whereItGoes } from "./staying.js";
 import "./entries.js";
 import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
 import { inspect } from "./inspect.js";
+import { mentionsViewTransitions } from "./script_texts.js";
 
 /** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
 const MAX_ROUNDS = 16;
@@ -78,6 +80,7 @@ function runtimes() {
       if (child) found.push(...child.agents());
     } catch {
       // A frame of another origin has a clock of its own.
+      noteUndriven(at);
     }
   }
   return found;
@@ -88,7 +91,7 @@ function mustStep() {
   findGsap();
   restGsap();
   transitions ??= declaresTransitions();
-  return config.sequential || allowsLeaving() || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs() || workersStep();
+  return config.sequential || allowsLeaving() || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs() || workersStep() || innerStylesMove();
 }
 
 /** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
@@ -102,6 +105,7 @@ function place(seconds, again = false) {
   applyLiveControls();
   applyPictures(seconds);
   const told = [tellPlayers(), tellCues()].includes(true);
+  applyInnerStyles();
   findAnimations(clock.now);
   const moved = applyAnimations(clock.now);
   drawCues(seconds);
@@ -127,7 +131,7 @@ function finishStep(seconds, flush, called) {
   const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
   const calming = heard || told || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
   const stepWorkers = () => (flush ? runFrames(seconds) : undefined);
-  return inTurn([() => calming, stepWorkers, () => observe(seconds)], (call) => call());
+  return inTurn([() => calming, stepWorkers, () => observe(seconds), () => paintForStyles(mayHaveChanged())?.then(() => calmDown(seconds))], (call) => call());
 }
 
 // Frame callbacks of workers come after all that the page's own have posted to them.
@@ -153,6 +157,7 @@ async function paintElements(seconds) {
 }
 
 function placeAnimations() {
+  applyInnerStyles();
   findAnimations(clock.now);
   applyAnimations(clock.now);
 }
@@ -210,6 +215,7 @@ const agent = {
   settleSizes: (ms) => settleSizes(ownMs(ms) / 1000),
   sheetsBlend,
   elementsBlend,
+  mentionsViewTransitions,
   listLayers: (ms, numbers) => listLayers(ownMs(ms) / 1000, numbers),
   hidePage,
   takeChange,
@@ -563,6 +569,7 @@ function describe() {
     steps,
     rewindable: !steps && gsapRewinds(),
     allowsLeaving: allowsLeaving(),
+    viewTransitions: runtimes().some((each) => each.mentionsViewTransitions()),
     goes: whereItGoes(),
     media: listMedia(),
     backgrounds: describeBackgrounds(root),

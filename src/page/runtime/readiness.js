@@ -31,6 +31,7 @@ import { findGrades } from "./color_grading.js";
 import { findChains } from "./vfx_chains.js";
 import { findStyleImages } from "./animated_styles.js";
 import { watchInlineHandlers } from "./entries.js";
+import { holdAnimations, releaseAnimations } from "./layers.js";
 import { observeWhileLoading, showSkipped } from "./rendering.js";
 import { pendingMaps, settleMaps } from "./map_readiness.js";
 import { judgeTexts } from "./texts.js";
@@ -165,6 +166,7 @@ function isQuiet(active) {
 
 /** What is awaited now. Starts whatever has to be started for it to come. */
 function look() {
+  holdAnimations();
   noticeMutations();
   if (takeTimelineChange()) markClipsDirty();
   findGsap();
@@ -219,6 +221,7 @@ function settleDocument() {
   markClipsDirty();
   refreshOrigins();
   findAnimations(clock.now);
+  releaseAnimations();
   applyAnimations(clock.now);
 }
 

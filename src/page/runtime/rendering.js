@@ -24,7 +24,6 @@ const viewTransitions = new Set();
 /** How many of them the browser has to draw for, to go on. */
 let drawingsWanted = 0;
 
-const startTransition = nativeMethod(Document.prototype, "startViewTransition");
 
 function awaitDrawing(promise, text) {
   const key = {};
@@ -37,23 +36,27 @@ function awaitDrawing(promise, text) {
   promise.then(done, done);
 }
 
-override(Document.prototype, {
-  startViewTransition(given) {
-    markChanged();
-    const options = typeof given === "function" ? entering(given) : given && typeof given === "object" ? { ...given, update: entering(given.update) } : given;
-    const transition = startTransition(this, options);
-    const state = { transition, isReady: false, isEnding: false };
-    viewTransitions.add(state);
-    transition.ready.then(
-      () => (state.isReady = true),
-      () => {},
-    );
-    awaitDrawing(transition.ready, "a view transition");
-    const over = () => viewTransitions.delete(state);
-    transition.finished.then(over, over);
-    return transition;
-  },
-});
+// Elements may have transitions of their own.
+for (const owner of [Document.prototype, Element.prototype]) {
+  const start = nativeMethod(owner, "startViewTransition");
+  override(owner, {
+    startViewTransition(given) {
+      markChanged();
+      const options = typeof given === "function" ? entering(given) : given && typeof given === "object" ? { ...given, update: entering(given.update) } : given;
+      const transition = start(this, options);
+      const state = { transition, isReady: false, isEnding: false };
+      viewTransitions.add(state);
+      transition.ready.then(
+        () => (state.isReady = true),
+        () => {},
+      );
+      awaitDrawing(transition.ready, "a view transition");
+      const over = () => viewTransitions.delete(state);
+      transition.finished.then(over, over);
+      return transition;
+    },
+  });
+}
 
 // The browser ends a transition where it draws after its last animation has ended.
 function endTransitions() {
@@ -144,8 +147,12 @@ function tellQueries() {
 
 let sheetsSeen = "";
 
+/** Whether styles follow what the browser finds out while it draws: which boxes stick, what a scroller has brought into view. */
+let stylesFollowDrawing = false;
+
 function showRules(rules) {
   for (const rule of rules) {
+    stylesFollowDrawing ||= /\bscroll-state\(/.test(rule.conditionText ?? "") || Boolean(rule.style?.getPropertyValue("timeline-trigger-name"));
     if (rule.style?.contentVisibility === "auto") rule.style.setProperty("content-visibility", "visible", rule.style.getPropertyPriority("content-visibility"));
     if (rule.cssRules?.length > 0) showRules(rule.cssRules);
   }
@@ -173,11 +180,17 @@ export function showSkipped() {
   }
 }
 
+/**
+ * Has the page drawn, if its styles depend on that, and changes.
+ * @returns {Promise|undefined}
+ */
+export const paintForStyles = (mayDiffer) => (stylesFollowDrawing && mayDiffer ? paintNow() : undefined);
+
 // --- the steps of one frame ---
 
 /** Whether every frame has to be visited in turn. */
 export function renderingSteps() {
-  return doors.observesMutations || doors.reactsToAttributes || scrollsStep() || observesIntersections() || observesSizes() || viewTransitions.size > 0;
+  return doors.observesMutations || doors.reactsToAttributes || scrollsStep() || observesIntersections() || observesSizes() || viewTransitions.size > 0 || stylesFollowDrawing;
 }
 
 /** What comes before the frame callbacks. Returns whether page code heard of anything. */

@@ -10,6 +10,8 @@ import { beginWork, endWork } from "./work.js";
 const SOUND = /\bAudioContext\b|\bnew\s+(?:window\.|globalThis\.|self\.)?Audio\b|\(\s*["'`](?:audio|video)["'`]\s*[,)]|<(?:audio|video)[\s>]/;
 /** Page code that may use a player. */
 const PLAYING = /\.(?:play|pause|load)\s*\(|\.(?:currentTime|playbackRate|volume|muted|autoplay)\s*=[^=]|\bautoplay\b/;
+/** Page code that may start view transitions. */
+const VIEW_TRANSITIONS = /\bstartViewTransition\b/;
 /** Libraries that know of sound and make none unless they are told to: what tells them is looked for instead. */
 const LIBRARIES = /\b__THREE__\b/;
 const LIBRARY_SOUND = /\bAudioListener\b/;
@@ -27,7 +29,7 @@ const MAX_SCRIPTS = 200;
 const readAddresses = new Set();
 /** @type {Set<string>} addresses of scripts that did not load */
 const failedScripts = new Set();
-let [saysSound, saysPlaying] = [false, false];
+let [saysSound, saysPlaying, saysTransitions] = [false, false, false];
 
 /** Modules that are imported when page code runs, by a name that stands in its text. */
 const IMPORTS = /\bimport\(\s*(["'`])([^"'`$]+)\1\s*\)/g;
@@ -61,6 +63,7 @@ function readScriptText(text, base) {
   const isLibrary = LIBRARIES.test(text);
   saysSound ||= isLibrary ? false : SOUND.test(text) || LIBRARY_SOUND.test(text);
   saysPlaying ||= PLAYING.test(text);
+  saysTransitions ||= VIEW_TRANSITIONS.test(text);
 }
 
 /** Notes that page code has made sound. */
@@ -126,4 +129,10 @@ export function mentionsSound() {
 export function mentionsPlaying() {
   readInline();
   return saysPlaying;
+}
+
+/** Whether page code may start view transitions. */
+export function mentionsViewTransitions() {
+  readInline();
+  return saysTransitions;
 }
