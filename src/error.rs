@@ -68,6 +68,19 @@ pub enum Error {
         console: Vec<String>,
     },
 
+    /// A video or picture cannot be shown in a frame. No other browser would help.
+    #[error("frame {}: {label}: {message}", .index.0)]
+    Media {
+        /// The output frame.
+        index: FrameIndex,
+        /// The element, such as `<video id="intro">`.
+        label: String,
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+
     /// The job is strict and something would have been a warning.
     #[error("{}", strict_message(.0))]
     Strict(Vec<Warning>),
@@ -188,6 +201,33 @@ impl Error {
         }
     }
 
+    /// A stable name of the kind of error, for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Job(_) => "job",
+            Self::Composition { .. } => "composition",
+            Self::NoSuchMoment { .. } => "no_such_moment",
+            Self::NoBrowser(_) => "no_browser",
+            Self::Browser { .. } => "browser",
+            Self::Capture { .. } => "capture",
+            Self::Media { .. } => "media",
+            Self::Strict(_) => "strict",
+            Self::Encode(_) => "encode",
+            Self::Unable => "unable",
+            Self::NoEncoder { .. } => "no_encoder",
+            Self::Verify { .. } => "verify",
+            Self::Io { .. } => "io",
+            Self::Cancelled => "cancelled",
+            Self::MissingFrame(_) => "missing_frame",
+            Self::Sink(_) => "sink",
+            Self::NoIsolation(_) => "no_isolation",
+            Self::FewFiles(_) => "few_files",
+            Self::Limit(_) => "limit",
+            Self::System { .. } => "system",
+            Self::Panicked { .. } => "panicked",
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -195,6 +235,7 @@ impl Error {
             Self::NoBrowser(e) => e.hint(),
             Self::Browser { source, .. } | Self::Capture { source, .. } => source.hint(),
             Self::Composition { hint: Some(hint), .. } => Some(hint.clone()),
+            Self::Media { hint, .. } => hint.clone(),
             Self::Composition { .. } => Some(
                 "`pagereel check` shows what the engine finds in the page; a job's `duration` and \
                  `size` override the page"
@@ -274,4 +315,22 @@ fn strict_hint(warnings: &[Warning]) -> String {
 fn strict_message(warnings: &[Warning]) -> String {
     let list: Vec<_> = warnings.iter().map(|w| w.message.as_str()).collect();
     format!("the job is strict, and the page is not complete: {}", list.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_video_that_cannot_be_shown_restarts_no_browser() {
+        let error = Error::Media {
+            index: FrameIndex(12),
+            label: "#v".into(),
+            message: "cannot decode picture 3".into(),
+            hint: None,
+        };
+        assert_eq!(error.to_string(), "frame 12: #v: cannot decode picture 3");
+        assert!(!error.is_transient() && !error.is_death());
+        assert_eq!((error.exit_code(), error.code()), (1, "media"));
+    }
 }

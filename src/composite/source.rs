@@ -9,11 +9,10 @@ use super::flat::{self, FlatLayer};
 use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
 use crate::av::{DecodedFrame, Orientation};
-use crate::browser::BrowserError;
 use crate::cancel::CancelToken;
 use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
 use crate::color::codes::LightCodes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size};
 use crate::media::Library;
 use crate::page::NativeLayer;
@@ -206,10 +205,7 @@ impl LayeredSource {
         let (source, number, divisor) = (layer.source, layer.picture_number, layer.divisor);
         let mut rows = room.map(|room| room.rows).unwrap_or_default();
         let size = self.layering.library.rgb_picture(source, number, divisor, &mut rows);
-        let size = size.map_err(|e| {
-            let text = format!("the video {}: {e}", layer.label);
-            self.page.frame_error(index, BrowserError::Picture(text))
-        })?;
+        let size = size.map_err(|e| media_error(index, layer, e.to_string(), None))?;
         Ok(FlatPicture { source, number, divisor, size, rows })
     }
 
@@ -258,12 +254,8 @@ impl LayeredSource {
                 continue;
             }
             let placement = Placement::of(layer, decoded.orientation).ok_or_else(|| {
-                let label = &layer.label;
-                let text = format!(
-                    "the HDR video {label} reaches behind the viewer; `color.mode: \"sdr\"` can \
-                     show it"
-                );
-                self.page.frame_error(index, BrowserError::Picture(text))
+                let text = "it is HDR and reaches behind the viewer, where light has no place";
+                media_error(index, layer, text.into(), Some("`color.mode: \"sdr\"` can show it"))
             })?;
             let ranges = [0, 1].map(|axis| range(&layer.quad, axis, frame[axis]));
             let [columns, rows] = ranges;
@@ -289,10 +281,7 @@ impl LayeredSource {
         if let Some(known) = known {
             return Ok(self.decoded.swap_remove(known));
         }
-        let failed = |text: String| {
-            let text = format!("the HDR video {}: {text}", layer.label);
-            self.page.frame_error(index, BrowserError::Picture(text))
-        };
+        let failed = |text: String| media_error(index, layer, text, None);
         let native = self.layering.library.native_picture(source, number);
         let native = native.map_err(|e| failed(e.to_string()))?;
         native.frame.planes().map_err(failed)?;
@@ -341,4 +330,14 @@ fn range(quad: &[[f64; 2]; 4], axis: usize, length: usize) -> std::ops::Range<us
 
 fn middle(range: &std::ops::Range<usize>) -> f64 {
     (range.start + range.end) as f64 / 2.0
+}
+
+/// A layer's picture cannot be had, or put where the page has it.
+fn media_error(
+    index: FrameIndex,
+    layer: &NativeLayer,
+    message: String,
+    hint: Option<&str>,
+) -> Error {
+    Error::Media { index, label: layer.label.clone(), message, hint: hint.map(Into::into) }
 }
