@@ -93,8 +93,9 @@ async function decodeFrame(decoder, index) {
  * @param {{type: string, bytes: Uint8Array}} file
  */
 export async function openAnimation({ type, bytes }) {
-  // @ts-expect-error: Chrome's `premultiplyAlpha` is not in TypeScript's list of the options.
-  const decoder = new native.ImageDecoder({ type, data: bytes, preferAnimation: true, premultiplyAlpha: "none" });
+  // Chrome's `premultiplyAlpha` is not in TypeScript's list of the options.
+  const options = /** @type {any} */ ({ type, data: bytes, preferAnimation: true, premultiplyAlpha: "none" });
+  const decoder = new native.ImageDecoder(options);
   await decoder.tracks.ready;
   await decoder.completed;
   const track = decoder.tracks.selectedTrack;
