@@ -4,19 +4,27 @@
 // that fails is left out, and never becomes an error of the page. Frames below this document are
 // not listed.
 
-import { compositionLength, compositionStart, currentClips, findRoot, numberAttribute, rootTime, timelineKey } from "./timing.js";
-import { hasUnnamedTimelines, registeredTimelines, timelineLength } from "./timelines.js";
-import { allDeclarations } from "./variables.js";
-import { gsapVersion } from "./gsap.js";
-import { animationRecords } from "./animations.js";
-import { listensToSeeks } from "./animation_events.js";
-import { pendingFrameCallbacks, pendingTimers } from "./clock.js";
-import { pagePlayer } from "./adapters.js";
-import { countPlayers } from "./players.js";
-import { countMovingImages } from "./animated_images.js";
-import { declaresTransitions } from "./assets.js";
-import { broughtFrom } from "./fonts.js";
-import { jsonNumber, listMedia } from "./media_list.js";
+import {
+  compositionLength,
+  compositionStart,
+  currentClips,
+  findRoot,
+  numberAttribute,
+  rootTime,
+  timelineKey,
+} from "./time/timing.js";
+import { hasUnnamedTimelines, registeredTimelines, timelineLength } from "./animation/timelines.js";
+import { allDeclarations } from "./compositions/variables.js";
+import { gsapVersion } from "./animation/gsap.js";
+import { animationRecords } from "./animation/animations.js";
+import { listensToSeeks } from "./animation/animation_events.js";
+import { pendingFrameCallbacks, pendingTimers } from "./time/clock.js";
+import { pagePlayer } from "./animation/adapters.js";
+import { countPlayers } from "./players/players.js";
+import { countMovingImages } from "./images/animated_images.js";
+import { declaresTransitions } from "./readiness/assets.js";
+import { broughtFrom } from "./text/fonts.js";
+import { jsonNumber, listMedia } from "./media/media_list.js";
 
 /** Addresses longer than this are cut: a font may be written into its style sheet. */
 const MAX_ADDRESS = 200;
@@ -53,7 +61,9 @@ function listCompositions(root, timelines) {
   // A page without the attribute still has a root.
   if (root && !elements.includes(root)) elements.unshift(root);
   const own = (element) => timelines.find(({ key }) => key === timelineKey(element));
-  const strangers = timelines.filter(({ key }) => !elements.some((element) => timelineKey(element) === key));
+  const strangers = timelines.filter(
+    ({ key }) => !elements.some((element) => timelineKey(element) === key),
+  );
   const lone = strangers.length === 1 && !hasUnnamedTimelines() ? strangers[0] : undefined;
   return elements.map((element) => {
     const id = compositionId(element);
@@ -61,9 +71,14 @@ function listCompositions(root, timelines) {
     return {
       id,
       element: nameElement(element),
-      src: element.getAttribute("data-composition-src") ?? element.getAttribute("data-composition-file"),
+      src:
+        element.getAttribute("data-composition-src") ??
+        element.getAttribute("data-composition-file"),
       start: element === root ? 0 : ask(() => jsonNumber(compositionStart(element)), null),
-      duration: element === root ? jsonNumber(numberAttribute(element, "data-duration")) : jsonNumber(compositionLength(element)),
+      duration:
+        element === root
+          ? jsonNumber(numberAttribute(element, "data-duration"))
+          : jsonNumber(compositionLength(element)),
       timeline: timeline ? describeTimeline(timeline) : null,
       parent: compositionId(element.parentElement?.closest("[data-composition-id]")),
     };
@@ -78,7 +93,9 @@ function listClips() {
       element: nameElement(element),
       id: element.id || null,
       composition: compositionId(element.closest("[data-composition-id]")),
-      track: jsonNumber(numberAttribute(element, "data-track-index") ?? numberAttribute(element, "data-track")),
+      track: jsonNumber(
+        numberAttribute(element, "data-track-index") ?? numberAttribute(element, "data-track"),
+      ),
       start: jsonNumber(rootTime(composition, start)),
       end: end === Infinity ? null : jsonNumber(rootTime(composition, end)),
       tag: element.localName,
@@ -93,7 +110,8 @@ function listAdapters(timelines) {
   const version = gsapVersion();
   if (version !== null || timelines.length > 0) {
     const all = ask(() => window.gsap.globalTimeline.getChildren(true, true, false).length, null);
-    const tweens = all ?? timelines.reduce((sum, { timeline }) => sum + (countTweens(timeline) ?? 0), 0);
+    const tweens =
+      all ?? timelines.reduce((sum, { timeline }) => sum + (countTweens(timeline) ?? 0), 0);
     found.push({ name: "gsap", count: null, version, timelines: timelines.length, tweens });
   }
 
@@ -107,7 +125,11 @@ function listAdapters(timelines) {
   add("animatedImages", countMovingImages());
   // Its listeners cannot be counted.
   if (listensToSeeks()) add("three", null);
-  add("smil", document.querySelectorAll("svg animate, svg animateTransform, svg animateMotion, svg set").length);
+  add(
+    "smil",
+    document.querySelectorAll("svg animate, svg animateTransform, svg animateMotion, svg set")
+      .length,
+  );
   add("frameCallbacks", pendingFrameCallbacks());
   add("timers", pendingTimers());
   if (pagePlayer() !== null) add("player", 1);
@@ -144,7 +166,8 @@ function fontSources() {
       }
     }
   };
-  for (const sheet of [...document.styleSheets, ...(document.adoptedStyleSheets ?? [])]) visit(sheet);
+  for (const sheet of [...document.styleSheets, ...(document.adoptedStyleSheets ?? [])])
+    visit(sheet);
   return sources;
 }
 
@@ -153,13 +176,18 @@ function listFonts() {
   // Packages, and Google's sheets, bring many faces for each one that is drawn.
   const isFew = document.fonts?.size <= MANY_FACES;
   const isUsed = (face) => face.status !== "unloaded" || (isFew && broughtFrom(face) === null);
-  return Array.from(document.fonts ?? []).filter(isUsed).map((face) => ({
-    family: unquoted(face.family),
-    weight: face.weight,
-    style: face.style,
-    status: face.status,
-    source: broughtFrom(face) ?? sources[fontKey(face.family, face.weight, face.style)]?.shift() ?? null,
-  }));
+  return Array.from(document.fonts ?? [])
+    .filter(isUsed)
+    .map((face) => ({
+      family: unquoted(face.family),
+      weight: face.weight,
+      style: face.style,
+      status: face.status,
+      source:
+        broughtFrom(face) ??
+        sources[fontKey(face.family, face.weight, face.style)]?.shift() ??
+        null,
+    }));
 }
 
 function listVariables() {

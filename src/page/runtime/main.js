@@ -8,68 +8,81 @@
 // A seek backwards places everything that depends on time alone. Timers and frame callbacks cannot
 // be undone: those that ran do not run again. A seek to the frame already shown places everything
 // once more and runs no page callback.
+//
+// Modules take the browser's functions in the order of these imports, also of those that only step.js
+// calls.
 
-import { config, defineHidden, native, parentRuntime, stage } from "./natives.js";
-import { clock, flushFrameCallbacks, hasDueTimer, holdTimers, pendingFrameCallbacks, pendingTimers, releaseTimers } from "./clock.js";
-import { reseed } from "./random.js";
-import { applyClips } from "./clips.js";
-import { applyInnerStyles, innerStylesMove } from "./inner_styles.js";
-import { findRoot, numberAttribute } from "./timing.js";
-import { runScoped } from "./scope.js";
-import { offerVariables } from "./variables.js";
-import { applyAnimations, findAnimations, hasAwaitedEvents } from "./animations.js";
-import { listensToSeeks } from "./animation_events.js";
-import "./animation_hooks.js";
-import { applyGsap, awaitGsap, findGsap, forgetTweens, gsapRewinds, gsapSteps, recallTimelines, restGsap } from "./gsap.js";
-import { findDuration } from "./duration.js";
-import { pagePlayer, seekPage } from "./adapters.js";
-import { listHdrImages } from "./hdr_images.js";
-import { beginLibrary, finishLibrary, listTransitions, offerTransitions, showScene } from "./transitions.js";
-import { hasDrawn, wishForFrame } from "./drawing.js";
-import { applyPlayers, localTime, playersStep } from "./players.js";
-import { applyAnimatedImages } from "./animated_images.js";
-import { applyStyleImages } from "./animated_styles.js";
-import { describeRehearsal, jsonNumber, listMedia } from "./media_list.js";
-import { playersAreHeard, tellPlayers } from "./player_events.js";
-import { rehearse, rehearsed } from "./rehearsal.js";
-import { hasGraphs, renderGraphs } from "./web_audio.js";
-import { tellCues } from "./text_tracks.js";
-import { readTracks } from "./track_files.js";
-import { drawCues } from "./cue_boxes.js";
-import { aligned, elementsBlend, layerElement, layerKind, listLayers, looks, numberLayer, setLayered, setRound, settleLayers, sheetsBlend, shownRound } from "./native_layers.js";
-import { applyPictures, passFrame, preparePictures, runVideoCallbacks } from "./video_pictures.js";
-import { gradePictures } from "./color_grading.js";
-import { drawLastPictures } from "./last_pictures.js";
-import { drawChains } from "./vfx_chains.js";
-import { noticeMutations } from "./resources.js";
-import { listGroups } from "./sound.js";
-import { describeBackgrounds } from "./backgrounds.js";
-import { takeNewWarnings } from "./warnings.js";
-import { misdrawnElement } from "./texts.js";
-import "./font_hooks.js";
-import { allowWork, hasWork, settleWork } from "./work.js";
-import { declaresTransitions } from "./assets.js";
-import { settleSizes } from "./picture_sizes.js";
-import { flatten, hidePage, mayHaveChanged, takeChange } from "./layers.js";
-import { markChanged } from "./changes.js";
-import { afterLayout, beforeFrameCallbacks, paintForElements, paintForStyles, renderingSteps, wantsDrawing } from "./rendering.js";
-import { applyLiveControls } from "./live_controls.js";
-import { finishOwnDrawing, drawsPaintedElements } from "./canvases.js";
-import { nextCanvasNumber, showDrawing } from "./offscreen.js";
-import { handOverDrawings, passDrawing } from "./hand_over.js";
-import { beginFrame, runAllTimers, runWorkerFrames, workerFrames, workersDue, workersStep } from "./workers.js";
-import "./windows.js";
-import { children, noteUndriven } from "./children.js";
-import { allowsLeaving, answerIfGone, leaves, standAt, standsAt, whatIsGone, whereItGoes } from "./staying.js";
-import "./entries.js";
-import { documentStatus, preroll, scriptFailed, stopWaiting, warningList } from "./readiness.js";
+import { defineHidden, native, stage } from "./natives.js";
+import { flushFrameCallbacks } from "./time/clock.js";
+import "./time/random.js";
+import "./compositions/clips.js";
+import "./animation/inner_styles.js";
+import { findRoot, numberAttribute } from "./time/timing.js";
+import { runScoped } from "./compositions/scope.js";
+import { offerVariables } from "./compositions/variables.js";
+import "./animation/animations.js";
+import "./animation/animation_events.js";
+import "./animation/animation_hooks.js";
+import { awaitGsap, gsapRewinds } from "./animation/gsap.js";
+import { findDuration } from "./time/duration.js";
+import "./animation/adapters.js";
+import { listHdrImages } from "./images/hdr_images.js";
+import {
+  beginLibrary,
+  finishLibrary,
+  listTransitions,
+  offerTransitions,
+  showScene,
+} from "./animation/transitions.js";
+import { hasDrawn, wishForFrame } from "./rendering/drawing.js";
+import "./players/players.js";
+import "./images/animated_images.js";
+import "./images/animated_styles.js";
+import { describeRehearsal, jsonNumber, listMedia } from "./media/media_list.js";
+import "./media/player_events.js";
+import { rehearse, rehearsed } from "./sound/rehearsal.js";
+import "./sound/web_audio.js";
+import "./media/text_tracks.js";
+import { readTracks } from "./media/track_files.js";
+import "./media/cue_boxes.js";
+import { layerElement, layerKind, looks, numberLayer } from "./media/native_layers.js";
+import { runVideoCallbacks } from "./media/video_pictures.js";
+import "./grading/color_grading.js";
+import { drawLastPictures } from "./images/last_pictures.js";
+import "./effects/vfx_chains.js";
+import { noticeMutations } from "./readiness/resources.js";
+import { listGroups } from "./sound/sound.js";
+import { describeBackgrounds } from "./rendering/backgrounds.js";
+import "./warnings.js";
+import "./text/texts.js";
+import "./text/font_hooks.js";
+import "./readiness/work.js";
+import "./readiness/assets.js";
+import "./media/picture_sizes.js";
+import "./rendering/layers.js";
+import "./rendering/changes.js";
+import "./rendering/rendering.js";
+import "./rendering/live_controls.js";
+import "./canvas/canvases.js";
+import "./canvas/offscreen.js";
+import { handOverDrawings } from "./canvas/hand_over.js";
+import "./workers/workers.js";
+import "./workers/windows.js";
+import { children, noteUndriven } from "./compositions/children.js";
+import {
+  allowsLeaving,
+  answerIfGone,
+  leaves,
+  standAt,
+  standsAt,
+  whatIsGone,
+  whereItGoes,
+} from "./compositions/staying.js";
+import "./rendering/entries.js";
+import { documentStatus, scriptFailed, stopWaiting, warningList } from "./readiness/readiness.js";
 import { inspect } from "./inspect.js";
-import { mentionsViewTransitions } from "./script_texts.js";
-
-/** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
-const MAX_ROUNDS = 16;
-
-let transitions = null;
+import "./sound/script_texts.js";
+import { agent, calmDown, inTurn, ownMs } from "./step.js";
 
 /** Runtimes of this window and of the same-origin frames below it, parents first. */
 function runtimes() {
@@ -86,160 +99,6 @@ function runtimes() {
   return found;
 }
 
-/** Whether every frame has to be visited in turn, drawn or not. */
-function mustStep() {
-  findGsap();
-  restGsap();
-  transitions ??= declaresTransitions();
-  return config.sequential || allowsLeaving() || pendingTimers() > 0 || pendingFrameCallbacks() > 0 || transitions || hasAwaitedEvents() || gsapSteps() || playersStep() || renderingSteps() || playersAreHeard() || hasGraphs() || workersStep() || innerStylesMove();
-}
-
-/** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
-function place(seconds, again = false) {
-  flatten();
-  noticeMutations();
-  applyClips(seconds);
-  const heard = applyPlayers(seconds, again);
-  applyAnimatedImages(seconds);
-  applyStyleImages(seconds);
-  applyLiveControls();
-  applyPictures(seconds);
-  const told = [tellPlayers(), tellCues()].includes(true);
-  applyInnerStyles();
-  findAnimations(clock.now);
-  const moved = applyAnimations(clock.now);
-  drawCues(seconds);
-  return moved || heard || told;
-}
-
-// Whatever page callbacks led to: promises, timers without delay, events, new animations.
-async function calmDown(seconds) {
-  markChanged();
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    await settleWork();
-    await runAllTimers(clock.now);
-    const heard = place(seconds, true);
-    if (!heard && !hasDueTimer(clock.now) && workersDue() > clock.now && !hasWork()) break;
-  }
-  forgetTweens();
-}
-
-function finishStep(seconds, flush, called) {
-  const heard = place(seconds);
-  restGsap();
-  const told = beforeFrameCallbacks();
-  const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
-  const calming = heard || told || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
-  const stepWorkers = () => (flush ? runFrames(seconds) : undefined);
-  return inTurn([() => calming, stepWorkers, () => observe(seconds), () => paintForStyles(mayHaveChanged())?.then(() => calmDown(seconds))], (call) => call());
-}
-
-// Frame callbacks of workers come after all that the page's own have posted to them.
-function runFrames(seconds) {
-  if (workerFrames() === 0) return undefined;
-  runWorkerFrames();
-  return calmDown(seconds);
-}
-
-// What observers do may give them more to observe.
-function observe(seconds, round = 0) {
-  if (!afterLayout(mayHaveChanged()) && !hasWork()) return undefined;
-  return calmDown(seconds).then(() => (round < MAX_ROUNDS ? observe(seconds, round + 1) : undefined));
-}
-
-// A canvas draws elements as they were last painted, which was in another frame. So the page is painted
-// as it is now, and what timelines call is called again.
-async function paintElements(seconds) {
-  await paintForElements();
-  recallTimelines();
-  markChanged();
-  await calmDown(seconds);
-}
-
-function placeAnimations() {
-  applyInnerStyles();
-  findAnimations(clock.now);
-  applyAnimations(clock.now);
-}
-
-/** Shows the frame at `ms` in this document. Returns a promise only if it has to wait. */
-function step(index, ms, flush) {
-  const seconds = ms / 1000;
-  reseed(index);
-  beginFrame(index);
-  allowWork();
-  const showAll = () => {
-    const called = applyGsap(seconds, pagePlayer() !== null) || pagePlayer() !== null || listensToSeeks() || hasGraphs();
-    const waits = seekPage(seconds);
-    const shown = waits.length === 0 ? finishStep(seconds, flush, called) : Promise.all(waits).then(() => finishStep(seconds, flush, called));
-    return called && drawsPaintedElements() ? Promise.resolve(shown).then(() => paintElements(seconds)) : shown;
-  };
-  const show = () => {
-    clock.now = ms;
-    const rendering = flush ? renderGraphs() : undefined;
-    return rendering ? rendering.then(showAll) : showAll();
-  };
-  if (!flush || (!hasDueTimer(ms) && workersDue() > ms)) return show();
-  return runAllTimers(ms, placeAnimations).then(() => {
-    markChanged();
-    forgetTweens();
-    return show();
-  });
-}
-
-// A picture in a frame counts from the beginning of the clip that the frame stands in.
-function ownMs(ms) {
-  if (document.documentElement?.localName !== "svg" || !window.frameElement) return ms;
-  const seconds = parentRuntime()?.agent?.localTime(window.frameElement, ms / 1000) ?? ms / 1000;
-  return Math.max(0, seconds * 1000);
-}
-
-const agent = {
-  now: () => clock.now,
-  localTime,
-  hold: holdTimers,
-  release: releaseTimers,
-  prerolling: () => preroll.running,
-  mustStep,
-  step: (index, ms, flush, passes = false) => (passFrame(passes), inTurn([() => step(index, ownMs(ms), flush), handOverDrawings], (call) => call())),
-  preparePictures: (ms, passes) => preparePictures(ownMs(ms) / 1000, passes),
-  gradePictures: (ms) => gradePictures(ownMs(ms) / 1000),
-  drawChains: (ms, fps) => drawChains(ownMs(ms) / 1000, fps),
-  showPictures: (ms) => applyPictures(ownMs(ms) / 1000),
-  layerKind,
-  setLayered,
-  aligned: (momentsMs) => aligned(momentsMs.map((ms) => ownMs(ms) / 1000)),
-  matteRound: shownRound,
-  setRound,
-  settleLayers: (ms, slot, blends) => settleLayers(ownMs(ms) / 1000, slot, blends),
-  settleSizes: (ms) => settleSizes(ownMs(ms) / 1000),
-  sheetsBlend,
-  elementsBlend,
-  mentionsViewTransitions,
-  listLayers: (ms, numbers) => listLayers(ownMs(ms) / 1000, numbers),
-  hidePage,
-  takeChange,
-  takeNewWarnings,
-  wantsDrawing,
-  nextCanvasNumber,
-  showDrawing,
-  passDrawing,
-  finishDrawing: finishOwnDrawing,
-  misdrawnElement,
-};
-
-// Calls in turn, without a promise as long as none of them returns one.
-function inTurn(list, call, at = 0) {
-  for (; at < list.length; at++) {
-    const result = call(list[at]);
-    if (result) {
-      const next = at + 1;
-      return result.then(() => inTurn(list, call, next));
-    }
-  }
-  return undefined;
-}
-
 /** The frame shown last; -1 before the first. */
 let shown = { index: -1, num: 0, den: 1 };
 
@@ -250,7 +109,9 @@ function frameMs(index, num, den) {
 /** Shows one frame, whose pictures are there. */
 function stepAll(index, num, den, passes) {
   standAt(index);
-  const pending = inTurn(runtimes(), (each) => each.step(index, frameMs(index, num, den), true, passes));
+  const pending = inTurn(runtimes(), (each) =>
+    each.step(index, frameMs(index, num, den), true, passes),
+  );
   shown = { index, num, den };
   return pending;
 }
@@ -286,7 +147,9 @@ function finishDrawing() {
 function walk(index, target, num, den) {
   const show = () => {
     const preparing = prepare(target, num, den);
-    return preparing ? preparing.then(() => stepAll(target, num, den, false)) : stepAll(target, num, den, false);
+    return preparing
+      ? preparing.then(() => stepAll(target, num, den, false))
+      : stepAll(target, num, den, false);
   };
   const passing = passFrames(index, target, num, den, Infinity);
   return typeof passing === "object" ? passing.then(show) : show();
@@ -295,7 +158,9 @@ function walk(index, target, num, den) {
 /** The frame at the present rate that is shown, or has been passed last. */
 function reached(num, den) {
   const sameRate = shown.num * den === num * shown.den;
-  return sameRate || shown.index < 0 ? shown.index : Math.floor((shown.index * shown.den * num) / (shown.num * den) + 1e-9);
+  return sameRate || shown.index < 0
+    ? shown.index
+    : Math.floor((shown.index * shown.den * num) / (shown.num * den) + 1e-9);
 }
 
 function showFrame(index, num, den) {
@@ -312,7 +177,10 @@ function showFrame(index, num, den) {
   return pending ? pending.then(flush) : flush();
 }
 
-agent.flushOnce = (ms) => (runVideoCallbacks() + flushFrameCallbacks() > 0 ? calmDown(ownMs(ms) / 1000).then(handOverDrawings) : undefined);
+agent.flushOnce = (ms) =>
+  runVideoCallbacks() + flushFrameCallbacks() > 0
+    ? calmDown(ownMs(ms) / 1000).then(handOverDrawings)
+    : undefined;
 
 /**
  * Asks for what frame `index`, which may be only passed, needs from the engine. Nothing of the page
@@ -415,7 +283,9 @@ function answerSeek() {
  */
 function seek(index, num, den) {
   if (seeking) return seeking.then(() => seek(index, num, den));
-  const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
+  const prerolls = runtimes()
+    .map((each) => each.prerolling())
+    .filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => seek(index, num, den));
 
   if (!document.documentElement) return (standAt(index), answerIfGone());
@@ -431,7 +301,9 @@ function seek(index, num, den) {
       runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
       return answerSeek();
     };
-    const begun = inTurn([() => settled, () => beginLibrary(frameMs(index, num, den))], (call) => call());
+    const begun = inTurn([() => settled, () => beginLibrary(frameMs(index, num, den))], (call) =>
+      call(),
+    );
     return begun ? begun.then(show) : show();
   }
 
@@ -439,7 +311,11 @@ function seek(index, num, den) {
   const release = beginStep();
   try {
     pending = showFrame(index, num, den);
-    const settle = () => inTurn([() => settleFrame(index, num, den), () => beginLibrary(frameMs(index, num, den))], (call) => call());
+    const settle = () =>
+      inTurn(
+        [() => settleFrame(index, num, den), () => beginLibrary(frameMs(index, num, den))],
+        (call) => call(),
+      );
     pending = pending ? pending.then(settle) : settle();
   } catch (error) {
     release();
@@ -481,13 +357,17 @@ const PASS_MS = 500;
  */
 function pass(index, num, den) {
   if (seeking) return seeking.then(() => pass(index, num, den));
-  const prerolls = runtimes().map((each) => each.prerolling()).filter(Boolean);
+  const prerolls = runtimes()
+    .map((each) => each.prerolling())
+    .filter(Boolean);
   if (prerolls.length > 0) return Promise.all(prerolls).then(() => pass(index, num, den));
   const release = beginStep();
   const answer = (through) => ({ through, at: shown.index });
   let passing;
   try {
-    passing = document.documentElement ? passFrames(reached(num, den) + 1, index, num, den, native.now() + PASS_MS) : true;
+    passing = document.documentElement
+      ? passFrames(reached(num, den) + 1, index, num, den, native.now() + PASS_MS)
+      : true;
   } catch (error) {
     release();
     answerIfGone(error);
@@ -518,7 +398,13 @@ function seekOn(index, num, den, ahead) {
       if (changed && still === 0) return answer;
       if (changed || still === ahead) {
         hasMovedOn = changed;
-        return { changed: false, still: changed ? still - 1 : still, warnings, gone: answer.gone, at: answer.at };
+        return {
+          changed: false,
+          still: changed ? still - 1 : still,
+          warnings,
+          gone: answer.gone,
+          at: answer.at,
+        };
       }
       still += 1;
     }
@@ -544,7 +430,11 @@ function allWarnings() {
 
 /** An element that asks for a family in vain, in this document or in one below it. */
 function findMisdrawn(family) {
-  return runtimes().map((each) => each.misdrawnElement(family)).find(Boolean) ?? null;
+  return (
+    runtimes()
+      .map((each) => each.misdrawnElement(family))
+      .find(Boolean) ?? null
+  );
 }
 
 function giveUp() {
@@ -585,10 +475,41 @@ function concealAll(hidden) {
   for (const each of runtimes()) each.hidePage(hidden);
 }
 
-const rehearseFrames = (first, count, num, den) => rehearse((index) => seek(index, num, den), first, count);
+const rehearseFrames = (first, count, num, den) =>
+  rehearse((index) => seek(index, num, den), first, count);
 
 awaitGsap();
 offerVariables();
 offerTransitions();
-defineHidden(window, "__pagereel", Object.freeze({ seek, seekOn, pass, wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()), prepare, status, giveUp, describe, inspect, readTracks, rehearse: rehearseFrames, rehearsed, wishForFrame, hasDrawn, conceal: concealAll, beginLayers, alignedShare, chooseView, drawTransition, layers, layerElement, misdrawn: findMisdrawn, runScoped, agents: runtimes, agent }));
+defineHidden(
+  window,
+  "__pagereel",
+  Object.freeze({
+    seek,
+    seekOn,
+    pass,
+    wantsDrawing: () => runtimes().some((each) => each.wantsDrawing()),
+    prepare,
+    status,
+    giveUp,
+    describe,
+    inspect,
+    readTracks,
+    rehearse: rehearseFrames,
+    rehearsed,
+    wishForFrame,
+    hasDrawn,
+    conceal: concealAll,
+    beginLayers,
+    alignedShare,
+    chooseView,
+    drawTransition,
+    layers,
+    layerElement,
+    misdrawn: findMisdrawn,
+    runScoped,
+    agents: runtimes,
+    agent,
+  }),
+);
 stage?.enter();

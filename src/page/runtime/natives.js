@@ -47,14 +47,23 @@ export function override(owner, members) {
       Object.defineProperty(fresh.value, "length", { value: old.value.length, configurable: true });
       Object.defineProperty(owner, name, { ...flags, writable: true, value: fresh.value });
     } else {
-      Object.defineProperty(owner, name, { ...flags, get: fresh.get ?? old.get, set: fresh.set ?? old.set });
+      Object.defineProperty(owner, name, {
+        ...flags,
+        get: fresh.get ?? old.get,
+        set: fresh.set ?? old.set,
+      });
     }
   }
 }
 
 /** Defines `name` on `owner` so that enumeration does not find it. */
 export function defineHidden(owner, name, value) {
-  Object.defineProperty(owner, name, { value, configurable: true, writable: true, enumerable: false });
+  Object.defineProperty(owner, name, {
+    value,
+    configurable: true,
+    writable: true,
+    enumerable: false,
+  });
 }
 
 export const native = {
@@ -89,7 +98,8 @@ export const native = {
 };
 
 /** Collects garbage now, where the browser was started so. */
-export const collectGarbage = typeof window.__pagereelCollect === "function" ? window.__pagereelCollect : () => {};
+export const collectGarbage =
+  typeof window.__pagereelCollect === "function" ? window.__pagereelCollect : () => {};
 
 /** Runs page code; its error is reported like any uncaught one and goes no further. */
 export function guarded(call) {
@@ -109,16 +119,39 @@ function takeConfig() {
   delete window.__pagereelConfig;
   // Of a page from another server the browser asks us at its own origin.
   // A document that is written into its frame has its parent's, one in a sandbox none.
-  const absolute = (address) => (address?.startsWith("/") ? (window.origin === "null" ? null : window.origin + address) : (address ?? null));
+  const absolute = (address) =>
+    address?.startsWith("/")
+      ? window.origin === "null"
+        ? null
+        : window.origin + address
+      : (address ?? null);
   const address = absolute(given.fonts?.address);
   const fonts = address ? { ...given.fonts, address } : null;
-  return { seed: Number(given.seed ?? 0), variables: given.variables ?? {}, sequential: given.sequential === true, media: absolute(given.media), fonts, rehearses: given.rehearses === true, governed: given.governed ?? null, length: given.length ?? null, frameMs: given.frameMs ?? Infinity, now: given.now ?? 0, stream: given.stream ?? 0, worker: given.worker ?? null, drives: given.drives === true && isReached() };
+  return {
+    seed: Number(given.seed ?? 0),
+    variables: given.variables ?? {},
+    sequential: given.sequential === true,
+    media: absolute(given.media),
+    fonts,
+    rehearses: given.rehearses === true,
+    governed: given.governed ?? null,
+    length: given.length ?? null,
+    frameMs: given.frameMs ?? Infinity,
+    now: given.now ?? 0,
+    stream: given.stream ?? 0,
+    worker: given.worker ?? null,
+    drives: given.drives === true && isReached(),
+  };
 }
 
 /** Whether the engine reaches this document: not those of another origin, whose clocks stand still. */
 function isReached() {
   try {
-    return !window.document || window.parent === window || Boolean(window.parent.__pagereelStage || window.parent.__pagereel);
+    return (
+      !window.document ||
+      window.parent === window ||
+      Boolean(window.parent.__pagereelStage || window.parent.__pagereel)
+    );
   } catch {
     return false;
   }
@@ -135,8 +168,17 @@ export const stage = (() => {
 
 // There the composition is its own top, as far as `parent` and `frameElement` tell.
 if (stage) {
-  Object.defineProperty(window, "parent", { value: window, configurable: true, writable: true, enumerable: true });
-  Object.defineProperty(window, "frameElement", { value: null, configurable: true, enumerable: true });
+  Object.defineProperty(window, "parent", {
+    value: window,
+    configurable: true,
+    writable: true,
+    enumerable: true,
+  });
+  Object.defineProperty(window, "frameElement", {
+    value: null,
+    configurable: true,
+    enumerable: true,
+  });
 }
 
 /** The runtime of the same-origin window around this one, if there is one. */

@@ -3,12 +3,36 @@
 // The engine runs it before the worker's script, with what the maker of the worker put into its name.
 
 import { config, native, nativeMethod, override } from "./natives.js";
-import { clock, elapse, flushFrameCallbacks, hasDueTimer, holdTimers, nextDue, pendingFrameCallbacks, releaseTimers } from "./clock.js";
-import { reseed } from "./random.js";
-import { watchDoor } from "./entries.js";
-import { allowWork, settleWork } from "./work.js";
-import { drawsForElements, handOverDrawing } from "./offscreen.js";
-import { beginFrame, elapseWorkers, ourMessage, noteOf, passPicturesOn, runAllTimers, runWorkerFrames, sendSealed, sent, takeWorkerDrawing, transfersOf, workerFrames, workersDraw, workersDue } from "./workers.js";
+import {
+  clock,
+  elapse,
+  flushFrameCallbacks,
+  hasDueTimer,
+  holdTimers,
+  nextDue,
+  pendingFrameCallbacks,
+  releaseTimers,
+} from "./time/clock.js";
+import { reseed } from "./time/random.js";
+import { watchDoor } from "./rendering/entries.js";
+import { allowWork, settleWork } from "./readiness/work.js";
+import { drawsForElements, handOverDrawing } from "./canvas/offscreen.js";
+import {
+  beginFrame,
+  elapseWorkers,
+  ourMessage,
+  noteOf,
+  passPicturesOn,
+  runAllTimers,
+  runWorkerFrames,
+  sendSealed,
+  sent,
+  takeWorkerDrawing,
+  transfersOf,
+  workerFrames,
+  workersDraw,
+  workersDue,
+} from "./workers/workers.js";
 import { takeNewWarnings } from "./warnings.js";
 
 /** Rounds of timers that are due at once; a worker that goes on sees the next frame. */
@@ -19,7 +43,12 @@ const tellMaker = (note, transfer = []) => postToMaker(window, ourMessage(note),
 const closeWorker = nativeMethod(window, "close");
 
 const origin = config.worker;
-Object.defineProperty(window, "name", { value: origin.name, writable: true, configurable: true, enumerable: true });
+Object.defineProperty(window, "name", {
+  value: origin.name,
+  writable: true,
+  configurable: true,
+  enumerable: true,
+});
 clock.begun = origin.begun;
 let workerFrame = origin.frame;
 beginFrame(workerFrame);
@@ -83,7 +112,14 @@ async function answer() {
   releaseTimers();
   const frames = pendingFrameCallbacks() + workerFrames();
   const draws = drawsForElements() || workersDraw();
-  tellMaker({ done, due: Math.min(nextDue(), workersDue()), frames, draws, sent: sent.count, warnings: takeNewWarnings() });
+  tellMaker({
+    done,
+    due: Math.min(nextDue(), workersDue()),
+    frames,
+    draws,
+    sent: sent.count,
+    warnings: takeNewWarnings(),
+  });
 }
 
 function heed(note) {

@@ -1,0 +1,68 @@
+// Whether the page says that nothing is behind it, or hides what is behind it.
+
+import { describeElement } from "../warnings.js";
+
+const isClear = (color) =>
+  color === "transparent" || /^rgba?\(.*[,/]\s*0(\.0+)?%?\s*\)$/.test(color);
+
+/** Whether a style says itself that there is no background. */
+function saysClear(style) {
+  return (
+    isClear(style.backgroundColor) ||
+    style.background === "none" ||
+    style.backgroundColor === "transparent"
+  );
+}
+
+function* backgroundRules(list) {
+  for (const rule of list) {
+    if (rule.selectorText !== undefined) yield rule;
+    else if (rule.cssRules) yield* backgroundRules(rule.cssRules);
+  }
+}
+
+/** Whether a rule of the page's own sheets clears the background of one of `elements` by name. */
+function isDeclared(elements) {
+  if (elements.some((element) => saysClear(element.style))) return true;
+  for (const sheet of document.styleSheets) {
+    try {
+      for (const rule of backgroundRules(sheet.cssRules)) {
+        // A rule for everything is a reset, and says nothing about the page.
+        const isNamed =
+          !rule.selectorText.includes("*") && rule.selectorText.split(",").length <= 4;
+        if (
+          isNamed &&
+          saysClear(rule.style) &&
+          elements.some((element) => element.matches(rule.selectorText))
+        )
+          return true;
+      }
+    } catch {
+      // Sheets of other hosts may not be read, and a selector may be one that only rules know.
+    }
+  }
+  return false;
+}
+
+/**
+ * `declared`: the page is transparent, and says so. `opaque`: the name of what lies behind everything.
+ *
+ * @param {Element | null} root
+ */
+export function describeBackgrounds(root) {
+  /** @type {Element[]} */
+  const behind = [document.documentElement, document.body].filter((element) => element !== null);
+  const styles = behind.map((element) => getComputedStyle(element));
+  const at = styles.findIndex(
+    (style) => style.backgroundImage === "none" && /^rgb\(/.test(style.backgroundColor),
+  );
+  const own = root === null || behind.includes(root) ? behind : [...behind, root];
+  const allClear = own.every((element) => {
+    const style = getComputedStyle(element);
+    return isClear(style.backgroundColor) && style.backgroundImage === "none";
+  });
+  return {
+    declared: allClear && isDeclared(own),
+    opaque: at < 0 ? null : describeElement(behind[at]),
+  };
+}

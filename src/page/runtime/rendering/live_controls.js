@@ -1,0 +1,132 @@
+// Elements that the browser moves by its own clock: `<marquee>`, and `<progress>` without a value.
+//
+// Their animations lie in trees of the browser's own, where nothing finds them. So a marquee is stopped
+// and its contents are moved by the frame's time, as HTML's "marquee" says; and a bar without a value
+// is drawn by a style sheet, whose animation the runtime drives like any other.
+
+import { native, nativeMethod, override } from "../natives.js";
+import { clock } from "../time/clock.js";
+import { allTrees } from "../shadow_roots.js";
+
+const DEFAULT_AMOUNT = 6;
+const DEFAULT_DELAY_MS = 85;
+const MIN_DELAY_MS = 60;
+
+const marqueePrototype = window.HTMLMarqueeElement?.prototype;
+const stopMarquee = nativeMethod(marqueePrototype, "stop");
+
+/** @typedef {{mover: HTMLElement, origin: number, stopped: number|null}} Marquee times in ms */
+
+/** @type {Map<HTMLElement, Marquee>} */
+const marquees = new native.Map();
+
+/** Takes a marquee over. */
+export function meetMarquee(element) {
+  if (marquees.has(element) || !element.isConnected) return;
+  stopMarquee(element);
+  const mover = document.createElement("span");
+  const isUpright = /^(up|down)$/i.test(element.getAttribute("direction") ?? "");
+  mover.style.cssText = `display:${isUpright ? "block" : "inline-block"}`;
+  mover.append(...element.childNodes);
+  element.append(mover);
+  marquees.set(element, { mover, origin: clock.now, stopped: null });
+}
+
+override(marqueePrototype, {
+  stop() {
+    const state = marquees.get(this);
+    if (state) state.stopped ??= clock.now;
+  },
+  start() {
+    const state = marquees.get(this);
+    if (!state || state.stopped === null) return;
+    state.origin += clock.now - state.stopped;
+    state.stopped = null;
+  },
+});
+
+const numberOr = (text, fallback) =>
+  Number.parseInt(text ?? "", 10) >= 0 ? Number.parseInt(text, 10) : fallback;
+
+function placeMarquee(element, { mover, origin, stopped }) {
+  const direction = (element.getAttribute("direction") ?? "left").toLowerCase();
+  const behavior = (element.getAttribute("behavior") ?? "scroll").toLowerCase();
+  const isUpright = direction === "up" || direction === "down";
+  const amount = numberOr(element.getAttribute("scrollamount"), DEFAULT_AMOUNT);
+  const asked = numberOr(element.getAttribute("scrolldelay"), DEFAULT_DELAY_MS);
+  const delay = element.hasAttribute("truespeed") ? asked : Math.max(MIN_DELAY_MS, asked);
+  const room = isUpright ? element.clientHeight : element.clientWidth;
+  const length = isUpright ? mover.offsetHeight : mover.offsetWidth;
+  // From where to where the contents' near edge goes, towards the left or the top.
+  let [from, to] = [room, -length];
+  if (behavior === "slide") to = 0;
+  if (behavior === "alternate")
+    [from, to] = [Math.max(0, room - length), Math.min(0, room - length)];
+  if (direction === "right" || direction === "down") {
+    [from, to] = behavior === "slide" ? [-length, room - length] : [to, from];
+  }
+  const distance = Math.abs(to - from);
+  const loops = numberOr(element.getAttribute("loop"), behavior === "slide" ? 1 : 0) || Infinity;
+  const gone =
+    amount === 0 || distance === 0
+      ? 0
+      : (((stopped ?? clock.now) - origin) / delay) * (amount / distance);
+  const rounds = Math.min(gone, loops);
+  let share = rounds === loops ? 1 : rounds % 1;
+  const isBack =
+    behavior === "alternate" && (rounds === loops ? loops - 1 : Math.floor(rounds)) % 2 === 1;
+  if (isBack) share = 1 - share;
+  const at = from + (to - from) * share;
+  const shift = at - driftOf(element, mover, isUpright);
+  const text = isUpright ? `translateY(${shift}px)` : `translateX(${shift}px)`;
+  if (mover.style.transform !== text) mover.style.transform = text;
+}
+
+// How far the browser had moved the contents before they were stopped, in pixels of the page.
+function driftOf(element, mover, isUpright) {
+  stopMarquee(element);
+  const before = mover.style.transform;
+  mover.style.transform = "none";
+  const [outer, inner] = [element.getBoundingClientRect(), mover.getBoundingClientRect()];
+  mover.style.transform = before;
+  if (isUpright)
+    return (inner.top - outer.top) * (element.offsetHeight / outer.height || 1) - element.clientTop;
+  return (inner.left - outer.left) * (element.offsetWidth / outer.width || 1) - element.clientLeft;
+}
+
+// As low as a page's own rules can lie, so that all of them win.
+const BAR = `
+@keyframes __pagereel-bar { from { background-position: 0% 0 } to { background-position: 100% 0 } }
+:where(progress:not([value])) { appearance: none; border: 1px solid #767676; border-radius: 4px; background: linear-gradient(#0075ff, #0075ff) 0% 0 / 25% 100% no-repeat #efefef; animation: __pagereel-bar 1s linear infinite alternate }
+:where(progress:not([value]))::-webkit-progress-bar { background: none }
+`;
+let barSheet = null;
+const barred = new WeakSet();
+
+function placeBars() {
+  for (const tree of allTrees()) {
+    if (barred.has(tree) || !tree.querySelector("progress:not([value])")) continue;
+    if (!barSheet) {
+      barSheet = new native.CSSStyleSheet();
+      barSheet.replaceSync(BAR);
+    }
+    barred.add(tree);
+    tree.adoptedStyleSheets = [barSheet, ...tree.adoptedStyleSheets];
+  }
+}
+
+let hasControls = false;
+
+/** Tells that such elements came. */
+export function markControls() {
+  hasControls = true;
+}
+
+/** Puts everything that moves by itself where it is now. */
+export function applyLiveControls() {
+  if (!hasControls) return;
+  placeBars();
+  for (const [element, state] of marquees) {
+    if (element.isConnected) placeMarquee(element, state);
+  }
+}
