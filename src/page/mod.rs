@@ -108,6 +108,7 @@ impl<'de> Deserialize<'de> for Number {
 /// What the composition declares about itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 pub(crate) struct Description {
     pub width: Option<Number>,
     pub height: Option<Number>,

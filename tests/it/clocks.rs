@@ -35,8 +35,8 @@ fn what_formats_and_measures_without_being_given_a_time_takes_the_frames() {
         ),
     );
     let frames = page.frames(CaptureMode::BeginFrame, 1);
-    for (n, right) in RIGHT.iter().enumerate() {
-        assert_eq!(pixel(&frames[20], 20 * n as u32 + 10, 10), [0, 0x88, 0], "{right}");
+    for (n, right) in (0..).zip(RIGHT) {
+        assert_eq!(pixel(&frames[20], 20 * n + 10, 10), [0, 0x88, 0], "{right}");
     }
 }
 

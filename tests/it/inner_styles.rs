@@ -4,10 +4,10 @@ use pagereel::job::CaptureMode;
 
 use crate::pages::{Page, pixel};
 
-/// The last row below `y` that is blue at `x`.
+/// How many rows are blue at `x`, one below the other.
 fn blue_rows(frame: &pagereel::Picture, x: u32, from: u32) -> u32 {
-    (from..180).take_while(|&y| pixel(frame, x, y)[2] > 0x80 && pixel(frame, x, y)[0] == 0).count()
-        as u32
+    let is_blue = |y: u32| pixel(frame, x, y)[2] > 0x80 && pixel(frame, x, y)[0] == 0;
+    (from..180).find(|&y| !is_blue(y)).unwrap_or(180) - from
 }
 
 #[test]
