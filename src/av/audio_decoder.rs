@@ -48,6 +48,8 @@ pub(crate) struct SoundFacts {
     pub codec: String,
     /// Length of the sound by the file's header, in seconds from the file's start.
     pub duration: Option<f64>,
+    /// The same where a header has counted it. One of AVI is a guess until the file is finished.
+    pub counted: Option<f64>,
     /// Length of the moving picture beside it, in seconds; where the file does not say it, as far as
     /// it has been read.
     pub picture: Option<f64>,
@@ -409,9 +411,11 @@ fn facts(input: &MediaInput, stream: usize, codec: &str, origin: f64) -> SoundFa
     };
     let whole = (input.duration() > 0).then(|| input.duration() as f64 / 1e6);
     let picture = input.streams().find(is_picture);
+    let duration = input.stream(stream).as_ref().and_then(end).filter(|_| is_known);
     SoundFacts {
         codec: codec.to_owned(),
-        duration: input.stream(stream).as_ref().and_then(end).filter(|_| is_known),
+        duration,
+        counted: duration.filter(|_| input.format().name() != "avi"),
         picture: picture.and_then(|stream| end(&stream).or(whole)),
     }
 }

@@ -1,7 +1,7 @@
 //! Which of the page's media are heard, from which files, when and how loud.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -154,7 +154,7 @@ impl Render<'_> {
             }
         };
         match examine(&file) {
-            Ok(Some(_)) => {}
+            Ok(Some(facts)) => self.warn_about_short_sound(media, &file, facts.counted),
             // A picture may well be silent.
             Ok(None) if media.tag == "video" => return None,
             Ok(None) => {
@@ -185,6 +185,28 @@ impl Render<'_> {
             effects: self.effects(&media.label, media.sound.effects.as_deref()),
             group: media.sound.group.clone(),
         })
+    }
+
+    /// Takes note of a file that was cut off, where its element ends with what is left of it: whoever
+    /// reads it does not come to its end then, and so cannot tell.
+    fn warn_about_short_sound(&mut self, media: &Media, file: &Path, counted: Option<f64>) {
+        /// What headers count that is no sound, in seconds.
+        const SHORT_SECS: f64 = 0.3;
+        /// Both ends are sums of times.
+        const SAME_END_SECS: f64 = 0.01;
+        let Some(Ok(info)) = media.src.as_deref().map(|src| self.light.library.info(src)) else {
+            return;
+        };
+        let ends = media.from + (media.end.0 - media.origin.0) * media.rate;
+        let found = info.duration;
+        let Some(said) = counted.filter(|said| found < said - SHORT_SECS) else { return };
+        if (ends - found).abs() < SAME_END_SECS {
+            let (label, file) = (&media.label, file.display());
+            let text = format!(
+                "{label}: {file}: its sound ends after {found:.2} s, but its header says {said:.2} s"
+            );
+            self.warnings.push(Warning::new("sound_damaged", text));
+        }
     }
 
     /// The local file behind an address, or why there is none.

@@ -20,6 +20,7 @@ mod faults;
 mod files_out;
 mod fixtures;
 mod fonts;
+mod frame_documents;
 mod fuzzed;
 mod grading;
 mod hdr;

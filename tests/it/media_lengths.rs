@@ -138,3 +138,22 @@ fn a_composition_is_as_long_as_sound_that_had_to_be_measured() {
         assert!((length - expected.ceil() / 10.0).abs() < 0.11, "{name}: {length} s");
     }
 }
+
+/// Its head still counts all of its frames, and its element ends with what is left.
+#[test]
+fn sound_that_was_cut_off_is_told_of_though_nobody_reads_beyond_it() {
+    for (part, damaged) in [(1.0, 0), (0.66, 1)] {
+        let (directory, mut job) = composition(2.2, "<audio src='a.mp3' data-start='0'></audio>");
+        job.fps = Some("10".parse().unwrap());
+        let root = directory.path();
+        wav(&root.join("a.wav"), RATE, 1, &falling());
+        make(root, "a.mp3", &["-c:a", "libmp3lame", "-q:a", "4"], false);
+        let bytes = fs::read(root.join("a.mp3")).unwrap();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part")]
+        let kept = (bytes.len() as f64 * part) as usize;
+        fs::write(root.join("a.mp3"), &bytes[..kept]).unwrap();
+        let report = crate::support::render(&job).unwrap();
+        let told = report.warnings.iter().filter(|warning| warning.code == "sound_damaged");
+        assert_eq!(told.count(), damaged, "{part}: {:?}", report.warnings);
+    }
+}

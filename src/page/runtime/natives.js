@@ -31,6 +31,19 @@ export function nativeMethod(prototype, name) {
   return method ? (object, ...rest) => Reflect.apply(method, object, rest) : () => undefined;
 }
 
+const createElementNS = nativeMethod(globalThis.Document?.prototype, "createElementNS");
+
+/**
+ * An element of HTML, also in a document of SVG or XML, where `createElement` makes none.
+ *
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+export function createHtml(name) {
+  return createElementNS(document, "http://www.w3.org/1999/xhtml", name);
+}
+
 /**
  * Replaces existing members of `owner` by those of `members`, a literal of methods and accessors.
  * Descriptors keep their flags and functions their length, so the page sees what it would expect;

@@ -16,6 +16,7 @@ import { markChanged } from "../rendering/changes.js";
 import { allTrees, watchShadows } from "../shadow_roots.js";
 import { nativeAnimation } from "./animations.js";
 import { warnOnce } from "../warnings.js";
+import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 
 /** Parts that browsers build in. Scrollbars are never shown. */
 const BUILT_IN =
@@ -289,8 +290,7 @@ function elementsOf(base) {
 }
 
 function adopt(root) {
-  if (partSheet && !root.adoptedStyleSheets.includes(partSheet))
-    root.adoptedStyleSheets = [...root.adoptedStyleSheets, partSheet];
+  if (partSheet) adoptSheet(root, partSheet);
 }
 watchShadows(adopt);
 
@@ -304,7 +304,10 @@ function write(text) {
 export function applyInnerStyles() {
   findRules();
   if (rules.length === 0) return;
-  partSheet ??= new native.CSSStyleSheet();
+  if (!mayAdopt(partSheet)) {
+    partSheet = makeSheet();
+    written = null;
+  }
   allTrees().forEach(adopt);
   const names = [...new Set(rules.map(({ part }) => part))];
   const forAll = (declarations) => names.map((name) => `*${name} { ${declarations} }`).join("\n");

@@ -5,7 +5,7 @@
 // drawing to the renderer where it finds `__HF_VIRTUAL_TIME__`; where a page has no copy of it, there
 // is one here that does the same.
 
-import { defineHidden, native } from "../natives.js";
+import { defineHidden } from "../natives.js";
 import { findRoot, numberAttribute, timelineTime } from "../time/timing.js";
 import { markChanged } from "../rendering/changes.js";
 import {
@@ -17,6 +17,7 @@ import {
   prepareLibrary,
 } from "./transition_library.js";
 import { warnOnce } from "../warnings.js";
+import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 
 // HyperFrames' defaults.
 const TRANSITION_SECS = 0.7;
@@ -232,10 +233,9 @@ export function showScene(number, side) {
   const rules = number < 0 || isLibrarys ? "" : rulesFor(givenTransitions()[number], side);
   if (rules === shownRules) return false;
   shownRules = rules;
-  if (!sceneSheet) sceneSheet = new native.CSSStyleSheet();
+  if (!mayAdopt(sceneSheet)) sceneSheet = makeSheet();
   sceneSheet.replaceSync(rules);
-  const adopted = document.adoptedStyleSheets;
-  if (!adopted.includes(sceneSheet)) document.adoptedStyleSheets = [...adopted, sceneSheet];
+  adoptSheet(document, sceneSheet);
   markChanged();
   return true;
 }

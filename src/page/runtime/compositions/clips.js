@@ -6,7 +6,7 @@
 // remembered. What stands in a hidden clip is hidden with it, also where it has a `visibility` of its
 // own.
 
-import { native } from "../natives.js";
+import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 import { currentClips, placeCompositions, readTiming } from "../time/timing.js";
 
 // Sums such as 0.1 + 0.2 must not make a clip miss the frame it begins on. Shorter than any frame.
@@ -20,12 +20,9 @@ let hidingSheet = null;
 function hideContents(element) {
   const tree = element.getRootNode();
   if (!tree.adoptedStyleSheets) return;
-  if (!hidingSheet) {
-    hidingSheet = new native.CSSStyleSheet();
-    hidingSheet.replaceSync(`[${HIDDEN_MARK}] * { visibility: hidden !important }`);
-  }
-  const adopted = tree.adoptedStyleSheets;
-  if (!adopted.includes(hidingSheet)) tree.adoptedStyleSheets = [...adopted, hidingSheet];
+  if (!mayAdopt(hidingSheet))
+    hidingSheet = makeSheet(`[${HIDDEN_MARK}] * { visibility: hidden !important }`);
+  adoptSheet(tree, hidingSheet);
 }
 
 function conceal(clip) {

@@ -5,7 +5,7 @@
 // again, and the outcome goes into `canvas.hf-vfx-out`, which fills the host. All is drawn anew unless
 // nothing can have changed since: neither the page, nor what the effects themselves depend on.
 
-import { guarded, native } from "../natives.js";
+import { createHtml, guarded, native } from "../natives.js";
 import { canvasContext, drawElementImage } from "../canvas/canvases.js";
 import { context2d, hiddenCanvas } from "../grading/color_renderer.js";
 import { instanceAround } from "../compositions/instances.js";
@@ -439,7 +439,7 @@ const outputIn = (host) =>
 function outputOf({ host, source }) {
   const found = outputIn(host);
   if (found) return found;
-  const output = document.createElement("canvas");
+  const output = createHtml("canvas");
   output.className = OUTPUT_CLASS;
   output.style.cssText =
     "position:absolute;left:0;top:0;width:100%;height:100%;pointer-events:none";

@@ -4,7 +4,7 @@
 // once more, hidden in a shadow root, where its SMIL and CSS animations can be placed by Chrome itself.
 // A copy with the values they have then, and without the animations, is the picture of that moment.
 
-import { native } from "../natives.js";
+import { createHtml, native } from "../natives.js";
 import { nativeAnimation } from "../animation/animations.js";
 import { setSmilTime, smilClocks } from "../players/smil.js";
 import { frameFile, keepFrame } from "./image_frames.js";
@@ -91,7 +91,7 @@ function parseSvg(text) {
 
 /** Puts `root` where it is laid out but neither seen nor touched by the page's styles. */
 function hide(root) {
-  const host = document.createElement("div");
+  const host = createHtml("div");
   const shadow = native.attachShadow(host, { mode: "closed" });
   const sheet = new native.CSSStyleSheet();
   sheet.replaceSync(HIDDEN_HOST);

@@ -23,7 +23,8 @@ function* backgroundRules(list) {
 
 /** Whether a rule of the page's own sheets clears the background of one of `elements` by name. */
 function isDeclared(elements) {
-  if (elements.some((element) => saysClear(element.style))) return true;
+  // Elements of plain XML have no style of their own.
+  if (elements.some(({ style }) => style && saysClear(style))) return true;
   for (const sheet of document.styleSheets) {
     try {
       for (const rule of backgroundRules(sheet.cssRules)) {

@@ -15,6 +15,7 @@ import { listensToSeeks } from "../animation/animation_events.js";
 import { pagePlayer } from "../animation/adapters.js";
 import { takePlayersMoved } from "../players/players.js";
 import { takeTweensMoved } from "../animation/gsap.js";
+import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 import { forgetChange, isMarkedChanged, markChanged } from "./changes.js";
 
 // Glyphs keep their places at any scale (HyperFrames' rule too); a page's own rules come before it.
@@ -29,13 +30,9 @@ const HELD = `*, ::before, ::after, ::marker, ::backdrop { animation-play-state:
 let sheet = null;
 
 function styleSheet() {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(whileLoading.held ? HELD : FLAT);
-  }
+  if (!mayAdopt(sheet)) sheet = makeSheet(whileLoading.held ? HELD : FLAT);
   // A page that sets its own list drops ours.
-  const adopted = document.adoptedStyleSheets;
-  if (!adopted.includes(sheet)) document.adoptedStyleSheets = [...adopted, sheet];
+  adoptSheet(document, sheet);
   return sheet;
 }
 
@@ -78,7 +75,7 @@ holdAnimations();
 
 watchShadows((root) => {
   watcher.observe(root, everything);
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, styleSheet()];
+  adoptSheet(root, styleSheet());
 });
 
 function progressOf(animation) {

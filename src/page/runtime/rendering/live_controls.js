@@ -4,9 +4,10 @@
 // and its contents are moved by the frame's time, as HTML's "marquee" says; and a bar without a value
 // is drawn by a style sheet, whose animation the runtime drives like any other.
 
-import { native, nativeMethod, override } from "../natives.js";
+import { createHtml, native, nativeMethod, override } from "../natives.js";
 import { clock } from "../time/clock.js";
 import { allTrees } from "../shadow_roots.js";
+import { makeSheet, mayAdopt } from "../sheets.js";
 
 const DEFAULT_AMOUNT = 6;
 const DEFAULT_DELAY_MS = 85;
@@ -24,7 +25,7 @@ const marquees = new native.Map();
 export function meetMarquee(element) {
   if (marquees.has(element) || !element.isConnected) return;
   stopMarquee(element);
-  const mover = document.createElement("span");
+  const mover = createHtml("span");
   const isUpright = /^(up|down)$/i.test(element.getAttribute("direction") ?? "");
   mover.style.cssText = `display:${isUpright ? "block" : "inline-block"}`;
   mover.append(...element.childNodes);
@@ -106,11 +107,9 @@ const barred = new WeakSet();
 function placeBars() {
   for (const tree of allTrees()) {
     if (barred.has(tree) || !tree.querySelector("progress:not([value])")) continue;
-    if (!barSheet) {
-      barSheet = new native.CSSStyleSheet();
-      barSheet.replaceSync(BAR);
-    }
+    if (!mayAdopt(barSheet)) barSheet = makeSheet(BAR);
     barred.add(tree);
+    if (!mayAdopt(barSheet, tree)) continue;
     tree.adoptedStyleSheets = [barSheet, ...tree.adoptedStyleSheets];
   }
 }

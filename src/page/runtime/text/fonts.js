@@ -6,7 +6,7 @@
 // of the engine, which may have a package with it; such faces are added to `document.fonts`, and
 // awaited like the page's own.
 
-import { config, native, nativeMethod, nativeSetter } from "../natives.js";
+import { createHtml, config, native, nativeMethod, nativeSetter } from "../natives.js";
 import { fetchText } from "../compositions/files.js";
 
 /** Words for whatever the system has. */
@@ -48,7 +48,6 @@ const SAMPLE = "mwIl 10&. Ag";
 /** Pixels of text on the canvas that is looked at; it is twice as wide and high. */
 export const BOX_SIZE = 40;
 
-const createElement = nativeMethod(Document.prototype, "createElement");
 const getContext = nativeMethod(window.HTMLCanvasElement?.prototype, "getContext");
 const canvasPrototype = window.CanvasRenderingContext2D?.prototype;
 const measureText = nativeMethod(canvasPrototype, "measureText");
@@ -80,7 +79,7 @@ let probe = null;
 
 export function probeContext() {
   if (probe === null) {
-    const canvas = createElement(document, "canvas");
+    const canvas = createHtml("canvas");
     canvas.width = 2 * BOX_SIZE;
     canvas.height = 2 * BOX_SIZE;
     probe = getContext(canvas, "2d", { willReadFrequently: true });
