@@ -7,7 +7,7 @@
 //! | `SequenceSink` | a file per frame |
 //! | `SoundSink` | files of sound alone |
 //! | `Shutter` | motion blur: several moments of a frame become one |
-//! | `TeeSink` | several outputs at once, each on a thread of its own, and posters |
+//! | `TeeSink` | several outputs at once, and posters |
 //! | [`ChecksumSink`] | proving that two renders are the same |
 //! | `picture` | single pictures, which need no sink |
 //! | [`NullSink`] | measuring everything but the sink |
@@ -21,7 +21,6 @@ mod gif;
 pub(crate) mod hardware;
 pub(crate) mod light;
 mod null;
-mod own_thread;
 mod palette;
 mod partial;
 mod passes;
@@ -50,7 +49,6 @@ pub(crate) use self::encode::EncodeSink;
 use self::encode::Learned;
 use self::gif::GifSink;
 pub use self::null::NullSink;
-use self::own_thread::OwnThread;
 use self::passes::TwoPassSink;
 pub(crate) use self::places::{check_places, warn_about_space};
 use self::sequence::SequenceSink;
@@ -84,9 +82,6 @@ pub(crate) fn open(
     }
     let posters = plan.posters.iter().map(|poster| Poster::create(poster, plan.stream.color));
     let posters = posters.collect::<Result<_>>()?;
-    let numbered = sinks.into_iter().enumerate();
-    let threads = numbered.map(|(at, sink)| OwnThread::start(sink, format!("output-{at}")));
-    let sinks = threads.collect::<Result<_>>()?;
     let sidecars = plan.sidecars.iter().map(tee::sidecar).collect::<Result<_>>()?;
     Ok(Box::new(TeeSink { sinks, posters, sidecars, frames: 0 }))
 }

@@ -1,6 +1,5 @@
 //! Several outputs of the same frames.
 
-use super::own_thread::OwnThread;
 use super::partial::PartialFile;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
@@ -9,9 +8,9 @@ use crate::job::PictureFormat;
 use crate::pipeline::{Artifact, FrameSink};
 use crate::plan::{PosterPlan, SidecarPlan};
 
-/// Writes each frame to all of its sinks, side by side, and some frames to files of their own.
+/// Writes each frame to all of its sinks, and some frames to files of their own.
 pub(super) struct TeeSink {
-    pub sinks: Vec<OwnThread>,
+    pub sinks: Vec<Box<dyn FrameSink>>,
     pub posters: Vec<Poster>,
     /// Files of subtitles, which are whole from the beginning.
     pub sidecars: Vec<PartialFile>,
@@ -65,8 +64,7 @@ impl FrameSink for TeeSink {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Artifact> {
-        self.sinks.iter_mut().for_each(OwnThread::begin_finish);
+    fn finish(self: Box<Self>) -> Result<Artifact> {
         let mut artifacts = Vec::new();
         for sink in self.sinks {
             artifacts.push(sink.finish()?);

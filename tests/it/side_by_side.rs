@@ -1,4 +1,4 @@
-//! Several outputs of one capture, each encoded on a thread of its own.
+//! Several outputs of one capture.
 
 use std::fs;
 use std::io::Read as _;
