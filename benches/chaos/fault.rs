@@ -159,8 +159,8 @@ impl Drop for Mount {
     }
 }
 
-/// A control group with a limit on memory.
-pub(crate) struct Group(PathBuf);
+/// A control group with a limit on memory, by its directory.
+pub(crate) struct Group(pub(crate) PathBuf);
 
 impl Group {
     pub(crate) fn new(bytes: u64) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! Twenty renders with a random fault each, as the bench `chaos` makes by the thousand.
 
 #[path = "../../benches/chaos/fault.rs"]
-mod fault;
+pub(crate) mod fault;
 #[path = "../../benches/chaos/film.rs"]
 mod film;
 #[path = "../../benches/chaos/processes.rs"]

@@ -10,9 +10,8 @@ use crate::pages::{Page, pixel};
 /// that it reads whole, and plain XML. In such documents `createElement` makes no elements of HTML.
 #[test]
 fn frames_may_hold_documents_that_are_no_html() {
-    let entities: String = (1..10)
-        .map(|n| format!("<!ENTITY a{n} \"{}\">", format!("&a{};", n - 1).repeat(10)))
-        .collect();
+    let entity = |n| format!("<!ENTITY a{n} \"{}\">", format!("&a{};", n - 1).repeat(10));
+    let entities = (1..10).map(entity).collect::<Vec<_>>().concat();
     let svg = |head: &str, text: &str| {
         format!(
             "<?xml version=\"1.0\"?>{head}<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"80\" \

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chaos::fault::Group;
 use crate::support::pagereel;
 use serde_json::Value;
 
@@ -96,39 +97,9 @@ fn end_of(html: &str, group: Option<&Path>) -> End {
     End { code, last, took, engine_kib, left }
 }
 
-/// A control group with a limit on memory.
-struct Group(PathBuf);
-
-impl Group {
-    /// `None` where this user can make none.
-    fn new(name: &str, bytes: u64) -> Option<Self> {
-        let name = format!("pagereel-{name}-{}", std::process::id());
-        let tops =
-            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
-        tops.into_iter().find_map(|(top, limit)| {
-            let group = Self(Path::new(top).join(&name));
-            fs::create_dir(&group.0).ok()?;
-            fs::write(group.0.join(limit), bytes.to_string()).ok()?;
-            Some(group)
-        })
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // What was killed takes a while to be gone.
-        for _ in 0..200 {
-            if fs::remove_dir(&self.0).is_ok() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
 #[test]
 fn what_the_kernel_kills_for_memory_is_named_so() {
-    let Some(group) = Group::new("bomb", 400 << 20) else {
+    let Some(group) = Group::new(400 << 20) else {
         println!("no control groups here");
         return;
     };
@@ -177,7 +148,7 @@ fn floods_end_by_the_deadline_and_leave_the_engine_small() {
 fn heavy_pages_end() {
     println!("| page | exit code | time | engine | message |\n|---|---|---|---|---|");
     for (name, html) in heavy_pages() {
-        let group = Group::new("heavy", 3 << 30);
+        let group = Group::new(3 << 30);
         let end = end_of(&html, group.as_ref().map(|group| &*group.0));
         let code = end.code.map_or("none".into(), |code| code.to_string());
         let message = end.last["message"].as_str().unwrap_or_default();
