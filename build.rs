@@ -133,7 +133,7 @@ fn append(folder: &Path, name: &Path, done: &mut Vec<PathBuf>, joined: &mut Stri
     let text = fs::read_to_string(folder.join(name))
         .unwrap_or_else(|e| panic!("page runtime: {shown}: {e}"));
     let mut body = String::new();
-    let mut lines = text.lines();
+    let mut lines = without_comments(&text);
     while let Some(line) = lines.next() {
         if !line.starts_with("import ") {
             let line = line.strip_prefix("export ").unwrap_or(line);
@@ -149,6 +149,21 @@ fn append(folder: &Path, name: &Path, done: &mut Vec<PathBuf>, joined: &mut Stri
         append(folder, &beside(name, from), done, joined);
     }
     write!(joined, "// {shown}\n{body}").expect("writing to a string");
+}
+
+/// The lines of a script less those that are comments and nothing else: every document of a page reads
+/// the script anew. In the texts of shaders they are comments too.
+fn without_comments(text: &str) -> impl Iterator<Item = &str> {
+    let mut within = false;
+    text.lines().filter(move |line| {
+        let line = line.trim();
+        let begins = !within && line.starts_with("/*");
+        let ends = line.ends_with("*/");
+        let is_comment =
+            within || line.starts_with("//") || begins && (ends || !line.contains("*/"));
+        within = (within || begins && is_comment) && !ends;
+        !is_comment && !line.is_empty()
+    })
 }
 
 /// The path of a module that `name` imports as `from`, such as `../natives.js`.

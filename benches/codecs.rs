@@ -17,7 +17,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use pagereel::job::{Codec, CodedFormat, Quality};
-use pagereel::{CancelToken, Engine, Frame, FrameIndex, Job, Picture};
+use pagereel::time::FrameIndex;
+use pagereel::{CancelToken, Engine, Frame, Job, Picture};
 
 /// A codec, and its preset and quality; without them the rung of the ladder.
 struct Row {
@@ -117,7 +118,7 @@ fn main() -> Result<()> {
 /// Encodes pictures into the job's file. Returns processor and wall time per frame in milliseconds.
 fn encode(job: &Job, pictures: &[Arc<Picture>]) -> Result<(f64, f64)> {
     let (engine, cancel) = (Engine::new(), CancelToken::new());
-    let (plan, _) = engine.plan(job, &cancel)?;
+    let (plan, _) = engine.request(job).cancel(&cancel).plan()?;
     let (start, cpu) = (Instant::now(), shared::cpu_time());
     let mut sink = engine.file_sink(plan, &cancel)?;
     for (index, picture) in (0..).zip(pictures) {

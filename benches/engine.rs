@@ -26,9 +26,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use pagereel::frame::{PixelFormat, Size};
 use pagereel::job::{CaptureFormat, CaptureMode};
-use pagereel::{
-    CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, Job, NullSink, Picture, Report,
-};
+use pagereel::sink::{ChecksumSink, NullSink};
+use pagereel::time::FrameIndex;
+use pagereel::{CancelToken, Engine, Frame, Job, Picture, Report};
 
 const SCENES: [&str; 6] =
     ["kinetic-text", "css-cards", "static-background", "text-grid", "webgl-three", "still-slide"];
@@ -206,11 +206,11 @@ fn ways(arguments: &Arguments) -> Result<()> {
             let cancel = &cancel;
             measures.push(Box::new(move || {
                 let report = match how {
-                    How::Drawn => Engine::new().draw(&job, cancel)?,
+                    How::Drawn => Engine::new().request(&job).cancel(cancel).draw()?,
                     How::Way(_, mode, format) => {
                         (job.capture.mode, job.capture.format) = (mode, format);
                         let sink = Box::new(NullSink::default());
-                        Engine::new().render_into(&job, sink, &mut |_: &Event| {}, cancel)?
+                        Engine::new().request(&job).cancel(cancel).render_into(sink)?
                     }
                 };
                 Ok(Figures::of(&report))
@@ -256,13 +256,13 @@ fn renders(arguments: &Arguments) -> Result<()> {
         let whole = |job: Job| {
             let cancel = &cancel;
             move || -> Result<Figures> {
-                let report = Engine::new().render(&job, &mut |_: &Event| {}, cancel)?;
+                let report = Engine::new().request(&job).cancel(cancel).render()?;
                 Ok(Figures::of(&report))
             }
         };
         let alone = one.clone();
         let mut measures: Vec<Box<dyn FnMut() -> Result<Figures> + '_>> = vec![
-            Box::new(|| Ok(Figures::of(&Engine::new().draw(&drawn, &cancel)?))),
+            Box::new(|| Ok(Figures::of(&Engine::new().request(&drawn).cancel(&cancel).draw()?))),
             Box::new(|| encoder_alone(&alone, &pictures, &cancel)),
             Box::new(whole(one)),
             Box::new(whole(two)),
@@ -304,7 +304,7 @@ fn start(arguments: &Arguments) -> Result<()> {
             job.frames = Some("0..2".parse()?);
             let render = |engine: &Engine| {
                 let sink = Box::new(NullSink::default());
-                engine.render_into(&job, sink, &mut |_: &Event| {}, &cancel)
+                engine.request(&job).cancel(&cancel).render_into(sink)
             };
             let kept = Engine::new();
             for (browser, is_kept) in [("new", false), ("waited", true)] {
@@ -364,8 +364,7 @@ fn flags(arguments: &Arguments) -> Result<()> {
                 let (digests, cancel) = (&digests, &cancel);
                 measures.push(Box::new(move || {
                     let sink = Box::new(ChecksumSink::default());
-                    let report =
-                        Engine::new().render_into(&job, sink, &mut |_: &Event| {}, cancel)?;
+                    let report = Engine::new().request(&job).cancel(cancel).render_into(sink)?;
                     digests.borrow_mut()[i].clone_from(&report.output.digest);
                     Ok(Figures::of(&report))
                 }));
@@ -474,7 +473,7 @@ fn encoder_alone(job: &Job, pictures: &[Arc<Picture>], cancel: &CancelToken) -> 
     let engine = Engine::new();
     let mut job = job.clone();
     job.frames = Some(format!("0..{}", pictures.len()).parse()?);
-    let (plan, _) = engine.plan(&job, cancel)?;
+    let (plan, _) = engine.request(&job).cancel(cancel).plan()?;
     let mut sink = engine.file_sink(plan, &CancelToken::new())?;
     let (start, cpu) = (Instant::now(), shared::cpu_time());
     for (index, picture) in (0..).zip(pictures) {

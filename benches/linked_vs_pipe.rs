@@ -23,7 +23,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use pagereel::frame::{PixelFormat, Size};
-use pagereel::{CancelToken, Engine, Frame, FrameIndex, Job, Picture, Plan};
+use pagereel::time::FrameIndex;
+use pagereel::{CancelToken, Engine, Frame, Job, Picture, Plan};
 
 /// How pictures get to the encoder.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +87,7 @@ fn measure(scene: &str, size: Size, frames: u64, runs: usize) -> Result<()> {
 
     let output = directory.path().join("out.mp4");
     job.output = Some(output.clone());
-    let (plan, _) = Engine::new().plan(&job, &cancel)?;
+    let (plan, _) = Engine::new().request(&job).cancel(&cancel).plan()?;
     let mut found = vec![Vec::new(); TRANSPORTS.len()];
     for run in 0..=runs {
         for (transport, found) in TRANSPORTS.into_iter().zip(&mut found) {

@@ -15,7 +15,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use pagereel::frame::{PixelFormat, Size};
-use pagereel::{Batches, Engine, Frame, FrameIndex, FrameQueue, Job, Picture, parts};
+use pagereel::parts::{Batches, FrameQueue};
+use pagereel::time::FrameIndex;
+use pagereel::{Engine, Frame, Job, Picture, parts};
 
 const SIZE: Size = Size { width: 1920, height: 1080 };
 
@@ -98,7 +100,7 @@ fn encode(c: &mut Criterion) {
     let html = "<div data-composition-id=a data-width=1920 data-height=1080 data-duration=1></div>";
     std::fs::write(&page, html).expect("a page can be written");
     let job = Job::new(page, directory.path().join("out.mp4"));
-    let (plan, _) = Engine::new().plan(&job, &pagereel::CancelToken::new()).expect("it renders");
+    let (plan, _) = Engine::new().plan(&job).expect("it renders");
     let pictures: Vec<_> = (0..30).map(|n| Arc::new(picture(4 * n))).collect();
     let mut group = c.benchmark_group("encode");
     group.sample_size(10).throughput(Throughput::Elements(30));

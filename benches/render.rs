@@ -10,7 +10,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use pagereel::{CancelToken, Engine, Event, Job, NullSink, Report, doctor};
+use pagereel::sink::NullSink;
+use pagereel::{CancelToken, Engine, Job, Report, doctor};
 
 const SCENES: [&str; 3] = ["kinetic-text", "css-cards", "title-card"];
 
@@ -82,11 +83,10 @@ fn measure(scene: &str, encoded: bool, workers: u32, runs: usize) -> Result<()> 
 
 fn render(job: &Job, encoded: bool) -> pagereel::Result<Report> {
     let (engine, cancel) = (Engine::new(), CancelToken::new());
-    let mut silent = |_: &Event| {};
     if encoded {
-        engine.render(job, &mut silent, &cancel)
+        engine.request(job).cancel(&cancel).render()
     } else {
-        engine.render_into(job, Box::new(NullSink::default()), &mut silent, &cancel)
+        engine.request(job).cancel(&cancel).render_into(Box::new(NullSink::default()))
     }
 }
 

@@ -21,7 +21,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use pagereel::job::ColorMode;
-use pagereel::{CancelToken, Engine, Event, Job, NullSink, Report, parts};
+use pagereel::sink::NullSink;
+use pagereel::{CancelToken, Engine, Job, Report, parts};
 
 const PAGE: &str = r#"<!doctype html><body style="margin:0">
 <style>@keyframes move{to{transform:translateX(900px)}}</style>
@@ -68,16 +69,13 @@ fn main() -> Result<()> {
     let (ours, seeking, mut hdr) = (job("index.html"), job("player.html"), job("hdr.html"));
     hdr.color.mode = ColorMode::Hdr10;
     hdr.video.preset = Some("medium".into());
-    let mut silent = |_: &Event| {};
-    let mut whole = || Engine::new().render(&ours, &mut silent, &cancel);
-    let mut silent = |_: &Event| {};
+    let mut whole = || Engine::new().request(&ours).cancel(&cancel).render();
     let null = || Box::new(NullSink::default());
-    let mut pictures = || Engine::new().render_into(&ours, null(), &mut silent, &cancel);
-    let mut by_player = || Engine::new().render_with_player(&seeking, null(), &cancel);
-    let mut silent = |_: &Event| {};
-    let mut hdr_whole = || Engine::new().render(&hdr, &mut silent, &cancel);
-    let mut silent = |_: &Event| {};
-    let mut hdr_pictures = || Engine::new().render_into(&hdr, null(), &mut silent, &cancel);
+    let mut pictures = || Engine::new().request(&ours).cancel(&cancel).render_into(null());
+    let mut by_player =
+        || Engine::new().request(&seeking).cancel(&cancel).render_with_player(null());
+    let mut hdr_whole = || Engine::new().request(&hdr).cancel(&cancel).render();
+    let mut hdr_pictures = || Engine::new().request(&hdr).cancel(&cancel).render_into(null());
     let mut kinds: [(&str, &mut dyn FnMut() -> pagereel::Result<Report>); 5] = [
         ("whole", &mut whole),
         ("pictures, our decoder", &mut pictures),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use pagereel::{CancelToken, Engine, Error, Event, Job};
+use pagereel::{CancelToken, Engine, Error, Job};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -22,8 +22,7 @@ fn main() -> Result<()> {
         remote.cancel();
         Instant::now()
     });
-    let mut silent = |_: &Event| {};
-    let result = Engine::new().render(&job, &mut silent, &cancel);
+    let result = Engine::new().request(&job).cancel(&cancel).render();
     let Ok(asked) = canceller.join() else { bail!("the other thread panicked") };
     match result {
         Ok(report) => println!("done before that: {} frames", report.output.frames),

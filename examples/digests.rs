@@ -7,7 +7,8 @@
 use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context as _, Result};
-use pagereel::{CancelToken, ChecksumSink, Engine, Event, Job};
+use pagereel::sink::ChecksumSink;
+use pagereel::{Engine, Job};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -17,8 +18,7 @@ fn main() -> Result<()> {
     }
     let (list, digests) = sync_channel(1_000_000);
     let sink = Box::new(ChecksumSink::with_list(list));
-    let mut silent = |_: &Event| {};
-    Engine::new().render_into(&job, sink, &mut silent, &CancelToken::new())?;
+    Engine::new().request(&job).render_into(sink)?;
     for (frame, digest) in digests.try_iter().enumerate() {
         println!("{frame} {digest:016x}");
     }

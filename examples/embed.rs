@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use image::{Rgb, RgbImage};
-use pagereel::{Artifact, CancelToken, Engine, Error, Event, Frame, FrameSink, Job};
+use pagereel::{Artifact, Engine, Error, Event, Frame, FrameSink, Job};
 
 /// Writes `000000.png`, `000001.png`, … into a directory.
 struct PngFiles {
@@ -45,7 +45,7 @@ fn main() -> Result<()> {
 
     let mut progress = |event: &Event| eprintln!("{:3.0} % {}", event.percent, event.message);
     let sink = Box::new(PngFiles { directory, frames: 0 });
-    let report = Engine::new().render_into(&job, sink, &mut progress, &CancelToken::new())?;
+    let report = Engine::new().request(&job).progress(&mut progress).render_into(sink)?;
     println!("{} frames in {:.1} s", report.output.frames, report.stages.total_ms / 1000.0);
     Ok(())
 }

@@ -5,8 +5,10 @@
 //! `check` stops after the plan, `stills` captures single frames and writes nothing.
 
 mod attempts;
+mod builder;
 mod check;
 mod guess;
+mod handle;
 mod layered;
 mod loudness;
 mod media;
@@ -16,40 +18,54 @@ mod options;
 mod prepared;
 mod rehearsal;
 mod render;
+mod request;
 mod sound;
 mod stills;
 mod subtitles;
 mod timed;
+mod turns;
 mod verify;
 mod wall;
 mod warnings;
 mod ways;
+mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+pub use self::builder::EngineBuilder;
 use self::guess::declared_size;
+pub use self::handle::RenderHandle;
 use self::open::{Opened, Prepared};
 use self::render::Render;
+pub use self::request::Request;
+use self::turns::Turns;
 use crate::browser::BrowserPool;
-use crate::cancel::CancelToken;
+use crate::check::Check;
 use crate::error::Result;
-use crate::job::{self, Entry, Job};
+use crate::job::{Entry, Job};
 use crate::pipeline::FrameSink;
 use crate::plan::Plan;
-use crate::progress::Progress;
 use crate::report::Report;
-use crate::sink::{self, NullSink, SinkClock};
 use crate::warning::Warning;
-
-/// How long browsers wait for the next render, where nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Renders jobs. Keep one and use it for all: browsers of a render that went well wait for the next
 /// one, which then begins a third of a second sooner. They end with the engine, at the latest.
-#[derive(Debug)]
+///
+/// Cheap to clone: every clone is the same engine. It can be shared between threads, and called from
+/// within an async runtime, where every call blocks its thread; [`Engine::start`] renders on a thread
+/// of its own.
+#[derive(Clone, Debug)]
 pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What all clones of an engine share.
+#[derive(Debug)]
+struct Shared {
     pool: Arc<BrowserPool>,
+    turns: Turns,
+    /// The most memory that a render may count on, where the caller says so.
+    memory: Option<u64>,
 }
 
 /// Makes the sink once the plan is known.
@@ -58,95 +74,37 @@ type OpenSink<'s> = Box<dyn FnOnce(&Arc<Plan>) -> Result<Box<dyn FrameSink + 's>
 impl Engine {
     /// An engine with nothing started, whose browsers wait half a minute for another render.
     pub fn new() -> Self {
-        Self::keeping_browsers(PATIENCE)
+        Self::builder().build()
     }
 
-    /// An engine whose browsers wait so long for another render; with zero each ends with its own.
-    pub fn keeping_browsers(patience: Duration) -> Self {
-        Self { pool: BrowserPool::new(patience) }
+    /// Settings for an engine.
+    pub const fn builder() -> EngineBuilder {
+        EngineBuilder::new()
+    }
+
+    /// A call about `job`: who hears of it and what ends it, then [`Request::render`] or another.
+    pub fn request<'a>(&'a self, job: &'a Job) -> Request<'a> {
+        Request::new(self, job)
+    }
+
+    /// Renders `job` to its outputs, and tells nobody meanwhile: [`Request::render`].
+    pub fn render(&self, job: &Job) -> Result<Report> {
+        self.request(job).render()
+    }
+
+    /// Opens the page and resolves `job` against it, without rendering: [`Request::plan`].
+    pub fn plan(&self, job: &Job) -> Result<(Plan, Vec<Warning>)> {
+        self.request(job).plan()
+    }
+
+    /// Looks at the page without rendering it: [`Request::check`].
+    pub fn check(&self, job: &Job) -> Result<Check> {
+        self.request(job).check()
     }
 
     /// Ends the browsers that wait.
     pub fn end_idle_browsers(&self) {
-        self.pool.clear();
-    }
-
-    /// Renders `job` to its output file.
-    ///
-    /// Blocks until the file is complete and checked, or the render has failed or was cancelled.
-    /// In the latter cases no file appears and no browser is left, not even one that waits.
-    pub fn render(
-        &self,
-        job: &Job,
-        progress: &mut dyn Progress,
-        cancel: &CancelToken,
-    ) -> Result<Report> {
-        let job = &sized(job)?;
-        let clock = SinkClock::default();
-        let sink_clock = clock.clone();
-        let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
-        self.begin(job, progress, cancel, clock).run(job, open)
-    }
-
-    /// Renders `job` into the caller's own sink; the job's output and video settings are not used.
-    ///
-    /// Frames arrive in order, each once, on the calling thread.
-    pub fn render_into(
-        &self,
-        job: &Job,
-        sink: Box<dyn FrameSink + '_>,
-        progress: &mut dyn Progress,
-        cancel: &CancelToken,
-    ) -> Result<Report> {
-        let asked = &sized(job)?;
-        let job = &without_outputs(asked);
-        let open: OpenSink<'_> = Box::new(move |_| Ok(sink));
-        self.begin(job, progress, cancel, SinkClock::default()).run(asked, open)
-    }
-
-    /// Renders without taking pictures: what Chrome needs for drawing alone. For the benches.
-    #[doc(hidden)]
-    pub fn draw(&self, job: &Job, cancel: &CancelToken) -> Result<Report> {
-        let mut silent = |_: &crate::progress::Event| {};
-        // Only there nothing is drawn but on command.
-        let mut job = without_outputs(job);
-        job.capture.mode = job::CaptureMode::BeginFrame;
-        job.alpha = false;
-        let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
-        render.is_blind = true;
-        render.run(&job, Box::new(|_| Ok(Box::new(NullSink::default()))))
-    }
-
-    /// Renders a page that seeks Chrome's own player, with nothing decoded here. For the benches.
-    #[doc(hidden)]
-    pub fn render_with_player(
-        &self,
-        job: &Job,
-        sink: Box<dyn FrameSink + '_>,
-        cancel: &CancelToken,
-    ) -> Result<Report> {
-        let mut silent = |_: &crate::progress::Event| {};
-        let job = &without_outputs(job);
-        let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
-        render.decodes_media = false;
-        render.run(job, Box::new(|_| Ok(sink)))
-    }
-
-    /// A sink that writes the outputs of `plan`, for frames from elsewhere.
-    ///
-    /// `cancel` ends what the sink does after the last frame, where frames are encoded twice.
-    pub fn file_sink(&self, plan: Plan, cancel: &CancelToken) -> Result<Box<dyn FrameSink>> {
-        sink::open(&Arc::new(plan), &SinkClock::default(), cancel)
-    }
-
-    /// Opens the page and resolves the job against it, without rendering.
-    pub fn plan(&self, job: &Job, cancel: &CancelToken) -> Result<(Plan, Vec<Warning>)> {
-        let job = &sized(job)?;
-        let mut silent = |_: &crate::progress::Event| {};
-        let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
-        job.validate()?;
-        let (plan, _) = render.surely(&mut |render| render.prepare())?;
-        Ok((plan, std::mem::take(&mut render.warnings)))
+        self.shared.pool.clear();
     }
 }
 
@@ -174,7 +132,7 @@ impl Default for Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for Shared {
     fn drop(&mut self) {
         self.pool.close();
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::av::AvError;
-use crate::browser::BrowserError;
+pub use crate::av::AvError;
+pub use crate::browser::BrowserError;
 use crate::job::JobError;
 use crate::time::{FrameIndex, Moment};
 use crate::warning::Warning;

@@ -5,24 +5,39 @@
 //! GSAP timelines, CSS animations, or any script that follows the clock.
 //!
 //! ```no_run
-//! use pagereel::{CancelToken, Engine, Event, Job};
+//! use pagereel::{Engine, Job};
 //!
 //! let job = Job::new("composition/index.html", "out.mp4");
-//! let mut progress = |event: &Event| println!("{:3.0} % {}", event.percent, event.message);
-//! let report = Engine::new().render(&job, &mut progress, &CancelToken::new())?;
+//! let report = Engine::new().render(&job)?;
 //! println!("{} frames", report.output.frames);
 //! # Ok::<(), pagereel::Error>(())
 //! ```
 //!
-//! Embedders who want the frames themselves implement [`FrameSink`] and call
-//! [`Engine::render_into`]. Errors tell who is at fault ([`Error`]), what to do
-//! ([`Error::hint`]) and whether trying again may help ([`Error::is_transient`]).
+//! | task | call |
+//! |---|---|
+//! | hear how far it is, end it from elsewhere | [`Engine::request`], [`Request::progress`], [`Request::cancel`] |
+//! | render on a thread of its own | [`Engine::start`] |
+//! | the file into a writer | [`Request::render_to`] |
+//! | each frame by a closure, or into a sink | [`Request::frames`], [`Request::render_into`] with a [`FrameSink`] |
+//! | pictures of single moments | [`Request::stills`] |
+//! | what would be rendered, what is wrong with the page | [`Engine::plan`], [`Engine::check`] |
+//! | a page that lies in no file | [`job::InlinePage`] |
+//! | how many renders at once, how long browsers wait | [`Engine::builder`] |
+//!
+//! Errors tell who is at fault ([`Error`]), what to do ([`Error::hint`]) and whether trying again may
+//! help ([`Error::is_transient`]). What goes on inside is told by `tracing`.
 
 pub mod check;
 pub mod color;
+pub mod confine;
 pub mod doctor;
+pub mod error;
 pub mod frame;
 pub mod job;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod sink;
 pub mod time;
 
 mod av;
@@ -30,46 +45,29 @@ mod browser;
 mod cancel;
 mod capture;
 mod composite;
-mod confine;
 mod cues;
 mod engine;
-mod error;
 mod fonts;
 mod media;
 mod network;
 mod page;
 mod pipeline;
-pub mod plan;
-mod progress;
-mod report;
 mod serve;
-mod sink;
 mod sound;
 mod sys;
 mod transition;
 mod warning;
 
-pub use crate::av::AvError;
-pub use crate::browser::BrowserError;
 pub use crate::cancel::CancelToken;
-pub use crate::check::Check;
-pub use crate::confine::{Confinement, confine};
-pub use crate::engine::Engine;
+pub use crate::engine::{Engine, EngineBuilder, RenderHandle, Request};
 pub use crate::error::{Error, Result};
 pub use crate::frame::{Frame, Picture};
-pub use crate::job::{Job, PictureFormat};
-pub use crate::network::{Isolation, NetworkOutcome, NetworkRequest, VersionMismatch};
-pub use crate::pipeline::{
-    Artifact, Batches, FrameQueue, FrameSink, FrameSource, Inlet, Lanes, OpenSource, Outlet, Pace,
-    RecvError, Stopped, Ticket, Traffic, run,
-};
-pub use crate::plan::{Compression, Plan, Way};
-pub use crate::progress::{Event, Progress, Status};
-pub use crate::report::{Report, Resources, SessionReport, Stages};
-pub use crate::sink::{ChecksumSink, NullSink};
-pub use crate::sound::{Effect, Group, Track, VolumePoint};
-pub use crate::time::{FrameIndex, FrameRate, Moment};
-pub use crate::transition::{Ease, Shader, Transition};
+pub use crate::job::Job;
+pub use crate::pipeline::{Artifact, FrameSink};
+pub use crate::plan::Plan;
+pub use crate::progress::{Event, Progress};
+pub use crate::report::Report;
+pub use crate::time::Moment;
 pub use crate::warning::Warning;
 
 /// Doors for fuzzing. Not part of the interface.
@@ -82,6 +80,11 @@ pub mod parts {
     use std::path::Path;
 
     use image::ImageFormat;
+
+    pub use crate::pipeline::{
+        Batches, FrameQueue, FrameSource, Inlet, Lanes, OpenSource, Outlet, Pace, RecvError,
+        Stopped, Ticket, Traffic, run,
+    };
 
     use crate::av::VideoReader;
     use crate::frame::Picture;

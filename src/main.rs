@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use pagereel::confine::Confinement;
 use pagereel::job::{JobError, NetworkPolicy, schema};
-use pagereel::{CancelToken, Confinement, Engine, Error, Frame, doctor};
+use pagereel::{CancelToken, Engine, Error, Frame, doctor};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -125,7 +126,7 @@ fn confine<'a>(job: &pagereel::Job, writable: impl IntoIterator<Item = &'a Path>
         }
     }
     let writable: Vec<_> = writable.into_iter().collect();
-    match pagereel::confine(job, &writable) {
+    match pagereel::confine::confine(job, &writable) {
         Confinement::Open(reason) if wanted == "required" => {
             let text = format!("PAGEREEL_CONFINE is `required`, and files are open: {reason}");
             Err(BadArguments(text).into())
@@ -139,7 +140,7 @@ fn confine<'a>(job: &pagereel::Job, writable: impl IntoIterator<Item = &'a Path>
 
 /// An engine for one render.
 fn engine() -> Engine {
-    Engine::keeping_browsers(Duration::ZERO)
+    Engine::builder().keep_browsers(Duration::ZERO).build()
 }
 
 fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
@@ -149,7 +150,7 @@ fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     }
     confine(&job, args.report.iter().filter_map(ReportTo::file))?;
     let cancel = cancel_on_signals()?;
-    let report = engine().render(&job, terminal, &cancel)?;
+    let report = engine().request(&job).progress(terminal).cancel(&cancel).render()?;
     terminal.done(&report);
     match &args.report {
         None => Ok(()),
@@ -174,7 +175,7 @@ fn check_report(path: &Path) -> Result<()> {
 fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     let job = read_job(args)?;
     confine(&job, [])?;
-    let (plan, warnings) = engine().plan(&job, &cancel_on_signals()?)?;
+    let (plan, warnings) = engine().request(&job).cancel(&cancel_on_signals()?).plan()?;
     for warning in &warnings {
         terminal.warning(warning);
     }
@@ -185,7 +186,7 @@ fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
 fn check(args: &CheckArgs) -> Result<()> {
     let job = args.job().map_err(bad_arguments)?;
     confine(&job, [])?;
-    let check = engine().check(&job, &cancel_on_signals()?)?;
+    let check = engine().request(&job).cancel(&cancel_on_signals()?).check()?;
     print(&if args.json { pretty(&check)? } else { check.to_string() })?;
     match check.error {
         Some(message) => Err(CannotRender(message).into()),
@@ -211,7 +212,8 @@ fn still(args: &StillArgs, terminal: &mut Terminal) -> Result<()> {
         terminal.wrote(path, &frame, bytes);
         Ok(())
     };
-    let warnings = engine().stills(&job, &moments, &mut write, &cancel_on_signals()?)?;
+    let warnings =
+        engine().request(&job).cancel(&cancel_on_signals()?).stills(&moments, &mut write)?;
     for warning in &warnings {
         terminal.warning(warning);
     }

@@ -46,6 +46,20 @@ pub struct Event {
     pub frames: Option<u64>,
 }
 
+/// What a render tells while it runs: one line of `--json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Update {
+    /// It is further.
+    Progress(Event),
+    /// Something is not right.
+    Warning {
+        /// What it is.
+        warning: Warning,
+    },
+}
+
 /// Hears about a render, on the thread that renders. Should return at once.
 pub trait Progress {
     /// Called for every step.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::color::ContentLightLevel;
-use crate::network::{Isolation, NetworkRequest};
+pub use crate::network::{Isolation, NetworkOutcome, NetworkRequest, VersionMismatch};
 use crate::pipeline::Artifact;
 use crate::plan::Plan;
 use crate::warning::Warning;

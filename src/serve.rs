@@ -28,6 +28,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
+use crate::job::InlinePage;
 use crate::network::{Bounds, Place, ROUTE_PREFIX, Range, Route, content_type, parse_range};
 
 /// Threads that answer. Files come from the page cache, so two are plenty.
@@ -86,6 +87,8 @@ struct Files {
     root: PathBuf,
     /// Whether links may lead out of the root.
     follow: bool,
+    /// What knows files that are not there yet.
+    assets: Option<InlinePage>,
     /// Links that were asked for and lead out of it, each once.
     refused: Mutex<Vec<RefusedLink>>,
 }
@@ -132,7 +135,11 @@ impl FileServer {
     /// Begins to serve the files below `root`, and with `follow` what links in it lead to.
     ///
     /// `listener` is a socket on 127.0.0.1 that the browsers can reach.
-    pub(crate) fn start(root: &Path, follow: bool, listener: TcpListener) -> Result<Self> {
+    pub(crate) fn start(
+        root: &Path,
+        (follow, assets): (bool, Option<InlinePage>),
+        listener: TcpListener,
+    ) -> Result<Self> {
         let root = root.canonicalize().map_err(Error::io("cannot open the composition", root))?;
         let failed =
             |source: io::Error| Error::System { doing: "cannot start the file server", source };
@@ -145,7 +152,7 @@ impl FileServer {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
         let host = format!("{token}.localhost:{port}");
-        let files = Arc::new(Files { host, root, follow, refused: Mutex::default() });
+        let files = Arc::new(Files { host, root, follow, assets, refused: Mutex::default() });
         let site = Arc::new(Site { files, route: OnceLock::new() });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -187,7 +194,11 @@ impl FileServer {
 impl Drop for FileServer {
     fn drop(&mut self) {
         tracing::debug!(port = self.port, "the file server stops");
-        if let Some(runtime) = self.runtime.take() {
+        let Some(runtime) = self.runtime.take() else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            // Within a runtime of the caller's nothing may wait for ours.
+            runtime.shutdown_background();
+        } else {
             runtime.shutdown_timeout(STOP_TIMEOUT);
         }
     }
@@ -294,6 +305,12 @@ impl Files {
         }
         let place = self.root.join(path.trim_start_matches('/'));
         let place = if place.is_dir() { place.join("index.html") } else { place };
+        if let Some(assets) = &self.assets {
+            assets.provide(path.trim_start_matches('/')).map_err(|error| {
+                tracing::warn!(%error, %path, "an asset was not taken");
+                StatusCode::INTERNAL_SERVER_ERROR
+            })?;
+        }
         let bounds = Bounds { root: &self.root, own: None, follow: self.follow };
         match bounds.look(&place) {
             Place::File(file) => Ok(file),
@@ -462,7 +479,7 @@ mod tests {
         {
             symlink(outside.path().join(target), root.join(link)).unwrap();
         }
-        let server = FileServer::start(&root, false, socket()).unwrap();
+        let server = FileServer::start(&root, (false, None), socket()).unwrap();
         let host = server.site.files.host.clone();
 
         let url = server.url(Path::new("a b.html"));
@@ -503,7 +520,7 @@ mod tests {
         let stranger = get(&server, "127.0.0.1", "/a%20b.html", "");
         assert!(stranger.starts_with("HTTP/1.1 403"), "{stranger}");
 
-        let server = FileServer::start(&root, true, socket()).unwrap();
+        let server = FileServer::start(&root, (true, None), socket()).unwrap();
         let host = server.site.files.host.clone();
         for (path, status) in [
             ("/link", "200"),

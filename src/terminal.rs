@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use pagereel::{Error, Event, Frame, Progress, Report, Status, Warning};
+use pagereel::progress::{Status, Update};
+use pagereel::{Error, Event, Frame, Progress, Report, Warning};
 use serde_json::json;
 
 /// How often a line is printed where there is no terminal.
@@ -93,7 +94,9 @@ impl Terminal {
     pub(crate) fn warning(&mut self, warning: &Warning) {
         match self.style {
             Style::Quiet => {}
-            Style::Json => Self::line(&json!({ "type": "warning", "warning": warning })),
+            Style::Json => {
+                Self::line(&json!(Update::Warning { warning: warning.clone() }));
+            }
             Style::Human => {
                 self.say(&format!("warning: {}", warning.message));
                 if let Some(hint) = &warning.hint {
@@ -189,9 +192,7 @@ impl Progress for Terminal {
         match self.style {
             Style::Quiet => {}
             Style::Json => {
-                let mut value = json!(event);
-                value["type"] = "progress".into();
-                Self::line(&value);
+                Self::line(&json!(Update::Progress(event.clone())));
             }
             Style::Human if ended => self.clear(),
             Style::Human if io::stderr().is_terminal() => self.draw(event),

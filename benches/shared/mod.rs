@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, Picture, Result};
+use pagereel::{Artifact, CancelToken, Engine, Frame, FrameSink, Job, Picture, Result};
 
 /// Keeps the pictures.
 struct KeepSink(Arc<Mutex<Vec<Arc<Picture>>>>);
@@ -23,7 +23,7 @@ impl FrameSink for KeepSink {
 pub(crate) fn pictures(job: &Job, cancel: &CancelToken) -> Result<Vec<Arc<Picture>>> {
     let kept = Arc::default();
     let sink = Box::new(KeepSink(Arc::clone(&kept)));
-    Engine::new().render_into(job, sink, &mut |_: &Event| {}, cancel)?;
+    Engine::new().request(job).cancel(cancel).render_into(sink)?;
     let pictures = kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(pictures)
 }

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{ArgGroup, Args};
-use pagereel::{FrameIndex, Job, Moment, PictureFormat};
+use pagereel::job::PictureFormat;
+use pagereel::time::FrameIndex;
+use pagereel::{Job, Moment};
 
 use super::PageArgs;
 

@@ -35,11 +35,7 @@ fn put_causes_first(warnings: &mut [Warning]) {
 }
 
 impl Engine {
-    /// Opens the page and says what it is made of, how it would render, and what is wrong with it.
-    ///
-    /// A page that opens and cannot be rendered is no error here: [`Check::error`] says why. Nor
-    /// are the warnings of a strict job.
-    pub fn check(&self, job: &Job, cancel: &CancelToken) -> Result<Check> {
+    pub(super) fn look_at(&self, job: &Job, cancel: &CancelToken) -> Result<Check> {
         let job = &super::sized(job)?;
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
@@ -48,7 +44,7 @@ impl Engine {
         let (opened, planned, mut tree) = render.surely(&mut |render| {
             let (mut opened, size) = render.open()?;
             let planned = size.and_then(|size| {
-                let (plan, warnings) = Plan::new(job, &opened.survey(size))?;
+                let (plan, warnings) = Plan::new(job, &opened.survey(size, render.memory))?;
                 render.warnings.extend(warnings);
                 Ok(plan)
             });

@@ -281,7 +281,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let server = FileServer::start(
             directory.path(),
-            false,
+            (false, None),
             crate::network::Wall::default().listen().unwrap(),
         )
         .unwrap();

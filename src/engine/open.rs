@@ -49,7 +49,7 @@ impl Render<'_> {
         let opened = self.open();
         let (mut opened, size) = opened.map_err(|e| self.name_missing(e))?;
         let size = size.map_err(|e| self.name_missing(e))?;
-        let mut survey = opened.survey(size);
+        let mut survey = opened.survey(size, self.memory);
         let plan = |render: &Self, survey: &Survey| {
             Plan::new(render.job, survey).map_err(|e| render.name_missing(e))
         };
@@ -126,7 +126,8 @@ impl Render<'_> {
         let (server, url, guess) = match &entry {
             Entry::File { root, page } => {
                 let socket = wall.listen().map_err(wall::no_server)?;
-                let server = FileServer::start(root, job.network.follow_symlinks, socket)?;
+                let rules = (job.network.follow_symlinks, job.inline.clone());
+                let server = FileServer::start(root, rules, socket)?;
                 let url = server.url(page);
                 self.files = Some(server.finder());
                 let declared = declared_size(&root.join(page));
@@ -223,7 +224,7 @@ impl Render<'_> {
 
 impl Opened {
     /// What is known of the page before its sound and its videos are looked at.
-    pub(super) fn survey(&self, size: Size) -> Survey {
+    pub(super) fn survey(&self, size: Size, memory: Option<u64>) -> Survey {
         Survey {
             entry: self.entry.clone(),
             size,
@@ -233,7 +234,7 @@ impl Opened {
             way: self.options.way(),
             reasons: self.reasons.clone(),
             cores: sys::cores(),
-            memory: sys::MemoryGroups::own().limit(),
+            memory: sys::MemoryGroups::own().limit().into_iter().chain(memory).min(),
             texts: None,
             aligned_share: None,
             heard: Heard::Unasked,

@@ -51,6 +51,8 @@ pub(super) struct Render<'a> {
     pub(super) light: Light,
     /// The engine's.
     pub(super) pool: Arc<BrowserPool>,
+    /// The most memory to count on, where the engine was told.
+    pub(super) memory: Option<u64>,
     /// Which ways the sessions took, once there are some.
     pub(super) retreat: Option<Arc<Retreat>>,
     /// How a page was opened last.
@@ -84,7 +86,8 @@ impl Engine {
             decodes_media: true,
             files: None,
             light: Light::default(),
-            pool: Arc::clone(&self.pool),
+            pool: Arc::clone(&self.shared.pool),
+            memory: self.shared.memory,
             retreat: None,
             tried: None,
             detour: None,
@@ -128,6 +131,7 @@ impl Render<'_> {
         let (plan, prepared) = self.surely(&mut |render| render.prepare())?;
         let plan = Arc::new(plan);
         let mut sink = open(&plan)?;
+        sink.begin(&plan.stream)?;
         self.stages.probe_ms = ms(probing.elapsed());
         // What is known by now may be a reason not to wait for the rest.
         for warning in &self.warnings {

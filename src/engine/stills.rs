@@ -32,16 +32,7 @@ fn frame_of(moment: Moment, plan: &Plan) -> Result<FrameIndex> {
 }
 
 impl Engine {
-    /// Takes pictures of single moments and hands each over as soon as it is there.
-    ///
-    /// They come in the order of `moments`, which may repeat and go back in time; each shows what
-    /// a render shows in that frame. A page that cannot go back by itself is loaded again, so
-    /// ascending moments are the fastest. The job's output, `frames` and video settings are not
-    /// used. Nothing is captured unless the composition has all of the moments.
-    ///
-    /// Returns what is not right with the page. In a strict job what only shows in the frames is an
-    /// error after the pictures.
-    pub fn stills(
+    pub(super) fn take_stills(
         &self,
         job: &Job,
         moments: &[Moment],

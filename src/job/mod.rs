@@ -16,6 +16,7 @@ mod display;
 mod error;
 mod fonts;
 mod formats;
+mod inline;
 mod metadata;
 mod model;
 mod network;
@@ -41,6 +42,7 @@ pub use self::display::{Display, DisplayPreset};
 pub use self::error::JobError;
 pub use self::fonts::{FontFile, FontSource, FontStyle, FontWeight, Fonts};
 pub(crate) use self::formats::bad_format;
+pub use self::inline::InlinePage;
 pub use self::metadata::{Chapter, Metadata};
 pub use self::model::{
     Audio, Browser, Capture, Color, Job, Network, OptionValue, Output, Timeouts, Video,

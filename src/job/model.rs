@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::JobError;
 use super::address::Address;
 use super::fonts::Fonts;
+use super::inline::InlinePage;
 use super::network::NetworkPolicy;
 use super::resolution::Resolution;
 use super::values::{Bitrate, FrameRange, OutputSize, seconds};
@@ -129,6 +130,10 @@ pub struct Job {
     /// warning.
     #[serde(default)]
     pub strict_variables: bool,
+    /// The page where it lies in no file: [`Job::inline`].
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub inline: Option<InlinePage>,
 }
 
 /// One more output of a render.
@@ -408,6 +413,7 @@ impl Job {
             timeouts: Timeouts::default(),
             strict: false,
             strict_variables: false,
+            inline: None,
         }
     }
 

@@ -82,13 +82,33 @@ pub struct Pace {
 
 /// Takes frames in presentation order.
 ///
-/// The calls are `write* finish`. A sink dropped without `finish` discards what it has written.
+/// The calls are `begin write* finish`. A sink dropped without `finish` discards what it has written.
 pub trait FrameSink: Send {
+    /// Hears what is coming, before the first frame: size, rate, number of frames and color.
+    fn begin(&mut self, stream: &StreamInfo) -> Result<()> {
+        _ = stream;
+        Ok(())
+    }
+
     /// Takes the next frame. Its index is one more than that of the frame before.
     fn write(&mut self, frame: Frame) -> Result<()>;
 
     /// Flushes, completes the output and gives it its final name.
     fn finish(self: Box<Self>) -> Result<Artifact>;
+}
+
+impl<S: FrameSink + ?Sized> FrameSink for Box<S> {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<()> {
+        (**self).begin(stream)
+    }
+
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        (**self).write(frame)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        S::finish(*self)
+    }
 }
 
 /// What a finished sink leaves behind.

@@ -33,9 +33,10 @@ use crate::frame::{Alpha, Fnv, Size, StreamInfo};
 use crate::job::{ColorMode, Container, FileNames, Job, JobError, Metadata, Place, picture_size};
 use crate::page::{Description, LayerKind, Number};
 use crate::pipeline::Lanes;
+pub use crate::sound::{Effect, Group, Track, VolumePoint};
 use crate::time::FrameIndex;
 use crate::time::FrameRate;
-use crate::transition::Transition;
+pub use crate::transition::{Ease, Shader, Transition};
 use crate::warning::Warning;
 
 /// Longest composition, in seconds.
@@ -519,7 +520,7 @@ mod tests {
         assert_eq!(audio(&survey), (vec![(AudioCodec::Flac, 0)], vec![]), "unasked");
         survey.heard = Heard::Nothing;
         assert_eq!(audio(&survey), (vec![(AudioCodec::Flac, 0)], vec!["no_sound".into()]));
-        let track = crate::sound::Track {
+        let track = Track {
             label: "#a".into(),
             file: "a.wav".into(),
             start: 0.0,

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use pagereel::frame::{Alpha, PixelFormat, Size};
 use pagereel::job::CaptureMode;
-use pagereel::{Job, Picture, Way};
+use pagereel::plan::Way;
+use pagereel::{Job, Picture};
 
 use crate::support::{digests, page, pagereel, pictures};
 

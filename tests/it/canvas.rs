@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pagereel::job::CaptureMode;
-use pagereel::{Job, Picture, Report, Way};
+use pagereel::plan::Way;
+use pagereel::{Job, Picture, Report};
 
 use crate::support::{digests, fixture, page, pictures};
 

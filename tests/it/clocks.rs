@@ -1,7 +1,7 @@
 //! Every clock that page code can read tells the frame's time.
 
-use pagereel::Way;
 use pagereel::job::CaptureMode;
+use pagereel::plan::Way;
 
 use crate::pages::{Page, pixel, rgb};
 

@@ -12,9 +12,9 @@ use pagereel::job::{
     Bitrate, CaptureMode, Chapter, Codec, CodedFormat, Container, FrameRange, Output, Quality,
     Video,
 };
+use pagereel::time::FrameIndex;
 use pagereel::{
-    Artifact, CancelToken, Engine, Event, Frame, FrameIndex, FrameSink, Job, Picture, Plan, Report,
-    Result,
+    Artifact, CancelToken, Engine, Frame, FrameSink, Job, Picture, Plan, Report, Result,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ fn patches(frames: u64) -> Job {
 }
 
 fn render(job: &Job) -> Report {
-    Engine::new().render(job, &mut |_: &Event| {}, &CancelToken::new()).unwrap()
+    Engine::new().render(job).unwrap()
 }
 
 /// Keeps all pictures.
@@ -52,7 +52,7 @@ fn captured(job: &Job) -> Vec<Arc<Picture>> {
     let album = Album::default();
     let pictures = Arc::clone(&album.0);
     let sink = Box::new(album);
-    Engine::new().render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
+    Engine::new().request(job).render_into(sink).unwrap();
     let pictures = pictures.lock().unwrap();
     pictures.clone()
 }
@@ -274,7 +274,7 @@ fn lossless_outputs_are_the_captured_frames() {
 
 /// The plan of a job, for frames of our own.
 fn plan(job: &Job) -> Plan {
-    Engine::new().plan(job, &CancelToken::new()).unwrap().0
+    Engine::new().plan(job).unwrap().0
 }
 
 /// Writes `picture` as all frames of a plan.
@@ -741,7 +741,7 @@ fn a_directory_with_other_things_in_it_is_left_alone() {
     render(&job);
     assert_eq!(fs::read_dir(&frames).unwrap().count(), 2, "its own frames are replaced");
     fs::write(frames.join("notes.txt"), "mine").unwrap();
-    let error = Engine::new().render(&job, &mut |_: &Event| {}, &CancelToken::new()).unwrap_err();
+    let error = Engine::new().render(&job).unwrap_err();
     assert!(error.to_string().contains("notes.txt"), "{error}");
     assert!(frames.join("notes.txt").exists());
 }

@@ -9,7 +9,9 @@ use std::thread;
 
 use pagereel::frame::Size;
 use pagereel::job::CaptureMode;
-use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, NullSink, Way};
+use pagereel::plan::Way;
+use pagereel::sink::NullSink;
+use pagereel::{Artifact, CancelToken, Engine, Frame, FrameSink, Job};
 
 use crate::support::{barcode, digests, fixture, pagereel};
 
@@ -103,7 +105,7 @@ fn three_thousand_frames_are_whole_on_a_busy_machine() {
             job.capture.workers = Some(2);
             let sink = Box::new(BarcodeSink(0));
             let cancel = CancelToken::new();
-            let report = Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &cancel);
+            let report = Engine::new().request(&job).cancel(&cancel).render_into(sink);
             assert_eq!(report.unwrap().output.frames, 3000);
         }
         is_over.store(true, Relaxed);
@@ -135,7 +137,7 @@ fn a_page_that_refuses_frames_is_taken_in_another_way() {
     job.frames = Some("0..2".parse().unwrap());
     let sink = Box::new(NullSink::default());
     let cancel = CancelToken::new();
-    let report = Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &cancel).unwrap();
+    let report = Engine::new().request(&job).cancel(&cancel).render_into(sink).unwrap();
     let capture = &report.plan.capture;
     assert_eq!(capture.way, Way::BeginFrame, "{:?}", capture.reasons);
     let reason = "not display: no private display: the page does not open inside of another one";

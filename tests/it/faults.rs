@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, ChecksumSink, Engine, Error, Event, Job, Way};
+use pagereel::plan::Way;
+use pagereel::sink::ChecksumSink;
+use pagereel::{CancelToken, Engine, Error, Event, Job};
 
 use tempfile::TempDir;
 
@@ -161,7 +163,7 @@ fn a_cancelled_render_returns_soon_and_leaves_nothing() {
             cancel.cancel();
         }
     };
-    let result = Engine::new().render(&job, &mut progress, &cancel);
+    let result = Engine::new().request(&job).progress(&mut progress).cancel(&cancel).render();
     assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
     assert!(last.unwrap().elapsed() < Duration::from_secs(2));
     assert_eq!(names_in(directory.path()), Vec::<String>::new());
@@ -213,9 +215,7 @@ fn a_page_that_hangs_in_one_way_is_finished_in_another() {
         job.capture.workers = Some(workers);
         let (list, digests) = sync_channel(100);
         let sink = Box::new(ChecksumSink::with_list(list));
-        let report = Engine::new()
-            .render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new())
-            .unwrap();
+        let report = Engine::new().request(&job).render_into(sink).unwrap();
         assert_eq!(report.plan.capture.way, Way::Display);
         assert_eq!(digests.try_iter().collect::<Vec<_>>(), expected);
         let reasons = &report.plan.capture.reasons;

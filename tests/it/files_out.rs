@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pagereel::Job;
 use pagereel::job::{Codec, FrameRange, Output, Quality, Video};
-use pagereel::{FrameRate, Job};
+use pagereel::time::FrameRate;
 use serde_json::Value;
 use tempfile::TempDir;
 

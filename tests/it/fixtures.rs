@@ -15,7 +15,7 @@ use image::RgbImage;
 use image::imageops::{FilterType, replace, resize};
 use pagereel::frame::{Frame, Picture};
 use pagereel::job::CaptureMode;
-use pagereel::{Artifact, CancelToken, Engine, Event, FrameSink, Job, Result};
+use pagereel::{Artifact, Engine, FrameSink, Job, Result};
 
 use crate::support::{digest, digests, fixture, stills};
 
@@ -60,7 +60,7 @@ fn shown(job: &Job) -> Seen {
     job.capture.workers = Some(1);
     let seen = Arc::default();
     let album = Box::new(Album(Arc::clone(&seen)));
-    Engine::new().render_into(&job, album, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
+    Engine::new().request(&job).render_into(album).unwrap();
     std::mem::take(&mut *seen.lock().unwrap())
 }
 

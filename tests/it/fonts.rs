@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pagereel::job::{Address, CaptureMode, FontSource, NetworkPolicy};
-use pagereel::{CancelToken, Engine, Error, Event, Job, NetworkOutcome, NullSink, Report, Warning};
+use pagereel::report::NetworkOutcome;
+use pagereel::sink::NullSink;
+use pagereel::{Engine, Error, Job, Report, Warning};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -50,7 +52,7 @@ fn packaged(package: &str, html: &str) -> (TempDir, PathBuf) {
 
 fn report(job: &Job) -> pagereel::Result<Report> {
     let sink = Box::new(NullSink::default());
-    Engine::new().render_into(&cheaply(job), sink, &mut |_: &Event| {}, &CancelToken::new())
+    Engine::new().request(&cheaply(job)).render_into(sink)
 }
 
 fn about_fonts(warnings: &[Warning]) -> Vec<String> {

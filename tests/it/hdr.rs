@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use pagereel::color::Transfer;
 use pagereel::frame::PixelFormat;
 use pagereel::job::{CaptureMode, Codec, ColorMode, FrameRange, Output, Quality, Video};
-use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, Picture, Report};
+use pagereel::{Artifact, CancelToken, Engine, Frame, FrameSink, Job, Picture, Report};
 use tempfile::TempDir;
 
 use crate::support::{judge, probe};
@@ -160,7 +160,7 @@ impl FrameSink for Collect {
 pub(crate) fn rendered(job: &Job) -> pagereel::Result<(Vec<Arc<Picture>>, Report)> {
     let sink = Collect::default();
     let (engine, cancel) = (Engine::new(), CancelToken::new());
-    let report = engine.render_into(job, Box::new(sink.clone()), &mut |_: &Event| {}, &cancel)?;
+    let report = engine.request(job).cancel(&cancel).render_into(Box::new(sink.clone()))?;
     let pictures = sink.0.lock().unwrap().clone();
     Ok((pictures, report))
 }
@@ -280,7 +280,7 @@ fn the_page_decides_where_the_job_leaves_it_open() {
         job.strict = false;
         job.output = Some(directory.path().join("out.mp4"));
         change(&mut job);
-        let (plan, warnings) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+        let (plan, warnings) = Engine::new().plan(&job).unwrap();
         let codes: Vec<_> = warnings.into_iter().map(|warning| warning.code).collect();
         (plan.stream.color.transfer, plan.outputs[0].video.codec, codes)
     };
@@ -677,7 +677,7 @@ fn files_carry_the_light_and_what_says_so() {
         };
         job.outputs = rows.iter().map(output).collect();
         let cancel = CancelToken::new();
-        let report = Engine::new().render(&job, &mut |_: &Event| {}, &cancel).unwrap();
+        let report = Engine::new().request(&job).cancel(&cancel).render().unwrap();
         for (name, _, _, pixels, tolerance) in rows {
             let file = directory.path().join(name);
             let probed = probe(&file);

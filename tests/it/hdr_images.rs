@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use pagereel::Engine;
 use pagereel::color::Transfer;
 use pagereel::job::ColorMode;
-use pagereel::{CancelToken, Engine};
 
 use crate::hdr::{
     COLORS, Curve, GRAYS, codes_at, job, near, page, page_light, patch, raw_picture, rendered,
@@ -147,7 +147,7 @@ fn a_picture_calls_for_hdr() {
         png(&directory.path().join("hdr.png"), curve);
         let mut job = job(&directory, ColorMode::Auto);
         job.output = Some(directory.path().join("out.mp4"));
-        let (plan, _) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+        let (plan, _) = Engine::new().plan(&job).unwrap();
         assert_eq!(plan.stream.color.transfer, transfer);
     }
 }

@@ -6,7 +6,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
-use pagereel::{Job, Picture, Shader};
+use pagereel::plan::Shader;
+use pagereel::{Job, Picture};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

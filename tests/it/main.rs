@@ -31,6 +31,7 @@ mod inner_styles;
 mod input;
 mod job;
 mod judges;
+mod library;
 mod looks;
 mod loudness;
 mod media_clock;

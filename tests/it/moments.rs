@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::Output;
 
 use pagereel::job::{CaptureMode, FrameRange};
-use pagereel::{CancelToken, Engine, Error, Frame, FrameIndex, Job, Moment};
+use pagereel::time::FrameIndex;
+use pagereel::{CancelToken, Engine, Error, Frame, Job, Moment};
 
 use crate::support::{CHEAPLY, cheaply, digest, digests, fixture, page, pagereel, stills};
 
@@ -153,12 +154,14 @@ fn the_caller_may_stop_it() {
         if frame.index.0 == 30 { Err(Error::Sink("enough".into())) } else { Ok(()) }
     };
     let cancel = CancelToken::new();
-    let error = Engine::new().stills(&job, &moments, &mut refuse, &cancel).unwrap_err();
+    let error =
+        Engine::new().request(&job).cancel(&cancel).stills(&moments, &mut refuse).unwrap_err();
     assert_eq!((error.to_string().as_str(), seen), ("the frame sink failed: enough", 2));
 
     cancel.cancel();
     let mut never = |_: Frame| panic!("cancelled");
-    let error = Engine::new().stills(&job, &moments, &mut never, &cancel).unwrap_err();
+    let error =
+        Engine::new().request(&job).cancel(&cancel).stills(&moments, &mut never).unwrap_err();
     assert!(matches!(error, Error::Cancelled), "{error:?}");
 }
 

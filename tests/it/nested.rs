@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pagereel::{CancelToken, Engine, Job};
+use pagereel::{Engine, Job};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -198,7 +198,7 @@ fn variables_reach_text_pictures_and_styles() {
 fn warnings(directory: &TempDir, variables: &[(&str, serde_json::Value)]) -> Vec<String> {
     let mut job = job(directory);
     job.variables.extend(variables.iter().map(|(id, value)| ((*id).to_owned(), value.clone())));
-    let (_, warnings) = Engine::new().plan(&cheaply(&job), &CancelToken::new()).unwrap();
+    let (_, warnings) = Engine::new().plan(&cheaply(&job)).unwrap();
     warnings.into_iter().map(|w| format!("{}: {}", w.code, w.message)).collect()
 }
 
@@ -262,7 +262,7 @@ fn a_host_whose_file_cannot_be_used_is_named() {
 #[test]
 fn the_nested_fixture_is_whole() {
     let job = cheaply(&Job::without_output(&*fixture("nested/index.html")));
-    let (_, warnings) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+    let (_, warnings) = Engine::new().plan(&job).unwrap();
     let codes: Vec<_> = warnings.iter().map(|w| w.code.as_str()).collect();
     // Of the one whose script fails, and nothing else.
     assert_eq!(

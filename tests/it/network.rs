@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pagereel::job::NetworkPolicy;
-use pagereel::{
-    CancelToken, Engine, Error, Event, Job, NetworkOutcome, NetworkRequest, NullSink, Report,
-};
+use pagereel::report::{NetworkOutcome, NetworkRequest};
+use pagereel::sink::NullSink;
+use pagereel::{Engine, Error, Job, Report};
 
 use crate::support::{CHEAPLY, digests, fixture, page, pagereel, render};
 
@@ -43,7 +43,7 @@ fn job(html: &Path) -> Job {
 
 fn report(job: &Job) -> pagereel::Result<Report> {
     let sink = Box::new(NullSink::default());
-    Engine::new().render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new())
+    Engine::new().request(job).render_into(sink)
 }
 
 fn map(prefix: &str, target: PathBuf) -> BTreeMap<String, PathBuf> {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, Engine, Event, Frame, FrameIndex, Job, Moment, Picture, Report};
+use pagereel::time::FrameIndex;
+use pagereel::{Engine, Frame, Job, Moment, Picture, Report};
 use tempfile::TempDir;
 
 use crate::support::{Pictures, fixture};
@@ -51,8 +52,7 @@ impl Page {
         let (sender, pictures) = std::sync::mpsc::sync_channel(1000);
         let sink = Box::new(Pictures(sender));
         let job = self.job(mode, workers);
-        let report =
-            self.engine.render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
+        let report = self.engine.request(&job).render_into(sink).unwrap();
         (report, pictures.try_iter().collect())
     }
 
@@ -68,7 +68,7 @@ impl Page {
         };
         let moments = [Moment::Frame(FrameIndex(frame))];
         let job = self.job(CaptureMode::BeginFrame, 1);
-        self.engine.stills(&job, &moments, &mut take, &CancelToken::new()).unwrap();
+        self.engine.request(&job).stills(&moments, &mut take).unwrap();
         taken.unwrap()
     }
 
@@ -298,7 +298,7 @@ fn passed_frames_have_deadlines_of_their_own() {
         Ok(())
     };
     let moments = [Moment::Frame(FrameIndex(119))];
-    page.engine.stills(&job, &moments, &mut take, &CancelToken::new()).unwrap();
+    page.engine.request(&job).stills(&moments, &mut take).unwrap();
     assert_eq!(pixel(&taken.unwrap(), 10, 10), [0, 0, 253]);
 }
 

@@ -8,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use pagereel::color::Cicp;
+use pagereel::error::BrowserError;
 use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
-use pagereel::{
-    Artifact, Batches, BrowserError, CancelToken, Error, Frame, FrameIndex, FrameQueue, FrameRate,
-    FrameSink, FrameSource, Lanes, OpenSource, Pace, Picture, RecvError, Result, run,
-};
+use pagereel::parts::{Batches, FrameQueue, FrameSource, Lanes, OpenSource, Pace, RecvError, run};
+use pagereel::time::{FrameIndex, FrameRate};
+use pagereel::{Artifact, CancelToken, Error, Frame, FrameSink, Picture, Result};
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {

@@ -282,11 +282,8 @@ fn work_that_never_ends_is_left_behind_and_named() {
                   33.33); setTimeout(() => new Response(new ReadableStream({})).text(), 500)";
     let (_directory, job) = page_with_libraries(&moving("", script));
     let (list, digests) = std::sync::mpsc::sync_channel(100);
-    let sink = Box::new(pagereel::ChecksumSink::with_list(list));
-    let mut silent = |_: &pagereel::Event| {};
-    let report = pagereel::Engine::new()
-        .render_into(&job, sink, &mut silent, &pagereel::CancelToken::new())
-        .unwrap();
+    let sink = Box::new(pagereel::sink::ChecksumSink::with_list(list));
+    let report = pagereel::Engine::new().request(&job).render_into(sink).unwrap();
     assert_eq!(digests.try_iter().count(), 30);
     let slow = report.warnings.iter().filter(|warning| warning.code == "slow_request");
     assert_eq!(slow.count(), 1, "{:?}", report.warnings);

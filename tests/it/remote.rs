@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pagereel::job::{AudioCodec, CaptureMode, NetworkPolicy};
-use pagereel::{CancelToken, Engine, Error, Event, Job, NetworkOutcome, NullSink, Report};
+use pagereel::report::NetworkOutcome;
+use pagereel::sink::NullSink;
+use pagereel::{CancelToken, Engine, Error, Job, Report};
 
 use crate::support::{digests, judge, page, pagereel, render};
 
@@ -137,7 +139,7 @@ fn job(html: &Path) -> Job {
 
 fn report(job: &Job) -> pagereel::Result<Report> {
     let sink = Box::new(NullSink::default());
-    Engine::new().render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new())
+    Engine::new().request(job).render_into(sink)
 }
 
 /// The sound of a page's file, decoded by `ffmpeg`.
@@ -337,7 +339,7 @@ fn a_server_that_says_nothing_holds_nobody_up() {
         Instant::now()
     });
     let sink = Box::new(NullSink::default());
-    let ended = Engine::new().render_into(&job(&html), sink, &mut |_: &Event| {}, &cancel);
+    let ended = Engine::new().request(&job(&html)).cancel(&cancel).render_into(sink);
     assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
     let took = waiting.join().unwrap().elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");

@@ -4,7 +4,8 @@ use std::fs;
 
 use pagereel::frame::Size;
 use pagereel::job::{CaptureMode, CodedFormat, FrameRange, OddSize, Quality};
-use pagereel::{Error, FrameRate, Job};
+use pagereel::time::FrameRate;
+use pagereel::{Error, Job};
 use serde_json::{Value, json};
 
 use crate::support::{barcode, decode, digests, fixture, page, probe, render, time_stamps};
@@ -83,7 +84,7 @@ fn screenshots_show_each_frame_too() {
     job.capture.mode = CaptureMode::Screenshot;
     job.capture.workers = Some(2);
     check_barcodes(&job, 40, size);
-    assert_eq!(render(&job).unwrap().plan.capture.way, pagereel::Way::Screenshot);
+    assert_eq!(render(&job).unwrap().plan.capture.way, pagereel::plan::Way::Screenshot);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use pagereel::frame::Size;
 use pagereel::job::{CaptureMode, JobError};
-use pagereel::{Error, Job, Picture, Way};
+use pagereel::plan::Way;
+use pagereel::{Error, Job, Picture};
 
 use crate::support::{digests, page, pagereel, pictures};
 
@@ -124,7 +125,7 @@ fn a_size_that_is_not_whole_is_refused_with_one_that_is() {
                 data-duration=1></div>";
     let (_directory, path) = page(html);
     let plan = |job: &Job| {
-        let error = pagereel::Engine::new().plan(job, &pagereel::CancelToken::new()).unwrap_err();
+        let error = pagereel::Engine::new().plan(job).unwrap_err();
         let Error::Job(error @ JobError::BadValue { .. }) = error else { panic!("{error:?}") };
         error.to_string()
     };

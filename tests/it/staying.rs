@@ -3,7 +3,9 @@
 use std::fs;
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, ChecksumSink, Engine, Error, Event, FrameIndex, Job, Moment};
+use pagereel::sink::ChecksumSink;
+use pagereel::time::FrameIndex;
+use pagereel::{Engine, Error, Job, Moment};
 
 use crate::support::{cheaply, page};
 
@@ -22,7 +24,7 @@ const GREEN: &str = "<!doctype html><body style='margin:0;background:#0f0'>";
 fn error_of(job: &Job) -> Option<Error> {
     let sink = Box::new(ChecksumSink::default());
     let job = cheaply(job);
-    Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).err()
+    Engine::new().request(&job).render_into(sink).err()
 }
 
 /// How a page leaves, and what the error says of it.
@@ -85,7 +87,7 @@ fn a_refresh_is_known_before_the_first_frame() {
     let job = Job::without_output(&*html);
     let text = error_of(&job).unwrap().to_string();
     assert_eq!(text, "the page would go to green.html after 1 s (meta refresh)");
-    let check = Engine::new().check(&cheaply(&job), &CancelToken::new()).unwrap();
+    let check = Engine::new().check(&cheaply(&job)).unwrap();
     assert_eq!(check.error.as_deref(), Some(text.as_str()));
 }
 
@@ -96,7 +98,7 @@ fn a_still_of_a_page_that_has_left_is_an_error() {
     let job = cheaply(&Job::without_output(&*html));
     let still = |frame| {
         let moments = [Moment::Frame(FrameIndex(frame))];
-        Engine::new().stills(&job, &moments, &mut |_| Ok(()), &CancelToken::new())
+        Engine::new().request(&job).stills(&moments, &mut |_| Ok(()))
     };
     let text = still(15).unwrap_err().to_string();
     assert!(text.starts_with("frame 10: the page goes to http"), "{text}");

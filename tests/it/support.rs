@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use pagereel::job::CaptureMode;
-use pagereel::{
-    Artifact, CancelToken, ChecksumSink, Engine, Event, Frame, FrameIndex, FrameSink, Job, Moment,
-    Picture, Report,
-};
+use pagereel::sink::ChecksumSink;
+use pagereel::time::FrameIndex;
+use pagereel::{Artifact, Engine, Frame, FrameSink, Job, Moment, Picture, Report};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -44,7 +43,7 @@ pub(crate) fn cheaply(job: &Job) -> Job {
 
 /// Renders a job to its file with nobody listening.
 pub(crate) fn render(job: &Job) -> pagereel::Result<Report> {
-    Engine::new().render(&cheaply(job), &mut |_: &Event| {}, &CancelToken::new())
+    Engine::new().render(&cheaply(job))
 }
 
 /// Digests of all frames of a job, by so many sessions.
@@ -53,7 +52,7 @@ pub(crate) fn digests(job: &Job, workers: u32) -> Vec<u64> {
     job.capture.workers = Some(workers);
     let (list, digests) = sync_channel(100_000);
     let sink = Box::new(ChecksumSink::with_list(list));
-    Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
+    Engine::new().request(&job).render_into(sink).unwrap();
     digests.try_iter().collect()
 }
 
@@ -73,7 +72,7 @@ pub(crate) fn stills(job: &Job, frames: &[u64]) -> Vec<u64> {
         seen.push(digest(frame));
         Ok(())
     };
-    Engine::new().stills(&cheaply(job), &moments, &mut take, &CancelToken::new()).unwrap();
+    Engine::new().request(&cheaply(job)).stills(&moments, &mut take).unwrap();
     assert_eq!(seen.len(), frames.len());
     seen
 }
@@ -96,7 +95,7 @@ impl FrameSink for Pictures {
 pub(crate) fn pictures(job: &Job) -> (Report, Vec<Arc<Picture>>) {
     let (sender, pictures) = sync_channel(1000);
     let sink = Box::new(Pictures(sender));
-    let report = Engine::new().render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new());
+    let report = Engine::new().request(job).render_into(sink);
     (report.unwrap(), pictures.try_iter().collect())
 }
 

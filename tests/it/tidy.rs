@@ -168,3 +168,28 @@ fn files_are_short_and_well_named() {
         }
     }
 }
+
+/// What an embedder has to know by name: modules and what is used from them all the time.
+#[test]
+fn few_names_stand_at_the_root() {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let mut names = Vec::new();
+    let mut is_hidden = false;
+    for line in text.lines() {
+        if let Some(module) = line.strip_prefix("pub mod ")
+            && !is_hidden
+        {
+            names.push(module.trim_end_matches([';', '{', ' ']).to_owned());
+        }
+        if let Some(used) = line.strip_prefix("pub use ") {
+            let used = used.trim_end_matches(';').trim_start_matches("crate::");
+            let (_, last) = used.split_once("::").unwrap();
+            let list = last.trim_start_matches('{').trim_end_matches('}');
+            names.extend(list.split(", ").map(str::to_owned));
+        }
+        is_hidden = line == "#[doc(hidden)]";
+    }
+    assert!(names.len() > 20 && names.contains(&"Engine".to_owned()), "{names:?}");
+    assert!(names.len() <= 30, "{} names: {names:?}", names.len());
+}

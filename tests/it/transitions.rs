@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use pagereel::frame::PixelFormat;
 use pagereel::job::{CaptureMode, ColorMode, FrameRange};
-use pagereel::{CancelToken, Engine, Error, Frame, Job, Moment, Picture, Report, Shader};
+use pagereel::plan::Shader;
+use pagereel::{Engine, Error, Frame, Job, Moment, Picture, Report};
 use tempfile::TempDir;
 
 use crate::support::{cheaply, digests, fixture, pictures};
@@ -98,12 +99,12 @@ fn a_fade_is_linear_in_light() {
 fn each_shows_one_scene_before_both_between_and_the_other_after() {
     let hash = |index: u64, job: &Job| -> Arc<Picture> {
         let mut taken = None;
-        let moments = [Moment::Frame(pagereel::FrameIndex(index))];
+        let moments = [Moment::Frame(pagereel::time::FrameIndex(index))];
         let mut keep = |frame: Frame| {
             taken = Some(frame.picture);
             Ok(())
         };
-        Engine::new().stills(job, &moments, &mut keep, &CancelToken::new()).unwrap();
+        Engine::new().request(job).stills(&moments, &mut keep).unwrap();
         taken.unwrap()
     };
     let mut job = cheaply(&Job::from_file(fixture("transitions").join("job.json")).unwrap());
@@ -210,7 +211,7 @@ fn the_library_of_hyperframes_draws_by_itself() {
     job.alpha = true;
     // Its background hides what is behind it, of which it is told.
     job.strict = false;
-    let (plan, _) = Engine::new().plan(&job, &CancelToken::new()).unwrap();
+    let (plan, _) = Engine::new().plan(&job).unwrap();
     assert!(plan.transitions.iter().all(|transition| !transition.by_library));
 }
 
@@ -266,7 +267,7 @@ fn what_the_library_cannot_copy_is_drawn_here() {
 
 fn refused(script: &str) -> String {
     let (_directory, job) = page(["a", "b"], script);
-    match Engine::new().plan(&job, &CancelToken::new()).unwrap_err() {
+    match Engine::new().plan(&job).unwrap_err() {
         Error::Composition { message, .. } => message,
         other => panic!("{other}"),
     }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::fs;
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, ChecksumSink, Engine, Event, Job};
+use pagereel::sink::ChecksumSink;
+use pagereel::{Engine, Job};
 
 use crate::support::fixture;
 
@@ -101,7 +102,7 @@ fn digests(engine: &Engine, job: &Job, mode: CaptureMode, workers: u32, reuse: b
     job.capture.reuse = reuse;
     let (list, digests) = std::sync::mpsc::sync_channel(1000);
     let sink = Box::new(ChecksumSink::with_list(list));
-    engine.render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
+    engine.request(&job).render_into(sink).unwrap();
     digests.try_iter().collect()
 }
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, Engine, Error, FrameIndex, Job, Moment, Picture};
+use pagereel::time::FrameIndex;
+use pagereel::{Engine, Error, Job, Moment, Picture};
 use tempfile::TempDir;
 
 use crate::support::{digests, page, pictures};
@@ -549,7 +550,7 @@ fn a_source_outside_of_the_window_is_told_of() {
         // A still says the same, and a strict one fails.
         let still = |job: &Job| {
             let moments = [Moment::Frame(FrameIndex(1))];
-            Engine::new().stills(job, &moments, &mut |_| Ok(()), &CancelToken::new())
+            Engine::new().request(job).stills(&moments, &mut |_| Ok(()))
         };
         let warnings = still(&job).unwrap();
         assert_eq!(warnings.iter().any(|w| has_code(&w.code)), is_told, "at {left}");

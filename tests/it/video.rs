@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use pagereel::frame::Size;
 use pagereel::job::CaptureMode;
-use pagereel::{Artifact, CancelToken, Engine, Event, Frame, FrameSink, Job, Picture, Report};
+use pagereel::{Artifact, CancelToken, Engine, Frame, FrameSink, Job, Picture, Report};
 use tempfile::TempDir;
 
 /// Size of a source, which is a grid of cells that are black or white.
@@ -217,8 +217,7 @@ impl FrameSink for Collect {
 fn pictures(job: &Job) -> (Vec<Arc<Picture>>, Report) {
     let sink = Collect::default();
     let (engine, cancel) = (Engine::new(), CancelToken::new());
-    let mut silent = |_: &Event| {};
-    let report = engine.render_into(job, Box::new(sink.clone()), &mut silent, &cancel).unwrap();
+    let report = engine.request(job).cancel(&cancel).render_into(Box::new(sink.clone())).unwrap();
     let pictures = sink.0.lock().unwrap().clone();
     (pictures, report)
 }
@@ -628,6 +627,6 @@ fn what_cannot_be_decoded_is_named_and_the_rest_remains() {
     }
     job.strict = true;
     let sink = Box::new(Collect::default());
-    let refused = Engine::new().render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new());
+    let refused = Engine::new().request(&job).render_into(sink);
     assert!(refused.unwrap_err().to_string().contains("#v0"));
 }

@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use pagereel::Job;
 use pagereel::job::{CaptureMode, IsolationMode, NetworkPolicy};
-use pagereel::{Isolation, Job};
+use pagereel::report::Isolation;
 
 use crate::support::{page, pagereel, pictures};
 

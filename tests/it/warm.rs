@@ -8,9 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pagereel::job::{Address, CaptureMode};
-use pagereel::{
-    Artifact, CancelToken, ChecksumSink, Engine, Event, Frame, FrameSink, Job, NullSink,
-};
+use pagereel::sink::{ChecksumSink, NullSink};
+use pagereel::{Artifact, CancelToken, Engine, Frame, FrameSink, Job};
 
 use crate::support::{groups_of, page};
 
@@ -46,7 +45,7 @@ fn browsers(mark: &str) -> Vec<i32> {
 fn digests(engine: &Engine, job: &Job) -> Vec<u64> {
     let (list, digests) = sync_channel(1000);
     let sink = Box::new(ChecksumSink::with_list(list));
-    engine.render_into(job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap();
+    engine.request(job).render_into(sink).unwrap();
     digests.try_iter().collect()
 }
 
@@ -82,7 +81,7 @@ fn a_browser_is_taken_over_and_ends_with_the_engine() {
 fn a_browser_does_not_wait_for_ever() {
     let (_directory, html) = page(MOVING);
     let job = job(&*html, CaptureMode::BeginFrame, "patience");
-    let engine = Engine::keeping_browsers(Duration::from_millis(300));
+    let engine = Engine::builder().keep_browsers(Duration::from_millis(300)).build();
     digests(&engine, &job);
     assert_eq!(browsers("patience").len(), 1);
     let until = Instant::now() + Duration::from_secs(10);
@@ -92,7 +91,7 @@ fn a_browser_does_not_wait_for_ever() {
     }
     assert_eq!(digests(&engine, &job).len(), 30);
 
-    let engine = Engine::keeping_browsers(Duration::ZERO);
+    let engine = Engine::builder().keep_browsers(Duration::ZERO).build();
     let job = self::job(&*html, CaptureMode::BeginFrame, "hurry");
     digests(&engine, &job);
     assert_eq!(browsers("hurry"), [0; 0]);
@@ -123,13 +122,13 @@ fn no_browser_waits_after_a_render_that_failed() {
     digests(&engine, &job);
     assert_eq!(browsers("failed").len(), 1);
     let sink = Box::new(Full(NullSink::default()));
-    engine.render_into(&job, sink, &mut |_: &Event| {}, &CancelToken::new()).unwrap_err();
+    engine.request(&job).render_into(sink).unwrap_err();
     assert_eq!(browsers("failed"), [0; 0]);
     let cancel = CancelToken::new();
     digests(&engine, &job);
     cancel.cancel();
     let sink = Box::new(NullSink::default());
-    engine.render_into(&job, sink, &mut |_: &Event| {}, &cancel).unwrap_err();
+    engine.request(&job).cancel(&cancel).render_into(sink).unwrap_err();
     assert_eq!(browsers("failed"), [0; 0]);
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use pagereel::job::CaptureMode;
-use pagereel::{CancelToken, ChecksumSink, Engine, Event, Picture};
+use pagereel::sink::ChecksumSink;
+use pagereel::{Engine, Picture};
 
 use crate::pages::{Page, pixel};
 
@@ -228,12 +229,7 @@ fn error_of(script: &str) -> String {
     let mut short = job.job(CaptureMode::BeginFrame, 1);
     short.timeouts.ready = Duration::from_secs(2);
     short.timeouts.frame = Duration::from_secs(5);
-    let result = Engine::new().render_into(
-        &short,
-        Box::new(ChecksumSink::default()),
-        &mut |_: &Event| {},
-        &CancelToken::new(),
-    );
+    let result = Engine::new().request(&short).render_into(Box::new(ChecksumSink::default()));
     result.unwrap_err().to_string()
 }
 
