@@ -22,9 +22,12 @@ const MAX_VALUE: usize = 60;
 
 /// One composition, looked at without rendering it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Check {
+    /// The version of this JSON: [`SCHEMA_VERSION`](crate::plan::SCHEMA_VERSION).
+    pub schema_version: u32,
     /// The page's address: a file relative to its root, or a URL.
     pub composition: String,
     /// The picture's size, by the job or the page.

@@ -403,7 +403,8 @@ mod tests {
         let Some(Command::Plan(plan)) = cli.command else { panic!("{:?}", cli.command) };
         assert_eq!(plan.job().unwrap().fps, "25".parse().ok());
         assert!(matches!(parse("doctor").unwrap().command, Some(Command::Doctor)));
-        assert!(matches!(parse("schema").unwrap().command, Some(Command::Schema)));
+        let schema = parse("schema").unwrap().command;
+        assert!(matches!(schema, Some(Command::Schema { of: arguments::SchemaOf::Job })));
         let Some(Command::Check(check)) = parse("check a.html --json --strict").unwrap().command
         else {
             panic!("check");

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 /// Color primaries, H.273 table 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Primaries {
     /// BT.709, also those of sRGB. Code point 1.
@@ -22,6 +23,7 @@ pub enum Primaries {
 
 /// Transfer characteristics, H.273 table 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Transfer {
     /// BT.709. Code point 1.
@@ -36,6 +38,7 @@ pub enum Transfer {
 
 /// Matrix coefficients, H.273 table 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Matrix {
     /// No matrix: the components are R, G and B. Code point 0.
@@ -50,6 +53,7 @@ pub enum Matrix {
 
 /// Whether code values use the whole range of the integer or leave room at the ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Range {
     /// 0 to 255 at 8 bit (`pc`).
@@ -60,6 +64,7 @@ pub enum Range {
 
 /// Coding-independent code points: all that is needed to show code values as colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cicp {
     /// Chromaticity of the primaries and of white.
@@ -166,6 +171,7 @@ impl Cicp {
 /// Chromaticities count in steps of 0.00002, luminances in steps of 0.0001 nit, as in the SEI
 /// message and the `mdcv` box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct MasteringDisplay {
     /// x and y of red, green and blue.
@@ -194,6 +200,7 @@ impl MasteringDisplay {
 
 /// How bright the content of HDR video is, in nit (CTA-861.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ContentLightLevel {
     /// `MaxCLL`: the brightest component of the brightest pixel of all frames.

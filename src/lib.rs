@@ -70,6 +70,11 @@ pub use crate::report::Report;
 pub use crate::time::Moment;
 pub use crate::warning::Warning;
 
+/// The code in `docs/library.md`, which is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+mod library_guide {}
+
 /// Doors for fuzzing. Not part of the interface.
 #[doc(hidden)]
 pub mod fuzzing;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use pagereel::confine::Confinement;
-use pagereel::job::{JobError, NetworkPolicy, schema};
+use pagereel::job::{JobError, NetworkPolicy};
 use pagereel::{CancelToken, Engine, Error, Frame, doctor};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let mut terminal = Terminal::new(style);
     let result = match (&cli.command, &cli.render) {
         (Some(Command::Doctor), _) => examine(),
-        (Some(Command::Schema), _) => print(&schema()),
+        (Some(Command::Schema { of }), _) => print(&of.schema()),
         (Some(Command::Plan(args)), _) => plan(args, &mut terminal),
         (Some(Command::Check(args)), _) => check(args),
         (Some(Command::Still(args)), _) => still(args, &mut terminal),

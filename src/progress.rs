@@ -8,6 +8,7 @@ use crate::warning::Warning;
 
 /// Where a render is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Accepted, nothing done yet.
@@ -30,6 +31,7 @@ pub enum Status {
 
 /// One step of a render.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
     /// Where the render is.
@@ -48,6 +50,7 @@ pub struct Event {
 
 /// What a render tells while it runs: one line of `--json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Update {

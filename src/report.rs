@@ -7,13 +7,75 @@ use serde::Serialize;
 use crate::color::ContentLightLevel;
 pub use crate::network::{Isolation, NetworkOutcome, NetworkRequest, VersionMismatch};
 use crate::pipeline::Artifact;
-use crate::plan::Plan;
+use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::progress::Event;
 use crate::warning::Warning;
+
+/// One line of `--json`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
+#[non_exhaustive]
+pub enum Line<'a> {
+    /// The render is further.
+    Progress(&'a Event),
+    /// Something is not right.
+    Warning {
+        /// What it is.
+        warning: &'a Warning,
+    },
+    /// The last line of a render that went well.
+    Complete {
+        /// Everything about it.
+        report: &'a Report,
+    },
+    /// The last line of one that did not.
+    Error {
+        /// What went wrong.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+        /// The page's last console lines.
+        console: &'a [String],
+        /// The exit code of the program.
+        exit_code: u8,
+    },
+}
+
+/// What a JSON Schema is of.
+#[cfg(feature = "schema")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// A [`Report`].
+    Report,
+    /// A [`Plan`].
+    Plan,
+    /// A [`Check`](crate::check::Check).
+    Check,
+    /// A [`Line`].
+    Events,
+}
+
+/// The JSON Schema of what the program writes.
+#[cfg(feature = "schema")]
+pub fn schema(document: Document) -> String {
+    let generator = schemars::generate::SchemaSettings::default().for_serialize().into_generator();
+    let schema = match document {
+        Document::Report => generator.into_root_schema_for::<Report>(),
+        Document::Plan => generator.into_root_schema_for::<Plan>(),
+        Document::Check => generator.into_root_schema_for::<crate::check::Check>(),
+        Document::Events => generator.into_root_schema_for::<Line<'static>>(),
+    };
+    let mut schema = schema.to_value();
+    schema["version"] = SCHEMA_VERSION.into();
+    format!("{schema:#}\n")
+}
 
 /// Milliseconds per stage.
 ///
 /// Wall time, one after the other, except `encode`, which overlaps `capture`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Stages {
     /// Opening the browser and the page, reading what it declares.
@@ -40,6 +102,7 @@ pub struct Stages {
 
 /// One browser session's share.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SessionReport {
     /// Frames that it delivered.
@@ -55,6 +118,7 @@ pub struct SessionReport {
 
 /// Peaks of resident memory, and processor time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     /// Most resident memory of this process so far, in bytes.
@@ -74,8 +138,11 @@ pub struct Resources {
 
 /// Everything about a finished render.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// The version of this JSON: [`SCHEMA_VERSION`].
+    pub schema_version: u32,
     /// pagereel's version.
     pub version: &'static str,
     /// What was decided before the first frame, and why.

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use pagereel::progress::{Status, Update};
+use pagereel::progress::Status;
+use pagereel::report::Line;
 use pagereel::{Error, Event, Frame, Progress, Report, Warning};
-use serde_json::json;
 
 /// How often a line is printed where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ impl Terminal {
         }
         match self.style {
             Style::Quiet => {}
-            Style::Json => Self::line(&json!({ "type": "complete", "report": report })),
+            Style::Json => Self::line(&Line::Complete { report }),
             Style::Human => {
                 let retried: u64 = report.sessions.iter().map(|s| s.retried).sum();
                 if retried > 0 {
@@ -94,9 +94,7 @@ impl Terminal {
     pub(crate) fn warning(&mut self, warning: &Warning) {
         match self.style {
             Style::Quiet => {}
-            Style::Json => {
-                Self::line(&json!(Update::Warning { warning: warning.clone() }));
-            }
+            Style::Json => Self::line(&Line::Warning { warning }),
             Style::Human => {
                 self.say(&format!("warning: {}", warning.message));
                 if let Some(hint) = &warning.hint {
@@ -114,11 +112,8 @@ impl Terminal {
             ours.and_then(Error::hint).or_else(|| job.and_then(pagereel::job::JobError::hint));
         let console = ours.map(Error::console).unwrap_or_default();
         if self.style == Style::Json {
-            let message = message_of(error);
-            Self::line(&json!({
-                "type": "error", "message": message, "hint": hint,
-                "console": console, "exitCode": exit_code,
-            }));
+            let (message, hint) = (message_of(error), hint.map(Into::into));
+            Self::line(&Line::Error { message, hint, console, exit_code });
             return;
         }
         self.say(&format!("error: {}", message_of(error)));
@@ -139,8 +134,11 @@ impl Terminal {
         drop(writeln!(io::stderr(), "{text}"));
     }
 
-    fn line(value: &serde_json::Value) {
-        drop(writeln!(io::stdout(), "{value}"));
+    fn line(line: &Line<'_>) {
+        // Nor is a reader missed that has gone away.
+        if let Ok(text) = serde_json::to_string(line) {
+            drop(writeln!(io::stdout(), "{text}"));
+        }
     }
 
     fn clear(&mut self) {
@@ -192,7 +190,7 @@ impl Progress for Terminal {
         match self.style {
             Style::Quiet => {}
             Style::Json => {
-                Self::line(&json!(Update::Progress(event.clone())));
+                Self::line(&Line::Progress(event));
             }
             Style::Human if ended => self.clear(),
             Style::Human if io::stderr().is_terminal() => self.draw(event),

@@ -17,6 +17,7 @@ use serde::{Serialize, Serializer};
 
 /// The position of a frame in the output, from 0, without gaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct FrameIndex(pub u64);
 
 /// Frames per second as an exact ratio, such as 30000/1001.

@@ -21,6 +21,7 @@ use crate::time::{FrameIndex, FrameRate};
 
 /// How one scene becomes the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Shader {
@@ -111,6 +112,7 @@ impl fmt::Display for Shader {
 
 /// How progress follows time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ease {
     /// Evenly.
@@ -172,6 +174,7 @@ impl Ease {
 
 /// A transition of a composition.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Transition {
     /// How one scene becomes the other.

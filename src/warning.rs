@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// Something that is not right, but with which the render went on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Warning {
     /// A stable name, such as `resource_failed`.
     pub code: String,

@@ -11,6 +11,7 @@ use crate::frame::Size;
 
 /// What a video file says about itself, and how many pictures really are in it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VideoFacts {
     /// FFmpeg's name of the codec, such as `h264`.
@@ -54,6 +55,7 @@ pub(crate) struct VideoFacts {
 
 /// What a video file says about one of its streams of subtitles.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SubtitleFacts {
     /// FFmpeg's name of the codec, such as `mov_text`.
@@ -93,6 +95,7 @@ impl SubtitleFacts {
 
 /// What a video file says about its sound.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SoundStreamFacts {
     /// FFmpeg's name of the codec, such as `aac`.

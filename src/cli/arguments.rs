@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use pagereel::{
     frame::Size,
     job::{Bitrate, CaptureMode, Codec, Container, FrameRange, NetworkPolicy, Quality, Resolution},
+    report::{self, Document},
     time::FrameRate,
 };
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -45,8 +46,12 @@ pub(crate) enum Command {
     Still(Box<StillArgs>),
     /// Shows what this machine can do, and what it lacks.
     Doctor,
-    /// Prints the JSON Schema of a job file.
-    Schema,
+    /// Prints the JSON Schema of a job file, or of what the program writes.
+    Schema {
+        /// What the schema is of.
+        #[arg(value_enum, default_value = "job")]
+        of: SchemaOf,
+    },
 }
 
 /// One render. Options replace the fields of a job file.
@@ -109,6 +114,34 @@ pub(crate) struct RenderArgs {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) page: PageArgs,
+}
+
+/// What has a JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// A job file.
+    Job,
+    /// A line of `--json`.
+    Events,
+    /// What `--report` writes.
+    Report,
+    /// What `plan` prints.
+    Plan,
+    /// What `check --json` prints.
+    Check,
+}
+
+impl SchemaOf {
+    /// The schema as text.
+    pub(crate) fn schema(self) -> String {
+        match self {
+            Self::Job => pagereel::job::schema(),
+            Self::Events => report::schema(Document::Events),
+            Self::Report => report::schema(Document::Report),
+            Self::Plan => report::schema(Document::Plan),
+            Self::Check => report::schema(Document::Check),
+        }
+    }
 }
 
 /// A look at a composition.

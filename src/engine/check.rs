@@ -71,6 +71,7 @@ impl Engine {
         let frame_rate = plan::frame_rate(job, description).ok();
         let (duration, duration_source) = plan::duration(job, description, &[]).ok().unzip();
         Ok(Check {
+            schema_version: plan::SCHEMA_VERSION,
             composition: opened.entry.to_string(),
             size: plan::size_of(job, description, &mut Vec::new()).ok(),
             frame_rate,

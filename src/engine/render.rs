@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::network::Access;
 use crate::pipeline::{Artifact, FrameSink, Traffic, run};
-use crate::plan::{Plan, Way};
+use crate::plan::{Plan, SCHEMA_VERSION, Way};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages};
 use crate::serve::FileFinder;
@@ -211,6 +211,7 @@ impl Render<'_> {
         plan.capture.reasons.extend(meter.recruits());
         plan.capture.reasons.extend(self.retreat.iter().flat_map(|retreat| retreat.reasons()));
         Report {
+            schema_version: SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION"),
             plan,
             output,

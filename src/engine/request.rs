@@ -170,7 +170,7 @@ impl<'a> Request<'a> {
     ///
     /// let job = Job::without_output("composition/index.html");
     /// Engine::new().request(&job).stills(&[Moment::Seconds(0.5)], |frame| {
-    ///     println!("{}: {}", frame.index, frame.picture.size);
+    ///     println!("{}: {}", frame.index.0, frame.picture.size);
     ///     Ok(())
     /// })?;
     /// # Ok::<(), pagereel::Error>(())

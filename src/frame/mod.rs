@@ -86,6 +86,7 @@ impl Rect {
 
 /// How the components of one pixel lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PixelFormat {
     /// Three bytes: red, green, blue.
@@ -121,6 +122,7 @@ impl PixelFormat {
 
 /// What the alpha channel means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Alpha {
     /// There is none, or it is 255 everywhere.
@@ -133,6 +135,7 @@ pub enum Alpha {
 
 /// What all frames of a stream have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StreamInfo {
     /// Size of every frame.

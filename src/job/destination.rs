@@ -22,6 +22,7 @@ pub struct Destination {
 
 /// Names with a number in them, such as `frame_%06d.png`. Numbers begin at 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "String")]
 pub struct FileNames {
     before: String,

@@ -15,6 +15,7 @@ const MAX_ADDRESS: usize = 2000;
 
 /// What became of a request to another host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum NetworkOutcome {
     /// A local file was the answer.
@@ -31,6 +32,7 @@ pub enum NetworkOutcome {
 
 /// A request to another host that was mapped, refused, or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkRequest {
     /// The address.
@@ -56,6 +58,7 @@ pub struct NetworkRequest {
 
 /// A package whose version is not compatible with the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct VersionMismatch {
     /// Its name.

@@ -36,6 +36,7 @@ pub enum IsolationMode {
 
 /// What keeps the browsers of a render from the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Isolation {

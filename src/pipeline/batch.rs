@@ -10,6 +10,7 @@ use serde::Serialize;
 /// Where batches begin does not depend on the number of sessions: what follows from it is the same
 /// for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Batches {
     /// Frames of a whole batch.
     pub length: NonZeroU64,

@@ -113,6 +113,7 @@ impl<S: FrameSink + ?Sized> FrameSink for Box<S> {
 
 /// What a finished sink leaves behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
     /// The file, where there is one.
@@ -135,6 +136,7 @@ pub struct Artifact {
 
 /// How frames are dealt to sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lanes {
     /// Sources that render at the same time.
     pub sessions: NonZeroUsize,

@@ -10,6 +10,7 @@ use crate::time::FrameRate;
 
 /// The sound of a render, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AudioPlan {
     /// The codec.
@@ -46,6 +47,7 @@ pub struct AudioPlan {
 
 /// How a mix comes to a loudness. Values are of the mix, before any codec.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LoudnessPlan {
     /// What is wanted, in LUFS.

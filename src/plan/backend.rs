@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// How pictures leave the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Way {
@@ -33,6 +34,7 @@ impl fmt::Display for Way {
 
 /// How pictures are compressed on the way out of the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Lossless.

@@ -54,6 +54,7 @@ const WORTHWHILE: f64 = 0.25;
 
 /// How frames get from the page to the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Route {
@@ -66,6 +67,7 @@ pub enum Route {
 
 /// One output of a render, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OutputPlan {
     /// The file to write, the directory of a sequence, or `-` for standard output.
@@ -95,6 +97,7 @@ pub struct OutputPlan {
 
 /// A file of sound alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SoundPlan {
     /// The file to write.
@@ -112,6 +115,7 @@ pub struct SoundPlan {
 
 /// A picture of one frame, beside the outputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PosterPlan {
     /// The file to write.
@@ -122,6 +126,7 @@ pub struct PosterPlan {
 
 /// How pictures are taken, and why so.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CapturePlan {
     /// The way.
@@ -133,10 +138,17 @@ pub struct CapturePlan {
     pub reasons: Vec<String>,
 }
 
+/// The version of the JSON of reports, plans and checks. It rises when a field goes or changes its
+/// meaning; new fields may come with any release.
+pub const SCHEMA_VERSION: u32 = 1;
+
 /// A render, resolved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
+    /// The version of this JSON: [`SCHEMA_VERSION`].
+    pub schema_version: u32,
     /// The page's address: a file relative to its root, or a URL.
     pub composition: String,
     /// What is written. Empty for callers' own sinks.
@@ -293,6 +305,7 @@ impl Plan {
         };
         let is_layered = layers.is_some() || !transitions.is_empty();
         let mut plan = Self {
+            schema_version: SCHEMA_VERSION,
             composition: survey.entry.to_string(),
             outputs,
             sounds,

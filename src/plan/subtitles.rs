@@ -11,6 +11,7 @@ use crate::warning::Warning;
 
 /// Subtitles of an output, resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SubtitlePlan {
     /// The file that they come from, or the track's address.
@@ -33,6 +34,7 @@ pub struct SubtitlePlan {
 
 /// A file of subtitles beside an output, resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SidecarPlan {
     /// The file to write.

@@ -14,6 +14,7 @@ use crate::time::FrameRate;
 
 /// How the picture of one output is encoded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct VideoPlan {
     /// The codec.

@@ -8,6 +8,7 @@ use super::Effect;
 
 /// The volume at one moment of the composition.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VolumePoint {
     /// Seconds of the composition.
     pub at: f64,
@@ -20,6 +21,7 @@ pub struct VolumePoint {
 /// From `start` to `end` seconds of the composition, it plays what its file has at
 /// `from + (t - origin) * rate` seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Track {
     /// Its name for the user, such as `<audio id="music">`.
@@ -56,6 +58,7 @@ pub struct Track {
 
 /// Tracks that are mixed by themselves before they join the others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// What tracks call it.

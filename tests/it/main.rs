@@ -52,6 +52,7 @@ mod players_media;
 mod remote;
 mod render;
 mod scale;
+mod schemas;
 mod side_by_side;
 mod sound;
 mod sound_files;

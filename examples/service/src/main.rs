@@ -50,7 +50,7 @@ async fn begin(State(service): Shared, request: String) -> Answer<String> {
     let mut renders = service.renders.lock().expect("nobody panics with it");
     let id = renders.len() + 1;
     // Only what the film is like comes from outside.
-    let job = Job::new(&service.page, service.film(id)).restricted(&request);
+    let job = Job::new(service.page.as_path(), service.film(id)).restricted(&request);
     let job = job.map_err(|e| (StatusCode::BAD_REQUEST, format!("{e}\n")))?;
     let started = service.engine.start(&job);
     let handle = started.map_err(|e| (StatusCode::SERVICE_UNAVAILABLE, format!("{e}\n")))?;

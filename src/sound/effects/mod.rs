@@ -19,6 +19,7 @@ pub(crate) use self::read::read_chain;
 
 /// One effect, with all of its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Effect {
     /// Its name, such as `lowpass`.
     #[serde(rename = "type")]
