@@ -1,14 +1,12 @@
 //! Pictures brought to another size.
 //!
-//! By Lanczos on code values, as `swscale` and every player do it; colors are weighted by alpha. The
-//! kernels are those of `fast_image_resize`, rows in parallel on rayon's global pool.
+//! By Lanczos on code values, as `swscale` and every player do it; colors are weighted by alpha.
 //!
 //! HDR is scaled in light, by a Hamming window: it has no negative weights, so there are no dark
 //! rings around lights that are twenty times as bright as white, and no pixel is brighter than one of
 //! the source.
 
-use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
-use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use pagereel_scaler::{How, Pixels, Resizer, Window};
 use rayon::prelude::*;
 
 #[cfg(feature = "schema")]
@@ -44,7 +42,7 @@ pub(crate) struct Scaler {
 impl Scaler {
     /// For pictures whose code values mean `color`.
     pub(crate) fn new(color: Cicp) -> Self {
-        Self { resizer: Resizer::new(), codes: LightCodes::of(color) }
+        Self { resizer: Resizer::default(), codes: LightCodes::of(color) }
     }
 
     /// `picture` in `size`; bars are black, or transparent where the picture has alpha.
@@ -52,59 +50,48 @@ impl Scaler {
         if let (Some(codes), PixelFormat::Rgb16) = (self.codes, picture.format) {
             return scale_light(&mut self.resizer, codes, picture, size, fit);
         }
-        let pixel = match picture.format {
-            PixelFormat::Rgb8 => PixelType::U8x3,
-            PixelFormat::Rgba8 | PixelFormat::Bgrx8 => PixelType::U8x4,
-            PixelFormat::Rgb16 => PixelType::U16x3,
-        };
-        let from = picture.size;
-        let deep: Vec<u8>;
-        let source = match ImageRef::new(from.width, from.height, &picture.data, pixel) {
-            Ok(source) => source,
-            Err(_unaligned) => {
-                // 16 bits at an odd address: a copy of one's own is aligned.
-                deep = picture.data.clone();
-                ImageRef::new(from.width, from.height, &deep, pixel)
-                    .expect("a picture has all rows")
-            }
-        };
-        let (options, content) = placed(fit, from, size, FilterType::Lanczos3);
-        let options = options.use_alpha(picture.format == PixelFormat::Rgba8);
-        let mut target = Image::new(size.width, size.height, pixel);
+        let bytes = picture.format.bytes_per_pixel();
+        let mut data = vec![0; size.width as usize * size.height as usize * bytes];
         if picture.format == PixelFormat::Bgrx8 {
             // Black, and not transparent, for those who look at the fourth byte.
-            target.buffer_mut().as_chunks_mut::<4>().0.fill([0, 0, 0, 255]);
+            data.as_chunks_mut::<4>().0.fill([0, 0, 0, 255]);
         }
-        resize(&mut self.resizer, &source, &mut target, content, &options);
-        Picture { size, format: picture.format, data: target.into_vec() }
+        let (source, target) = (&*picture.data, &mut *data);
+        let pixels = match picture.format {
+            PixelFormat::Rgb8 => Pixels::Bytes3(source, target),
+            PixelFormat::Rgba8 | PixelFormat::Bgrx8 => Pixels::Bytes4(source, target),
+            PixelFormat::Rgb16 => return self.scale_deep(picture, size, fit),
+        };
+        let has_alpha = picture.format == PixelFormat::Rgba8;
+        resize(&mut self.resizer, pixels, (picture.size, size), fit, (Window::Lanczos3, has_alpha));
+        Picture { size, format: picture.format, data }
+    }
+
+    /// A picture of 16 bits.
+    fn scale_deep(&mut self, picture: &Picture, size: Size, fit: Fit) -> Picture {
+        // Bytes may lie at an odd address, numbers do not.
+        let number = |two: &[u8; 2]| u16::from_ne_bytes(*two);
+        let source: Vec<u16> = picture.data.as_chunks().0.iter().map(number).collect();
+        let mut target = vec![0_u16; size.width as usize * size.height as usize * 3];
+        let pixels = Pixels::Deep(&source, &mut target);
+        resize(&mut self.resizer, pixels, (picture.size, size), fit, (Window::Lanczos3, false));
+        let data = target.into_iter().flat_map(u16::to_ne_bytes).collect();
+        Picture { size, format: PixelFormat::Rgb16, data }
     }
 }
 
-/// How a picture is scaled, and which size it comes to.
-fn placed(fit: Fit, from: Size, size: Size, filter: FilterType) -> (ResizeOptions, Size) {
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    match fit {
-        Fit::Pad => (options, inside(from, size)),
-        Fit::Crop => (options.fit_into_destination(None), size),
-        Fit::Stretch => (options, size),
-    }
-}
-
-/// Scales into the middle of `target`.
+/// Scales a picture of the first size into one of the second.
 fn resize(
     resizer: &mut Resizer,
-    source: &impl IntoImageView,
-    target: &mut Image<'_>,
-    content: Size,
-    options: &ResizeOptions,
+    pixels: Pixels<'_>,
+    (from, to): (Size, Size),
+    fit: Fit,
+    (window, has_alpha): (Window, bool),
 ) {
-    let left = (target.width() - content.width) / 2;
-    let top = (target.height() - content.height) / 2;
-    let mut part = CroppedImageMut::new(target, left, top, content.width, content.height)
-        .expect("the content lies within the size");
-    resizer
-        .resize(source, &mut part, options)
-        .expect("both have the same kind of pixels and are not empty");
+    let content = if fit == Fit::Pad { inside(from, to) } else { to };
+    let how = How { window, has_alpha, crops: fit == Fit::Crop };
+    let sides = |size: Size| (size.width, size.height);
+    resizer.resize(pixels, sides(from), sides(to), sides(content), how);
 }
 
 /// Scales a picture of HDR in light.
@@ -116,23 +103,22 @@ fn scale_light(
     fit: Fit,
 ) -> Picture {
     let from = picture.size;
-    let mut source = Image::new(from.width, from.height, PixelType::F32x3);
-    let rows = source.buffer_mut().par_chunks_exact_mut(12 * from.width as usize);
+    let mut source = vec![0.0; picture.data.len() / 2];
+    let rows = source.par_chunks_exact_mut(3 * from.width as usize);
     rows.zip(picture.data.par_chunks_exact(picture.stride())).for_each(|(to, row)| {
-        for (to, pixel) in to.chunks_exact_mut(12).zip(row.chunks_exact(6)) {
+        for (to, pixel) in to.as_chunks_mut::<3>().0.iter_mut().zip(row.chunks_exact(6)) {
             let code = |at: usize| u16::from_ne_bytes([pixel[at], pixel[at + 1]]);
-            let light = codes.light([code(0), code(2), code(4)]);
-            to.copy_from_slice(light.map(f32::to_ne_bytes).as_flattened());
+            *to = codes.light([code(0), code(2), code(4)]);
         }
     });
-    let (options, content) = placed(fit, from, size, FilterType::Hamming);
-    let mut target = Image::new(size.width, size.height, PixelType::F32x3);
-    resize(resizer, &source, &mut target, content, &options);
-    let mut data = vec![0; target.buffer().len() / 2];
+    let mut target = vec![0.0; size.width as usize * size.height as usize * 3];
+    let pixels = Pixels::Floats(&source, &mut target);
+    resize(resizer, pixels, (from, size), fit, (Window::Hamming, false));
+    let mut data = vec![0; target.len() * 2];
     let rows = data.par_chunks_exact_mut(6 * size.width as usize);
-    rows.zip(target.buffer().par_chunks_exact(12 * size.width as usize)).for_each(|(to, row)| {
-        for (to, pixel) in to.chunks_exact_mut(6).zip(row.as_chunks::<4>().0.as_chunks::<3>().0) {
-            let codes = codes.codes(pixel.map(f32::from_ne_bytes));
+    rows.zip(target.par_chunks_exact(3 * size.width as usize)).for_each(|(to, row)| {
+        for (to, pixel) in to.chunks_exact_mut(6).zip(row.as_chunks::<3>().0) {
+            let codes = codes.codes(*pixel);
             to.copy_from_slice(codes.map(u16::to_ne_bytes).as_flattened());
         }
     });
