@@ -84,9 +84,9 @@ pub struct Stages {
     pub first_frame_ms: f64,
     /// From the first ticket to the last frame written.
     pub capture_ms: f64,
-    /// Of that, in the sink: conversion, encoder and muxer.
+    /// Of that, in the sink: encoder and muxer, and waiting for conversion.
     pub encode_ms: f64,
-    /// Of that, color conversion.
+    /// Scaling and color conversion, beside the encoder on threads of their own.
     pub convert_ms: f64,
     /// Of that, mixing and encoding sound.
     pub sound_ms: f64,

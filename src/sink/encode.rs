@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::clock::{Part, SinkClock};
 use super::converter::Converter;
 use super::light::LightNote;
@@ -29,13 +30,15 @@ pub(crate) struct EncodeSink {
     plan: Arc<Plan>,
     index: usize,
     // Before the target: what writes into it is closed first.
-    converter: Converter,
+    ahead: Ahead,
     encoder: Encoder,
     sound: Option<SoundStream>,
     subtitles: Subtitles,
     muxer: Option<Muxer>,
     light: Option<LightNote>,
     target: Target,
+    /// Frames that have come, and those of them that were encoded.
+    taken: u64,
     frames: u64,
     clock: SinkClock,
 }
@@ -80,17 +83,18 @@ impl EncodeSink {
         subtitles::describe(&mut settings, output, rate, frames);
         let muxer =
             Muxer::create(target.for_muxer(), &encoders, &settings).map_err(|e| target.named(e))?;
-        let converter = Converter::new(plan, index, learned.scenes, clock.clone())?;
+        let ahead = Ahead::new(Converter::new(plan, index, learned.scenes, clock.clone())?)?;
         Ok(Self {
             plan: Arc::clone(plan),
             index,
-            converter,
+            ahead,
             encoder,
             sound,
             subtitles,
             muxer: Some(muxer),
             light,
             target,
+            taken: 0,
             frames: 0,
             clock,
         })
@@ -170,9 +174,9 @@ fn open_encoder(
     Ok(Encoder::open(&settings)?)
 }
 
-impl FrameSink for EncodeSink {
-    fn write(&mut self, frame: Frame) -> Result<()> {
-        let picture = self.converter.convert(&frame.picture, self.frames)?;
+impl EncodeSink {
+    /// Encodes the next frame, and writes what of it is done.
+    fn encode(&mut self, picture: VideoFrame) -> Result<()> {
         let output = &self.plan.outputs[self.index];
         send(&mut self.encoder, picture, self.frames, output)?;
         self.frames += 1;
@@ -187,9 +191,23 @@ impl FrameSink for EncodeSink {
         }
         Ok(())
     }
+}
+
+impl FrameSink for EncodeSink {
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        let number = self.taken;
+        self.taken += 1;
+        match self.ahead.push(frame.picture, number)? {
+            Some(picture) => self.encode(picture),
+            None => Ok(()),
+        }
+    }
 
     fn finish(mut self: Box<Self>) -> Result<Artifact> {
-        self.converter.forget();
+        while let Some(picture) = self.ahead.pop()? {
+            self.encode(picture)?;
+        }
+        self.ahead.end();
         if let Some(muxer) = &mut self.muxer {
             let written = self.subtitles.finish(&self.plan.outputs[self.index], muxer);
             written.map_err(|e| self.target.named(e))?;

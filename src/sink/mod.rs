@@ -12,6 +12,7 @@
 //! | `picture` | single pictures, which need no sink |
 //! | [`NullSink`] | measuring everything but the sink |
 
+mod ahead;
 mod checksum;
 mod clock;
 mod converter;
