@@ -147,6 +147,9 @@ pub struct Report {
     pub version: &'static str,
     /// What was decided before the first frame, and why.
     pub plan: Plan,
+    /// What was decided while frames were drawn, and why: sessions that were opened or were not, ways
+    /// of capture that were left.
+    pub decisions: Vec<String>,
     /// What was written.
     pub output: Artifact,
     /// Milliseconds per stage.

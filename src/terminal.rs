@@ -112,7 +112,7 @@ impl Terminal {
             ours.and_then(Error::hint).or_else(|| job.and_then(pagereel::job::JobError::hint));
         let console = ours.map(Error::console).unwrap_or_default();
         if self.style == Style::Json {
-            let (message, hint) = (message_of(error), hint.map(Into::into));
+            let message = message_of(error);
             Self::line(&Line::Error { message, hint, console, exit_code });
             return;
         }

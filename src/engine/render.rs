@@ -207,13 +207,13 @@ impl Render<'_> {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
         let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
         let content_light = self.light.level(&plan.stream);
-        let mut plan = plan.clone();
-        plan.capture.reasons.extend(meter.recruits());
-        plan.capture.reasons.extend(self.retreat.iter().flat_map(|retreat| retreat.reasons()));
+        let mut decisions = meter.recruits();
+        decisions.extend(self.retreat.iter().flat_map(|retreat| retreat.reasons()));
         Report {
             schema_version: SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION"),
-            plan,
+            plan: plan.clone(),
+            decisions,
             output,
             stages: self.stages,
             sessions: sessions

@@ -270,6 +270,14 @@ fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
     }
     let began = Instant::now();
     let url = Url::parse(address).map_err(|e| format!("its address: {e}"))?;
+    match url.scheme() {
+        "http" | "https" => {}
+        "file" => {
+            let advice = "a file is named relative to the page, below the composition's root";
+            return Err(format!("file addresses are not loaded; {advice}"));
+        }
+        other => return Err(format!("{other} is no scheme that is loaded: http and https are")),
+    }
     let config = Agent::config_builder()
         .http_status_as_error(false)
         // Each address is judged before it is asked.

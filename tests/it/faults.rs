@@ -218,7 +218,7 @@ fn a_page_that_hangs_in_one_way_is_finished_in_another() {
         let report = Engine::new().request(&job).render_into(sink).unwrap();
         assert_eq!(report.plan.capture.way, Way::Display);
         assert_eq!(digests.try_iter().collect::<Vec<_>>(), expected);
-        let reasons = &report.plan.capture.reasons;
+        let reasons = &report.decisions;
         let told =
             reasons.iter().find(|r| r.starts_with("begin-frame instead of display: frame 1"));
         assert!(told.is_some_and(|r| r.contains("was lost 2 times")), "{reasons:?}");

@@ -77,6 +77,19 @@ fn a_page_without_a_file_is_rendered_with_what_it_asks_for() {
     }
 }
 
+/// A disk that is full after some bytes.
+struct Full(usize);
+impl io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
 fn a_file_goes_into_a_writer_while_it_is_made() {
     let mut job = inline();
@@ -97,18 +110,6 @@ fn a_file_goes_into_a_writer_while_it_is_made() {
     let said = String::from_utf8(probe.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(said.trim(), "120,10");
 
-    /// A disk that is full after some bytes.
-    struct Full(usize);
-    impl io::Write for Full {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
     let error = Engine::new().request(&job).render_to(Full(300)).unwrap_err();
     assert!(matches!(error, Error::Sink(_)), "{error:?}");
 }

@@ -344,3 +344,23 @@ fn a_server_that_says_nothing_holds_nobody_up() {
     let took = waiting.join().unwrap().elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
+
+/// libav would open some of these; nothing of ours does, and the reason is said.
+#[test]
+fn addresses_of_other_schemes_are_refused_in_words() {
+    for (source, expected) in [
+        ("file:///etc/passwd", "file addresses are not loaded; a file is named relative"),
+        ("concat:/etc/passwd", "concat is no scheme that is loaded: http and https are"),
+        ("crypto:/etc/passwd", "crypto is no scheme that is loaded"),
+    ] {
+        let (_directory, page) = page(&format!(
+            "<div data-composition-id=a data-width=64 data-height=36 data-duration=0.2>\
+             <video src='{source}' data-start=0 data-duration=0.2></video></div>"
+        ));
+        let mut job = Job::new(page.as_path(), page.with_extension("mp4"));
+        job.capture.workers = Some("1".parse().unwrap());
+        let report = render(&job).unwrap();
+        let told = report.warnings.iter().any(|warning| warning.message.contains(expected));
+        assert!(told, "{source}: {:?}", report.warnings);
+    }
+}
