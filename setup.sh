@@ -15,7 +15,7 @@ build_packages=(
 )
 run_packages=(xvfb fonts-dejavu-core fonts-liberation fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji)
 browser_packages=(chromium-headless-shell chromium) # Ubuntu has neither as a package
-test_packages=(ffmpeg mediainfo mkvtoolnix)         # independent judges of our files
+test_packages=(ffmpeg mediainfo mkvtoolnix sox gifsicle pngcheck webp) # independent judges of our files
 
 libraries=(libavcodec libavformat libavutil libswresample libswscale)
 

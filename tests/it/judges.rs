@@ -151,3 +151,91 @@ fn no_judge_finds_fault_with_a_file() {
         assert!(committed.contains(&format!("| `{name}` |")), "{name} is not in docs/judges.md");
     }
 }
+
+/// Files of sound alone, and pictures that move without one: names, and what else says so.
+const OTHERS: [(&str, &str); 10] = [
+    ("sound.wav", "sox"),
+    ("sound.flac", "sox"),
+    ("sound.mp3", "-"),
+    ("sound.m4a", "-"),
+    ("sound.opus", "-"),
+    ("pictures.gif", "gifsicle"),
+    ("pictures.apng", "pngcheck"),
+    ("pictures.webp", "webpinfo"),
+    ("pictures.y4m", "-"),
+    ("frames", "pngcheck"),
+];
+
+/// What a program that knows one kind says of a file: how much there is, or what is wrong.
+fn by_its_own(program: &str, file: &Path) -> Option<String> {
+    let file = file.to_str()?;
+    let said = |arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).arg(file).output().ok()?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        Some((String::from_utf8_lossy(&output.stdout).into_owned(), errors))
+    };
+    Some(match program {
+        "sox" => {
+            let (seconds, errors) = said(&["--info", "-D"])?;
+            format!("{:.3} s{errors}", seconds.trim().parse::<f64>().unwrap_or_default())
+        }
+        "gifsicle" => {
+            let (text, errors) = said(&["--info"])?;
+            let count = text.split(" images").next()?.rsplit(' ').next()?.to_owned();
+            format!("{count} frames{errors}")
+        }
+        "pngcheck" => {
+            let (text, errors) = said(&[])?;
+            if text.starts_with("OK: ") { "OK".into() } else { format!("{text}{errors}") }
+        }
+        "webpinfo" => {
+            let (text, errors) = said(&[])?;
+            // Frames that show the same are one.
+            let is_whole = text.contains("No error detected");
+            if is_whole { "no error".into() } else { format!("{text}{errors}") }
+        }
+        _ => "-".into(),
+    })
+}
+
+/// The same of files without a picture, or without sound.
+#[test]
+fn no_judge_finds_fault_with_sound_or_pictures_alone() {
+    let (directory, page) = clicking_page(2.0);
+    let outputs = OTHERS.map(|(name, _)| {
+        let end = if name == "frames" { "/" } else { "" };
+        json!({ "output": format!("{}{end}", directory.path().join(name).display()) })
+    });
+    let size = json!({ "width": 256, "height": 144 });
+    let job = json!({ "composition": page, "size": size, "fps": 25, "outputs": outputs.to_vec() });
+    let path = directory.path().join("job.json");
+    fs::write(&path, job.to_string()).unwrap();
+    render(&Job::from_file(&path).unwrap()).unwrap();
+
+    let mut table =
+        String::from("| file | MediaInfo | sox, gifsicle, pngcheck, webpinfo |\n|---|---|---|\n");
+    for (name, program) in OTHERS {
+        let file = directory.path().join(name);
+        let file = if name == "frames" { file.join("frame_000050.png") } else { file };
+        let (Some(mediainfo), Some(own)) = (by_mediainfo(&file), by_its_own(program, &file)) else {
+            println!("{program} or mediainfo is missing: run ./setup.sh --test");
+            return;
+        };
+        writeln!(table, "| `{name}` | {mediainfo} | {own} |").unwrap();
+        assert!(!mediainfo.contains("conformant"), "{table}");
+        let expected = match program {
+            "sox" => "2.0",
+            "gifsicle" => "50 frames",
+            "webpinfo" => "no error",
+            "pngcheck" => "OK",
+            _ => "-",
+        };
+        let fits = own.starts_with(expected) && own.len() <= expected.len() + 4;
+        assert!(fits, "{name}: {own}\n{table}");
+    }
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/judges.md");
+    let committed = fs::read_to_string(place).unwrap();
+    for (name, _) in OTHERS {
+        assert!(committed.contains(&format!("| `{name}`")), "{name} is not there:\n{table}");
+    }
+}
