@@ -75,6 +75,12 @@ impl OpenSource for PageSources {
         Ok(Box::new(self.open_page(session, cancel)?))
     }
 
+    fn lost(&self, session: usize, error: &Error) {
+        if let Error::Capture { index, source, .. } = error {
+            self.retreat.lost(session, *index, source);
+        }
+    }
+
     fn wants_another(&self, pace: &Pace) -> bool {
         let Some(recruiting) = &self.recruiting else { return true };
         let circumstances = || Circumstances {
@@ -393,9 +399,6 @@ impl PageSource {
                     }
                     _ => index,
                 };
-                if source.is_transient() {
-                    self.retreat.lost(self.session, index, &source);
-                }
                 let console = self.page.log.console_tail(CONSOLE_LINES);
                 Error::Capture { index, source, console }
             }

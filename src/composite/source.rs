@@ -50,6 +50,10 @@ impl OpenSource for LayeredSources {
         }))
     }
 
+    fn lost(&self, session: usize, error: &Error) {
+        self.pages.lost(session, error);
+    }
+
     fn wants_another(&self, pace: &Pace) -> bool {
         self.pages.wants_another(pace)
     }

@@ -72,6 +72,7 @@ fn picture(
             Err(e) if e.is_transient() && attempt < MAX_ATTEMPTS => {
                 tracing::warn!(error = %e, "browser lost, starting anew");
                 attempt += 1;
+                sources.lost(0, &e);
                 *source = sources.open(0, cancel)?;
             }
             result => return result,

@@ -1,6 +1,6 @@
 //! Subtitles of the outputs: from the job's files, and from the page's own tracks.
 
-use super::media::name_of;
+use super::locate::name_of;
 use super::{Opened, Render};
 use crate::cues::{Cue, cues_in};
 use crate::error::Result;

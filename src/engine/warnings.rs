@@ -1,11 +1,14 @@
 //! What is not right with a page, collected for the report.
 
+use std::path::Path;
+
 use super::Render;
 use crate::capture::{Meter, OpenPage};
 use crate::error::{Error, Result};
 use crate::job::Container;
 use crate::media::Info;
 use crate::network::{Access, NetworkOutcome, NetworkRequest};
+use crate::page::Media;
 use crate::plan::{OutputPlan, Plan};
 use crate::serve::{FileFinder, RefusedLink};
 use crate::warning::Warning;
@@ -20,6 +23,33 @@ const ALPHA_UNUSED: &str = "alpha_unused";
 const ABOUT_VARIABLES: [&str; 3] = ["variable_type", "unknown_variable", "invalid_variables"];
 
 impl Render<'_> {
+    /// Takes note of a file that was cut off, where its element ends with what is left of it: whoever
+    /// reads it does not come to its end then, and so cannot tell.
+    pub(super) fn warn_about_short_sound(
+        &mut self,
+        media: &Media,
+        file: &Path,
+        counted: Option<f64>,
+    ) {
+        /// What headers count that is no sound, in seconds.
+        const SHORT_SECS: f64 = 0.3;
+        /// Both ends are sums of times.
+        const SAME_END_SECS: f64 = 0.01;
+        let Some(Ok(info)) = media.src.as_deref().map(|src| self.light.library.info(src)) else {
+            return;
+        };
+        let ends = media.from + (media.end.0 - media.origin.0) * media.rate;
+        let found = info.duration;
+        let Some(said) = counted.filter(|said| found < said - SHORT_SECS) else { return };
+        if (ends - found).abs() < SAME_END_SECS {
+            let (label, file) = (&media.label, file.display());
+            let text = format!(
+                "{label}: {file}: its sound ends after {found:.2} s, but its header says {said:.2} s"
+            );
+            self.warnings.push(Warning::new("sound_damaged", text));
+        }
+    }
+
     /// Takes note of what is not right with the page.
     pub(super) fn collect_warnings(&mut self, page: &OpenPage) {
         let described = page.description.warnings.iter().cloned().map(Warning::from);

@@ -57,6 +57,11 @@ pub trait OpenSource: Sync {
     /// Opens the source of one session. Called again when that session's source has failed.
     fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>>;
 
+    /// Hears why the source of a session is about to be opened again.
+    fn lost(&self, session: usize, error: &Error) {
+        _ = (session, error);
+    }
+
     /// Whether one more session is worth its start. Asked at the beginning for each session, and
     /// after each frame for the next one, until all sessions of the [`Lanes`] are open.
     fn wants_another(&self, pace: &Pace) -> bool {
@@ -335,6 +340,7 @@ impl Lane<'_> {
                 {
                     // The tickets outlive the browser, so the frames keep their places.
                     tracing::warn!(session = self.session, error = %e, "session lost, starting anew");
+                    self.sources.lost(self.session, &e);
                     attempts += 1;
                     traffic.reopened += 1;
                     drop(source);

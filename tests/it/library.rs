@@ -135,11 +135,16 @@ fn a_render_on_its_own_thread_tells_and_is_cancelled_when_it_is_let_go() {
     let mut long = into_file(&directory);
     (long.duration, long.output) = (Some(600.0), Some(directory.path().join("b.mp4")));
     let handle = engine.start(&long).unwrap();
-    let waits = engine.start(&into_file(&directory)).unwrap();
-    let begun = |update: Option<Update>| {
-        matches!(update, Some(Update::Progress(Event { frame: Some(_), .. })))
+    let wait_for = |is_it: fn(&Update) -> bool| loop {
+        match handle.next(Duration::from_secs(60)) {
+            Some(update) if is_it(&update) => break,
+            update => assert!(update.is_some() && !handle.is_finished(), "{update:?}"),
+        }
     };
-    while !begun(handle.next(Duration::from_secs(60))) {}
+    // It has its turn once it tells of anything.
+    wait_for(|_| true);
+    let waits = engine.start(&into_file(&directory)).unwrap();
+    wait_for(|update| matches!(update, Update::Progress(Event { frame: Some(_), .. })));
     assert!(!waits.is_finished(), "one after the other");
     drop(handle);
     waits.join().unwrap();
