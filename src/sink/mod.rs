@@ -2,7 +2,7 @@
 //!
 //! | sink | for |
 //! |---|---|
-//! | [`EncodeSink`] | encoded outputs: a file, a playlist with segments, standard output |
+//! | `EncodeSink` | encoded outputs: a file, a playlist with segments, standard output |
 //! | `TwoPassSink`, `GifSink` | encoders that must see all frames first: they are kept meanwhile |
 //! | `SequenceSink` | a file per frame |
 //! | `SoundSink` | files of sound alone |
