@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{CHEAPLY, browsers_of, groups_of, members_of, page, pagereel};
+use crate::support::{CHEAPLY, browsers_of, groups_of, members_of, page, pagereel, write_program};
 
 /// Sixty small frames, each of which differs.
 const MOVING: &str = "<!doctype html><style>body { margin: 0 } @keyframes m { to { translate: 54px } }\
@@ -193,8 +192,7 @@ fn late_browser(place: &Place, starts: u32, instead: &str) -> PathBuf {
          {instead}\nfi\nexec chromium-headless-shell \"$@\"\n",
         count = count.display(),
     );
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, script.as_bytes());
     path
 }
 

@@ -1,11 +1,10 @@
 //! Bad input: what is said, and the exit code.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
-use crate::support::{CHEAPLY, fixture, pagereel};
+use crate::support::{CHEAPLY, fixture, pagereel, write_program};
 
 struct Ended {
     code: i32,
@@ -151,8 +150,7 @@ fn browsers_that_do_not_work() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("chrome-headless-shell");
     let write = |text: &str| {
-        fs::write(&script, text).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&script, text.as_bytes());
     };
     write("#!/bin/sh\necho 'cannot open display' >&2\nexit 7\n");
     let ended = with_chrome(script.to_str().unwrap());

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -12,7 +11,9 @@ use pagereel::job::{CaptureMode, FrameRange};
 use pagereel::time::FrameIndex;
 use pagereel::{CancelToken, Engine, Error, Frame, Job, Moment};
 
-use crate::support::{CHEAPLY, cheaply, digest, digests, fixture, page, pagereel, stills};
+use crate::support::{
+    CHEAPLY, cheaply, digest, digests, fixture, page, pagereel, stills, write_program,
+};
 
 #[track_caller]
 fn same_as_rendered(job: &Job, rendered: &[u64], frames: &[u64]) {
@@ -240,8 +241,7 @@ fn one_browser_is_enough() {
     let directory = tempfile::tempdir().unwrap();
     let (shell, starts) = (directory.path().join("chrome-headless-shell"), "starts");
     let script = "#!/bin/sh\necho start >> starts\nexec chromium-headless-shell \"$@\"\n";
-    fs::write(&shell, script).unwrap();
-    fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&shell, script.as_bytes());
     let job = fixture("raf-canvas").join("job.json");
     let (job, shell) = (job.to_str().unwrap(), shell.to_str().unwrap());
     let arguments = [job, "--at", "0.1,1.9,1,0.1", "-o", "{}.png", "--chrome", shell];

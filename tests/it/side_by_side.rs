@@ -64,3 +64,36 @@ fn one_output_that_fails_is_named_and_takes_the_others_with_it() {
     let left: Vec<_> = left.iter().map(fs::DirEntry::file_name).collect();
     assert_eq!(left, ["index.html", "job.json", "pipe.y4m"]);
 }
+
+/// What an encoder reads beyond its pictures is whatever was in memory before.
+#[test]
+fn no_file_depends_on_what_was_in_memory() {
+    let (directory, _) = page(&PAGE.replace("#204060", "linear-gradient(#204060, #fff)"));
+    let outputs = [(336, "a.mp4"), (336, "b.webm"), (528, "c.mp4"), (960, "d.mov"), (72, "e.gif")];
+    let outputs = outputs.map(|(width, name)| {
+        let codec = if name == "d.mov" { r#", "codec": "prores""# } else { "" };
+        format!(
+            r#"{{"output": "{name}", "video": {{"size": "{width}x200", "fit": "stretch"{codec}}}}}"#
+        )
+    });
+    let job = format!(
+        r#"{{"composition": "index.html", "frames": "0..12", "outputs": [{}]}}"#,
+        outputs.join(", ")
+    );
+    fs::write(directory.path().join("job.json"), job).unwrap();
+    let mut first: Option<Vec<Vec<u8>>> = None;
+    for fill in ["0", "1", "77", "165"] {
+        let mut program = pagereel();
+        // The C library fills what it hands out and takes back.
+        program.env("MALLOC_PERTURB_", fill);
+        program.current_dir(directory.path()).args(["job.json", "--quiet", "--workers", "1"]);
+        let ended = program.args(CHEAPLY).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let names = ["a.mp4", "b.webm", "c.mp4", "d.mov", "e.gif"];
+        let files = names.map(|name| fs::read(directory.path().join(name)).unwrap());
+        let first = first.get_or_insert_with(|| files.to_vec());
+        for ((name, file), first) in names.iter().zip(&files).zip(first) {
+            assert!(file == first, "{name} differs where memory was filled with {fill}");
+        }
+    }
+}

@@ -1,8 +1,9 @@
 //! What the tests share.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -23,6 +24,21 @@ pub(crate) fn pagereel() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pagereel"));
     command.env_remove("PAGEREEL_CHROME").env("RUST_BACKTRACE", "0");
     command
+}
+
+/// Writes a program that is to be started.
+///
+/// By a process of its own: what another test starts meanwhile would hold this one's open file for a
+/// moment, and a file that somebody writes cannot be started.
+pub(crate) fn write_program(path: &Path, text: &[u8]) {
+    let mut shell = Command::new("sh")
+        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    shell.stdin.take().unwrap().write_all(text).unwrap();
+    assert!(shell.wait().unwrap().success());
 }
 
 /// What makes the program draw by the headless shell, as [`cheaply`] does.

@@ -17,7 +17,7 @@ use pagereel::Job;
 use pagereel::job::{CaptureMode, IsolationMode, NetworkPolicy};
 use pagereel::report::Isolation;
 
-use crate::support::{page, pagereel, pictures};
+use crate::support::{page, pagereel, pictures, write_program};
 
 /// Listens on some loopback addresses, over TCP and UDP, until the test's program ends.
 struct Ears {
@@ -201,7 +201,7 @@ fn an_ordinary_user_has_a_wall_too() {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program = directory.path().join("pagereel");
-    fs::copy(pagereel().get_program(), &program).unwrap();
+    write_program(&program, &fs::read(pagereel().get_program()).unwrap());
     let ears = Ears::open();
     let html = hostile(ears.port).replace("<html>", "<html><!-- -->");
     fs::write(directory.path().join("index.html"), html).unwrap();
@@ -283,8 +283,7 @@ fn what_is_started_opens_only_what_the_job_needs() {
     let browser = site.join("chromium-headless-shell");
     let script = "#!/bin/sh\ncat ../secret.txt > leaked.txt\ncat index.html > read.txt\n\
                   exec chromium-headless-shell \"$@\"\n";
-    fs::write(&browser, script).unwrap();
-    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&browser, script.as_bytes());
     let leaked = |confine: &str, policy: &str| {
         let ended = pagereel()
             .current_dir(&site)
