@@ -48,16 +48,16 @@ struct Arguments {
 #[derive(Clone, Copy, PartialEq)]
 enum How {
     Drawn,
-    Way(&'static str, CaptureMode, CaptureFormat),
+    Backend(&'static str, CaptureMode, CaptureFormat),
 }
 
 const WAYS: [How; 6] = [
     How::Drawn,
-    How::Way("display", CaptureMode::Display, CaptureFormat::Png),
-    How::Way("begin-frame png", CaptureMode::BeginFrame, CaptureFormat::Png),
-    How::Way("begin-frame jpeg 95", CaptureMode::BeginFrame, CaptureFormat::Jpeg),
-    How::Way("canvas", CaptureMode::Canvas, CaptureFormat::Png),
-    How::Way("screenshot png", CaptureMode::Screenshot, CaptureFormat::Png),
+    How::Backend("display", CaptureMode::Display, CaptureFormat::Png),
+    How::Backend("begin-frame png", CaptureMode::BeginFrame, CaptureFormat::Png),
+    How::Backend("begin-frame jpeg 95", CaptureMode::BeginFrame, CaptureFormat::Jpeg),
+    How::Backend("canvas", CaptureMode::Canvas, CaptureFormat::Png),
+    How::Backend("screenshot png", CaptureMode::Screenshot, CaptureFormat::Png),
 ];
 
 fn main() -> Result<()> {
@@ -207,7 +207,7 @@ fn ways(arguments: &Arguments) -> Result<()> {
             measures.push(Box::new(move || {
                 let report = match how {
                     How::Drawn => Engine::new().request(&job).cancel(cancel).draw()?,
-                    How::Way(_, mode, format) => {
+                    How::Backend(_, mode, format) => {
                         (job.capture.mode, job.capture.format) = (mode, format);
                         let sink = Box::new(NullSink::default());
                         Engine::new().request(&job).cancel(cancel).render_into(sink)?
@@ -221,7 +221,7 @@ fn ways(arguments: &Arguments) -> Result<()> {
         for (how, row) in WAYS.iter().zip(&rows) {
             let name = match how {
                 How::Drawn => "drawn alone",
-                How::Way(name, ..) => name,
+                How::Backend(name, ..) => name,
             };
             println!(
                 "| {scene} | {name} | {:.1} | {:.1} | {:.1} | {:.1} | {} |",
@@ -298,7 +298,7 @@ fn start(arguments: &Arguments) -> Result<()> {
     let cancel = CancelToken::new();
     for scene in &arguments.scenes {
         for how in WAYS {
-            let How::Way(name, mode, CaptureFormat::Png) = how else { continue };
+            let How::Backend(name, mode, CaptureFormat::Png) = how else { continue };
             let mut job = job(arguments, scene, 1)?;
             job.capture.mode = mode;
             job.frames = Some("0..2".parse()?);
@@ -351,7 +351,7 @@ fn flags(arguments: &Arguments) -> Result<()> {
     let cancel = CancelToken::new();
     for scene in &arguments.scenes {
         for how in WAYS {
-            let How::Way(name, mode, CaptureFormat::Png) = how else { continue };
+            let How::Backend(name, mode, CaptureFormat::Png) = how else { continue };
             if mode == CaptureMode::Canvas {
                 continue;
             }

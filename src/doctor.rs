@@ -186,7 +186,6 @@ fn examine_display(checkup: &mut Checkup) {
                 scale: 1.0,
                 surface: Surface::Display,
                 is_transparent: false,
-                canvas: false,
                 window: Size { width: 640, height: 400 },
                 stage: None,
                 route: None,
@@ -257,7 +256,6 @@ fn examine_browser(checkup: &mut Checkup) {
         scale: 1.0,
         surface: if shell { Surface::BeginFrame } else { Surface::Headless },
         is_transparent: false,
-        canvas: false,
         window: Size { width: 64, height: 64 },
         stage: None,
         route: None,
@@ -291,10 +289,10 @@ fn examine_browser(checkup: &mut Checkup) {
     if shell {
         match can_begin_frame(&mut page) {
             Ok(()) => {
-                checkup.add("begin-frame", State::Good, "works");
+                checkup.add("beginFrame", State::Good, "works");
                 return;
             }
-            Err(e) => checkup.add("begin-frame", State::Limited, e.to_string()),
+            Err(e) => checkup.add("beginFrame", State::Limited, e.to_string()),
         };
         drop(page);
         options.surface = Surface::Headless;
@@ -306,7 +304,7 @@ fn examine_browser(checkup: &mut Checkup) {
             }
         }
     } else {
-        checkup.add("begin-frame", State::Limited, "this browser is not a headless shell").advice =
+        checkup.add("beginFrame", State::Limited, "this browser is not a headless shell").advice =
             Some("install chromium-headless-shell: it draws frames on command".into());
     }
     match can_screenshot(&mut page) {

@@ -5,6 +5,7 @@
 //! `check` stops after the plan, `stills` captures single frames and writes nothing.
 
 mod attempts;
+mod backends;
 mod builder;
 mod check;
 mod guess;
@@ -29,7 +30,6 @@ mod verify;
 mod volume;
 mod wall;
 mod warnings;
-mod ways;
 mod writer;
 
 use std::sync::Arc;

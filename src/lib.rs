@@ -87,8 +87,8 @@ pub mod parts {
     use image::ImageFormat;
 
     pub use crate::pipeline::{
-        Batches, FrameQueue, FrameSource, Inlet, Lanes, OpenSource, Outlet, Pace, RecvError,
-        Stopped, Ticket, Traffic, run,
+        Batches, FrameQueue, FrameSource, Inlet, OpenSource, Outlet, Parallelism, RecvError,
+        SessionStats, Stopped, Throughput, Ticket, run,
     };
 
     use crate::av::VideoReader;

@@ -25,7 +25,7 @@ const MAX_MESSAGE_BYTES: usize = 2 << 30;
 
 /// Why there is no message.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum PipeError {
     /// The other end is closed.
     Closed,
     /// The deadline has passed.
@@ -105,7 +105,7 @@ impl Connection {
         method: &str,
         params: &RawValue,
         deadline: Instant,
-    ) -> Result<u32, Broken> {
+    ) -> Result<u32, PipeError> {
         self.next_id += 1;
         let command = Command { id: self.next_id, method, params, session_id: session };
         let mut bytes = serde_json::to_vec(&command).expect("plain fields serialize");
@@ -120,7 +120,7 @@ impl Connection {
                     })?;
                 }
                 Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return Err(Broken::Closed),
+                Err(_) => return Err(PipeError::Closed),
             }
         }
         Ok(self.next_id)
@@ -133,7 +133,7 @@ impl Connection {
         &mut self,
         deadline: Instant,
         watch: &mut Watch,
-    ) -> Result<&[u8], Broken> {
+    ) -> Result<&[u8], PipeError> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let mut scanned = 0;
@@ -145,16 +145,16 @@ impl Connection {
             }
             scanned = self.buffer.len();
             if scanned > MAX_MESSAGE_BYTES {
-                return Err(Broken::Closed);
+                return Err(PipeError::Closed);
             }
             let mut is_lost = || matches!(watch.health(), Health::Lost(_));
             wait_for(&self.answers, PollFlags::IN, deadline, &self.cancel, &mut is_lost)?;
             self.buffer.reserve(READ_BYTES);
             let spare = rustix::buffer::spare_capacity(&mut self.buffer);
             match rustix::io::read(&self.answers, spare) {
-                Ok(0) => return Err(Broken::Closed),
+                Ok(0) => return Err(PipeError::Closed),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return Err(Broken::Closed),
+                Err(_) => return Err(PipeError::Closed),
             }
         }
     }
@@ -167,21 +167,21 @@ fn wait_for(
     deadline: Instant,
     cancel: &CancelToken,
     is_lost: &mut dyn FnMut() -> bool,
-) -> Result<(), Broken> {
+) -> Result<(), PipeError> {
     loop {
         if cancel.is_cancelled() {
-            return Err(Broken::Cancelled);
+            return Err(PipeError::Cancelled);
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let slice = left.min(CANCEL_INTERVAL);
         let timeout = Timespec::try_from(slice).expect("a slice is short");
         let mut fds = [PollFd::from_borrowed_fd(fd.as_fd(), flags)];
         match poll(&mut fds, Some(&timeout)) {
-            Ok(0) if left.is_zero() => return Err(Broken::Timeout),
-            Ok(0) if is_lost() => return Err(Broken::Lost),
+            Ok(0) if left.is_zero() => return Err(PipeError::Timeout),
+            Ok(0) if is_lost() => return Err(PipeError::Lost),
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
             Ok(_) => return Ok(()),
-            Err(_) => return Err(Broken::Closed),
+            Err(_) => return Err(PipeError::Closed),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::connection::Message;
-use super::intercept::Held;
+use super::intercept::PausedRequest;
 use super::log::PageLog;
 use super::workers::WorkerNews;
 use crate::network::Access;
@@ -18,7 +18,7 @@ pub(crate) fn hear(bytes: &[u8]) {
         let Ok(message) = serde_json::from_slice::<Message<'_>>(line) else { continue };
         let Some(event) = message.method else { continue };
         let params = message.params.map_or("", RawValue::get);
-        if let Some(held) = Held::read(event, params) {
+        if let Some(held) = PausedRequest::read(event, params) {
             drop(held.answer(&access, None, None));
         }
         drop(WorkerNews::read(event, message.session_id, params));

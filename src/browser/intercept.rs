@@ -28,7 +28,7 @@ const MAX_BODY: u64 = 64 << 20;
 /// A request that waits for us.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Held {
+pub(super) struct PausedRequest {
     request_id: String,
     request: Request,
     resource_type: String,
@@ -70,7 +70,7 @@ pub(super) fn enable(
         .then_some(Fetch::Enable { patterns: Some(patterns), handle_auth_requests: None })
 }
 
-impl Held {
+impl PausedRequest {
     /// Reads an event; `None` if it is not about a held request.
     pub(super) fn read(event: &str, params: &str) -> Option<Self> {
         if event != "Fetch.requestPaused" {
@@ -244,7 +244,9 @@ mod tests {
                 ),
             },
         });
-        Held::read("Fetch.requestPaused", &params.to_string()).unwrap().answer(access, None, None)
+        PausedRequest::read("Fetch.requestPaused", &params.to_string())
+            .unwrap()
+            .answer(access, None, None)
     }
 
     #[test]

@@ -10,9 +10,9 @@ use url::Url;
 
 use super::answers::{Answers, CallId};
 use super::cdp::{DOM, Emulation, Inspector, Network, Page as PageDomain, Runtime, Target};
-use super::connection::{Broken, Message};
+use super::connection::{Message, PipeError};
 use super::flags::{Sandbox, Surface};
-use super::intercept::{self, Answer, Held};
+use super::intercept::{self, Answer, PausedRequest};
 use super::log::PageLog;
 use super::pool::{Browser, BrowserPool, Launch};
 use super::process::Usage;
@@ -41,8 +41,6 @@ pub(crate) struct PageOptions {
     pub surface: Surface,
     /// Whether nothing lies behind the page, instead of white.
     pub is_transparent: bool,
-    /// Whether canvases may draw elements.
-    pub canvas: bool,
     /// The window in device pixels, for one on a display.
     pub window: Size,
     /// Addresses that are answered with a document of ours: a path and its text.
@@ -358,7 +356,7 @@ impl Page {
             let browser = self.browser.as_mut().expect("it is there until the page is dropped");
             let received = browser.connection.receive(deadline, &mut browser.watch);
             let Ok(bytes) = received else {
-                let broken = received.err().unwrap_or(Broken::Closed);
+                let broken = received.err().unwrap_or(PipeError::Closed);
                 return Err(self.explain(&broken, name, timeout));
             };
             let message = read_message(bytes, name)?;
@@ -368,7 +366,7 @@ impl Page {
                 (None, Some(event)) => {
                     let params = message.params.map_or("", RawValue::get);
                     dialog = event == "Page.javascriptDialogOpening";
-                    held = Held::read(event, params);
+                    held = PausedRequest::read(event, params);
                     worker = WorkerNews::read(event, message.session_id, params);
                     self.log.note(event, params);
                 }
@@ -477,18 +475,18 @@ impl Page {
     }
 
     /// Turns the end of the pipe into what the user should hear.
-    fn explain(&mut self, broken: &Broken, doing: &str, timeout: Duration) -> BrowserError {
+    fn explain(&mut self, broken: &PipeError, doing: &str, timeout: Duration) -> BrowserError {
         self.is_sound = false;
         let error = match broken {
-            Broken::Cancelled => BrowserError::Cancelled,
-            Broken::Timeout => {
+            PipeError::Cancelled => BrowserError::Cancelled,
+            PipeError::Timeout => {
                 BrowserError::Timeout { doing: doing.into(), seconds: timeout.as_secs_f64() }
             }
-            Broken::Lost => {
+            PipeError::Lost => {
                 let process = self.browser().watch.lost().unwrap_or("process");
                 BrowserError::Lost { process, doing: doing.into() }
             }
-            Broken::Closed => {
+            PipeError::Closed => {
                 BrowserError::Died { doing: doing.into(), output: self.browser().process.output() }
             }
         };

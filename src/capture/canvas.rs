@@ -17,7 +17,7 @@ use headless_chrome::protocol::cdp::types::Method as _;
 
 use super::begin_frame::Ticks;
 use super::frame_socket::{FrameSocket, Header};
-use super::{Grab, Shot, Taken};
+use super::{CaptureRequest, Captured, FrameGrabber};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, PixelFormat, Size};
 use crate::network::Wall;
@@ -150,7 +150,7 @@ impl Canvas {
     }
 }
 
-impl Grab for Canvas {
+impl FrameGrabber for Canvas {
     fn has_history(&self) -> bool {
         false
     }
@@ -158,19 +158,19 @@ impl Grab for Canvas {
     fn begin(
         &mut self,
         page: &mut Page,
-        shot: Shot,
+        request: CaptureRequest,
         timeout: Duration,
     ) -> Result<(), BrowserError> {
-        let must_draw = std::mem::take(&mut self.is_first) || shot.is_forced;
+        let must_draw = std::mem::take(&mut self.is_first) || request.is_forced;
         let number = self.next_number();
-        let step = shot.step(!must_draw);
+        let step = request.step(!must_draw);
         self.step = Some(step);
         let call = page::begin_shoot(page, step, number, must_draw, timeout)?;
         self.under_way = Some(UnderWay::Seeking(call, Instant::now() + timeout));
         Ok(())
     }
 
-    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Taken, BrowserError> {
+    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Captured, BrowserError> {
         let painting = match self.under_way.take().expect("finish follows begin") {
             UnderWay::Seeking(call, until) => self.paint(page, call, until),
             UnderWay::Painting(painting) => painting,
@@ -183,10 +183,10 @@ impl Grab for Canvas {
         }
         let seek = page::measured(asked.ms);
         let Moved { warnings, still, .. } = asked.sought.read(page, step)?;
-        Ok(Taken { is_same: self.announced.is_none(), seek, warnings, still })
+        Ok(Captured { is_same: self.announced.is_none(), seek, warnings, still })
     }
 
-    fn develop(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
+    fn decode(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
         let arrived = match self.announced.take() {
             Some((header, until)) => Some((header, self.socket.pixels(until)?)),
             None => None,

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use super::{Grab, History, Shot, Taken};
+use super::{CaptureRequest, Captured, FrameGrabber, History};
 use crate::browser::{BrowserError, CallId, Page};
 use crate::frame::{Picture, decode};
 use crate::page::{self, Moved};
@@ -53,7 +53,7 @@ pub(super) struct Compressed<C> {
     history: History,
     /// The frame under way: what is known of it, and the call that brings its picture if it needs
     /// one.
-    under_way: Option<(Taken, Option<CallId>)>,
+    under_way: Option<(Captured, Option<CallId>)>,
     taken: Option<Vec<u8>>,
     last: Option<Last>,
 }
@@ -90,25 +90,25 @@ impl<C: Camera> Compressed<C> {
     }
 }
 
-impl<C: Camera> Grab for Compressed<C> {
+impl<C: Camera> FrameGrabber for Compressed<C> {
     fn begin(
         &mut self,
         page: &mut Page,
-        shot: Shot,
+        request: CaptureRequest,
         timeout: Duration,
     ) -> Result<(), BrowserError> {
         let start = Instant::now();
-        let need = self.history.need(shot);
+        let need = self.history.need(request);
         // A picture that must be drawn is one of this frame.
         let camera = &mut self.camera;
         let mut has_drawn = false;
-        let moved = page::seek(page, shot.step(!need.must_draw), timeout, &mut |page| {
+        let moved = page::seek(page, request.step(!need.must_draw), timeout, &mut |page| {
             has_drawn = true;
             draw_if_it_can(camera, page, timeout)
         })?;
         let Moved { changed, warnings, still } = moved;
         let is_same = !changed && !need.must_draw;
-        let taken = Taken { is_same, seek: start.elapsed(), warnings, still };
+        let taken = Captured { is_same, seek: start.elapsed(), warnings, still };
         let call = if is_same {
             None
         } else {
@@ -124,7 +124,7 @@ impl<C: Camera> Grab for Compressed<C> {
         Ok(())
     }
 
-    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Taken, BrowserError> {
+    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Captured, BrowserError> {
         let (mut taken, call) = self.under_way.take().expect("finish follows begin");
         if let Some(id) = call {
             // Where the page has just come out of hiding, there must be something new.
@@ -141,7 +141,7 @@ impl<C: Camera> Grab for Compressed<C> {
         Ok(taken)
     }
 
-    fn develop(&mut self, _page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
+    fn decode(&mut self, _page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
         if let Some(compressed) = self.taken.take() {
             let picture = decode(&compressed, self.compression.image_format())
                 .map_err(|e| BrowserError::Picture(e.to_string()))?;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{DRAWING, Grab, History, Need, Shot, Taken};
+use super::{CaptureRequest, Captured, DRAWING, FrameGrabber, History, Need};
 use crate::browser::{BrowserError, CallId, Page, Screen};
 use crate::frame::{Picture, PixelFormat, Rect, Size};
 use crate::page::{self, Moved, Sought, Step};
@@ -111,23 +111,23 @@ impl Display {
     }
 }
 
-impl Grab for Display {
+impl FrameGrabber for Display {
     fn begin(
         &mut self,
         page: &mut Page,
-        shot: Shot,
+        request: CaptureRequest,
         timeout: Duration,
     ) -> Result<(), BrowserError> {
         let number = self.next_number();
-        let Need { must_draw, anew } = self.history.need(shot);
+        let Need { must_draw, anew } = self.history.need(request);
         let show = page::Show { number, must_draw, anew };
         // A picture that must be drawn is one of this frame.
-        let step = shot.step(!must_draw);
+        let step = request.step(!must_draw);
         self.call = Some((page::begin_show(page, step, show, timeout)?, step, show));
         Ok(())
     }
 
-    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Taken, BrowserError> {
+    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Captured, BrowserError> {
         let (mut call, step, show) = self.call.take().expect("finish follows begin");
         let mut before = page.log.staying.documents;
         let mut shown = page.finish_evaluate::<Shown>(call, timeout);
@@ -156,10 +156,10 @@ impl Grab for Display {
                 screen_of(page)?.fetch(part)?;
             }
         }
-        Ok(Taken { is_same: self.read.is_none(), seek, warnings, still })
+        Ok(Captured { is_same: self.read.is_none(), seek, warnings, still })
     }
 
-    fn develop(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
+    fn decode(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
         if let Some(part) = self.read.take() {
             let pixels = screen_of(page)?.fetched();
             let picture = patched(self.last.as_deref(), self.size, part, pixels);

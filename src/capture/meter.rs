@@ -5,12 +5,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::browser::{Usage, group_usage};
-use crate::pipeline::Pace;
+use crate::pipeline::Throughput;
 use crate::warning::Warning;
 
 /// Gathers samples from all sessions.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<State>);
+pub(crate) struct SessionMeter(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -29,7 +29,7 @@ struct State {
     noted: Vec<Warning>,
 }
 
-impl Meter {
+impl SessionMeter {
     /// Takes note of what one browser uses now.
     pub(crate) fn sample(&self, group: i32, usage: Usage) {
         let mut state = self.lock();
@@ -86,14 +86,15 @@ impl Meter {
     }
 
     /// Takes note that one more session was found worth its start.
-    pub(crate) fn recruited(&self, pace: &Pace) {
-        let per_frame = |time: Duration| time.as_secs_f64() * 1e3 / pace.written.max(1) as f64;
-        let (frame, waited) = (per_frame(pace.elapsed), per_frame(pace.waited));
+    pub(crate) fn recruited(&self, throughput: &Throughput) {
+        let per_frame =
+            |time: Duration| time.as_secs_f64() * 1e3 / throughput.written.max(1) as f64;
+        let (frame, waited) = (per_frame(throughput.elapsed), per_frame(throughput.waited));
         self.lock().recruited.push(format!(
             "{} sessions: a frame took {frame:.0} ms, the sink waited {waited:.0} of them, and {} \
              frames were left",
-            pace.sessions + 1,
-            pace.left
+            throughput.sessions + 1,
+            throughput.left
         ));
     }
 

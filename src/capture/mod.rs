@@ -1,22 +1,22 @@
 //! Frames from a page.
 //!
 //! A [`PageSource`] seeks its page and takes a picture, one frame after the other. How the picture
-//! is taken is a [`Grab`]: off the window of a private display (`display`), on command of the
+//! is taken is a [`FrameGrabber`]: off the window of a private display (`display`), on command of the
 //! compositor (`begin_frame`), by a screenshot, or drawn into a canvas of the page (`canvas`),
 //! which [`verify`] holds against the others.
 
+mod autoscale;
 mod begin_frame;
-mod blind;
 mod canvas;
+mod captures;
 mod compressed;
 mod display;
+mod draw_only;
+mod fallback;
 mod frame_socket;
 mod meter;
 mod open;
-mod recruit;
-mod retreat;
 mod screenshot;
-mod shots;
 mod source;
 pub(crate) mod verify;
 
@@ -24,22 +24,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::begin_frame::{BeginFrame, Ticks};
-use self::blind::Blind;
 use self::canvas::Canvas;
+pub(crate) use self::captures::{Captures, FrameCaptures, TransitionFrame};
 use self::compressed::Compressed;
 use self::display::Display;
 use self::display::window_of;
-pub(crate) use self::meter::Meter;
+use self::draw_only::DrawOnly;
+pub(crate) use self::fallback::FallbackChain;
+pub(crate) use self::meter::SessionMeter;
 pub(crate) use self::open::{OpenError, OpenPage, can_begin_frame, can_display, can_screenshot};
-pub(crate) use self::retreat::Retreat;
 use self::screenshot::Screenshot;
-pub(crate) use self::shots::{Crossing, FrameShots, Shots};
-pub(crate) use self::source::{PageSource, PageSources, Recruiting, Timing};
-use crate::browser::{BrowserError, Page, PageOptions, Surface};
+pub(crate) use self::source::{Autoscaling, PageSource, PageSources, Timing};
+use crate::browser::{BrowserError, Chrome, ChromeKind, Page, PageOptions, Surface};
 use crate::error::Error;
 use crate::frame::{Picture, Size};
-use crate::page::{LayerKind, LoadOptions, RuntimeWarning, STAGE, Setting, Staging, Step};
-use crate::plan::{Compression, Way};
+use crate::page::{HostKind, HostPage, LayerKind, LoadOptions, RuntimeWarning, STAGE, Step};
+use crate::plan::{Backend, Compression};
 use crate::time::{FrameIndex, FrameRate};
 use crate::transition::Transition;
 
@@ -51,7 +51,7 @@ const CONSOLE_LINES: usize = 8;
 
 /// A frame to be shown and taken.
 #[derive(Clone, Copy, Debug)]
-struct Shot {
+struct CaptureRequest {
     /// Counted from the beginning of the composition.
     at: FrameIndex,
     rate: FrameRate,
@@ -65,7 +65,7 @@ struct Shot {
     is_forced: bool,
 }
 
-impl Shot {
+impl CaptureRequest {
     /// How the page is moved for it; it `may_go_on` through frames that look the same.
     const fn step(self, may_go_on: bool) -> Step {
         Step { at: self.at, rate: self.rate, ahead: if may_go_on { self.ahead } else { 0 } }
@@ -95,11 +95,11 @@ struct Need {
 }
 
 impl History {
-    const fn need(self, shot: Shot) -> Need {
-        let is_first = shot.is_fresh || !self.has_drawn;
+    const fn need(self, request: CaptureRequest) -> Need {
+        let is_first = request.is_fresh || !self.has_drawn;
         Need {
-            must_draw: is_first || shot.is_forced || (shot.begins_batch && !self.is_pristine),
-            anew: is_first || shot.begins_batch,
+            must_draw: is_first || request.is_forced || (request.begins_batch && !self.is_pristine),
+            anew: is_first || request.begins_batch,
         }
     }
 
@@ -110,7 +110,7 @@ impl History {
 
 /// What is known of a frame when its picture has left the browser.
 #[derive(Debug, Default)]
-struct Taken {
+struct Captured {
     /// Whether it looks like the one before.
     is_same: bool,
     /// How long the page took to show the frame's time.
@@ -122,23 +122,27 @@ struct Taken {
 
 /// One way of taking pictures, with its state.
 ///
-/// The calls for each frame are `begin finish develop`. The next frame may begin before the last
-/// one is developed, so that the page draws while we decode.
-trait Grab: Send {
+/// The calls for each frame are `begin finish decode`. The next frame may begin before the last
+/// one is decoded, so that the page draws while we decode.
+trait FrameGrabber: Send {
     /// Whether pictures depend on what was drawn before, as [`History`] tells.
     fn has_history(&self) -> bool {
         true
     }
 
     /// Begins to show a frame and asks for its picture.
-    fn begin(&mut self, page: &mut Page, shot: Shot, timeout: Duration)
-    -> Result<(), BrowserError>;
+    fn begin(
+        &mut self,
+        page: &mut Page,
+        request: CaptureRequest,
+        timeout: Duration,
+    ) -> Result<(), BrowserError>;
 
     /// Waits until the picture has left the page, or is known to be the last one again.
-    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Taken, BrowserError>;
+    fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Captured, BrowserError>;
 
     /// The picture that `finish` took. The same `Arc` as before if it is the same picture.
-    fn develop(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError>;
+    fn decode(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError>;
 
     /// Finds out whether a blank page can be captured.
     fn check_blank(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
@@ -158,6 +162,8 @@ trait Grab: Send {
 /// All that a session needs to know before it opens its page.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionOptions {
+    /// Set by [`Self::draw_by`].
+    pub backend: Backend,
     pub page: PageOptions,
     pub load: LoadOptions,
     pub compression: Compression,
@@ -173,49 +179,64 @@ pub(crate) struct SessionOptions {
     pub transitions: Arc<[Transition]>,
 }
 
+/// Where a browser of this kind draws for `backend`.
+pub(crate) const fn surface_of(backend: Backend, kind: ChromeKind) -> Surface {
+    match (backend, kind) {
+        (Backend::Display, _) => Surface::Display,
+        (Backend::Screenshot, _) => Surface::Headless,
+        // Any Chrome draws into canvases; the shell need not show them to anybody.
+        (Backend::Canvas, ChromeKind::Browser) => Surface::Headless,
+        (Backend::BeginFrame, _) | (Backend::Canvas, ChromeKind::HeadlessShell) => {
+            Surface::BeginFrame
+        }
+    }
+}
+
 impl SessionOptions {
     /// Whether a frame may take more than one picture.
-    fn takes_shots(&self) -> bool {
+    fn takes_captures(&self) -> bool {
         self.layers.is_some() || !self.transitions.is_empty()
     }
 
-    pub(crate) const fn way(&self) -> Way {
-        match self.page.surface {
-            _ if self.page.canvas => Way::Canvas,
-            Surface::Display => Way::Display,
-            Surface::BeginFrame => Way::BeginFrame,
-            Surface::Headless => Way::Screenshot,
-        }
+    /// Captures by `backend`, from `chrome`.
+    pub(crate) fn draw_by(&mut self, chrome: Chrome, backend: Backend) {
+        self.page.surface = surface_of(backend, chrome.kind);
+        self.page.chrome = chrome;
+        self.backend = backend;
+        self.resize(self.page.size);
     }
 
     /// Sets the size of the composition in CSS pixels, and what follows from it.
     pub(crate) fn resize(&mut self, size: Size) {
-        let setting = match self.way() {
-            Way::Display => Some(Setting::Window),
-            Way::Canvas => Some(Setting::Canvas),
-            Way::BeginFrame | Way::Screenshot => None,
+        let setting = match self.backend {
+            Backend::Display => Some(HostKind::Window),
+            Backend::Canvas => Some(HostKind::Canvas),
+            Backend::BeginFrame | Backend::Screenshot => None,
         };
         self.page.size = size;
         let scale = self.page.scale;
-        let is_window = setting == Some(Setting::Window);
+        let is_window = setting == Some(HostKind::Window);
         self.page.window = if is_window { window_of(size, scale) } else { size };
         self.page.stage = setting.map(|_| STAGE);
         let is_transparent = self.page.is_transparent;
-        self.load.staging = setting.map(|setting| Staging { setting, size, scale, is_transparent });
+        self.load.staging =
+            setting.map(|setting| HostPage { setting, size, scale, is_transparent });
     }
 
-    fn grab(&self) -> Result<Box<dyn Grab>, BrowserError> {
+    fn grabber(&self) -> Result<Box<dyn FrameGrabber>, BrowserError> {
         let compression = self.compression;
         let size = self.page.size.scaled(self.page.scale);
-        Ok(match self.way() {
-            _ if self.is_blind => Box::new(Blind::new(size)),
-            Way::Display => Box::new(Display::new(size)),
-            Way::BeginFrame => Box::new(Compressed::new(BeginFrame::new(compression), compression)),
-            Way::Screenshot => {
+        Ok(match self.backend {
+            _ if self.is_blind => Box::new(DrawOnly::new(size)),
+            Backend::Display => Box::new(Display::new(size)),
+            Backend::BeginFrame => {
+                Box::new(Compressed::new(BeginFrame::new(compression), compression))
+            }
+            Backend::Screenshot => {
                 let camera = Screenshot::new(compression, self.page.is_transparent);
                 Box::new(Compressed::new(camera, compression))
             }
-            Way::Canvas => {
+            Backend::Canvas => {
                 let ticks = (self.page.surface == Surface::BeginFrame).then(Ticks::new);
                 Box::new(Canvas::open(&self.load.url, size, ticks, &self.page.access.wall)?)
             }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    BeginFrame, CONSOLE_LINES, Compressed, DRAWING, Display, Grab, Screenshot, SessionOptions,
-    Shot, browser_error,
+    BeginFrame, CONSOLE_LINES, CaptureRequest, Compressed, DRAWING, Display, FrameGrabber,
+    Screenshot, SessionOptions, browser_error,
 };
 use crate::browser::{BrowserError, LEFT, Page};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
 use crate::page::{self, Description, LayerKind, LoadError, Rehearsed, TrackFile, Tree};
-use crate::plan::{Compression, Way};
+use crate::plan::{Backend, Compression};
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
 
@@ -34,7 +34,7 @@ const TELLING: [&str; 5] = [
 /// A page that stands at the beginning of its composition, ready to be seeked.
 pub(crate) struct OpenPage {
     pub(super) page: Page,
-    pub(super) grab: Box<dyn Grab>,
+    pub(super) grabber: Box<dyn FrameGrabber>,
     /// The composition's frame that was sought last.
     pub(super) sought: Option<FrameIndex>,
     pub description: Description,
@@ -99,14 +99,14 @@ impl OpenPage {
             BrowserError::Display(_) => OpenError::CannotGrab(e),
             e => OpenError::NoBrowser(e),
         })?;
-        let mut grab = options.grab().map_err(OpenError::CannotGrab)?;
+        let mut grabber = options.grabber().map_err(OpenError::CannotGrab)?;
         // On a blank page, so that a browser that cannot draw is told from a page that stalls.
-        grab.check_blank(&mut page, first_timeout(options)).map_err(OpenError::CannotGrab)?;
+        grabber.check_blank(&mut page, first_timeout(options)).map_err(OpenError::CannotGrab)?;
         if let Err(e) = page::inject(&mut page, &options.load) {
             return Err(OpenError::Failed(load_error(e.into(), &page)));
         }
-        let Loaded { description, warnings, refusal } = load(&mut page, grab.as_mut(), options)?;
-        Ok((Self { page, grab, sought: None, description, warnings }, refusal))
+        let Loaded { description, warnings, refusal } = load(&mut page, grabber.as_mut(), options)?;
+        Ok((Self { page, grabber, sought: None, description, warnings }, refusal))
     }
 
     /// Leaves videos of a kind out of the pictures from now on.
@@ -142,13 +142,19 @@ impl OpenPage {
         timeout: Duration,
     ) -> Result<Arc<Picture>> {
         self.sought = Some(at);
-        let shot =
-            Shot { at, rate, is_fresh: false, begins_batch: true, ahead: 0, is_forced: false };
-        let begun = self.grab.begin(&mut self.page, shot, timeout);
-        let taken = begun.and_then(|()| self.grab.finish(&mut self.page, timeout));
+        let request = CaptureRequest {
+            at,
+            rate,
+            is_fresh: false,
+            begins_batch: true,
+            ahead: 0,
+            is_forced: false,
+        };
+        let begun = self.grabber.begin(&mut self.page, request, timeout);
+        let taken = begun.and_then(|()| self.grabber.finish(&mut self.page, timeout));
         let picture = taken.and_then(|taken| {
             self.warnings.extend(taken.warnings.into_iter().map(Warning::from));
-            let picture = self.grab.develop(&mut self.page)?;
+            let picture = self.grabber.decode(&mut self.page)?;
             self.page.prove(DRAWING, timeout)?;
             self.page.has_stayed(at)?;
             Ok(picture)
@@ -162,7 +168,7 @@ impl OpenPage {
         page::forget(&mut self.page, &options.load.url, call)
             .and_then(|()| page::inject(&mut self.page, &options.load))
             .map_err(|e| browser_error(e, self.console()))?;
-        let loaded = load(&mut self.page, self.grab.as_mut(), options)?;
+        let loaded = load(&mut self.page, self.grabber.as_mut(), options)?;
         self.sought = None;
         loaded.refusal.map_or(Ok(()), Err)
     }
@@ -269,13 +275,13 @@ pub(crate) fn can_display(page: &mut Page) -> Result<(), BrowserError> {
 /// Loads the composition, reads what it declares, and draws it once.
 pub(super) fn load(
     page: &mut Page,
-    grab: &mut dyn Grab,
+    grabber: &mut dyn FrameGrabber,
     options: &SessionOptions,
 ) -> Result<Loaded, OpenError> {
     let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
     let call = options.load.call_timeout;
     page.log.staying.has_stage = options.load.staging.is_some();
-    let mut tick = |page: &mut Page| grab.tick(page, call);
+    let mut tick = |page: &mut Page| grabber.tick(page, call);
     let loaded = page::load(page, &options.load, &mut tick);
     if let Err(LoadError::Absent(_) | LoadError::NotReady(_)) = &loaded {
         // What has died is the cause, whatever the page looks like for it.
@@ -285,8 +291,8 @@ pub(super) fn load(
         Ok(warnings) => warnings,
         Err(LoadError::Unstageable) => {
             let text = "the page does not open inside of another one".into();
-            return Err(OpenError::CannotGrab(match options.way() {
-                Way::Canvas => BrowserError::Canvas(text),
+            return Err(OpenError::CannotGrab(match options.backend {
+                Backend::Canvas => BrowserError::Canvas(text),
                 _ => BrowserError::Display(text),
             }));
         }
@@ -322,10 +328,10 @@ pub(super) fn load(
     }
     // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall in
     // it for ever.
-    grab.draw_first(page, first_timeout(options)).map_err(|e| match e {
+    grabber.draw_first(page, first_timeout(options)).map_err(|e| match e {
         BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
         // Whatever it is, the page as such may be innocent.
-        _ if options.way() == Way::Canvas => OpenError::CannotGrab(e),
+        _ if options.backend == Backend::Canvas => OpenError::CannotGrab(e),
         e => failed(e.into(), page),
     })?;
     page.prove(DRAWING, call).map_err(|e| failed(e.into(), page))?;

@@ -4,19 +4,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::autoscale::{Load, should_add};
+use super::captures::LayerCaptures;
 use super::open::load;
-use super::recruit::{Circumstances, pays_off};
-use super::shots::LayerShots;
 use super::{
-    CONSOLE_LINES, DRAWING, Grab, Meter, OpenError, OpenPage, Retreat, SessionOptions, Shot, Taken,
+    CONSOLE_LINES, CaptureRequest, Captured, DRAWING, FallbackChain, FrameGrabber, OpenError,
+    OpenPage, SessionMeter, SessionOptions,
 };
 use crate::browser::{BrowserError, Page};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size};
 use crate::page;
-use crate::pipeline::{Batches, FrameSource, OpenSource, Pace};
-use crate::plan::Way;
+use crate::pipeline::{Batches, FrameSource, OpenSource, Throughput};
+use crate::plan::Backend;
 use crate::sys;
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
@@ -49,18 +50,18 @@ pub(crate) struct Timing {
 
 /// Opens the sessions of one render.
 pub(crate) struct PageSources {
-    pub retreat: Arc<Retreat>,
+    pub fallback: Arc<FallbackChain>,
     pub timing: Timing,
-    pub meter: Arc<Meter>,
+    pub meter: Arc<SessionMeter>,
     /// The page of the probe, which becomes the first session's.
     pub probed: std::sync::Mutex<Option<OpenPage>>,
     /// How the number of sessions is found, where the job does not say it.
-    pub recruiting: Option<Recruiting>,
+    pub autoscaling: Option<Autoscaling>,
 }
 
 /// What it takes to find the number of sessions.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Recruiting {
+pub(crate) struct Autoscaling {
     pub cores: u32,
     /// What opening the first session took.
     pub start: Duration,
@@ -77,26 +78,26 @@ impl OpenSource for PageSources {
 
     fn lost(&self, session: usize, error: &Error) {
         if let Error::Capture { index, source, .. } = error {
-            self.retreat.lost(session, *index, source);
+            self.fallback.lost(session, *index, source);
         }
     }
 
-    fn wants_another(&self, pace: &Pace) -> bool {
-        let Some(recruiting) = &self.recruiting else { return true };
-        let circumstances = || Circumstances {
-            cores: recruiting.cores,
-            start: recruiting.start,
-            cpu_per_frame: self.cpu_per_frame(recruiting),
-            has_videos: recruiting.has_videos,
+    fn should_add_session(&self, throughput: &Throughput) -> bool {
+        let Some(autoscaling) = &self.autoscaling else { return true };
+        let circumstances = || Load {
+            cores: autoscaling.cores,
+            start: autoscaling.start,
+            cpu_per_frame: self.cpu_per_frame(autoscaling),
+            has_videos: autoscaling.has_videos,
         };
-        if !pays_off(pace, circumstances()) {
+        if !should_add(throughput, circumstances()) {
             return false;
         }
         // What is known of the browsers may be half a second old, and too little.
         self.meter.refresh();
-        let wants = pays_off(pace, circumstances());
+        let wants = should_add(throughput, circumstances());
         if wants {
-            self.meter.recruited(pace);
+            self.meter.recruited(throughput);
         }
         wants
     }
@@ -107,19 +108,19 @@ impl PageSources {
     pub(crate) fn open_page(&self, session: usize, cancel: &CancelToken) -> Result<PageSource> {
         let probed = self.probed.lock().ok().and_then(|mut probed| probed.take());
         let (options, open) = match probed {
-            Some(open) => (self.retreat.options(session), open),
+            Some(open) => (self.fallback.options(session), open),
             None => self.open_again(session, cancel)?,
         };
         self.meter.opened(open.page.group(), open.page.usage());
         Ok(PageSource {
             page: open.page,
-            grab: open.grab,
+            grabber: open.grabber,
             is_rewindable: open.description.rewindable,
             sought: open.sought,
             still_until: None,
-            layers: options.takes_shots().then(LayerShots::default),
+            layers: options.takes_captures().then(LayerCaptures::default),
             options,
-            retreat: Arc::clone(&self.retreat),
+            fallback: Arc::clone(&self.fallback),
             timing: self.timing,
             queue: VecDeque::new(),
             under_way: None,
@@ -132,8 +133,8 @@ impl PageSources {
     }
 
     /// Processor time of all processes per frame, since the first session was ready.
-    fn cpu_per_frame(&self, recruiting: &Recruiting) -> Duration {
-        let engine = sys::cpu_ms().saturating_sub(recruiting.engine_cpu_ms);
+    fn cpu_per_frame(&self, autoscaling: &Autoscaling) -> Duration {
+        let engine = sys::cpu_ms().saturating_sub(autoscaling.engine_cpu_ms);
         let (_, chrome) = self.meter.totals();
         let chrome = chrome.saturating_sub(self.meter.start_cpu_ms());
         let frames = self.meter.captured().max(1);
@@ -149,7 +150,7 @@ impl PageSources {
     ) -> Result<(SessionOptions, OpenPage)> {
         let mut attempt = 1;
         loop {
-            let options = self.retreat.options(session);
+            let options = self.fallback.options(session);
             match OpenPage::open(&options, cancel) {
                 Ok(page) => return Ok((options, page)),
                 Err(e) if attempt < OPEN_ATTEMPTS && e.is_transient() => {
@@ -160,7 +161,7 @@ impl PageSources {
                 }
                 Err(OpenError::CannotGrab(e) | OpenError::NoBrowser(e))
                     if !matches!(e, BrowserError::Cancelled)
-                        && self.retreat.give_up(&options, &e) =>
+                        && self.fallback.give_up(&options, &e) =>
                 {
                     attempt = 1;
                 }
@@ -182,7 +183,7 @@ enum UnderWay {
 /// Renders the frames of one session, in any order.
 pub(crate) struct PageSource {
     pub(super) page: Page,
-    pub(super) grab: Box<dyn Grab>,
+    pub(super) grabber: Box<dyn FrameGrabber>,
     /// Whether the page can go back in time by itself.
     is_rewindable: bool,
     /// The composition's frame that was sought last.
@@ -190,20 +191,20 @@ pub(crate) struct PageSource {
     /// The last of its frames that is known to look like that one.
     still_until: Option<FrameIndex>,
     pub(super) options: SessionOptions,
-    pub(super) retreat: Arc<Retreat>,
+    pub(super) fallback: Arc<FallbackChain>,
     pub(super) timing: Timing,
     /// Submitted, oldest first.
     queue: VecDeque<FrameIndex>,
     /// How the first in `queue` comes, once it is under way.
     under_way: Option<UnderWay>,
-    pub(super) meter: Arc<Meter>,
+    pub(super) meter: Arc<SessionMeter>,
     pub(super) session: usize,
     metered: Instant,
     has_videos: bool,
     /// When the browser gave back memory.
     released: Instant,
     /// For pages of whose frames more than one picture is taken.
-    pub(super) layers: Option<LayerShots>,
+    pub(super) layers: Option<LayerCaptures>,
 }
 
 impl FrameSource for PageSource {
@@ -222,7 +223,7 @@ impl FrameSource for PageSource {
         let taken = self.finish(index)?;
         self.under_way = None;
         self.meter.took_one();
-        self.retreat.delivered(self.session);
+        self.fallback.delivered(self.session);
         if taken.is_same {
             self.meter.reused(self.session);
         }
@@ -231,7 +232,7 @@ impl FrameSource for PageSource {
         if let Some(&next) = self.queue.front() {
             self.start(next)?;
         }
-        let picture = self.develop(index)?;
+        let picture = self.decode(index)?;
         self.keep_house(index)?;
         Ok(Frame { index, picture })
     }
@@ -265,7 +266,7 @@ impl PageSource {
         }
         let mut is_fresh = self.go_back(index, at)?;
         let before = self.timing.batches.before(index.0).min(at.0);
-        let batch = if self.grab.has_history() { at.0 - before } else { at.0 };
+        let batch = if self.grabber.has_history() { at.0 - before } else { at.0 };
         let drawn = self.sought.filter(|&sought| !is_fresh && sought <= at);
         // Frames of the batch that were not asked for here are drawn all the same.
         let drawn = drawn.map(|drawn| self.still_until.map_or(drawn, |until| until.max(drawn)));
@@ -276,10 +277,10 @@ impl PageSource {
         for earlier in next..at.0 {
             self.begin(index, FrameIndex(earlier), batch, is_fresh, 0)?;
             if self.layers.is_some() {
-                self.finish_shots(index)?;
+                self.finish_captures(index)?;
             } else {
                 self.finish(index)?;
-                self.develop(index)?;
+                self.decode(index)?;
             }
             is_fresh = false;
         }
@@ -306,28 +307,28 @@ impl PageSource {
         // The next document is shown from the frame on in which it comes.
         let ahead = if is_forced || self.page.may_leave { 0 } else { ahead };
         let begins_batch = at.0 == batch;
-        let shot = Shot { at, rate, is_fresh, begins_batch, ahead, is_forced };
-        self.begin_layers(index, shot)?;
-        let begun = self.grab.begin(&mut self.page, shot, self.options.frame_timeout);
+        let request = CaptureRequest { at, rate, is_fresh, begins_batch, ahead, is_forced };
+        self.begin_layers(index, request)?;
+        let begun = self.grabber.begin(&mut self.page, request, self.options.frame_timeout);
         begun.map_err(|e| self.frame_error(index, e))
     }
 
     /// Has the page visit what comes before the composition's frame `at` and is not drawn here.
     fn pass(&mut self, index: FrameIndex, at: FrameIndex) -> Result<()> {
         let timeout = self.options.frame_timeout;
-        let grab = &mut self.grab;
+        let grabber = &mut self.grabber;
         let rate = self.timing.frame_rate;
         let passed =
-            page::pass(&mut self.page, at, rate, timeout, &mut |page| grab.draw(page, timeout));
+            page::pass(&mut self.page, at, rate, timeout, &mut |page| grabber.draw(page, timeout));
         passed.map_err(|e| self.frame_error(index, e))
     }
 
-    pub(super) fn finish(&mut self, index: FrameIndex) -> Result<Taken> {
+    pub(super) fn finish(&mut self, index: FrameIndex) -> Result<Captured> {
         if self.under_way == Some(UnderWay::Known) {
-            return Ok(Taken { is_same: true, ..Taken::default() });
+            return Ok(Captured { is_same: true, ..Captured::default() });
         }
         let timeout = self.options.frame_timeout;
-        let finished = self.grab.finish(&mut self.page, timeout).and_then(|taken| {
+        let finished = self.grabber.finish(&mut self.page, timeout).and_then(|taken| {
             self.page.prove(DRAWING, timeout)?;
             self.page.has_stayed(self.sought.unwrap_or(FrameIndex(0)))?;
             Ok(taken)
@@ -341,14 +342,14 @@ impl PageSource {
         Ok(taken)
     }
 
-    pub(super) fn develop(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
-        let mut developed = self.grab.develop(&mut self.page);
+    pub(super) fn decode(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
+        let mut decoded = self.grabber.decode(&mut self.page);
         // Only now its pixels have come.
-        if self.options.way() == Way::Canvas && developed.is_ok() {
+        if self.options.backend == Backend::Canvas && decoded.is_ok() {
             let proof = self.page.prove(DRAWING, self.options.frame_timeout);
-            developed = developed.and_then(|picture| proof.map(|()| picture));
+            decoded = decoded.and_then(|picture| proof.map(|()| picture));
         }
-        let picture = developed.map_err(|e| self.frame_error(index, e))?;
+        let picture = decoded.map_err(|e| self.frame_error(index, e))?;
         if picture.size != self.timing.size {
             let (got, wanted) = (picture.size, self.timing.size);
             let text = format!("it is {got}, expected {wanted}");
@@ -366,9 +367,9 @@ impl PageSource {
         page::forget(&mut self.page, &self.options.load.url, call)
             .map_err(|e| self.frame_error(index, e))?;
         // The same page was ready before: if it is not this time, the frame is lost.
-        let loaded = load(&mut self.page, self.grab.as_mut(), &self.options)?;
+        let loaded = load(&mut self.page, self.grabber.as_mut(), &self.options)?;
         self.is_rewindable = loaded.description.rewindable;
-        self.layers = self.options.takes_shots().then(LayerShots::default);
+        self.layers = self.options.takes_captures().then(LayerCaptures::default);
         loaded.refusal.map_or(Ok(true), Err)
     }
 

@@ -10,13 +10,13 @@ use super::light::{Codes, Decoder, LightPicture};
 use super::place::{Placed, Placement};
 use crate::av::{DecodedFrame, Orientation};
 use crate::cancel::CancelToken;
-use crate::capture::{Crossing, FrameShots, PageSource, PageSources, Shots};
+use crate::capture::{Captures, FrameCaptures, PageSource, PageSources, TransitionFrame};
 use crate::color::codes::LightCodes;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Picture, Size};
 use crate::media::Library;
 use crate::page::NativeLayer;
-use crate::pipeline::{FrameSource, OpenSource, Pace};
+use crate::pipeline::{FrameSource, OpenSource, Throughput};
 use crate::time::FrameIndex;
 
 /// What all sessions of a render composite with.
@@ -54,8 +54,8 @@ impl OpenSource for LayeredSources {
         self.pages.lost(session, error);
     }
 
-    fn wants_another(&self, pace: &Pace) -> bool {
-        self.pages.wants_another(pace)
+    fn should_add_session(&self, pace: &Throughput) -> bool {
+        self.pages.should_add_session(pace)
     }
 }
 
@@ -97,7 +97,7 @@ struct Decoded {
 /// The frame made last, and what of.
 #[derive(Debug)]
 struct Last {
-    shots: Shots,
+    captures: Captures,
     picture: Arc<Picture>,
     light: FrameLight,
 }
@@ -114,29 +114,32 @@ impl FrameSource for LayeredSource {
 
     fn collect(&mut self) -> Result<Frame> {
         let index = *self.queue.front().expect("collect follows submit");
-        let FrameShots { first: shots, crossing } = self.page.collect_shots(index)?;
+        let FrameCaptures { first: captures, transition_frame } =
+            self.page.collect_captures(index)?;
         self.queue.pop_front();
         // The page draws the next frame while this one is put together.
         if let Some(&next) = self.queue.front() {
             self.page.submit_shots(next)?;
         }
-        if let Some(crossing) = crossing {
+        if let Some(transition_frame) = transition_frame {
             self.last = None;
-            let (picture, light) = self.cross(index, &shots, &crossing)?;
+            let (picture, light) = self.cross(index, &captures, &transition_frame)?;
             self.layering.meter.saw(light);
             return Ok(Frame { index, picture: Arc::new(picture) });
         }
         let Some(output) = self.layering.output else {
-            return Ok(Frame { index, picture: self.mix(index, shots)? });
+            return Ok(Frame { index, picture: self.mix(index, captures)? });
         };
         let (picture, light) = match &self.last {
-            Some(last) if is_same(&last.shots, &shots) => (Arc::clone(&last.picture), last.light),
+            Some(last) if is_same(&last.captures, &captures) => {
+                (Arc::clone(&last.picture), last.light)
+            }
             _ => {
-                self.decode_all(index, &[&shots])?;
-                let layers = self.layers(index, &shots)?;
-                let (picture, light) = compose(&shots.base, &layers, output);
+                self.decode_all(index, &[&captures])?;
+                let layers = self.layers(index, &captures)?;
+                let (picture, light) = compose(&captures.base, &layers, output);
                 let picture = Arc::new(picture);
-                self.last = Some(Last { shots, picture: Arc::clone(&picture), light });
+                self.last = Some(Last { captures, picture: Arc::clone(&picture), light });
                 (picture, light)
             }
         };
@@ -145,7 +148,7 @@ impl FrameSource for LayeredSource {
     }
 }
 
-fn is_same(before: &Shots, now: &Shots) -> bool {
+fn is_same(before: &Captures, now: &Captures) -> bool {
     Arc::ptr_eq(&before.base, &now.base)
         && before.layers == now.layers
         && before.mattes.len() == now.mattes.len()
@@ -154,16 +157,16 @@ fn is_same(before: &Shots, now: &Shots) -> bool {
 
 impl LayeredSource {
     /// A frame of SDR. Where nothing is to be put together, the page's picture is the frame.
-    fn mix(&mut self, index: FrameIndex, shots: Shots) -> Result<Arc<Picture>> {
-        if shots.layers.is_empty() {
+    fn mix(&mut self, index: FrameIndex, captures: Captures) -> Result<Arc<Picture>> {
+        if captures.layers.is_empty() {
             self.last = None;
-            return Ok(shots.base);
+            return Ok(captures.base);
         }
-        if let Some(last) = self.last.as_ref().filter(|last| is_same(&last.shots, &shots)) {
+        if let Some(last) = self.last.as_ref().filter(|last| is_same(&last.captures, &captures)) {
             return Ok(Arc::clone(&last.picture));
         }
         let mut spare = std::mem::take(&mut self.flats);
-        for layer in &shots.layers {
+        for layer in &captures.layers {
             let is_it = |flat: &FlatPicture| {
                 (flat.source, flat.number, flat.divisor)
                     == (layer.source, layer.picture_number, layer.divisor)
@@ -177,8 +180,8 @@ impl LayeredSource {
             };
             self.flats.push(flat);
         }
-        let frame = [shots.base.size.width as usize, shots.base.size.height as usize];
-        let layers = shots.layers.iter().filter(|layer| !is_flat(&layer.quad)).map(|layer| {
+        let frame = [captures.base.size.width as usize, captures.base.size.height as usize];
+        let layers = captures.layers.iter().filter(|layer| !is_flat(&layer.quad)).map(|layer| {
             let wanted = (layer.source, layer.picture_number, layer.divisor);
             let is_it = |flat: &&FlatPicture| (flat.source, flat.number, flat.divisor) == wanted;
             let flat = self.flats.iter().find(is_it);
@@ -187,15 +190,15 @@ impl LayeredSource {
                 rows,
                 size: *size,
                 shift: shift_of(layer),
-                matte: shots.mattes.get(layer.round - 1).expect("each layer has a matte"),
+                matte: captures.mattes.get(layer.round - 1).expect("each layer has a matte"),
                 channel: layer.channel,
                 area: [0, 1].map(|axis| range(&layer.quad, axis, frame[axis])),
             }
         });
         let layers: Vec<_> = layers.collect();
-        let picture = Arc::new(flat::compose(&shots.base, &layers));
+        let picture = Arc::new(flat::compose(&captures.base, &layers));
         let light = FrameLight { brightest: 0.0, average: 0.0 };
-        self.last = Some(Last { shots, picture: Arc::clone(&picture), light });
+        self.last = Some(Last { captures, picture: Arc::clone(&picture), light });
         Ok(picture)
     }
 
@@ -217,10 +220,10 @@ impl LayeredSource {
     fn cross(
         &mut self,
         index: FrameIndex,
-        from: &Shots,
-        crossing: &Crossing,
+        from: &Captures,
+        transition_frame: &TransitionFrame,
     ) -> Result<(Picture, FrameLight)> {
-        let Crossing { number, progress, to } = crossing;
+        let TransitionFrame { number, progress, to } = transition_frame;
         self.decode_all(index, &[from, to])?;
         let target = match self.layering.output {
             Some(output) => Target::Hdr(output),
@@ -232,9 +235,9 @@ impl LayeredSource {
     }
 
     /// Has the pictures of all layers, and only those, in light.
-    fn decode_all(&mut self, index: FrameIndex, shots: &[&Shots]) -> Result<()> {
+    fn decode_all(&mut self, index: FrameIndex, captures: &[&Captures]) -> Result<()> {
         let mut decoded: Vec<Decoded> = Vec::new();
-        for layer in shots.iter().flat_map(|shots| &shots.layers) {
+        for layer in captures.iter().flat_map(|captures| &captures.layers) {
             let wanted = (layer.source, layer.picture_number);
             if decoded.iter().all(|d| (d.source, d.number) != wanted) {
                 decoded.push(self.decode(index, layer)?);
@@ -245,11 +248,11 @@ impl LayeredSource {
     }
 
     /// Where the layers of a picture lie, and what they show.
-    fn layers<'s>(&'s self, index: FrameIndex, shots: &'s Shots) -> Result<Vec<Layer<'s>>> {
-        let size = shots.base.size;
+    fn layers<'s>(&'s self, index: FrameIndex, captures: &'s Captures) -> Result<Vec<Layer<'s>>> {
+        let size = captures.base.size;
         let frame = [size.width as usize, size.height as usize];
-        let mut layers = Vec::with_capacity(shots.layers.len());
-        for layer in &shots.layers {
+        let mut layers = Vec::with_capacity(captures.layers.len());
+        for layer in &captures.layers {
             let wanted = (layer.source, layer.picture_number);
             let decoded = self.decoded.iter().find(|d| (d.source, d.number) == wanted);
             let decoded = decoded.expect("all layers have been decoded");
@@ -263,7 +266,7 @@ impl LayeredSource {
             })?;
             let ranges = [0, 1].map(|axis| range(&layer.quad, axis, frame[axis]));
             let [columns, rows] = ranges;
-            let matte = shots.mattes.get(layer.round - 1).expect("each layer has a matte");
+            let matte = captures.mattes.get(layer.round - 1).expect("each layer has a matte");
             let planes = decoded.frame.planes().expect("they were there when it was decoded");
             let picture = if let Some(shift) = Placed::shift(planes.extent(0), &placement) {
                 let (codes, decoder) = (Codes::new(planes), &decoded.decoder);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Render;
+use super::backends::{self, Candidate};
 use super::layered::Light;
-use super::ways::{self, Candidate};
 use crate::browser::BrowserError;
 use crate::error::{Error, Result};
 
@@ -59,7 +59,7 @@ impl Render<'_> {
 
     /// Takes the next way, if there is one.
     fn go_on(&mut self, error: &Error) -> bool {
-        let Some(way) = self.tried else { return false };
+        let Some(failed) = self.tried else { return false };
         let (Error::NoBrowser(source)
         | Error::Browser { source, .. }
         | Error::Capture { source, .. }) = error
@@ -67,7 +67,7 @@ impl Render<'_> {
             return false;
         };
         let mut reasons = self.detour.take().map(|detour| detour.reasons).unwrap_or_default();
-        let next = ways::after(self.job, way, source, &mut reasons);
+        let next = backends::after(self.job, failed, source, &mut reasons);
         self.detour = next.map(|candidate| Detour { candidate, reasons });
         self.detour.is_some()
     }

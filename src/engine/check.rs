@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::error::Result;
 use crate::job::Job;
 use crate::plan::{self, Plan};
-use crate::sink::SinkClock;
+use crate::sink::SinkStats;
 use crate::warning::Warning;
 
 /// Codes of what others follow from: what did not load, then what failed for it.
@@ -39,7 +39,7 @@ impl Engine {
         let job = &super::sized(job)?;
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = self.begin(job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(job, &mut silent, cancel, SinkStats::default());
         render.is_captured = false;
         let (opened, planned, mut tree) = render.surely(&mut |render| {
             let (mut opened, size) = render.open()?;

@@ -13,7 +13,7 @@ use crate::frame::{Alpha, StreamInfo};
 use crate::media::Library;
 use crate::page::LayerKind;
 use crate::pipeline::OpenSource;
-use crate::plan::{Compression, Way};
+use crate::plan::{Backend, Compression};
 use crate::plan::{Plan, Route};
 
 /// What HDR is put together with, and how bright it turned out.
@@ -40,7 +40,7 @@ impl Render<'_> {
         // Also where the render has to go on in another way than it begins with.
         let is_exact = opened.options.compression == Compression::Png;
         is_exact
-            && opened.options.way() != Way::Canvas
+            && opened.options.backend != Backend::Canvas
             && !self.is_blind
             && self.decodes_media
             && plan.stream.alpha == Alpha::Opaque

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use super::guess::{GUESS, declared_size};
 use super::options::{add_webgpu, draw_on_command, session_options};
 use super::render::Render;
-use super::{media, wall, warnings, ways};
+use super::{backends, media, wall, warnings};
 use crate::av;
 use crate::browser::BrowserError;
-use crate::capture::{OpenError, OpenPage, Recruiting, SessionOptions};
+use crate::capture::{Autoscaling, OpenError, OpenPage, SessionOptions};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::job::{self, Entry};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
-use crate::plan::{self, Heard, Plan, Survey, Way};
+use crate::plan::{self, Backend, Heard, Plan, Survey};
 use crate::serve::FileServer;
 use crate::sink;
 use crate::sys;
@@ -34,9 +34,9 @@ pub(super) struct Prepared {
     /// Serves the composition until the render ends.
     pub(super) server: Option<FileServer>,
     /// How sessions are opened, and how when that does not work any more.
-    pub(super) ways: Vec<SessionOptions>,
+    pub(super) backends: Vec<SessionOptions>,
     pub(super) page: OpenPage,
-    pub(super) recruiting: Option<Recruiting>,
+    pub(super) autoscaling: Option<Autoscaling>,
 }
 
 impl Render<'_> {
@@ -54,9 +54,9 @@ impl Render<'_> {
             Plan::new(render.job, survey).map_err(|e| render.name_missing(e))
         };
         let mut planned = plan(self, &survey)?;
-        if opened.options.way() == Way::Canvas && self.is_captured {
+        if opened.options.backend == Backend::Canvas && self.is_captured {
             opened = self.verified(opened, &planned.0)?;
-            survey.way = opened.options.way();
+            survey.backend = opened.options.backend;
             survey.reasons.clone_from(&opened.reasons);
             planned = plan(self, &survey)?;
         }
@@ -88,14 +88,14 @@ impl Render<'_> {
         self.collect_warnings(&opened.page);
         self.refuse_warnings()?;
         let Opened { server, options, page, .. } = opened;
-        let recruiting = self.job.capture.workers.is_none().then(|| Recruiting {
+        let autoscaling = self.job.capture.workers.is_none().then(|| Autoscaling {
             cores: sys::cores(),
             start: self.started.elapsed(),
             engine_cpu_ms: sys::cpu_ms(),
             has_videos: page.description.media.iter().any(|media| media.tag == "video"),
         });
-        let ways = if self.is_blind { vec![options] } else { ways::all(self.job, options) };
-        Ok((plan, Prepared { server, ways, page, recruiting }))
+        let backends = if self.is_blind { vec![options] } else { backends::all(self.job, options) };
+        Ok((plan, Prepared { server, backends, page, autoscaling }))
     }
 
     /// Names what was not loaded in an error about the page.
@@ -146,7 +146,7 @@ impl Render<'_> {
             reasons.clone_from(&detour.reasons);
             detour.candidate.clone()
         } else {
-            ways::choose(job, self.is_captured, &mut reasons)?
+            backends::choose(job, self.is_captured, &mut reasons)?
         };
         let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);
@@ -205,13 +205,13 @@ impl Render<'_> {
     ) -> Result<(SessionOptions, OpenPage, Option<Error>)> {
         let mut options = options;
         loop {
-            self.tried = Some(options.way());
+            self.tried = Some(options.backend);
             match OpenPage::open_unready(&options, self.cancel) {
                 Ok((page, refusal)) => return Ok((options, page, refusal)),
                 Err(OpenError::CannotGrab(e))
                     if !matches!(e, BrowserError::Cancelled) && !e.is_death() =>
                 {
-                    let Some(next) = ways::after(self.job, options.way(), &e, reasons) else {
+                    let Some(next) = backends::after(self.job, options.backend, &e, reasons) else {
                         return Err(OpenError::CannotGrab(e).into());
                     };
                     next.apply(&mut options);
@@ -231,7 +231,7 @@ impl Opened {
             description: self.page.description.clone(),
             troubles: self.page.troubles(),
             console: self.page.console(),
-            way: self.options.way(),
+            backend: self.options.backend,
             reasons: self.reasons.clone(),
             cores: sys::cores(),
             memory: sys::MemoryGroups::own().limit().into_iter().chain(memory).min(),

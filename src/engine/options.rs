@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::ways;
+use super::backends;
 use crate::browser::{BrowserPool, PageOptions, Sandbox};
-use crate::capture::{OpenPage, SessionOptions};
+use crate::capture::{OpenPage, SessionOptions, surface_of};
 use crate::frame::Size;
 use crate::job::{self, CaptureFormat, CaptureMode, Job};
 use crate::network::Access;
 use crate::page::LoadOptions;
-use crate::plan::{Compression, Way};
+use crate::plan::{Backend, Compression};
 use crate::warning::Warning;
 
 /// Gives WebGPU an adapter where there is no graphics card. Only for pages that ask for one: all others
@@ -41,13 +41,13 @@ pub(super) fn draw_on_command(
     reasons: &mut Vec<String>,
     warnings: &mut Vec<Warning>,
 ) -> bool {
-    if !page.description.view_transitions || options.way() != Way::Display {
+    if !page.description.view_transitions || options.backend != Backend::Display {
         return false;
     }
     if job.capture.mode == CaptureMode::Auto
-        && let Some(candidate) = ways::on_command(job)
+        && let Some(candidate) = backends::on_command(job)
     {
-        reasons.push(format!("begin-frame: {LOST_SNAPSHOTS}"));
+        reasons.push(format!("beginFrame: {LOST_SNAPSHOTS}"));
         candidate.apply(options);
         return true;
     }
@@ -62,7 +62,7 @@ pub(super) fn draw_on_command(
 /// How the sessions of `job` open their pages, to begin with.
 pub(super) fn session_options(
     job: &Job,
-    candidate: ways::Candidate,
+    candidate: backends::Candidate,
     url: String,
     size: Size,
     access: Arc<Access>,
@@ -81,8 +81,7 @@ pub(super) fn session_options(
             size,
             scale: job.scale,
             is_transparent: job.alpha,
-            surface: candidate.surface,
-            canvas: candidate.canvas,
+            surface: surface_of(candidate.backend, candidate.chrome.kind),
             window: size,
             stage: None,
             route: None,
@@ -90,6 +89,7 @@ pub(super) fn session_options(
             access,
             pool: Arc::clone(pool),
         },
+        backend: candidate.backend,
         load: LoadOptions {
             url,
             staging: None,

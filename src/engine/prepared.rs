@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::Prepared;
-use crate::capture::{Meter, PageSources, Retreat, Timing};
+use crate::capture::{FallbackChain, PageSources, SessionMeter, Timing};
 use crate::plan::Plan;
 use crate::serve::FileServer;
 
@@ -12,19 +12,19 @@ impl Prepared {
     pub(super) fn sources(
         self,
         plan: &Plan,
-        meter: &Arc<Meter>,
+        meter: &Arc<SessionMeter>,
     ) -> (PageSources, Option<FileServer>) {
         let sources = PageSources {
-            retreat: Arc::new(Retreat::new(self.ways)),
+            fallback: Arc::new(FallbackChain::new(self.backends)),
             timing: Timing {
                 frame_rate: plan.captured().frame_rate,
                 first: plan.first_frame * u64::from(plan.samples),
-                batches: plan.capture.lanes.batches,
+                batches: plan.capture.parallelism.batches,
                 frames: plan.captured().frames,
                 size: plan.stream.size,
             },
             meter: Arc::clone(meter),
-            recruiting: self.recruiting,
+            autoscaling: self.autoscaling,
             probed: Mutex::new(Some(self.page)),
         };
         (sources, self.server)

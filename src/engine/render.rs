@@ -11,16 +11,16 @@ use super::timed::TimedSink;
 use super::{Engine, OpenSink};
 use crate::browser::BrowserPool;
 use crate::cancel::CancelToken;
-use crate::capture::{Meter, Retreat};
+use crate::capture::{FallbackChain, SessionMeter};
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::network::Access;
-use crate::pipeline::{Artifact, FrameSink, Traffic, run};
-use crate::plan::{Plan, SCHEMA_VERSION, Way};
+use crate::pipeline::{Artifact, FrameSink, SessionStats, run};
+use crate::plan::{Backend, Plan, SCHEMA_VERSION};
 use crate::progress::{Progress, Reporter, Status};
 use crate::report::{Report, Resources, SessionReport, Stages};
 use crate::serve::FileFinder;
-use crate::sink::{self, Shutter, SinkClock};
+use crate::sink::{self, MotionBlur, SinkStats};
 use crate::sys;
 use crate::warning::Warning;
 
@@ -29,7 +29,7 @@ pub(super) struct Render<'a> {
     pub(super) job: &'a Job,
     pub(super) reporter: Reporter<'a>,
     pub(super) cancel: &'a CancelToken,
-    pub(super) clock: SinkClock,
+    pub(super) clock: SinkStats,
     pub(super) started: Instant,
     pub(super) cpu_at_start: u64,
     pub(super) stages: Stages,
@@ -54,9 +54,9 @@ pub(super) struct Render<'a> {
     /// The most memory to count on, where the engine was told.
     pub(super) memory: Option<u64>,
     /// Which ways the sessions took, once there are some.
-    pub(super) retreat: Option<Arc<Retreat>>,
+    pub(super) fallback: Option<Arc<FallbackChain>>,
     /// How a page was opened last.
-    pub(super) tried: Option<Way>,
+    pub(super) tried: Option<Backend>,
     /// Another way than the job's, where browsers have died in that one.
     pub(super) detour: Option<Detour>,
 }
@@ -67,7 +67,7 @@ impl Engine {
         job: &'a Job,
         progress: &'a mut dyn Progress,
         cancel: &'a CancelToken,
-        clock: SinkClock,
+        clock: SinkStats,
     ) -> Render<'a> {
         Render {
             job,
@@ -88,7 +88,7 @@ impl Engine {
             light: Light::default(),
             pool: Arc::clone(&self.shared.pool),
             memory: self.shared.memory,
-            retreat: None,
+            fallback: None,
             tried: None,
             detour: None,
         }
@@ -139,11 +139,11 @@ impl Render<'_> {
         }
 
         let capturing = Instant::now();
-        let meter = Arc::new(Meter::default());
-        let (traffic, encode) = if plan.is_sound_alone() {
+        let meter = Arc::new(SessionMeter::default());
+        let (stats, encode) = if plan.is_sound_alone() {
             self.reporter.stage(Status::Rendering, 25.0, "Mixing the sound");
             drop(prepared);
-            (Traffic::default(), self.mix(&plan, sink.as_mut())?)
+            (SessionStats::default(), self.mix(&plan, sink.as_mut())?)
         } else {
             self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
             self.capture(&plan, prepared, &meter, sink.as_mut())?
@@ -165,50 +165,50 @@ impl Render<'_> {
         self.stages.convert_ms = ms(self.clock.convert());
         self.stages.sound_ms = ms(self.clock.sound());
         self.stages.total_ms = ms(self.started.elapsed());
-        Ok(self.report(&plan, output, &traffic, &meter))
+        Ok(self.report(&plan, output, &stats, &meter))
     }
 
-    /// Captures all frames into the sink. Returns the traffic, and the time spent in the sink.
+    /// Captures all frames into the sink. Returns the stats, and the time spent in the sink.
     fn capture(
         &mut self,
         plan: &Plan,
         prepared: Prepared,
-        meter: &Arc<Meter>,
+        meter: &Arc<SessionMeter>,
         sink: &mut dyn FrameSink,
-    ) -> Result<(Traffic, Duration)> {
+    ) -> Result<(SessionStats, Duration)> {
         let (pages, _server) = prepared.sources(plan, meter);
-        self.retreat = Some(Arc::clone(&pages.retreat));
+        self.fallback = Some(Arc::clone(&pages.fallback));
         let (captured, samples) = (plan.captured(), u64::from(plan.samples));
         let sources = self.light.sources(pages, plan);
-        let mut shutter = Shutter::new(sink, plan.samples);
+        let mut shutter = MotionBlur::new(sink, plan.samples);
         let mut timed = TimedSink { sink: &mut shutter, spent: Duration::ZERO };
-        let (frames, lanes) = (plan.stream.frames, plan.capture.lanes);
+        let (frames, parallelism) = (plan.stream.frames, plan.capture.parallelism);
         let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
         let mut written = |n: u64| {
             if n == samples {
                 stages.first_frame_ms = ms(started.elapsed());
             }
             if n.is_multiple_of(samples) {
-                reporter.frame(n / samples, frames, lanes.sessions.get());
+                reporter.frame(n / samples, frames, parallelism.sessions.get());
             }
         };
-        let traffic =
-            run(&captured, lanes, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
-        Ok((traffic, timed.spent))
+        let stats =
+            run(&captured, parallelism, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
+        Ok((stats, timed.spent))
     }
 
     fn report(
         &mut self,
         plan: &Plan,
         output: Artifact,
-        traffic: &Traffic,
-        meter: &Meter,
+        stats: &SessionStats,
+        meter: &SessionMeter,
     ) -> Report {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
-        let sessions = traffic.delivered.iter().zip(&traffic.reopened).enumerate();
+        let sessions = stats.delivered.iter().zip(&stats.reopened).enumerate();
         let content_light = self.light.level(&plan.stream);
         let mut decisions = meter.recruits();
-        decisions.extend(self.retreat.iter().flat_map(|retreat| retreat.reasons()));
+        decisions.extend(self.fallback.iter().flat_map(|fallback| fallback.reasons()));
         Report {
             schema_version: SCHEMA_VERSION,
             version: env!("CARGO_PKG_VERSION"),

@@ -13,7 +13,7 @@ use crate::pipeline::{Artifact, FrameSink};
 use crate::plan::Plan;
 use crate::progress::{Event, Progress};
 use crate::report::Report;
-use crate::sink::{self, NullSink, SinkClock};
+use crate::sink::{self, NullSink, SinkStats};
 use crate::time::Moment;
 use crate::warning::Warning;
 
@@ -72,7 +72,7 @@ impl<'a> Request<'a> {
         let Self { engine, job, progress, cancel } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
         let job = &sized(job)?;
-        let (clock, mut silent) = (SinkClock::default(), silent());
+        let (clock, mut silent) = (SinkStats::default(), silent());
         let (sink_clock, cancel) = (clock.clone(), &cancel);
         let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
         let progress = progress.unwrap_or(&mut silent);
@@ -128,7 +128,7 @@ impl<'a> Request<'a> {
         let (job, mut silent) = (&without_outputs(asked), silent());
         let open: OpenSink<'_> = Box::new(move |_| Ok(Box::new(sink)));
         let progress = progress.unwrap_or(&mut silent);
-        let mut render = engine.begin(job, progress, &cancel, SinkClock::default());
+        let mut render = engine.begin(job, progress, &cancel, SinkStats::default());
         set(&mut render);
         render.run(asked, open)
     }
@@ -139,7 +139,7 @@ impl<'a> Request<'a> {
         let _turn = engine.shared.turns.take(&cancel)?;
         let (job, mut silent) = (&sized(job)?, silent());
         let progress = progress.unwrap_or(&mut silent);
-        let mut render = engine.begin(job, progress, &cancel, SinkClock::default());
+        let mut render = engine.begin(job, progress, &cancel, SinkStats::default());
         job.validate()?;
         let (plan, Prepared { .. }) = render.surely(&mut |render| render.prepare())?;
         Ok((plan, std::mem::take(&mut render.warnings)))
@@ -230,6 +230,6 @@ impl Engine {
     ///
     /// `cancel` ends what the sink does after the last frame, where frames are encoded twice.
     pub fn file_sink(&self, plan: Plan, cancel: &CancelToken) -> Result<Box<dyn FrameSink>> {
-        sink::open(&Arc::new(plan), &SinkClock::default(), cancel)
+        sink::open(&Arc::new(plan), &SinkStats::default(), cancel)
     }
 }

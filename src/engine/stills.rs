@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::cancel::CancelToken;
-use crate::capture::Meter;
+use crate::capture::SessionMeter;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::job::{Color, ColorMode, Job};
 use crate::pipeline::{FrameSource, OpenSource};
 use crate::plan::Plan;
-use crate::sink::SinkClock;
+use crate::sink::SinkStats;
 use crate::time::{FrameIndex, Moment};
 use crate::warning::Warning;
 
@@ -44,10 +44,10 @@ impl Engine {
         job.color = Color { mode: ColorMode::Sdr, ..Color::default() };
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
-        let mut render = self.begin(&job, &mut silent, cancel, SinkClock::default());
+        let mut render = self.begin(&job, &mut silent, cancel, SinkStats::default());
         let (plan, prepared) = render.surely(&mut |render| render.prepare())?;
         let frames: Vec<_> = moments.iter().map(|&m| frame_of(m, &plan)).collect::<Result<_>>()?;
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(SessionMeter::default());
         let (pages, _server) = prepared.sources(&plan, &meter);
         let sources = render.light.sources(pages, &plan);
         let mut source = sources.open(0, cancel)?;

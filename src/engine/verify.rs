@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Opened, Render, ways};
+use super::{Opened, Render, backends};
 use crate::capture::OpenPage;
 use crate::capture::verify::{compare, samples};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ impl Render<'_> {
     pub(super) fn verified(&mut self, mut opened: Opened, plan: &Plan) -> Result<Opened> {
         let mut options = opened.options.clone();
         let mut reasons = Vec::new();
-        let next = ways::best(self.job, &mut reasons)?;
+        let next = backends::best(self.job, &mut reasons)?;
         next.apply(&mut options);
         let (options, mut other, refusal) = self.open_page(options, &mut reasons)?;
         if let Some(refusal) = refusal {
@@ -40,7 +40,7 @@ impl Render<'_> {
             }
             agreed += 1;
         }
-        opened.reasons.push(format!("canvas: {agreed} frames agree with {}", options.way()));
+        opened.reasons.push(format!("canvas: {agreed} frames agree with {}", options.backend));
         Ok(opened)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Render;
-use crate::capture::{Meter, OpenPage};
+use crate::capture::{OpenPage, SessionMeter};
 use crate::error::{Error, Result};
 use crate::job::Container;
 use crate::media::Info;
@@ -149,7 +149,7 @@ impl Render<'_> {
 
     /// Takes note of what frames asked for when they were drawn, and of what was not right with
     /// them; an error if the job is strict.
-    pub(super) fn warn_about_frames(&mut self, meter: &Meter) -> Result<()> {
+    pub(super) fn warn_about_frames(&mut self, meter: &SessionMeter) -> Result<()> {
         let mut late = self.request_warnings();
         late.extend(self.clock.take_warnings());
         let noted = self.without_listed(meter.notes());

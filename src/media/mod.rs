@@ -286,7 +286,7 @@ impl Library {
 
     fn draw_picture(&self, id: usize, number: usize, divisor: u32) -> Result<Buffer, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
-        let moment = self.wake(&source);
+        let moment = self.touch(&source);
         let frame = source.picture(number, &self.cache, moment)?;
         let has_alpha = source.facts.has_alpha;
         let shape = source.facts.shape_of(&frame);
@@ -312,7 +312,7 @@ impl Library {
     }
 
     /// Notes that a source is asked for a picture, and closes the decoders of those that are over.
-    fn wake(&self, source: &Arc<Source>) -> Moment {
+    fn touch(&self, source: &Arc<Source>) -> Moment {
         let mut awake = lock(&self.awake);
         awake.questions += 1;
         let now = awake.questions;
@@ -328,7 +328,7 @@ impl Library {
         }
         drop(awake);
         for (source, _) in tired {
-            source.rest();
+            source.close_decoders();
         }
         moment
     }

@@ -56,7 +56,7 @@ impl Library {
         number: usize,
     ) -> Result<NativePicture, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
-        let moment = self.wake(&source);
+        let moment = self.touch(&source);
         let frame = source.picture(number, &self.cache, moment)?;
         let facts = &source.facts;
         let orientation = facts.shape_of(&frame).orientation;
@@ -73,7 +73,7 @@ impl Library {
         rows: &mut Vec<u8>,
     ) -> Result<Size, MediaError> {
         let source = self.source(id).ok_or(MediaError::Unknown)?;
-        let moment = self.wake(&source);
+        let moment = self.touch(&source);
         let frame = source.picture(number, &self.cache, moment)?;
         let shape = source.facts.shape_of(&frame);
         let size = divided(&shape, divisor);

@@ -28,7 +28,7 @@ impl Source {
                 shapes.push((number, shape));
             }
         }
-        self.rest();
+        self.close_decoders();
         shapes
     }
 

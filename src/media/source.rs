@@ -118,7 +118,7 @@ impl Source {
     }
 
     /// Lets go of decoders.
-    pub(super) fn rest(&self) {
+    pub(super) fn close_decoders(&self) {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

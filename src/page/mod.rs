@@ -45,7 +45,7 @@ pub(crate) use self::sound::{
     GraphSound, GroupElement, Rehearsal, Rehearsed, Sound, Volumes, rehearse, rehearsed,
 };
 pub(crate) use self::stage::{
-    Asked, STAGE, Setting, Show, Staging, begin_shoot, begin_show, connect_canvas, has_canvas,
+    Asked, HostKind, HostPage, STAGE, Show, begin_shoot, begin_show, connect_canvas, has_canvas,
     set_mark,
 };
 pub(crate) use self::tracks::{TrackFile, TrackRun, read_tracks};
@@ -284,7 +284,7 @@ impl Status {
 pub(crate) struct LoadOptions {
     pub url: String,
     /// The stage around the composition, if there is one.
-    pub staging: Option<Staging>,
+    pub staging: Option<HostPage>,
     pub seed: u64,
     pub variables: serde_json::Map<String, serde_json::Value>,
     /// Where the page asks for media; `None` if nobody decodes them.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{LoadOptions, PageFonts, STAGE, Staging};
+use super::{HostPage, LoadOptions, PageFonts, STAGE};
 use crate::browser::{BrowserError, Page};
 
 /// The joined script.
@@ -75,7 +75,7 @@ pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), Brows
     let config = serde_json::to_string(&config).expect("variables are JSON");
     let script = format!("globalThis.__pagereelConfig={config};\n{}", runtime_script());
     let script = match options.staging {
-        Some(Staging { setting, .. }) => format!(
+        Some(HostPage { setting, .. }) => format!(
             "if (location.pathname === '{}') {{\n{}\n}} else {{\n{script}\n}}",
             STAGE.path,
             setting.script()

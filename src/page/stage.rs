@@ -20,7 +20,7 @@ pub(crate) const STAGE: Stage = Stage {
 
 /// What stands around the composition on its stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Setting {
+pub(crate) enum HostKind {
     /// The window that shows it, and a mark.
     Window,
     /// A canvas that it is drawn into.
@@ -29,8 +29,8 @@ pub(crate) enum Setting {
 
 /// How the composition stands on its stage.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Staging {
-    pub setting: Setting,
+pub(crate) struct HostPage {
+    pub setting: HostKind,
     /// The composition's viewport, in CSS pixels.
     pub size: Size,
     /// Device pixels for each of them.
@@ -39,7 +39,7 @@ pub(crate) struct Staging {
     pub is_transparent: bool,
 }
 
-impl Setting {
+impl HostKind {
     /// Runs in the stage's document.
     pub(super) fn script(self) -> String {
         let stage = include_str!("stage.js");
@@ -55,7 +55,7 @@ impl Setting {
 pub(super) fn open(
     page: &mut Page,
     options: &LoadOptions,
-    staging: Staging,
+    staging: HostPage,
 ) -> Result<(), LoadError> {
     let timeout = options.navigation_timeout;
     let Ok(stage) = url::Url::parse(&options.url).and_then(|url| url.join(STAGE.path)) else {
@@ -72,7 +72,7 @@ pub(super) fn open(
     }
     page.log.document_status = None;
     let url = serde_json::to_string(&options.url).expect("text is JSON");
-    let Staging { size: Size { width, height }, scale, is_transparent, .. } = staging;
+    let HostPage { size: Size { width, height }, scale, is_transparent, .. } = staging;
     let open = format!("__pagereelStage.open({url}, {width}, {height}, {scale}, {is_transparent})");
     page.evaluate::<serde_json::Value>(&open, options.call_timeout)?;
     Ok(())

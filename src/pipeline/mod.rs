@@ -63,16 +63,16 @@ pub trait OpenSource: Sync {
     }
 
     /// Whether one more session is worth its start. Asked at the beginning for each session, and
-    /// after each frame for the next one, until all sessions of the [`Lanes`] are open.
-    fn wants_another(&self, pace: &Pace) -> bool {
-        _ = pace;
+    /// after each frame for the next one, until all sessions of the [`Parallelism`] are open.
+    fn should_add_session(&self, throughput: &Throughput) -> bool {
+        _ = throughput;
         true
     }
 }
 
 /// How a render gets on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pace {
+pub struct Throughput {
     /// Sessions that have been told to open.
     pub sessions: usize,
     /// Frames written since the last of them was, without the first.
@@ -142,7 +142,7 @@ pub struct Artifact {
 /// How frames are dealt to sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Lanes {
+pub struct Parallelism {
     /// Sources that render at the same time.
     pub sessions: NonZeroUsize,
     /// Frames that may be in flight between the first ticket and the sink when all sessions are
@@ -152,7 +152,7 @@ pub struct Lanes {
     pub batches: Batches,
 }
 
-impl Lanes {
+impl Parallelism {
     /// Frames that may be in flight while so many `sessions` are open.
     fn window_of(&self, sessions: usize) -> NonZeroUsize {
         let closed = self.sessions.get().saturating_sub(sessions) as u64;
@@ -164,7 +164,7 @@ impl Lanes {
 
 /// What happened on the way, for the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
+pub struct SessionStats {
     /// Frames delivered by each session.
     pub delivered: Vec<u64>,
     /// Sources of each session that failed and were opened again.
@@ -178,13 +178,13 @@ pub struct Traffic {
 /// its own, which the caller wants to see begin.
 pub fn run(
     stream: &StreamInfo,
-    lanes: Lanes,
+    parallelism: Parallelism,
     sources: &dyn OpenSource,
     sink: &mut dyn FrameSink,
     cancel: &CancelToken,
     written: &mut dyn FnMut(u64),
-) -> Result<Traffic> {
-    let sessions = lanes.sessions.get();
+) -> Result<SessionStats> {
+    let sessions = parallelism.sessions.get();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(sessions)
         .thread_name(|i| format!("session-{i}"))
@@ -197,13 +197,16 @@ pub fn run(
     let stop = cancel.child();
     let outcomes = Mutex::new(Vec::with_capacity(sessions));
     let gate = Gate::default();
-    let mut pace = Pace { left: stream.frames, ..Pace::default() };
-    while pace.sessions < sessions && (pace.sessions == 0 || sources.wants_another(&pace)) {
-        pace.sessions += 1;
+    let mut throughput = Throughput { left: stream.frames, ..Throughput::default() };
+    while throughput.sessions < sessions
+        && (throughput.sessions == 0 || sources.should_add_session(&throughput))
+    {
+        throughput.sessions += 1;
     }
-    gate.open(pace.sessions);
-    let window = lanes.window_of(pace.sessions);
-    let FrameQueue { inlet, mut outlet } = FrameQueue::new(stream.frames, window, lanes.batches);
+    gate.open(throughput.sessions);
+    let window = parallelism.window_of(throughput.sessions);
+    let FrameQueue { inlet, mut outlet } =
+        FrameQueue::new(stream.frames, window, parallelism.batches);
 
     let received = pool.in_place_scope(|scope| {
         for session in 0..sessions {
@@ -212,7 +215,7 @@ pub fn run(
                 if !gate.pass(session) {
                     return;
                 }
-                let lane = Lane { session, sources, inlet: &inlet, cancel: stop };
+                let lane = SessionRun { session, sources, inlet: &inlet, cancel: stop };
                 let outcome = catch_unwind(AssertUnwindSafe(|| lane.run())).unwrap_or_else(|e| {
                     let thread = format!("session-{session}");
                     Err(Error::Panicked { thread, message: panic_message(e.as_ref()) })
@@ -221,17 +224,21 @@ pub fn run(
             });
         }
         drop(inlet);
-        let mut on_frame = |outlet: &mut Outlet<Frame>, pace: &mut Pace, count| {
-            if pace.sessions < sessions && sources.wants_another(pace) {
-                *pace = Pace { sessions: pace.sessions + 1, left: pace.left, ..Pace::default() };
-                outlet.widen(lanes.window_of(pace.sessions));
-                gate.open(pace.sessions);
+        let mut on_frame = |outlet: &mut Outlet<Frame>, throughput: &mut Throughput, count| {
+            if throughput.sessions < sessions && sources.should_add_session(throughput) {
+                *throughput = Throughput {
+                    sessions: throughput.sessions + 1,
+                    left: throughput.left,
+                    ..Throughput::default()
+                };
+                outlet.widen(parallelism.window_of(throughput.sessions));
+                gate.open(throughput.sessions);
             }
             written(count);
         };
         // However this ends, nobody waits at the gate for ever.
         let _closed = CloseOnDrop(&gate);
-        let received = receive(&mut outlet, sink, cancel, pace, &mut on_frame);
+        let received = receive(&mut outlet, sink, cancel, throughput, &mut on_frame);
         if received.is_err() {
             stop.cancel();
         }
@@ -239,19 +246,19 @@ pub fn run(
         received
     });
 
-    let mut traffic = Traffic { delivered: vec![0; sessions], reopened: vec![0; sessions] };
+    let mut stats = SessionStats { delivered: vec![0; sessions], reopened: vec![0; sessions] };
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut result = received;
     for (session, outcome) in outcomes {
         match outcome {
             Ok(lane) => {
-                traffic.delivered[session] = lane.delivered;
-                traffic.reopened[session] = lane.reopened;
+                stats.delivered[session] = lane.delivered;
+                stats.reopened[session] = lane.reopened;
             }
             Err(e) => result = first_cause(result, Err(e)),
         }
     }
-    result.map(|()| traffic)
+    result.map(|()| stats)
 }
 
 /// Moves frames from the queue into the sink until all are written.
@@ -259,15 +266,15 @@ fn receive(
     outlet: &mut Outlet<Frame>,
     sink: &mut dyn FrameSink,
     cancel: &CancelToken,
-    mut pace: Pace,
-    on_frame: &mut dyn FnMut(&mut Outlet<Frame>, &mut Pace, u64),
+    mut throughput: Throughput,
+    on_frame: &mut dyn FnMut(&mut Outlet<Frame>, &mut Throughput, u64),
 ) -> Result<()> {
     let mut count = 0;
     let mut since = Instant::now();
     loop {
         let asked = Instant::now();
         let received = outlet.recv();
-        pace.waited += asked.elapsed();
+        throughput.waited += asked.elapsed();
         match received {
             Ok(_) if cancel.is_cancelled() => return Err(Error::Cancelled),
             Ok(frame) => sink.write(frame)?,
@@ -275,17 +282,17 @@ fn receive(
             Err(RecvError::Missing(index)) => return Err(Error::MissingFrame(index)),
         }
         count += 1;
-        pace.left = pace.left.saturating_sub(1);
-        if pace.elapsed.is_zero() {
+        throughput.left = throughput.left.saturating_sub(1);
+        if throughput.elapsed.is_zero() {
             // What the first frame took is no measure: the page was opened, or another one.
             since = Instant::now();
-            pace.waited = Duration::ZERO;
-            pace.elapsed = Duration::from_nanos(1);
+            throughput.waited = Duration::ZERO;
+            throughput.elapsed = Duration::from_nanos(1);
         } else {
-            pace.written += 1;
-            pace.elapsed = since.elapsed();
+            throughput.written += 1;
+            throughput.elapsed = since.elapsed();
         }
-        on_frame(outlet, &mut pace, count);
+        on_frame(outlet, &mut throughput, count);
     }
 }
 
@@ -297,21 +304,21 @@ struct LaneTraffic {
 }
 
 /// One session's share of the work.
-struct Lane<'a> {
+struct SessionRun<'a> {
     session: usize,
     sources: &'a dyn OpenSource,
     inlet: &'a Inlet<Frame>,
     cancel: &'a CancelToken,
 }
 
-impl Lane<'_> {
+impl SessionRun<'_> {
     fn run(&self) -> Result<LaneTraffic> {
-        let mut traffic = LaneTraffic::default();
+        let mut stats = LaneTraffic::default();
         // Opened under the first ticket: a source that cannot be opened loses a frame and so stops
         // the render, and no browser is started for which there is no work.
         let mut tickets = self.inlet.next_batch();
         if tickets.is_empty() {
-            return Ok(traffic);
+            return Ok(stats);
         }
         let mut attempts = 1;
         let mut source = self.sources.open(self.session, self.cancel)?;
@@ -330,7 +337,7 @@ impl Lane<'_> {
                     if ticket.deliver(frame) == Err(Stopped) {
                         break;
                     }
-                    traffic.delivered += 1;
+                    stats.delivered += 1;
                 }
                 Ok(None) => {}
                 Err(e)
@@ -342,7 +349,7 @@ impl Lane<'_> {
                     tracing::warn!(session = self.session, error = %e, "session lost, starting anew");
                     self.sources.lost(self.session, &e);
                     attempts += 1;
-                    traffic.reopened += 1;
+                    stats.reopened += 1;
                     drop(source);
                     // What has happened twice may take a moment to pass.
                     if attempts > 2 && !self.cancel.pause(PAUSE) {
@@ -360,7 +367,7 @@ impl Lane<'_> {
                 tickets.append(&mut self.inlet.try_batch());
             }
         }
-        Ok(traffic)
+        Ok(stats)
     }
 
     /// Submits as much as the source takes, then collects one frame.

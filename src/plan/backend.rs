@@ -10,7 +10,7 @@ use serde::Serialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub enum Way {
+pub enum Backend {
     /// The browser draws into a window on a private display, whose pixels are read.
     Display,
     /// Each frame is drawn and read by one `HeadlessExperimental.beginFrame`.
@@ -21,11 +21,11 @@ pub enum Way {
     Canvas,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Display => "display",
-            Self::BeginFrame => "begin-frame",
+            Self::BeginFrame => "beginFrame",
             Self::Screenshot => "screenshot",
             Self::Canvas => "canvas",
         })

@@ -18,10 +18,10 @@ mod video;
 
 pub(crate) use self::audio::samples_in;
 pub use self::audio::{AudioPlan, LoudnessPlan};
-pub use self::backend::{Compression, Way};
+pub use self::backend::{Backend, Compression};
 use self::dynamic_range::settled;
 use self::outputs::{outputs, posters, sounds};
-use self::sessions::{Memory, lanes};
+use self::sessions::{Memory, parallelism};
 pub use self::subtitles::{SidecarPlan, SubtitlePlan};
 pub(crate) use self::survey::{Heard, LoudnessKey, Survey};
 pub(crate) use self::thinning::Thinning;
@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Alpha, Fnv, Size, StreamInfo};
 use crate::job::{ColorMode, Container, FileNames, Job, JobError, Metadata, Place, picture_size};
 use crate::page::{Description, LayerKind, Number};
-use crate::pipeline::Lanes;
+use crate::pipeline::Parallelism;
 pub use crate::sound::{Effect, Group, Track, VolumePoint};
 use crate::time::FrameIndex;
 use crate::time::FrameRate;
@@ -129,12 +129,12 @@ pub struct PosterPlan {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CapturePlan {
-    /// The way.
-    pub way: Way,
+    /// How.
+    pub backend: Backend,
     /// Sessions and window.
     #[serde(flatten)]
-    pub lanes: Lanes,
-    /// Why this way and this many sessions.
+    pub parallelism: Parallelism,
+    /// Why so, and why so many sessions.
     pub reasons: Vec<String>,
 }
 
@@ -240,7 +240,7 @@ impl Plan {
     ///
     /// With it comes what is not right, but does not stop the render.
     pub(crate) fn new(job: &Job, survey: &Survey) -> Result<(Self, Vec<Warning>)> {
-        let Survey { description, way, troubles, .. } = survey;
+        let Survey { description, backend, troubles, .. } = survey;
         let mut warnings = Vec::new();
         let mut reasons = survey.reasons.clone();
         let has_videos = description.media.iter().any(|media| media.tag == "video");
@@ -284,7 +284,7 @@ impl Plan {
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
         // A library's pictures are opaque and of SDR, and canvas capture draws the page in a canvas.
-        if hdr.is_some() || job.alpha || *way == Way::Canvas {
+        if hdr.is_some() || job.alpha || *backend == Backend::Canvas {
             for transition in &mut transitions {
                 transition.by_library = false;
             }
@@ -297,7 +297,7 @@ impl Plan {
         }
         let samples = u64::from(job.samples);
         let range = (first_frame * samples, frames * samples);
-        let lanes = lanes(job, size, range, (survey.cores, memory), &mut reasons);
+        let parallelism = parallelism(job, size, range, (survey.cores, memory), &mut reasons);
         let layers = match survey.aligned_share {
             _ if hdr.is_some() => Some(LayerKind::Light),
             Some(share) if share >= WORTHWHILE => Some(LayerKind::Codes),
@@ -320,7 +320,7 @@ impl Plan {
             first_frame,
             duration,
             duration_source,
-            capture: CapturePlan { way: *way, lanes, reasons },
+            capture: CapturePlan { backend: *backend, parallelism, reasons },
         };
         if plan.is_sound_alone() {
             plan.capture.reasons = vec!["nothing is captured: sound alone".into()];
@@ -448,7 +448,7 @@ mod tests {
             description,
             troubles: Vec::new(),
             console: Vec::new(),
-            way: Way::Display,
+            backend: Backend::Display,
             reasons: vec!["display: a test".into()],
             cores: 4,
             memory: None,
@@ -493,7 +493,7 @@ mod tests {
                     let video = &plan.outputs[0].video;
                     let is_hdr = plan.stream.color.is_hdr();
                     assert_eq!(plan.stream.frames, 120, "{case}");
-                    assert_eq!(plan.capture.lanes.sessions.get(), 2, "{case}");
+                    assert_eq!(plan.capture.parallelism.sessions.get(), 2, "{case}");
                     let written = plan.outputs[0].frame_rate.unwrap_or(plan.stream.frame_rate);
                     assert_eq!(written, FrameRate::whole(rate.try_into().unwrap()), "{case}");
                     let is_layered = is_hdr || share.is_some();

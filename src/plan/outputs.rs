@@ -1,6 +1,6 @@
 //! What is written, resolved.
 
-use super::video::Setting;
+use super::video::VideoContext;
 use super::{AudioPlan, Heard, OutputPlan, PosterPlan, SoundPlan, Survey, Thinning, VideoPlan};
 use crate::error::{Error, Result};
 use crate::frame::StreamInfo;
@@ -41,7 +41,7 @@ pub(super) fn outputs(
         } else {
             stream.frames
         };
-        let setting = Setting {
+        let setting = VideoContext {
             size: stream.size,
             rate,
             frames,

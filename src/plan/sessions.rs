@@ -4,7 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 
 use crate::frame::Size;
 use crate::job::Job;
-use crate::pipeline::{Batches, Lanes};
+use crate::pipeline::{Batches, Parallelism};
 
 /// Pictures of one batch may take this much.
 const BATCH_BYTES: u64 = 200 << 20;
@@ -25,13 +25,13 @@ const BROWSER_BYTES: u64 = 300 << 20;
 const VIDEO_BROWSER_BYTES: u64 = 700 << 20;
 
 /// How many sessions draw, and how far ahead of the sink.
-pub(super) fn lanes(
+pub(super) fn parallelism(
     job: &Job,
     size: Size,
     (first_frame, frames): (u64, u64),
     (cores, memory): (u32, Option<Memory>),
     reasons: &mut Vec<String>,
-) -> Lanes {
+) -> Parallelism {
     let batches = batches(size, first_frame);
     let sessions = if let Some(workers) = job.capture.workers {
         reasons.push(format!("{workers} session(s): the job says so"));
@@ -56,7 +56,7 @@ pub(super) fn lanes(
         let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
         n.expect("sessions and window are small and positive")
     };
-    Lanes { sessions: count(sessions), window: count(window), batches }
+    Parallelism { sessions: count(sessions), window: count(window), batches }
 }
 
 /// What the engine and its browsers may use.
@@ -98,11 +98,14 @@ mod tests {
             job.capture.workers = Some(workers);
             for side in [2, 1000, 16_384] {
                 let size = Size { width: side, height: side };
-                let lanes = lanes(&job, size, (0, 10_000), (2, None), &mut Vec::new());
-                assert_eq!(lanes.sessions.get(), workers as usize);
-                let batch = lanes.batches.length.get();
+                let parallelism = parallelism(&job, size, (0, 10_000), (2, None), &mut Vec::new());
+                assert_eq!(parallelism.sessions.get(), workers as usize);
+                let batch = parallelism.batches.length.get();
                 assert!((1..=MAX_BATCH).contains(&batch));
-                assert_eq!(lanes.window.get() as u64, batch * u64::from(workers) + WINDOW_SLACK);
+                assert_eq!(
+                    parallelism.window.get() as u64,
+                    batch * u64::from(workers) + WINDOW_SLACK
+                );
                 assert!(batch == 1 || batch * u64::from(side).pow(2) * 4 <= BATCH_BYTES);
             }
         }
@@ -115,7 +118,7 @@ mod tests {
         let size = Size { width: 64, height: 36 };
         let mut sessions = |job: &Job, megabytes: u64, has_videos| {
             let memory = Memory { bytes: megabytes << 20, has_videos };
-            lanes(job, size, (0, 9000), (8, Some(memory)), &mut reasons).sessions.get()
+            parallelism(job, size, (0, 9000), (8, Some(memory)), &mut reasons).sessions.get()
         };
         assert_eq!(sessions(&job, 256, false), 1);
         assert_eq!(sessions(&job, 1024, false), 2);
@@ -130,7 +133,7 @@ mod tests {
     fn few_frames_get_few_sessions() {
         let job = Job::new("a.html", "a.mp4");
         let sessions = |frames, cores| {
-            lanes(&job, SIZE, (0, frames), (cores, None), &mut Vec::new()).sessions.get()
+            parallelism(&job, SIZE, (0, frames), (cores, None), &mut Vec::new()).sessions.get()
         };
         assert_eq!(
             (sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)),

@@ -1,6 +1,6 @@
 //! What is known before a render is planned: of its page, of what is heard, and of the machine.
 
-use super::Way;
+use super::Backend;
 use crate::frame::Size;
 use crate::job::{Entry, SubtitleText};
 use crate::page::Description;
@@ -23,7 +23,7 @@ pub(crate) struct Survey {
     /// The page's last console lines, for errors.
     pub console: Vec<String>,
     /// How pictures leave the browser.
-    pub way: Way,
+    pub backend: Backend,
     /// Why in that way.
     pub reasons: Vec<String>,
     /// Processors that this process may use.

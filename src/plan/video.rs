@@ -70,7 +70,7 @@ pub struct VideoPlan {
 
 /// What an encoding is resolved against.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Setting {
+pub(super) struct VideoContext {
     /// Of frames.
     pub size: Size,
     pub rate: FrameRate,
@@ -89,10 +89,11 @@ impl VideoPlan {
     pub(super) fn new(
         video: &Video,
         container: Container,
-        setting: Setting,
+        setting: VideoContext,
         field: &str,
     ) -> Result<Self> {
-        let Setting { size, rate, frames, alpha, color, display, cores, is_streamed } = setting;
+        let VideoContext { size, rate, frames, alpha, color, display, cores, is_streamed } =
+            setting;
         let (codec, format) = if color.is_hdr() {
             let codec = video.hdr_codec_in(container);
             (codec, video.hdr_format_of(codec))

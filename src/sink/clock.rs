@@ -9,7 +9,7 @@ use crate::warning::Warning;
 
 /// Shared by all sinks of a render.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SinkClock(Arc<Times>);
+pub(crate) struct SinkStats(Arc<Times>);
 
 #[derive(Debug, Default)]
 struct Times {
@@ -46,7 +46,7 @@ impl Drop for Timer<'_> {
     }
 }
 
-impl SinkClock {
+impl SinkStats {
     pub(super) fn time(&self, part: Part) -> Timer<'_> {
         Timer { total: &self.0.spent_ns[part as usize], start: Instant::now() }
     }

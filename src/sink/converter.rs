@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use super::palette::Scenes;
 use crate::av::{FramePool, VideoFrame};
 use crate::error::Result;
@@ -23,7 +23,7 @@ pub(super) struct Converter {
     scenes: Option<Scenes>,
     /// The last picture and what it became.
     last: Option<(Arc<Picture>, VideoFrame)>,
-    clock: SinkClock,
+    clock: SinkStats,
 }
 
 impl Converter {
@@ -32,7 +32,7 @@ impl Converter {
         plan: &Plan,
         index: usize,
         scenes: Option<Scenes>,
-        clock: SinkClock,
+        clock: SinkStats,
     ) -> Result<Self> {
         let video = plan.outputs[index].video.clone();
         let pool = FramePool::new(video.size, video.pixel_format, video.color)?;

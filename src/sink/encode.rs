@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ahead::Ahead;
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use super::converter::Converter;
 use super::light::LightNote;
 use super::palette::Scenes;
@@ -40,7 +40,7 @@ pub(crate) struct EncodeSink {
     /// Frames that have come, and those of them that were encoded.
     taken: u64,
     frames: u64,
-    clock: SinkClock,
+    clock: SinkStats,
 }
 
 /// What an output needs besides its plan.
@@ -59,7 +59,7 @@ impl EncodeSink {
         index: usize,
         target: Target,
         learned: Learned,
-        clock: SinkClock,
+        clock: SinkStats,
     ) -> Result<Self> {
         let output = &plan.outputs[index];
         let format = output.container.muxer();
@@ -105,7 +105,7 @@ impl EncodeSink {
     pub(super) fn try_out(
         plan: &Arc<Plan>,
         index: usize,
-        clock: &SinkClock,
+        clock: &SinkStats,
         cancel: &CancelToken,
     ) -> Result<()> {
         let place = tempfile::env::temp_dir();
@@ -163,7 +163,7 @@ pub(super) fn send(
 fn open_encoder(
     output: &OutputPlan,
     settings: crate::av::EncoderSettings,
-    clock: &SinkClock,
+    clock: &SinkStats,
 ) -> Result<Encoder> {
     if let Some(encoder) = hardware::open(output, &settings, clock) {
         return Ok(encoder);

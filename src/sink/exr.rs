@@ -12,7 +12,7 @@ use exr::meta::attribute::Chromaticities;
 use half::f16;
 use image::{ImageError, ImageResult};
 
-use super::shutter::linear_of_srgb;
+use super::motion_blur::linear_of_srgb;
 use crate::color::codes::LightCodes;
 use crate::color::transfer::REFERENCE_WHITE;
 use crate::color::{Cicp, MasteringDisplay};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use super::converter::shaped;
 use super::encode::{EncodeSink, Learned};
-use super::palette::Surveyor;
+use super::palette::ColorHistogram;
 use super::passes::replay;
 use super::store::{FrameStore, MOST_BYTES};
 use super::target::Target;
@@ -23,11 +23,11 @@ pub(super) struct GifSink {
     index: usize,
     target: Target,
     scaler: Scaler,
-    surveyor: Surveyor,
+    surveyor: ColorHistogram,
     store: FrameStore,
     /// The last picture as it came, and as it is kept.
     last: Option<(Arc<Picture>, Arc<Picture>)>,
-    clock: SinkClock,
+    clock: SinkStats,
     cancel: CancelToken,
 }
 
@@ -36,7 +36,7 @@ impl GifSink {
         plan: &Arc<Plan>,
         index: usize,
         target: Target,
-        clock: SinkClock,
+        clock: SinkStats,
         cancel: CancelToken,
     ) -> Result<Self> {
         EncodeSink::try_out(plan, index, &clock, &cancel)?;
@@ -45,7 +45,7 @@ impl GifSink {
             index,
             target,
             scaler: Scaler::default(),
-            surveyor: Surveyor::new(),
+            surveyor: ColorHistogram::new(),
             store: FrameStore::create(MOST_BYTES)?,
             last: None,
             clock,

@@ -1,6 +1,6 @@
 //! Encoders of the graphics card: tried with one frame before they are relied on.
 
-use super::clock::SinkClock;
+use super::clock::SinkStats;
 use crate::av::{AvError, Encoder, EncoderSettings, FramePool, RateControl, Received};
 use crate::color::Cicp;
 use crate::frame::{CodedFormat, Size};
@@ -16,7 +16,7 @@ const BITS_PER_PIXEL: f64 = 0.13;
 pub(super) fn open(
     output: &OutputPlan,
     software: &EncoderSettings,
-    clock: &SinkClock,
+    clock: &SinkStats,
 ) -> Option<Encoder> {
     let mut refusals = Vec::new();
     for name in &output.video.hardware {

@@ -6,7 +6,7 @@
 //! | `TwoPassSink`, `GifSink` | encoders that must see all frames first: they are kept meanwhile |
 //! | `SequenceSink` | a file per frame |
 //! | `SoundSink` | files of sound alone |
-//! | `Shutter` | motion blur: several moments of a frame become one |
+//! | `MotionBlur` | motion blur: several moments of a frame become one |
 //! | `TeeSink` | several outputs at once, and posters |
 //! | [`ChecksumSink`] | proving that two renders are the same |
 //! | `picture` | single pictures, which need no sink |
@@ -21,6 +21,7 @@ mod exr;
 mod gif;
 pub(crate) mod hardware;
 pub(crate) mod light;
+mod motion_blur;
 mod null;
 mod palette;
 mod partial;
@@ -31,7 +32,6 @@ mod plain;
 mod renditions;
 mod sequence;
 mod settings;
-mod shutter;
 mod sound;
 mod sound_file;
 mod store;
@@ -45,15 +45,15 @@ mod verify;
 use std::sync::Arc;
 
 pub use self::checksum::ChecksumSink;
-pub(crate) use self::clock::SinkClock;
+pub(crate) use self::clock::SinkStats;
 pub(crate) use self::encode::EncodeSink;
 use self::encode::Learned;
 use self::gif::GifSink;
+pub(crate) use self::motion_blur::MotionBlur;
 pub use self::null::NullSink;
 use self::passes::TwoPassSink;
 pub(crate) use self::places::{check_places, warn_about_space};
 use self::sequence::SequenceSink;
-pub(crate) use self::shutter::Shutter;
 use self::sound_file::SoundSink;
 use self::target::Target;
 use self::tee::{Poster, TeeSink};
@@ -67,7 +67,7 @@ use crate::plan::{Plan, Thinning};
 /// Opens what writes all outputs of a plan.
 pub(crate) fn open(
     plan: &Arc<Plan>,
-    clock: &SinkClock,
+    clock: &SinkStats,
     cancel: &CancelToken,
 ) -> Result<Box<dyn FrameSink>> {
     let sinks = (0..plan.outputs.len()).map(|index| open_one(plan, index, clock, cancel));
@@ -90,7 +90,7 @@ pub(crate) fn open(
 fn open_one(
     plan: &Arc<Plan>,
     index: usize,
-    clock: &SinkClock,
+    clock: &SinkStats,
     cancel: &CancelToken,
 ) -> Result<Box<dyn FrameSink>> {
     let Some(rate) = plan.outputs[index].frame_rate else {
@@ -108,7 +108,7 @@ fn open_one(
 fn open_plain(
     plan: &Arc<Plan>,
     index: usize,
-    clock: &SinkClock,
+    clock: &SinkStats,
     cancel: &CancelToken,
 ) -> Result<Box<dyn FrameSink>> {
     let output = &plan.outputs[index];

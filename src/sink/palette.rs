@@ -1,6 +1,6 @@
 //! Palettes of 255 colors, one per scene, and pictures drawn with them.
 //!
-//! While frames are kept, a [`Surveyor`] counts their colors and notices where scenes change. A
+//! While frames are kept, a [`ColorHistogram`] counts their colors and notices where scenes change. A
 //! palette is cut out of the counts by variance (after Wu) and improved by a few rounds of k-means.
 //! Where a scene has no more colors than that, they are its palette. The 256th color is nothing.
 
@@ -57,7 +57,7 @@ impl Bucket {
 
 /// Counts the colors of frames.
 #[derive(Debug)]
-pub(super) struct Surveyor {
+pub(super) struct ColorHistogram {
     done: Vec<Scene>,
     first: u64,
     frames: u64,
@@ -68,7 +68,7 @@ pub(super) struct Surveyor {
     last: Vec<u32>,
 }
 
-impl Surveyor {
+impl ColorHistogram {
     pub(super) fn new() -> Self {
         Self {
             done: Vec::new(),
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn few_colors_are_kept_as_they_are() {
-        let mut surveyor = Surveyor::new();
+        let mut surveyor = ColorHistogram::new();
         surveyor.add(&picture(&[[1, 2, 3], [1, 2, 4], [255, 0, 9]]), false);
         surveyor.add(&picture(&[[1, 2, 3], [1, 2, 4], [255, 0, 8]]), false);
         let scenes = surveyor.finish();
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn other_colors_are_another_scene() {
-        let mut surveyor = Surveyor::new();
+        let mut surveyor = ColorHistogram::new();
         let (red, blue) = (picture(&[[255, 0, 0]; 8]), picture(&[[0, 0, 255]; 8]));
         surveyor.add(&red, false);
         surveyor.add(&red, true);
@@ -308,7 +308,7 @@ mod tests {
         // A ramp of gray and a little of red: the ramp gets most of the palette.
         let mut colors: Vec<Color> = (0..=255).flat_map(|v| [[v; 3]; 16]).collect();
         colors.extend((0..=255).map(|v| [255, v / 16, v / 16]));
-        let mut surveyor = Surveyor::new();
+        let mut surveyor = ColorHistogram::new();
         surveyor.add(&picture(&colors), false);
         let palette = surveyor.finish().palette_at(0).to_vec();
         assert!(palette.len() <= COLORS);

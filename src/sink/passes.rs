@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use super::converter::Converter;
 use super::encode::{EncodeSink, Learned, send};
 use super::settings::encoder_settings;
@@ -67,7 +67,7 @@ pub(super) struct TwoPassSink {
     pass: PassFile,
     store: FrameStore,
     frames: u64,
-    clock: SinkClock,
+    clock: SinkStats,
     cancel: CancelToken,
 }
 
@@ -76,7 +76,7 @@ impl TwoPassSink {
         plan: &Arc<Plan>,
         index: usize,
         target: Target,
-        clock: SinkClock,
+        clock: SinkStats,
         cancel: CancelToken,
     ) -> Result<Self> {
         let output = &plan.outputs[index];
@@ -141,7 +141,7 @@ impl FrameSink for TwoPassSink {
 pub(super) fn replay(
     store: FrameStore,
     sink: EncodeSink,
-    clock: &SinkClock,
+    clock: &SinkStats,
     cancel: &CancelToken,
 ) -> Result<Artifact> {
     let mut sink = Box::new(sink);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use super::converter::shaped;
 use super::partial::{PartialDirectory, check_replaceable};
 use super::sound::SoundStream;
@@ -39,11 +39,11 @@ pub(super) struct SequenceSink {
     last: Option<Arc<Picture>>,
     frames: u64,
     bytes: u64,
-    clock: SinkClock,
+    clock: SinkStats,
 }
 
 impl SequenceSink {
-    pub(super) fn open(plan: &Arc<Plan>, index: usize, clock: SinkClock) -> Result<Self> {
+    pub(super) fn open(plan: &Arc<Plan>, index: usize, clock: SinkStats) -> Result<Self> {
         let output = &plan.outputs[index];
         // Rather now than when all is drawn.
         check_replaceable(&output.path, |name| is_ours(output.names.as_ref(), name))?;

@@ -1,6 +1,6 @@
 //! The sound beside the picture: mixed and encoded in step with the frames.
 
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received};
 use crate::error::{Error, Result};
 use crate::plan::{AudioPlan, samples_in};
@@ -21,7 +21,7 @@ pub(super) struct SoundStream {
     rate: FrameRate,
     /// Samples that the encoder has.
     written: u64,
-    clock: SinkClock,
+    clock: SinkStats,
 }
 
 impl SoundStream {
@@ -29,7 +29,7 @@ impl SoundStream {
         plan: &AudioPlan,
         rate: FrameRate,
         global_header: bool,
-        clock: SinkClock,
+        clock: SinkStats,
     ) -> Result<Self> {
         let name = plan.encoder.clone();
         if !crate::av::has_encoder(&name) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
-use super::clock::{Part, SinkClock};
+use super::clock::{Part, SinkStats};
 use super::settings::{PROGRAM, chapters, language_in};
 use super::sound::SoundStream;
 use super::target::Target;
@@ -35,14 +35,14 @@ pub(super) struct SoundSink {
     target: Target,
     buffer: Option<NamedTempFile>,
     frames: u64,
-    clock: SinkClock,
+    clock: SinkStats,
 }
 
 impl SoundSink {
     pub(super) fn open(
         plan: &Arc<Plan>,
         index: usize,
-        clock: SinkClock,
+        clock: SinkStats,
         cancel: &CancelToken,
     ) -> Result<Self> {
         let output = &plan.sounds[index];

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use pagereel::frame::{Alpha, PixelFormat, Size};
 use pagereel::job::CaptureMode;
-use pagereel::plan::Way;
+use pagereel::plan::Backend;
 use pagereel::{Job, Picture};
 
 use crate::support::{digests, page, pagereel, pictures};
@@ -95,13 +95,13 @@ fn every_alpha_is_kept_in_every_way_that_can() {
     let (_directory, path) = page(&scene());
     let mut seen = Vec::new();
     for (mode, way) in [
-        (CaptureMode::Auto, Way::Canvas),
-        (CaptureMode::Canvas, Way::Canvas),
-        (CaptureMode::Screenshot, Way::Screenshot),
+        (CaptureMode::Auto, Backend::Canvas),
+        (CaptureMode::Canvas, Backend::Canvas),
+        (CaptureMode::Screenshot, Backend::Screenshot),
     ] {
         let (report, pictures) = pictures(&job(&path, mode));
         let capture = &report.plan.capture;
-        assert_eq!(capture.way, way, "{:?}", capture.reasons);
+        assert_eq!(capture.backend, way, "{:?}", capture.reasons);
         assert_eq!(report.plan.stream.alpha, Alpha::Straight);
         assert_eq!(pictures.len(), 10);
         for picture in &pictures {
@@ -159,7 +159,7 @@ fn what_a_canvas_cannot_draw_keeps_its_alpha_by_screenshot() {
     let (_directory, path) = page(html);
     let (report, pictures) = pictures(&job(&path, CaptureMode::Auto));
     let capture = &report.plan.capture;
-    assert_eq!(capture.way, Way::Screenshot, "{:?}", capture.reasons);
+    assert_eq!(capture.backend, Backend::Screenshot, "{:?}", capture.reasons);
     let told = "not canvas: frame 0 is not what the compositor shows: ";
     assert!(capture.reasons.iter().any(|r| r.starts_with(told)), "{:?}", capture.reasons);
     assert_eq!(pixel(&pictures[0], 0, 0), [0; 4]);

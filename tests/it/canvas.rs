@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pagereel::job::CaptureMode;
-use pagereel::plan::Way;
+use pagereel::plan::Backend;
 use pagereel::{Job, Picture, Report};
 
 use crate::support::{digests, fixture, page, pictures};
@@ -99,7 +99,7 @@ fn canvas_draws_what_a_window_shows() {
     ] {
         let (report, difference) = render_scene(&scene(style, body));
         assert!(difference < 0.25, "{name}: {difference} levels");
-        assert_eq!(report.plan.capture.way, Way::Canvas, "{name}: {}", reason(&report));
+        assert_eq!(report.plan.capture.backend, Backend::Canvas, "{name}: {}", reason(&report));
         assert!(reason(&report).contains("frames agree with display"), "{name}");
     }
 }
@@ -129,7 +129,7 @@ fn what_canvas_cannot_draw_is_noticed() {
     ] {
         let (report, difference) = render_scene(&scene(style, body));
         assert!(difference == 0.0, "{name}: {difference} levels");
-        assert_eq!(report.plan.capture.way, Way::Display, "{name}");
+        assert_eq!(report.plan.capture.backend, Backend::Display, "{name}");
         let reason = reason(&report);
         let told = "not canvas: frame 0 is not what the compositor shows: ";
         assert!(reason.contains(told) && reason.contains(" dB, and "), "{name}: {reason}");
@@ -164,7 +164,7 @@ fn a_canvas_that_fails_is_left() {
         assert_eq!(drawn.len(), 10);
         let reason = reason(&report);
         assert!(reason.contains(told), "{reason}");
-        assert_eq!(report.plan.capture.way, Way::Display, "{reason}");
+        assert_eq!(report.plan.capture.backend, Backend::Display, "{reason}");
     }
 }
 
@@ -172,12 +172,12 @@ fn a_canvas_that_fails_is_left() {
 fn any_chrome_draws_into_canvases_the_same() {
     let (_directory, path) = page(&scene("", "<div class=box></div>"));
     let mut seen = Vec::new();
-    for (chrome, other) in [("chromium", "display"), ("chromium-headless-shell", "begin-frame")] {
+    for (chrome, other) in [("chromium", "display"), ("chromium-headless-shell", "beginFrame")] {
         let mut job = canvas_job(&path);
         job.browser.path = Some(format!("/usr/bin/{chrome}").into());
         let (report, drawn) = pictures(&job);
         let reason = reason(&report);
-        assert_eq!(report.plan.capture.way, Way::Canvas, "{chrome}: {reason}");
+        assert_eq!(report.plan.capture.backend, Backend::Canvas, "{chrome}: {reason}");
         assert!(reason.contains(&format!("frames agree with {other}")), "{chrome}: {reason}");
         seen.push(drawn);
     }

@@ -1,7 +1,7 @@
 //! Every clock that page code can read tells the frame's time.
 
 use pagereel::job::CaptureMode;
-use pagereel::plan::Way;
+use pagereel::plan::Backend;
 
 use crate::pages::{Page, pixel, rgb};
 
@@ -84,11 +84,11 @@ fn pages_with_view_transitions_are_drawn_on_command() {
     let of = |script, mode| {
         let (report, _) = Page::new(0.2, "", "", script).render(mode, 1);
         let codes = report.warnings.iter().map(|warning| warning.code.clone());
-        (report.plan.capture.way, codes.collect::<Vec<_>>())
+        (report.plan.capture.backend, codes.collect::<Vec<_>>())
     };
     let none: Vec<String> = Vec::new();
-    assert_eq!(of("", CaptureMode::Auto), (Way::Display, none.clone()));
-    assert_eq!(of(transition, CaptureMode::Auto), (Way::BeginFrame, none));
+    assert_eq!(of("", CaptureMode::Auto), (Backend::Display, none.clone()));
+    assert_eq!(of(transition, CaptureMode::Auto), (Backend::BeginFrame, none));
     let (way, codes) = of(transition, CaptureMode::Display);
-    assert_eq!((way, codes), (Way::Display, vec!["view_transition_display".to_owned()]));
+    assert_eq!((way, codes), (Backend::Display, vec!["view_transition_display".to_owned()]));
 }

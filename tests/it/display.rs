@@ -9,7 +9,7 @@ use std::thread;
 
 use pagereel::frame::Size;
 use pagereel::job::CaptureMode;
-use pagereel::plan::Way;
+use pagereel::plan::Backend;
 use pagereel::sink::NullSink;
 use pagereel::{Artifact, CancelToken, Engine, Frame, FrameSink, Job};
 
@@ -59,7 +59,7 @@ fn a_display_leaves_nothing_behind() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(report["plan"]["capture"]["way"], "display");
+    assert_eq!(report["plan"]["capture"]["backend"], "display");
     let mut after = dead_sockets();
     after.retain(|socket| !before.contains(socket));
     assert!(after.is_empty(), "sockets are left: {after:?}");
@@ -139,7 +139,7 @@ fn a_page_that_refuses_frames_is_taken_in_another_way() {
     let cancel = CancelToken::new();
     let report = Engine::new().request(&job).cancel(&cancel).render_into(sink).unwrap();
     let capture = &report.plan.capture;
-    assert_eq!(capture.way, Way::BeginFrame, "{:?}", capture.reasons);
+    assert_eq!(capture.backend, Backend::BeginFrame, "{:?}", capture.reasons);
     let reason = "not display: no private display: the page does not open inside of another one";
     assert_eq!(capture.reasons[1], reason);
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pagereel::job::CaptureMode;
-use pagereel::plan::Way;
+use pagereel::plan::Backend;
 use pagereel::sink::ChecksumSink;
 use pagereel::{CancelToken, Engine, Error, Event, Job};
 
@@ -216,11 +216,10 @@ fn a_page_that_hangs_in_one_way_is_finished_in_another() {
         let (list, digests) = sync_channel(100);
         let sink = Box::new(ChecksumSink::with_list(list));
         let report = Engine::new().request(&job).render_into(sink).unwrap();
-        assert_eq!(report.plan.capture.way, Way::Display);
+        assert_eq!(report.plan.capture.backend, Backend::Display);
         assert_eq!(digests.try_iter().collect::<Vec<_>>(), expected);
         let reasons = &report.decisions;
-        let told =
-            reasons.iter().find(|r| r.starts_with("begin-frame instead of display: frame 1"));
+        let told = reasons.iter().find(|r| r.starts_with("beginFrame instead of display: frame 1"));
         assert!(told.is_some_and(|r| r.contains("was lost 2 times")), "{reasons:?}");
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use pagereel::color::Cicp;
 use pagereel::error::BrowserError;
 use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
-use pagereel::parts::{Batches, FrameQueue, FrameSource, Lanes, OpenSource, Pace, RecvError, run};
+use pagereel::parts::{
+    Batches, FrameQueue, FrameSource, OpenSource, Parallelism, RecvError, Throughput, run,
+};
 use pagereel::time::{FrameIndex, FrameRate};
 use pagereel::{Artifact, CancelToken, Error, Frame, FrameSink, Picture, Result};
 
@@ -32,7 +34,7 @@ struct Fake {
     depth: usize,
     opened: AtomicUsize,
     /// Whether a session is wanted beside the first.
-    wants: fn(&Pace) -> bool,
+    wants: fn(&Throughput) -> bool,
 }
 
 struct FakePage {
@@ -43,8 +45,8 @@ struct FakePage {
 }
 
 impl OpenSource for Fake {
-    fn wants_another(&self, pace: &Pace) -> bool {
-        (self.wants)(pace)
+    fn should_add_session(&self, throughput: &Throughput) -> bool {
+        (self.wants)(throughput)
     }
 
     fn open(&self, session: usize, _: &CancelToken) -> Result<Box<dyn FrameSource>> {
@@ -125,7 +127,7 @@ fn go_as_wanted(
     sink: &mut Log,
     cancel: &CancelToken,
     depth: usize,
-    wants: fn(&Pace) -> bool,
+    wants: fn(&Throughput) -> bool,
 ) -> Result<(Vec<u64>, usize)> {
     let stream = StreamInfo {
         size: Size { width: 1, height: 1 },
@@ -134,7 +136,7 @@ fn go_as_wanted(
         alpha: Alpha::Opaque,
         color: Cicp::SRGB,
     };
-    let lanes = Lanes {
+    let parallelism = Parallelism {
         sessions: NonZeroUsize::new(5).unwrap(),
         window: NonZeroUsize::new(6).unwrap(),
         batches: Batches { length: NonZeroU64::new(3).unwrap(), offset: 1 },
@@ -142,10 +144,10 @@ fn go_as_wanted(
     let opened = AtomicUsize::new(0);
     let fake = Fake { fault, died: Arc::default(), depth, opened, wants };
     let mut written = 0;
-    let traffic = run(&stream, lanes, &fake, sink, cancel, &mut |n| written = n)?;
+    let stats = run(&stream, parallelism, &fake, sink, cancel, &mut |n| written = n)?;
     assert_eq!(written, 200);
-    assert_eq!(traffic.delivered.iter().sum::<u64>(), 200);
-    Ok((traffic.reopened, fake.opened.into_inner()))
+    assert_eq!(stats.delivered.iter().sum::<u64>(), 200);
+    Ok((stats.reopened, fake.opened.into_inner()))
 }
 
 fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Result<Vec<u64>> {
@@ -161,7 +163,7 @@ fn sessions_are_opened_when_they_are_wanted() {
         result.unwrap().1
     };
     assert_eq!(opened(|_| false), 1);
-    assert_eq!(opened(|pace| pace.sessions == 1 && pace.written >= 20), 2);
+    assert_eq!(opened(|throughput| throughput.sessions == 1 && throughput.written >= 20), 2);
     // Those who wait at the gate when a session fails do not wait for ever.
     let mut sink = Log::default();
     let token = CancelToken::new();

@@ -84,7 +84,7 @@ fn screenshots_show_each_frame_too() {
     job.capture.mode = CaptureMode::Screenshot;
     job.capture.workers = Some(2);
     check_barcodes(&job, 40, size);
-    assert_eq!(render(&job).unwrap().plan.capture.way, pagereel::plan::Way::Screenshot);
+    assert_eq!(render(&job).unwrap().plan.capture.backend, pagereel::plan::Backend::Screenshot);
 }
 
 #[test]

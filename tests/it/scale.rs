@@ -6,16 +6,16 @@ use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use pagereel::frame::Size;
 use pagereel::job::{CaptureMode, JobError};
-use pagereel::plan::Way;
+use pagereel::plan::Backend;
 use pagereel::{Error, Job, Picture};
 
 use crate::support::{digests, page, pagereel, pictures};
 
-const WAYS: [(CaptureMode, Way); 4] = [
-    (CaptureMode::Display, Way::Display),
-    (CaptureMode::BeginFrame, Way::BeginFrame),
-    (CaptureMode::Screenshot, Way::Screenshot),
-    (CaptureMode::Canvas, Way::Canvas),
+const WAYS: [(CaptureMode, Backend); 4] = [
+    (CaptureMode::Display, Backend::Display),
+    (CaptureMode::BeginFrame, Backend::BeginFrame),
+    (CaptureMode::Screenshot, Backend::Screenshot),
+    (CaptureMode::Canvas, Backend::Canvas),
 ];
 
 /// A page of 240 by 120 pixels. Its right lower corner says what the page knows of its pixels.
@@ -75,7 +75,7 @@ fn the_same_page_in_other_pixels_in_every_way() {
         {
             let (report, scaled) = pictures(&job(&path, mode, scale));
             let capture = &report.plan.capture;
-            assert_eq!(capture.way, way, "{scale}: {:?}", capture.reasons);
+            assert_eq!(capture.backend, way, "{scale}: {:?}", capture.reasons);
             let size = Size { width, height };
             assert_eq!((report.plan.stream.size, scaled.len()), (size, 4), "{way}, {scale}");
             for (plain, scaled) in plain.iter().zip(&scaled) {

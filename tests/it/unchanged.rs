@@ -11,7 +11,7 @@ use pagereel::{Engine, Job};
 use crate::support::fixture;
 
 /// A way to change pixels.
-struct Way {
+struct Backend {
     name: &'static str,
     /// So many different pictures there are at least, among 60.
     pictures: usize,
@@ -21,8 +21,13 @@ struct Way {
     script: &'static str,
 }
 
-const fn way(name: &'static str, pictures: usize, body: &'static str, script: &'static str) -> Way {
-    Way { name, pictures, body, script }
+const fn way(
+    name: &'static str,
+    pictures: usize,
+    body: &'static str,
+    script: &'static str,
+) -> Backend {
+    Backend { name, pictures, body, script }
 }
 
 const PRELUDE: &str = r##"
@@ -48,7 +53,7 @@ const paint = (context, x) => {
 const BOX: &str = r#"<style id="s">#box { margin-left: 0 }</style><div id="box" style="width: 30px; height: 30px; background: red"></div>"#;
 
 #[rustfmt::skip]
-const WAYS: &[Way] = &[
+const WAYS: &[Backend] = &[
     way("a canvas", 50, "", "const c = canvas(); driver((v) => paint(c, v));"),
     way("webgl", 50, "", "const gl = Object.assign(document.createElement('canvas'), { width: 60, height: 40 }).getContext('webgl'); stage.append(gl.canvas); driver((v) => { gl.clearColor(v / 100, 0, 1 - v / 100, 1); gl.clear(gl.COLOR_BUFFER_BIT); });"),
     way("an offscreen canvas that is copied", 50, "", "const c = canvas(); const o = new OffscreenCanvas(200, 40).getContext('2d'); driver((v) => { paint(o, v); c.drawImage(o.canvas, 0, 0); });"),
@@ -112,7 +117,7 @@ fn check(first: usize, of: usize) {
     let directory = tempfile::tempdir().unwrap();
     fs::copy(fixture("gsap/vendor/gsap.min.js"), directory.path().join("gsap.min.js")).unwrap();
     let mut wrong = Vec::new();
-    for (number, Way { name, pictures, body, script }) in WAYS.iter().enumerate() {
+    for (number, Backend { name, pictures, body, script }) in WAYS.iter().enumerate() {
         if number % of != first {
             continue;
         }

@@ -82,7 +82,7 @@ import "./rendering/entries.js";
 import { documentStatus, scriptFailed, stopWaiting, warningList } from "./readiness/readiness.js";
 import { inspect } from "./inspect.js";
 import "./sound/script_texts.js";
-import { agent, calmDown, inTurn, ownMs } from "./step.js";
+import { agent, settleTasks, inTurn, ownMs } from "./step.js";
 
 /** Runtimes of this window and of the same-origin frames below it, parents first. */
 function runtimes() {
@@ -179,7 +179,7 @@ function showFrame(index, num, den) {
 
 agent.flushOnce = (ms) =>
   runVideoCallbacks() + flushFrameCallbacks() > 0
-    ? calmDown(ownMs(ms) / 1000).then(handOverDrawings)
+    ? settleTasks(ownMs(ms) / 1000).then(handOverDrawings)
     : undefined;
 
 /**
@@ -316,7 +316,7 @@ function seek(index, num, den) {
         [() => settleFrame(index, num, den), () => beginLibrary(frameMs(index, num, den))],
         (call) => call(),
       );
-    pending = pending ? pending.then(settle) : settle();
+    pending = pending ? pending.then(settle) : settleTasks();
   } catch (error) {
     release();
     return answerIfGone(error);

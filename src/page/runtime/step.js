@@ -129,7 +129,7 @@ function place(seconds, again = false) {
 }
 
 // Whatever page callbacks led to: promises, timers without delay, events, new animations.
-export async function calmDown(seconds) {
+export async function settleTasks(seconds) {
   markChanged();
   for (let round = 0; round < MAX_ROUNDS; round++) {
     await settleWork();
@@ -145,14 +145,15 @@ function finishStep(seconds, flush, called) {
   restGsap();
   const told = beforeFrameCallbacks();
   const ran = flush ? runVideoCallbacks() + flushFrameCallbacks() : 0;
-  const calming = heard || told || called || ran > 0 || hasWork() ? calmDown(seconds) : undefined;
+  const calming =
+    heard || told || called || ran > 0 || hasWork() ? settleTasks(seconds) : undefined;
   const stepWorkers = () => (flush ? runFrames(seconds) : undefined);
   return inTurn(
     [
       () => calming,
       stepWorkers,
       () => observe(seconds),
-      () => paintForStyles(mayHaveChanged())?.then(() => calmDown(seconds)),
+      () => paintForStyles(mayHaveChanged())?.then(() => settleTasks(seconds)),
     ],
     (call) => call(),
   );
@@ -162,13 +163,13 @@ function finishStep(seconds, flush, called) {
 function runFrames(seconds) {
   if (workerFrames() === 0) return undefined;
   runWorkerFrames();
-  return calmDown(seconds);
+  return settleTasks(seconds);
 }
 
 // What observers do may give them more to observe.
 function observe(seconds, round = 0) {
   if (!afterLayout(mayHaveChanged()) && !hasWork()) return undefined;
-  return calmDown(seconds).then(() =>
+  return settleTasks(seconds).then(() =>
     round < MAX_ROUNDS ? observe(seconds, round + 1) : undefined,
   );
 }
@@ -179,7 +180,7 @@ async function paintElements(seconds) {
   await paintForElements();
   recallTimelines();
   markChanged();
-  await calmDown(seconds);
+  await settleTasks(seconds);
 }
 
 function placeAnimations() {

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use super::source::PageSource;
-use super::{Shot, Taken};
+use super::{CaptureRequest, Captured};
 use crate::error::Result;
 use crate::frame::Picture;
 use crate::page::{self, LayerElements, NativeLayer, Side, View};
@@ -21,7 +21,7 @@ use crate::transition::{Shader, Transition};
 
 /// The pictures of one frame, or of one scene in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Shots {
+pub(crate) struct Captures {
     /// With all layers in black.
     pub base: Arc<Picture>,
     /// With those of each round in their colors.
@@ -31,42 +31,47 @@ pub(crate) struct Shots {
 
 /// All that was taken of a frame.
 #[derive(Debug)]
-pub(crate) struct FrameShots {
+pub(crate) struct FrameCaptures {
     /// Of the whole page, or of the scene that goes.
-    pub first: Shots,
+    pub first: Captures,
     /// During a transition.
-    pub crossing: Option<Crossing>,
+    pub transition_frame: Option<TransitionFrame>,
 }
 
 /// The other half of a frame in a transition.
 #[derive(Debug)]
-pub(crate) struct Crossing {
+pub(crate) struct TransitionFrame {
     /// Which transition.
     pub number: usize,
     /// How far it has gone, from 0 to 1.
     pub progress: f64,
     /// Of the scene that comes.
-    pub to: Shots,
+    pub to: Captures,
 }
 
 /// What a session remembers of its layers.
 #[derive(Debug, Default)]
-pub(super) struct LayerShots {
+pub(super) struct LayerCaptures {
     elements: LayerElements,
     /// What the page shows.
     view: View,
     /// The frame being taken.
-    shot: Option<Shot>,
-    last: Option<Shots>,
+    request: Option<CaptureRequest>,
+    last: Option<Captures>,
 }
 
 impl PageSource {
     /// Chooses what the first picture of a frame shows.
-    pub(super) fn begin_layers(&mut self, index: FrameIndex, shot: Shot) -> Result<()> {
+    pub(super) fn begin_layers(
+        &mut self,
+        index: FrameIndex,
+        request: CaptureRequest,
+    ) -> Result<()> {
         let Some(layers) = &mut self.layers else { return Ok(()) };
-        layers.shot = Some(shot);
-        let crossing = Transition::under_way(&self.options.transitions, shot.at, shot.rate);
-        let scene = crossing.and_then(|(number, _)| {
+        layers.request = Some(request);
+        let transition_frame =
+            Transition::under_way(&self.options.transitions, request.at, request.rate);
+        let scene = transition_frame.and_then(|(number, _)| {
             let transition = &self.options.transitions[number];
             match (transition.by_library, transition.shader) {
                 (false, _) => Some((number, Side::From)),
@@ -76,7 +81,11 @@ impl PageSource {
             }
         });
         // Pictures must not depend on what was shown before the batch.
-        if shot.is_fresh || shot.begins_batch || scene.is_some() || layers.view.scene.is_some() {
+        if request.is_fresh
+            || request.begins_batch
+            || scene.is_some()
+            || layers.view.scene.is_some()
+        {
             layers.last = None;
             return self.choose_view(index, View { round: 0, scene });
         }
@@ -97,7 +106,7 @@ impl PageSource {
     }
 
     /// Takes the other pictures of a frame that was begun.
-    pub(super) fn finish_shots(&mut self, index: FrameIndex) -> Result<(FrameShots, bool)> {
+    pub(super) fn finish_captures(&mut self, index: FrameIndex) -> Result<(FrameCaptures, bool)> {
         let (mut first, is_same) = self.finish_scene(index)?;
         if let Some((number, Side::Library)) = self.layers.as_ref().and_then(|l| l.view.scene) {
             // The page has been drawn with copies of both scenes.
@@ -109,29 +118,35 @@ impl PageSource {
             self.begin_again(index)?;
             (first, _) = self.finish_scene(index)?;
             if is_drawn {
-                return Ok((FrameShots { first, crossing: None }, false));
+                return Ok((FrameCaptures { first, transition_frame: None }, false));
             }
         }
         let state = self.layers.as_mut().expect("only pages with layers are taken so");
-        let Some(((number, _), shot)) = state.view.scene.zip(state.shot) else {
+        let Some(((number, _), request)) = state.view.scene.zip(state.request) else {
             state.last = Some(first.clone());
-            return Ok((FrameShots { first, crossing: None }, is_same));
+            return Ok((FrameCaptures { first, transition_frame: None }, is_same));
         };
         let scene = Some((number, Side::To));
         self.choose_view(index, View { round: 0, scene })?;
         self.begin_again(index)?;
         let (to, _) = self.finish_scene(index)?;
         let transition = &self.options.transitions[number];
-        let progress = transition.progress(shot.at, shot.rate).unwrap_or(1.0);
-        Ok((FrameShots { first, crossing: Some(Crossing { number, progress, to }) }, false))
+        let progress = transition.progress(request.at, request.rate).unwrap_or(1.0);
+        Ok((
+            FrameCaptures {
+                first,
+                transition_frame: Some(TransitionFrame { number, progress, to }),
+            },
+            false,
+        ))
     }
 
     /// Takes all pictures of the view that was begun.
-    fn finish_scene(&mut self, index: FrameIndex) -> Result<(Shots, bool)> {
-        let Taken { is_same, .. } = self.finish(index)?;
-        let shown = self.develop(index)?;
+    fn finish_scene(&mut self, index: FrameIndex) -> Result<(Captures, bool)> {
+        let Captured { is_same, .. } = self.finish(index)?;
+        let shown = self.decode(index)?;
         if self.options.layers.is_none() {
-            return Ok((Shots { base: shown, mattes: Vec::new(), layers: Vec::new() }, is_same));
+            return Ok((Captures { base: shown, mattes: Vec::new(), layers: Vec::new() }, is_same));
         }
         let mut state = self.layers.take().expect("only pages with layers are taken so");
         let (scale, timeout) = (self.options.page.scale, self.options.frame_timeout);
@@ -141,7 +156,7 @@ impl PageSource {
         let layers = layers.map_err(|e| self.frame_error(index, e))?;
         Ok(match last {
             Some(last) if is_same && has_same_places(&last.layers, &layers) => {
-                (Shots { layers, ..last }, true)
+                (Captures { layers, ..last }, true)
             }
             _ => (self.take_rounds(index, (view, shown), layers)?, false),
         })
@@ -153,7 +168,7 @@ impl PageSource {
         index: FrameIndex,
         (view, shown): (View, Arc<Picture>),
         layers: Vec<NativeLayer>,
-    ) -> Result<Shots> {
+    ) -> Result<Captures> {
         let rounds = layers.iter().map(|layer| layer.round).max().unwrap_or(0);
         // A matte of a round that has no layers any more has them all in black.
         let shown_round = if view.round > rounds { 0 } else { view.round };
@@ -163,37 +178,37 @@ impl PageSource {
             self.choose_view(index, View { round, ..view })?;
             self.begin_again(index)?;
             self.finish(index)?;
-            *picture = Some(self.develop(index)?);
+            *picture = Some(self.decode(index)?);
         }
         let mut pictures = pictures.into_iter().flatten();
         let base = pictures.next().expect("there is a picture without layers");
-        Ok(Shots { base, mattes: pictures.collect(), layers })
+        Ok(Captures { base, mattes: pictures.collect(), layers })
     }
 
     /// Asks for another picture of the frame that is shown.
     fn begin_again(&mut self, index: FrameIndex) -> Result<()> {
-        let shot = self.layers.as_ref().and_then(|layers| layers.shot);
-        let shot = shot.expect("pictures follow a beginning");
-        let again = Shot { is_fresh: false, begins_batch: false, ahead: 0, ..shot };
-        let begun = self.grab.begin(&mut self.page, again, self.options.frame_timeout);
+        let request = self.layers.as_ref().and_then(|layers| layers.request);
+        let request = request.expect("pictures follow a beginning");
+        let again = CaptureRequest { is_fresh: false, begins_batch: false, ahead: 0, ..request };
+        let begun = self.grabber.begin(&mut self.page, again, self.options.frame_timeout);
         begun.map_err(|e| self.frame_error(index, e))
     }
 
-    /// Begins a frame, for [`Self::collect_shots`].
+    /// Begins a frame, for [`Self::collect_captures`].
     pub(crate) fn submit_shots(&mut self, index: FrameIndex) -> Result<()> {
         self.start(index)
     }
 
     /// Waits for the pictures of the frame that was begun.
-    pub(crate) fn collect_shots(&mut self, index: FrameIndex) -> Result<FrameShots> {
-        let (shots, is_same) = self.finish_shots(index)?;
+    pub(crate) fn collect_captures(&mut self, index: FrameIndex) -> Result<FrameCaptures> {
+        let (captures, is_same) = self.finish_captures(index)?;
         self.meter.took_one();
-        self.retreat.delivered(self.session);
+        self.fallback.delivered(self.session);
         if is_same {
             self.meter.reused(self.session);
         }
         self.keep_house(index)?;
-        Ok(shots)
+        Ok(captures)
     }
 }
 

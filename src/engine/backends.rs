@@ -1,32 +1,27 @@
-//! Which way of capture a render takes, and which comes next when it does not work.
+//! Which backend captures a render, and which comes next when one does not work.
 
-use crate::browser::{self, BrowserError, Chrome, ChromeKind, Surface};
+use crate::browser::{self, BrowserError, Chrome, ChromeKind};
 use crate::capture::SessionOptions;
 use crate::error::{Error, Result};
 use crate::job::{CaptureMode, Job};
-use crate::plan::Way;
+use crate::plan::Backend;
 use crate::sys;
 
-/// A browser, and where it draws.
+/// A browser, and how pictures leave it.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub chrome: Chrome,
-    pub surface: Surface,
-    /// Whether the page is drawn into a canvas, for nobody to see it elsewhere.
-    pub canvas: bool,
+    pub backend: Backend,
 }
 
 impl Candidate {
-    /// Makes sessions take this way.
+    /// Makes sessions capture by this backend.
     pub(super) fn apply(self, options: &mut SessionOptions) {
-        options.page.chrome = self.chrome;
-        options.page.surface = self.surface;
-        options.page.canvas = self.canvas;
-        options.resize(options.page.size);
+        options.draw_by(self.chrome, self.backend);
     }
 }
 
-/// The way to begin with. Where nothing `is_captured`, the browser that starts fastest will do.
+/// What to begin with. Where nothing `is_captured`, the browser that starts fastest will do.
 pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) -> Result<Candidate> {
     if let Some(limit) = sys::too_few_open_files() {
         return Err(Error::FewFiles(limit));
@@ -50,7 +45,7 @@ pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) ->
     }
 }
 
-/// The way that shows what the compositor shows, for the least time.
+/// The fastest backend that shows what the compositor shows.
 pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     if job.alpha {
         reasons.push("screenshot: it keeps alpha".into());
@@ -68,18 +63,18 @@ pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     }
 }
 
-/// The way in which nothing is drawn that was not asked for, if there is one.
+/// The backend that draws only what was asked for, if its browser is installed.
 pub(super) fn on_command(job: &Job) -> Option<Candidate> {
     let chrome = browser::find_kind(job.browser.path.as_deref(), ChromeKind::HeadlessShell)?;
-    Some(Candidate { chrome, surface: Surface::BeginFrame, canvas: false })
+    Some(Candidate { chrome, backend: Backend::BeginFrame })
 }
 
-/// The way of `options` and those after it, as they come when each in turn fails.
+/// The backend of `options` and those after it, as they come when each in turn fails.
 pub(super) fn all(job: &Job, options: SessionOptions) -> Vec<SessionOptions> {
     let mut all = vec![options];
     while let Some(last) = all.last() {
         let failed = BrowserError::Cancelled;
-        let Some(next) = after(job, last.way(), &failed, &mut Vec::new()) else { break };
+        let Some(next) = after(job, last.backend, &failed, &mut Vec::new()) else { break };
         let mut options = last.clone();
         next.apply(&mut options);
         all.push(options);
@@ -87,27 +82,27 @@ pub(super) fn all(job: &Job, options: SessionOptions) -> Vec<SessionOptions> {
     all
 }
 
-/// The way after `way`, which has failed for `error`, if there is one.
+/// What to capture by after `failed`, which did not work for `error`, if there is anything.
 pub(super) fn after(
     job: &Job,
-    way: Way,
+    failed: Backend,
     error: &BrowserError,
     reasons: &mut Vec<String>,
 ) -> Option<Candidate> {
-    match way {
-        Way::Canvas => {
+    match failed {
+        Backend::Canvas => {
             reasons.push(format!("not canvas: {error}"));
             best(job, reasons).ok()
         }
-        Way::Display => {
+        Backend::Display => {
             reasons.push(format!("not display: {error}"));
             headless(job, reasons).ok()
         }
-        Way::BeginFrame => {
-            reasons.push(format!("screenshot: begin-frame capture does not work here ({error})"));
+        Backend::BeginFrame => {
+            reasons.push(format!("screenshot: beginFrame does not work here ({error})"));
             screenshot(job).ok()
         }
-        Way::Screenshot => None,
+        Backend::Screenshot => None,
     }
 }
 
@@ -118,35 +113,31 @@ fn display(job: &Job) -> Result<Candidate, BrowserError> {
     if browser::find_xvfb().is_none() {
         return Err(BrowserError::Display("Xvfb is not installed (Debian package xvfb)".into()));
     }
-    Ok(Candidate { chrome, surface: Surface::Display, canvas: false })
+    Ok(Candidate { chrome, backend: Backend::Display })
 }
 
 /// Any Chrome draws into canvases; the shell need not show them to anybody.
 fn canvas(job: &Job) -> Result<Candidate> {
     let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
-    let surface = match chrome.kind {
-        ChromeKind::HeadlessShell => Surface::BeginFrame,
-        ChromeKind::Browser => Surface::Headless,
-    };
-    Ok(Candidate { chrome, surface, canvas: true })
+    Ok(Candidate { chrome, backend: Backend::Canvas })
 }
 
 fn screenshot(job: &Job) -> Result<Candidate, BrowserError> {
     let chrome = browser::find(job.browser.path.as_deref())?;
-    Ok(Candidate { chrome, surface: Surface::Headless, canvas: false })
+    Ok(Candidate { chrome, backend: Backend::Screenshot })
 }
 
 fn headless(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
     let is_shell = chrome.kind == ChromeKind::HeadlessShell;
-    let surface = match job.capture.mode {
+    let backend = match job.capture.mode {
         CaptureMode::Screenshot => {
             reasons.push("screenshot: the job says so".into());
-            Surface::Headless
+            Backend::Screenshot
         }
         CaptureMode::BeginFrame if is_shell => {
-            reasons.push("begin-frame: the job says so".into());
-            Surface::BeginFrame
+            reasons.push("beginFrame: the job says so".into());
+            Backend::BeginFrame
         }
         CaptureMode::BeginFrame => {
             return Err(Error::NoBrowser(BrowserError::NotFound {
@@ -157,13 +148,13 @@ fn headless(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
             }));
         }
         _ if is_shell => {
-            reasons.push("begin-frame: the browser is a headless shell".into());
-            Surface::BeginFrame
+            reasons.push("beginFrame: the browser is a headless shell".into());
+            Backend::BeginFrame
         }
         _ => {
             reasons.push("screenshot: the browser is not a headless shell".into());
-            Surface::Headless
+            Backend::Screenshot
         }
     };
-    Ok(Candidate { chrome, surface, canvas: false })
+    Ok(Candidate { chrome, backend })
 }

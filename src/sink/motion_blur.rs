@@ -19,7 +19,7 @@ const STEPS: usize = 1 << 14;
 const PIXELS_PER_TASK: usize = 1 << 14;
 
 /// Gives another sink one frame for so many that it gets.
-pub(crate) struct Shutter<'s> {
+pub(crate) struct MotionBlur<'s> {
     sink: &'s mut dyn FrameSink,
     samples: usize,
     taken: Vec<Arc<Picture>>,
@@ -33,7 +33,7 @@ struct Curve {
     codes: Vec<u8>,
 }
 
-impl<'s> Shutter<'s> {
+impl<'s> MotionBlur<'s> {
     /// For `samples` pictures per frame, at least 1.
     pub(crate) fn new(sink: &'s mut dyn FrameSink, samples: u32) -> Self {
         let light = (0..=255_u8).map(|code| linear_of_srgb(f32::from(code) / 255.0)).collect();
@@ -99,7 +99,7 @@ impl Curve {
     }
 }
 
-impl FrameSink for Shutter<'_> {
+impl FrameSink for MotionBlur<'_> {
     fn write(&mut self, frame: Frame) -> Result<()> {
         if self.samples == 1 {
             return self.sink.write(frame);
@@ -158,7 +158,7 @@ mod tests {
 
     fn average(pictures: &[Arc<Picture>]) -> Vec<Arc<Picture>> {
         let mut keep = Keep(Vec::new());
-        let mut shutter = Shutter::new(&mut keep, 2);
+        let mut shutter = MotionBlur::new(&mut keep, 2);
         for (index, picture) in (0..).map(FrameIndex).zip(pictures) {
             shutter.write(Frame { index, picture: Arc::clone(picture) }).unwrap();
         }

@@ -1,7 +1,7 @@
-//! Another way of capture for a page that is lost again and again.
+//! Another backend for a page that is lost again and again.
 //!
-//! A session that is lost is opened again in the same way, and its frames are the same. When that
-//! does not help, the next way is tried: frames may differ in pixels at soft edges then, which is
+//! A session that is lost is opened again by the same backend, and its frames are the same. When that
+//! does not help, the next backend is tried: frames may differ in pixels at soft edges then, which is
 //! better than none. Frames that are written stay.
 
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use super::SessionOptions;
 use crate::browser::BrowserError;
 use crate::time::FrameIndex;
 
-/// How often a session may be lost in one way without a frame in between.
+/// How often a session may be lost with one backend without a frame in between.
 const LOSSES: u32 = 2;
 
-/// The ways of a render's sessions.
+/// The backends of a render's sessions.
 #[derive(Debug)]
-pub(crate) struct Retreat {
+pub(crate) struct FallbackChain {
     /// In the order in which they are tried; at least one.
-    ways: Vec<SessionOptions>,
+    backends: Vec<SessionOptions>,
     state: Mutex<State>,
 }
 
@@ -36,15 +36,15 @@ struct Lost {
     reason: String,
 }
 
-impl Retreat {
-    /// Begins with the first of `ways`.
+impl FallbackChain {
+    /// Begins with the first of `backends`.
     ///
     /// # Panics
     ///
     /// If there is none.
-    pub(crate) fn new(ways: Vec<SessionOptions>) -> Self {
-        assert!(!ways.is_empty(), "a render has a way of capture");
-        Self { ways, state: Mutex::default() }
+    pub(crate) fn new(backends: Vec<SessionOptions>) -> Self {
+        assert!(!backends.is_empty(), "a render has a backend");
+        Self { backends, state: Mutex::default() }
     }
 
     /// How a session is opened now.
@@ -54,7 +54,7 @@ impl Retreat {
         if let Some(reason) = lost.map(|lost| lost.reason.clone()) {
             self.go_on(&mut state, &reason);
         }
-        self.ways[state.now].clone()
+        self.backends[state.now].clone()
     }
 
     /// Takes note that a session's page was lost under a frame.
@@ -74,17 +74,17 @@ impl Retreat {
     pub(super) fn give_up(&self, options: &SessionOptions, error: &BrowserError) -> bool {
         let mut state = self.lock();
         // Another session may have gone on already.
-        let is_now = self.ways[state.now].way() == options.way();
+        let is_now = self.backends[state.now].backend == options.backend;
         !is_now || self.go_on(&mut state, &format!("no page opens ({error})"))
     }
 
     fn go_on(&self, state: &mut State, reason: &str) -> bool {
-        let Some(next) = self.ways.get(state.now + 1) else { return false };
-        let before = self.ways[state.now].way();
+        let Some(next) = self.backends.get(state.now + 1) else { return false };
+        let before = self.backends[state.now].backend;
         state.now += 1;
         // Losses in the last way say nothing of this one.
         state.lost.clear();
-        let text = format!("{} instead of {before}: {reason}", next.way());
+        let text = format!("{} instead of {before}: {reason}", next.backend);
         tracing::warn!("{text}");
         state.reasons.push(text);
         true

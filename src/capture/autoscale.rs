@@ -1,14 +1,14 @@
 //! How many sessions pay off, judged while frames are made.
 //!
-//! A render begins with one session. Once it has a pace, one more is opened if the frames that are
+//! A render begins with one session. Once it has a throughput, one more is opened if the frames that are
 //! left would come so much sooner that its start is worth it. Nothing is launched only to measure.
 //! Which session draws a frame does not change the frame.
 
 use std::time::Duration;
 
-use crate::pipeline::Pace;
+use crate::pipeline::Throughput;
 
-/// Frames after which a pace is one.
+/// Frames after which a throughput is one.
 const FRAMES: u64 = 24;
 
 /// The share of the processors that a render can keep busy, as sessions and sink wait for each
@@ -20,13 +20,13 @@ const WORTH: f64 = 1.5;
 
 /// The part of a frame's time that one more session must save where the page has videos: it takes
 /// half a gigabyte then, and decoded pictures are handed to each session anew. Measured on two cores,
-/// a second session saved 2 to 6 % of a render of thirty clips, where the pace at its beginning had
+/// a second session saved 2 to 6 % of a render of thirty clips, where the throughput at its beginning had
 /// promised 20.
 const SAVING_WITH_VIDEOS: f64 = 0.3;
 
 /// What is known of a render, to judge one more session.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Circumstances {
+pub(super) struct Load {
     pub cores: u32,
     /// What opening a session takes.
     pub start: Duration,
@@ -37,30 +37,32 @@ pub(super) struct Circumstances {
 }
 
 /// Whether one more session would end the render sooner.
-pub(super) fn pays_off(pace: &Pace, circumstances: Circumstances) -> bool {
-    if pace.written < FRAMES {
+pub(super) fn should_add(throughput: &Throughput, circumstances: Load) -> bool {
+    if throughput.written < FRAMES {
         return false;
     }
-    let Circumstances { cores, start, cpu_per_frame, has_videos } = circumstances;
-    let per_frame = |time: Duration| time.as_secs_f64() / pace.written as f64;
-    let (now, sink) =
-        (per_frame(pace.elapsed), per_frame(pace.elapsed.saturating_sub(pace.waited)));
+    let Load { cores, start, cpu_per_frame, has_videos } = circumstances;
+    let per_frame = |time: Duration| time.as_secs_f64() / throughput.written as f64;
+    let (now, sink) = (
+        per_frame(throughput.elapsed),
+        per_frame(throughput.elapsed.saturating_sub(throughput.waited)),
+    );
     // No frame comes faster than the sink takes it, than the processors can make it, or than all
     // sessions together would if each were as fast as now.
-    let sessions = pace.sessions as f64;
+    let sessions = throughput.sessions as f64;
     let then = (cpu_per_frame.as_secs_f64() / (f64::from(cores) * BUSY))
         .max(sink)
         .max(now * sessions / (sessions + 1.0));
     let saves_enough = !has_videos || now - then > SAVING_WITH_VIDEOS * now;
-    saves_enough && pace.left as f64 * (now - then) > WORTH * start.as_secs_f64()
+    saves_enough && throughput.left as f64 * (now - then) > WORTH * start.as_secs_f64()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pace(waited_ms: u64, left: u64) -> Pace {
-        Pace {
+    fn throughput(waited_ms: u64, left: u64) -> Throughput {
+        Throughput {
             sessions: 1,
             written: 30,
             left,
@@ -69,8 +71,8 @@ mod tests {
         }
     }
 
-    fn with(cpu_ms: u64) -> Circumstances {
-        Circumstances {
+    fn with(cpu_ms: u64) -> Load {
+        Load {
             cores: 2,
             start: Duration::from_secs(1),
             cpu_per_frame: Duration::from_millis(cpu_ms),
@@ -81,15 +83,18 @@ mod tests {
     #[test]
     fn a_session_must_be_worth_its_start() {
         // 50 ms per frame, of which the sink takes 10; the processors could do one in 24.
-        assert!(pays_off(&pace(1200, 200), with(40)));
-        assert!(!pays_off(&pace(1200, 40), with(40)), "few frames are left");
-        assert!(!pays_off(&pace(75, 200), with(40)), "the sink is the slower end");
-        assert!(!pays_off(&pace(1200, 200), with(84)), "the processors are busy");
-        assert!(!pays_off(&Pace { written: 8, ..pace(1200, 200) }, with(40)), "too soon");
+        assert!(should_add(&throughput(1200, 200), with(40)));
+        assert!(!should_add(&throughput(1200, 40), with(40)), "few frames are left");
+        assert!(!should_add(&throughput(75, 200), with(40)), "the sink is the slower end");
+        assert!(!should_add(&throughput(1200, 200), with(84)), "the processors are busy");
+        assert!(
+            !should_add(&Throughput { written: 8, ..throughput(1200, 200) }, with(40)),
+            "too soon"
+        );
         // 50 ms become 35 at best with 60 of processor time.
-        let video = |cpu| Circumstances { has_videos: true, ..with(cpu) };
-        assert!(pays_off(&pace(1200, 200), with(60)));
-        assert!(!pays_off(&pace(1200, 200), video(60)), "a video needs more reason");
-        assert!(pays_off(&pace(1200, 200), video(40)));
+        let video = |cpu| Load { has_videos: true, ..with(cpu) };
+        assert!(should_add(&throughput(1200, 200), with(60)));
+        assert!(!should_add(&throughput(1200, 200), video(60)), "a video needs more reason");
+        assert!(should_add(&throughput(1200, 200), video(40)));
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::begin_frame::BeginFrame;
 use super::compressed::Camera as _;
-use super::{Grab, History, Shot, Taken};
+use super::{CaptureRequest, Captured, FrameGrabber, History};
 use crate::browser::{BrowserError, Page};
 use crate::frame::{Picture, PixelFormat, Size};
 use crate::page::{self, Moved};
@@ -13,40 +13,40 @@ use crate::plan::Compression;
 
 /// Draws each frame that has changed upon the one before, and hands over the same blank picture.
 #[derive(Debug)]
-pub(super) struct Blind {
+pub(super) struct DrawOnly {
     camera: BeginFrame,
     history: History,
-    taken: Taken,
+    taken: Captured,
     blank: Arc<Picture>,
 }
 
-impl Blind {
+impl DrawOnly {
     pub(super) fn new(size: Size) -> Self {
         let format = PixelFormat::Rgb8;
         let bytes = size.width as usize * size.height as usize * format.bytes_per_pixel();
         Self {
             camera: BeginFrame::new(Compression::Png),
             history: History::default(),
-            taken: Taken::default(),
+            taken: Captured::default(),
             blank: Arc::new(Picture { size, format, data: vec![0; bytes] }),
         }
     }
 }
 
-impl Grab for Blind {
+impl FrameGrabber for DrawOnly {
     fn begin(
         &mut self,
         page: &mut Page,
-        shot: Shot,
+        request: CaptureRequest,
         timeout: Duration,
     ) -> Result<(), BrowserError> {
         let start = Instant::now();
-        let must_draw = self.history.need(shot).must_draw;
+        let must_draw = self.history.need(request).must_draw;
         let Moved { changed: has_changed, warnings, still } =
-            page::seek(page, shot.step(!must_draw), timeout, &mut |page| {
+            page::seek(page, request.step(!must_draw), timeout, &mut |page| {
                 self.camera.draw(page, timeout)
             })?;
-        self.taken = Taken { is_same: true, seek: start.elapsed(), warnings, still };
+        self.taken = Captured { is_same: true, seek: start.elapsed(), warnings, still };
         if has_changed || must_draw {
             // Never anew, as nobody compares.
             self.history.drawn(true);
@@ -55,11 +55,11 @@ impl Grab for Blind {
         Ok(())
     }
 
-    fn finish(&mut self, _page: &mut Page, _timeout: Duration) -> Result<Taken, BrowserError> {
+    fn finish(&mut self, _page: &mut Page, _timeout: Duration) -> Result<Captured, BrowserError> {
         Ok(std::mem::take(&mut self.taken))
     }
 
-    fn develop(&mut self, _page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
+    fn decode(&mut self, _page: &mut Page) -> Result<Arc<Picture>, BrowserError> {
         Ok(Arc::clone(&self.blank))
     }
 
