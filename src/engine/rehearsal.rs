@@ -38,7 +38,7 @@ impl Render<'_> {
     /// Whether any output of the plan can hold sound.
     fn hears(&self, plan: &Plan) -> Result<bool> {
         if !self.job.has_outputs() {
-            return Ok(false);
+            return Ok(self.sink_takes_sound && self.job.audio.enabled);
         }
         if !plan.sounds.is_empty() {
             return Ok(true);

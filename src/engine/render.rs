@@ -41,6 +41,8 @@ pub(super) struct Render<'a> {
     pub(super) environment: BTreeMap<String, String>,
     /// Whether pictures will be taken.
     pub(super) is_captured: bool,
+    /// Whether what takes the frames takes the sound, too.
+    pub(super) sink_takes_sound: bool,
     /// Whether frames are drawn though no pictures are taken.
     pub(super) is_blind: bool,
     /// Whether the page can ask for the pictures of its videos.
@@ -82,6 +84,7 @@ impl Engine {
             access: Arc::default(),
             environment: BTreeMap::new(),
             is_captured: true,
+            sink_takes_sound: false,
             is_blind: false,
             decodes_media: true,
             files: None,

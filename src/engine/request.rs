@@ -89,7 +89,8 @@ impl<'a> Request<'a> {
 
     /// Renders the job into the caller's own sink; the job's output and video settings are not used.
     ///
-    /// Frames arrive in order, each once, on the calling thread.
+    /// Frames arrive in order, each once, on the calling thread, and their sound with them where the
+    /// sink takes it.
     pub fn render_into(self, sink: impl FrameSink + 'a) -> Result<Report> {
         self.run_into(sink, |_| {})
     }
@@ -126,9 +127,17 @@ impl<'a> Request<'a> {
         let _turn = engine.shared.turns.take(&cancel)?;
         let asked = &sized(job)?;
         let (job, mut silent) = (&without_outputs(asked), silent());
-        let open: OpenSink<'_> = Box::new(move |_| Ok(Box::new(sink)));
+        let (clock, takes_sound) = (SinkStats::default(), sink.takes_sound());
+        let sink_clock = clock.clone();
+        let open: OpenSink<'_> = Box::new(move |plan| {
+            Ok(match &plan.sound {
+                None => Box::new(sink),
+                Some(sound) => Box::new(sink::WithSound::new(sink, sound, plan, sink_clock)),
+            })
+        });
         let progress = progress.unwrap_or(&mut silent);
-        let mut render = engine.begin(job, progress, &cancel, SinkStats::default());
+        let mut render = engine.begin(job, progress, &cancel, clock);
+        render.sink_takes_sound = takes_sound;
         set(&mut render);
         render.run(asked, open)
     }

@@ -24,7 +24,7 @@ impl Render<'_> {
     /// Whether anything that is written may have sound.
     pub(super) fn may_hear(&self, plan: &Plan) -> Result<bool> {
         if !self.job.has_outputs() {
-            return Ok(false);
+            return Ok(self.sink_takes_sound && self.job.audio.enabled);
         }
         let is_wanted = self.job.encodings()?.iter().any(|(.., audio)| audio.enabled);
         Ok(is_wanted || !plan.sounds.is_empty())

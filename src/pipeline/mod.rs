@@ -88,21 +88,54 @@ pub struct Throughput {
 /// Takes frames in presentation order.
 ///
 /// The calls are `begin write* finish`. A sink dropped without `finish` discards what it has written.
+///
+/// One that [takes sound](Self::takes_sound) gets `begin begin_sound (write write_sound*)* finish`, and
+/// no call about sound where nothing is heard in the composition.
 pub trait FrameSink: Send {
+    /// Whether it is given the composition's sound, beside the frames. Asked before all else.
+    fn takes_sound(&self) -> bool {
+        false
+    }
+
     /// Hears what is coming, before the first frame: size, rate, number of frames and color.
     fn begin(&mut self, stream: &StreamInfo) -> Result<()> {
         _ = stream;
         Ok(())
     }
 
+    /// Hears how many samples of sound there will be, all in all: the length of the picture.
+    fn begin_sound(&mut self, samples: u64) -> Result<()> {
+        _ = samples;
+        Ok(())
+    }
+
     /// Takes the next frame. Its index is one more than that of the frame before.
     fn write(&mut self, frame: Frame) -> Result<()>;
+
+    /// Takes the next samples, at most a second of them: left and right, 48,000 of each per second,
+    /// full scale at 1. After a frame they reach to its end, rounded to whole samples.
+    fn write_sound(&mut self, samples: &[[f32; 2]]) -> Result<()> {
+        _ = samples;
+        Ok(())
+    }
 
     /// Flushes, completes the output and gives it its final name.
     fn finish(self: Box<Self>) -> Result<Artifact>;
 }
 
 impl<S: FrameSink + ?Sized> FrameSink for Box<S> {
+    fn takes_sound(&self) -> bool {
+        (**self).takes_sound()
+    }
+
+    fn begin_sound(&mut self, samples: u64) -> Result<()> {
+        (**self).begin_sound(samples)
+    }
+
+    fn write_sound(&mut self, samples: &[[f32; 2]]) -> Result<()> {
+        (**self).write_sound(samples)
+    }
+
     fn begin(&mut self, stream: &StreamInfo) -> Result<()> {
         (**self).begin(stream)
     }

@@ -20,7 +20,7 @@ pub(crate) use self::audio::samples_in;
 pub use self::audio::{AudioPlan, LoudnessPlan};
 pub use self::backend::{Backend, Compression};
 use self::dynamic_range::settled;
-use self::outputs::{outputs, posters, sounds};
+use self::outputs::{outputs, posters, sink_sound, sounds};
 use self::sessions::{Memory, parallelism};
 pub use self::subtitles::{SidecarPlan, SubtitlePlan};
 pub(crate) use self::survey::{Heard, LoudnessKey, Survey};
@@ -159,6 +159,9 @@ pub struct Plan {
     /// Whether the first of them is the job's main output.
     #[serde(skip)]
     pub main_is_sound: bool,
+    /// What a sink of the caller's hears, if it takes sound and anything is heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<AudioPlan>,
     /// Pictures of single frames that are written beside.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub posters: Vec<PosterPlan>,
@@ -295,6 +298,8 @@ impl Plan {
             sounds = self::sounds(job, survey, frame_rate, (first_frame, frames), &mut warnings)?;
             posters = self::posters(job, &stream, first_frame)?;
         }
+        let sound =
+            (!job.has_outputs()).then(|| sink_sound(&job.audio, survey, &stream, first_frame));
         let samples = u64::from(job.samples);
         let range = (first_frame * samples, frames * samples);
         let parallelism = parallelism(job, size, range, (survey.cores, memory), &mut reasons);
@@ -309,6 +314,7 @@ impl Plan {
             composition: survey.entry.to_string(),
             outputs,
             sounds,
+            sound: sound.flatten(),
             main_is_sound: job.destination().is_ok_and(|d| d.container.is_sound()),
             posters,
             sidecars: Vec::new(),
@@ -342,7 +348,7 @@ impl Plan {
     /// Every sound that is written.
     pub(crate) fn audio(&self) -> impl Iterator<Item = &AudioPlan> {
         let files = self.outputs.iter().filter_map(|output| output.audio.as_ref());
-        files.chain(self.sounds.iter().map(|sound| &sound.audio))
+        files.chain(self.sounds.iter().map(|sound| &sound.audio)).chain(&self.sound)
     }
 }
 

@@ -4,7 +4,7 @@ use super::video::VideoContext;
 use super::{AudioPlan, Heard, OutputPlan, PosterPlan, SoundPlan, Survey, Thinning, VideoPlan};
 use crate::error::{Error, Result};
 use crate::frame::StreamInfo;
-use crate::job::{Audio, Container, Destination, Job, JobError};
+use crate::job::{Audio, AudioCodec, Container, Destination, Job, JobError};
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
 
@@ -91,6 +91,21 @@ fn sound_of(
     let range = (first_frame, stream.frames);
     let plan =
         AudioPlan::new(audio, codec, stream.frame_rate, range, (tracks.clone(), groups.clone()));
+    Some(plan.settled(&survey.loudness))
+}
+
+/// What a sink of the caller's hears, where something is heard: samples as they are mixed.
+pub(super) fn sink_sound(
+    audio: &Audio,
+    survey: &Survey,
+    stream: &StreamInfo,
+    first_frame: u64,
+) -> Option<AudioPlan> {
+    let Heard::Tracks(tracks, groups) = &survey.heard else { return None };
+    let audio =
+        Audio { bits: Some(32), sample_rate: None, channels: None, bitrate: None, ..audio.clone() };
+    let (range, sources) = ((first_frame, stream.frames), (tracks.clone(), groups.clone()));
+    let plan = AudioPlan::new(&audio, AudioCodec::Pcm, stream.frame_rate, range, sources);
     Some(plan.settled(&survey.loudness))
 }
 

@@ -73,7 +73,7 @@ impl EncodeSink {
         let open = |audio| SoundStream::open(audio, rate, global_header, clock.clone());
         let sound = output.audio.as_ref().map(open).transpose()?;
         let mut encoders: Vec<&dyn Described> = vec![&encoder];
-        encoders.extend(sound.iter().map(|sound| -> &dyn Described { &sound.encoder }));
+        encoders.extend(sound.iter().map(|sound| -> &dyn Described { sound.encoder() }));
         let frames = plan.stream.frames;
         let subtitles = Subtitles::new(output, rate, frames, encoders.len());
         encoders.extend(subtitles.streams());

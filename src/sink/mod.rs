@@ -54,6 +54,7 @@ pub use self::null::NullSink;
 use self::passes::TwoPassSink;
 pub(crate) use self::places::{check_places, warn_about_space};
 use self::sequence::SequenceSink;
+pub(crate) use self::sound::WithSound;
 use self::sound_file::SoundSink;
 use self::target::Target;
 use self::tee::{Poster, TeeSink};

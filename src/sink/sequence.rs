@@ -52,7 +52,7 @@ impl SequenceSink {
             let stream =
                 SoundStream::open(audio, plan.stream.frame_rate, false, clock.clone())?.alone();
             let settings = MuxerSettings { format: "wav".into(), ..MuxerSettings::default() };
-            let encoders: [&dyn Described; 1] = [&stream.encoder];
+            let encoders: [&dyn Described; 1] = [stream.encoder()];
             let path = directory.path().join(SOUND);
             let muxer = Muxer::create(MuxTarget::File(&path), &encoders, &settings)?;
             Ok((stream, muxer))

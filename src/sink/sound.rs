@@ -1,9 +1,11 @@
 //! The sound beside the picture: mixed and encoded in step with the frames.
 
 use super::clock::{Part, SinkStats};
-use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received};
+use crate::av::{AudioEncoder, AudioEncoderSettings, AvError, Muxer, Received, StereoSample};
 use crate::error::{Error, Result};
-use crate::plan::{AudioPlan, samples_in};
+use crate::frame::{Frame, StreamInfo};
+use crate::pipeline::{Artifact, FrameSink};
+use crate::plan::{AudioPlan, Plan, samples_in};
 use crate::sound::Mixer;
 use crate::time::FrameRate;
 use crate::warning::Warning;
@@ -11,17 +13,61 @@ use crate::warning::Warning;
 /// Samples that are mixed at a time: memory does not grow when frames are long.
 const CHUNK: u64 = 48_000;
 
+/// The mix of a plan, handed out in step with the frames.
+#[derive(Debug)]
+struct Mixed {
+    mixer: Mixer,
+    rate: FrameRate,
+    /// Samples that were handed out.
+    written: u64,
+    clock: SinkStats,
+}
+
+impl Mixed {
+    fn new(plan: &AudioPlan, rate: FrameRate, clock: SinkStats) -> Self {
+        let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
+        let mixer =
+            Mixer::new(&plan.tracks, &plan.groups, start, plan.whole_gain(), plan.ceiling());
+        Self { mixer, rate, written: 0, clock }
+    }
+
+    /// Hands `take` what comes until the end of the first `frames` frames, a chunk at a time.
+    fn advance<E>(
+        &mut self,
+        frames: u64,
+        take: &mut dyn FnMut(&[StereoSample]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let clock = self.clock.clone();
+        let _timed = clock.time(Part::Sound);
+        let end = samples_in(frames, self.rate);
+        while self.written < end {
+            let count = (end - self.written).min(CHUNK);
+            take(&self.mixer.read(usize::try_from(count).unwrap_or_default()))?;
+            self.written += count;
+        }
+        let faults = self.mixer.take_faults().into_iter();
+        self.clock.warn(faults.map(|fault| Warning {
+            code: "sound_damaged".into(),
+            message: format!("{}: {}: {}", fault.label, fault.file.display(), fault.text),
+            hint: None,
+        }));
+        Ok(())
+    }
+}
+
 /// Mixes and encodes the sound of a plan.
 #[derive(Debug)]
 pub(super) struct SoundStream {
-    mixer: Mixer,
-    pub(super) encoder: AudioEncoder,
+    mixed: Mixed,
+    out: Encoded,
+}
+
+/// An encoder, and where its packets go.
+#[derive(Debug)]
+struct Encoded {
+    encoder: AudioEncoder,
     /// The number of its stream in the file.
     stream: usize,
-    rate: FrameRate,
-    /// Samples that the encoder has.
-    written: u64,
-    clock: SinkStats,
 }
 
 impl SoundStream {
@@ -44,15 +90,18 @@ impl SoundStream {
             global_header,
         };
         let encoder = AudioEncoder::open(&settings)?;
-        let start = i64::try_from(plan.first_sample).unwrap_or(i64::MAX);
-        let mixer =
-            Mixer::new(&plan.tracks, &plan.groups, start, plan.whole_gain(), plan.ceiling());
-        Ok(Self { mixer, encoder, stream: 1, rate, written: 0, clock })
+        let out = Encoded { encoder, stream: 1 };
+        Ok(Self { mixed: Mixed::new(plan, rate, clock), out })
+    }
+
+    /// What the muxer has to know of it.
+    pub(super) const fn encoder(&self) -> &AudioEncoder {
+        &self.out.encoder
     }
 
     /// In a file without pictures.
     pub(super) fn alone(mut self) -> Self {
-        self.stream = 0;
+        self.out.stream = 0;
         self
     }
 
@@ -64,34 +113,24 @@ impl SoundStream {
 
     /// Writes the sound up to the end of the first `frames` frames.
     pub(super) fn advance(&mut self, frames: u64, muxer: &mut Muxer) -> Result<(), AvError> {
-        let clock = self.clock.clone();
-        let _timed = clock.time(Part::Sound);
-        let end = samples_in(frames, self.rate);
-        while self.written < end {
-            let count = (end - self.written).min(CHUNK);
-            let samples = self.mixer.read(usize::try_from(count).unwrap_or_default());
-            self.encoder.send(&samples)?;
-            self.written += count;
-            self.drain(muxer)?;
-        }
-        let faults = self.mixer.take_faults().into_iter();
-        self.clock.warn(faults.map(|fault| Warning {
-            code: "sound_damaged".into(),
-            message: format!("{}: {}: {}", fault.label, fault.file.display(), fault.text),
-            hint: None,
-        }));
-        Ok(())
+        let out = &mut self.out;
+        self.mixed.advance(frames, &mut |samples| {
+            out.encoder.send(samples)?;
+            out.drain(muxer).map(drop)
+        })
     }
 
     /// Writes what the encoder still holds.
     pub(super) fn finish(&mut self, muxer: &mut Muxer) -> Result<(), AvError> {
-        let clock = self.clock.clone();
+        let clock = self.mixed.clock.clone();
         let _timed = clock.time(Part::Sound);
-        self.encoder.send_end()?;
-        while !self.drain(muxer)? {}
+        self.out.encoder.send_end()?;
+        while !self.out.drain(muxer)? {}
         Ok(())
     }
+}
 
+impl Encoded {
     /// Moves finished packets into the file. Returns whether the encoder is empty for good.
     fn drain(&mut self, muxer: &mut Muxer) -> Result<bool, AvError> {
         loop {
@@ -101,5 +140,38 @@ impl SoundStream {
                 Received::Drained => return Ok(true),
             }
         }
+    }
+}
+
+/// Gives a sink that takes sound the mix of a plan, after each frame what belongs to it.
+pub(crate) struct WithSound<S> {
+    inner: S,
+    mixed: Mixed,
+    samples: u64,
+    frames: u64,
+}
+
+impl<S: FrameSink> WithSound<S> {
+    pub(crate) fn new(inner: S, sound: &AudioPlan, plan: &Plan, clock: SinkStats) -> Self {
+        let mixed = Mixed::new(sound, plan.stream.frame_rate, clock);
+        Self { inner, mixed, samples: sound.samples, frames: 0 }
+    }
+}
+
+impl<S: FrameSink> FrameSink for WithSound<S> {
+    fn begin(&mut self, stream: &StreamInfo) -> Result<()> {
+        self.inner.begin(stream)?;
+        self.inner.begin_sound(self.samples)
+    }
+
+    fn write(&mut self, frame: Frame) -> Result<()> {
+        self.inner.write(frame)?;
+        self.frames += 1;
+        let inner = &mut self.inner;
+        self.mixed.advance(self.frames, &mut |samples| inner.write_sound(samples))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Artifact> {
+        Box::new(self.inner).finish()
     }
 }

@@ -55,7 +55,7 @@ impl SoundSink {
         let buffer = place.is_streamed().then(NamedTempFile::new).transpose();
         let buffer = buffer.map_err(Error::io("cannot create a file for", path))?;
         let at = buffer.as_ref().map_or_else(|| target.for_muxer(), |b| MuxTarget::File(b.path()));
-        let encoders: [&dyn Described; 1] = [&sound.encoder];
+        let encoders: [&dyn Described; 1] = [sound.encoder()];
         let muxer = Muxer::create(at, &encoders, &settings(output, plan));
         let muxer = muxer.map_err(|e| target.named(e))?;
         Ok(Self { plan: Arc::clone(plan), index, sound, muxer, target, buffer, frames: 0, clock })

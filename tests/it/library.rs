@@ -14,6 +14,8 @@ use pagereel::{
     Artifact, CancelToken, Engine, Error, Event, Frame, FrameSink, Job, Plan, RenderHandle, Report,
 };
 
+use crate::sound::{clicks, wav};
+
 const PAGE: &str = "<style>body { margin: 0 } div, img, p { position: absolute; margin: 0 }
     p { width: 40px; height: 40px; top: 40px; background: #0a0 }
     @keyframes move { to { transform: translateX(80px) } }
@@ -192,4 +194,88 @@ fn a_sink_is_told_what_is_coming() {
     job.frames = Some("2..4".parse().unwrap());
     Engine::new().request(&job).render_into(told.clone()).unwrap();
     assert_eq!(*told.0.lock().unwrap(), ["120x80 10 2", "0", "1"]);
+}
+
+/// Keeps the order of the calls, and all samples.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<(Vec<String>, Vec<[f32; 2]>)>>);
+
+impl FrameSink for Listener {
+    fn takes_sound(&self) -> bool {
+        true
+    }
+
+    fn begin_sound(&mut self, samples: u64) -> pagereel::Result<()> {
+        self.0.lock().unwrap().0.push(format!("{samples} samples"));
+        Ok(())
+    }
+
+    fn write(&mut self, frame: Frame) -> pagereel::Result<()> {
+        self.0.lock().unwrap().0.push(format!("frame {}", frame.index.0));
+        Ok(())
+    }
+
+    fn write_sound(&mut self, samples: &[[f32; 2]]) -> pagereel::Result<()> {
+        let mut heard = self.0.lock().unwrap();
+        heard.1.extend(samples);
+        let count = heard.1.len();
+        heard.0.push(format!("until {count}"));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> pagereel::Result<Artifact> {
+        Ok(Artifact::default())
+    }
+}
+
+#[test]
+fn sinks_get_the_sound_of_their_frames() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    wav(&root.join("a.wav"), 48_000, 1, &clicks(1.0, 48_000, &[0.1, 0.25]));
+    let page = "<div data-composition-id=page data-width=64 data-height=36 data-duration=0.3>\
+        <audio src=a.wav data-start=0 data-volume=0.5></audio></div>";
+    fs::write(root.join("index.html"), page).unwrap();
+    let mut job = Job::new(root.join("index.html"), root.join("a.wav.wav"));
+    job.fps = Some("30000/1001".parse().unwrap());
+    job.audio.bits = Some(32);
+    job.capture.workers = Some("1".parse().unwrap());
+    let engine = Engine::new();
+    engine.render(&job).unwrap();
+    let listener = Listener::default();
+    engine.request(&job).render_into(listener.clone()).unwrap();
+    let (calls, samples) = &*listener.0.lock().unwrap();
+    // Nine frames of 1601.6 samples.
+    let expected = [
+        "14414 samples",
+        "frame 0",
+        "until 1602",
+        "frame 1",
+        "until 3203",
+        "frame 2",
+        "until 4805",
+    ];
+    assert_eq!(calls[..7], expected);
+    assert_eq!(calls.last().unwrap(), "until 14414");
+    let judge = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(root.join("a.wav.wav"))
+        .args(["-f", "f32le", "-"])
+        .output()
+        .unwrap();
+    let file: Vec<f32> =
+        judge.stdout.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    assert_eq!(file.len(), samples.len() * 2);
+    assert!(samples.iter().flatten().zip(&file).all(|(a, b)| a == b), "as in a file");
+    assert!(samples.iter().any(|[left, _]| left.abs() > 0.2), "there is sound");
+
+    // No call where nothing is heard, nor where the job wants none.
+    for (page, enabled) in [(page, false), (&page.replace("<audio", "<audio muted"), true)] {
+        fs::write(root.join("index.html"), page).unwrap();
+        (job.audio.enabled, job.audio.bits, job.output) = (enabled, None, None);
+        let listener = Listener::default();
+        engine.request(&job).render_into(listener.clone()).unwrap();
+        let (calls, _) = &*listener.0.lock().unwrap();
+        assert_eq!((calls.len(), calls[0].as_str()), (9, "frame 0"));
+    }
 }
