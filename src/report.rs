@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::color::ContentLightLevel;
 pub use crate::network::{Isolation, NetworkOutcome, NetworkRequest, VersionMismatch};
 use crate::pipeline::Artifact;
-use crate::plan::{Plan, SCHEMA_VERSION};
+use crate::plan::Plan;
 use crate::progress::Event;
 use crate::warning::Warning;
 
@@ -67,7 +67,7 @@ pub fn schema(document: Document) -> String {
         Document::Events => generator.into_root_schema_for::<Line<'static>>(),
     };
     let mut schema = schema.to_value();
-    schema["version"] = SCHEMA_VERSION.into();
+    schema["version"] = crate::plan::SCHEMA_VERSION.into();
     format!("{schema:#}\n")
 }
 
@@ -141,7 +141,7 @@ pub struct Resources {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The version of this JSON: [`SCHEMA_VERSION`].
+    /// The version of this JSON: [`SCHEMA_VERSION`](crate::plan::SCHEMA_VERSION).
     pub schema_version: u32,
     /// pagereel's version.
     pub version: &'static str,

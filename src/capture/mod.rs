@@ -183,9 +183,8 @@ pub(crate) struct SessionOptions {
 pub(crate) const fn surface_of(backend: Backend, kind: ChromeKind) -> Surface {
     match (backend, kind) {
         (Backend::Display, _) => Surface::Display,
-        (Backend::Screenshot, _) => Surface::Headless,
-        // Any Chrome draws into canvases; the shell need not show them to anybody.
-        (Backend::Canvas, ChromeKind::Browser) => Surface::Headless,
+        // Any Chrome draws into canvases; the shell need not show them anywhere.
+        (Backend::Screenshot, _) | (Backend::Canvas, ChromeKind::Browser) => Surface::Headless,
         (Backend::BeginFrame, _) | (Backend::Canvas, ChromeKind::HeadlessShell) => {
             Surface::BeginFrame
         }

@@ -7,6 +7,29 @@ use crate::job::{CaptureMode, Job};
 use crate::plan::Backend;
 use crate::sys;
 
+/// The pictures of a page that an opened page is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pictures {
+    /// They are taken.
+    Taken,
+    /// Frames are drawn, and their pictures stay in the browser.
+    Left,
+    /// No frame is drawn.
+    None,
+}
+
+impl Pictures {
+    /// Whether frames are drawn.
+    pub(super) fn are_wanted(self) -> bool {
+        self != Self::None
+    }
+
+    /// Whether frames are drawn and no pictures taken.
+    pub(super) fn are_left(self) -> bool {
+        self == Self::Left
+    }
+}
+
 /// A browser, and how pictures leave it.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Engine;
+use super::backends::Pictures;
 use crate::cancel::CancelToken;
 use crate::check::Check;
 use crate::error::Result;
@@ -40,7 +41,7 @@ impl Engine {
         job.validate()?;
         let mut silent = |_: &crate::progress::Event| {};
         let mut render = self.begin(job, &mut silent, cancel, SinkStats::default());
-        render.is_captured = false;
+        render.pictures = Pictures::None;
         let (opened, planned, mut tree) = render.surely(&mut |render| {
             let (mut opened, size) = render.open()?;
             let planned = size.and_then(|size| {

@@ -41,7 +41,7 @@ impl Render<'_> {
         let is_exact = opened.options.compression == Compression::Png;
         is_exact
             && opened.options.backend != Backend::Canvas
-            && !self.is_blind
+            && !self.pictures.are_left()
             && self.decodes_media
             && plan.stream.alpha == Alpha::Opaque
             && !plan.stream.color.is_hdr()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::backends::Pictures;
 use super::guess::{GUESS, declared_size};
 use super::options::{add_webgpu, draw_on_command, session_options};
 use super::render::Render;
@@ -43,8 +44,8 @@ impl Render<'_> {
     /// Opens the page, surveys it and makes the plan. The page goes on as the first session.
     pub(super) fn prepare(&mut self) -> Result<(Plan, Prepared)> {
         let encoded = self.job.has_outputs();
-        if encoded {
-            self.is_captured &= !self.job.is_sound_alone();
+        if encoded && self.job.is_sound_alone() {
+            self.pictures = Pictures::None;
         }
         let opened = self.open();
         let (mut opened, size) = opened.map_err(|e| self.name_missing(e))?;
@@ -54,7 +55,7 @@ impl Render<'_> {
             Plan::new(render.job, survey).map_err(|e| render.name_missing(e))
         };
         let mut planned = plan(self, &survey)?;
-        if opened.options.backend == Backend::Canvas && self.is_captured {
+        if opened.options.backend == Backend::Canvas && self.pictures.are_wanted() {
             opened = self.verified(opened, &planned.0)?;
             survey.backend = opened.options.backend;
             survey.reasons.clone_from(&opened.reasons);
@@ -94,7 +95,8 @@ impl Render<'_> {
             engine_cpu_ms: sys::cpu_ms(),
             has_videos: page.description.media.iter().any(|media| media.tag == "video"),
         });
-        let backends = if self.is_blind { vec![options] } else { backends::all(self.job, options) };
+        let backends =
+            if self.pictures.are_left() { vec![options] } else { backends::all(self.job, options) };
         Ok((plan, Prepared { server, backends, page, autoscaling }))
     }
 
@@ -146,7 +148,7 @@ impl Render<'_> {
             reasons.clone_from(&detour.reasons);
             detour.candidate.clone()
         } else {
-            backends::choose(job, self.is_captured, &mut reasons)?
+            backends::choose(job, self.pictures.are_wanted(), &mut reasons)?
         };
         let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);
@@ -159,10 +161,10 @@ impl Render<'_> {
             options.page.route = offer.route;
             self.light.library = offer.library;
         }
-        options.is_blind = self.is_blind;
+        options.is_blind = self.pictures.are_left();
         let (mut options, mut page, mut refusal) = self.open_page(options, &mut reasons)?;
         while add_webgpu(&mut options, &page)
-            || self.is_captured
+            || self.pictures.are_wanted()
                 && draw_on_command(job, &mut options, &page, &mut reasons, &mut self.warnings)
         {
             drop(page);
@@ -176,7 +178,7 @@ impl Render<'_> {
 
         // Sound has no size that anything could be wrong with.
         let mut unsaid = Vec::new();
-        let warnings = if self.is_captured { &mut self.warnings } else { &mut unsaid };
+        let warnings = if self.pictures.are_wanted() { &mut self.warnings } else { &mut unsaid };
         let size = plan::size_of(job, &page.description, warnings)
             .map_err(|message| Error::Composition { message, console: page.console(), hint: None })
             .and_then(|size| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempts::Detour;
+use super::backends::Pictures;
 use super::layered::Light;
 use super::open::Prepared;
 use super::timed::TimedSink;
@@ -39,12 +40,9 @@ pub(super) struct Render<'a> {
     /// What the pages may reach, and what they asked for.
     pub(super) access: Arc<Access>,
     pub(super) environment: BTreeMap<String, String>,
-    /// Whether pictures will be taken.
-    pub(super) is_captured: bool,
+    pub(super) pictures: Pictures,
     /// Whether what takes the frames takes the sound, too.
     pub(super) sink_takes_sound: bool,
-    /// Whether frames are drawn though no pictures are taken.
-    pub(super) is_blind: bool,
     /// Whether the page can ask for the pictures of its videos.
     pub(super) decodes_media: bool,
     /// Knows which links of the composition were not followed.
@@ -83,9 +81,8 @@ impl Engine {
             missing: Vec::new(),
             access: Arc::default(),
             environment: BTreeMap::new(),
-            is_captured: true,
+            pictures: Pictures::Taken,
             sink_takes_sound: false,
-            is_blind: false,
             decodes_media: true,
             files: None,
             light: Light::default(),

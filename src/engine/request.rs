@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use super::backends::Pictures;
 use super::{Engine, OpenSink, Prepared, sized, without_outputs};
 use crate::cancel::CancelToken;
 use crate::check::Check;
@@ -109,7 +110,9 @@ impl<'a> Request<'a> {
         job.alpha = false;
         let request =
             Request { engine: self.engine, job: &job, progress: None, cancel: self.cancel };
-        request.run_into(NullSink::default(), |render| render.is_blind = true)
+        request.run_into(NullSink::default(), |render| {
+            render.pictures = Pictures::Left;
+        })
     }
 
     /// Renders a page that seeks Chrome's own player, with nothing decoded here. For the benches.
