@@ -1,8 +1,9 @@
-//! What the numbers in a pixel mean, in the words of Rec. ITU-T H.273.
+//! The meaning of the numbers in a pixel, in the words of Rec. ITU-T H.273.
 //!
 //! Chrome draws sRGB, full range. SDR video is BT.709 with limited range: the RGB code values are
 //! taken over as they are (players show BT.709 video on sRGB screens without another curve), and
-//! only the matrix and the range are applied. A stream is tagged with exactly what was done to it.
+//! only the matrix and the range are applied. A stream is tagged with exactly the conversion that
+//! was applied.
 
 pub(crate) mod codes;
 pub(crate) mod curve;
@@ -78,7 +79,7 @@ pub struct Cicp {
 }
 
 impl Cicp {
-    /// What Chrome draws: sRGB, no matrix, full range.
+    /// The color that Chrome draws: sRGB, no matrix, full range.
     pub const SRGB: Self = Self {
         primaries: Primaries::Bt709,
         transfer: Transfer::Srgb,
@@ -86,7 +87,7 @@ impl Cicp {
         range: Range::Full,
     };
 
-    /// What SDR video carries: BT.709, limited range.
+    /// The color of SDR video: BT.709, limited range.
     pub const BT709: Self = Self {
         primaries: Primaries::Bt709,
         transfer: Transfer::Bt709,
@@ -94,7 +95,7 @@ impl Cicp {
         range: Range::Limited,
     };
 
-    /// What HDR10 video carries: BT.2100 with PQ, limited range.
+    /// The color of HDR10 video: BT.2100 with PQ, limited range.
     pub const HDR10: Self = Self {
         primaries: Primaries::Bt2020,
         transfer: Transfer::Pq,
@@ -102,7 +103,7 @@ impl Cicp {
         range: Range::Limited,
     };
 
-    /// What HLG video carries: BT.2020, hybrid log-gamma, limited range.
+    /// The color of HLG video: BT.2020, hybrid log-gamma, limited range.
     pub const HLG: Self = Self { transfer: Transfer::Hlg, ..Self::HDR10 };
 
     /// FFmpeg's names of primaries, transfer, matrix and range.
@@ -159,7 +160,7 @@ impl Cicp {
         matches!(self.transfer, Transfer::Pq | Transfer::Hlg)
     }
 
-    /// The same light as R, G and B in full range: what a compositor of HDR hands over.
+    /// The same light as R, G and B in full range: the output of an HDR compositor.
     #[must_use]
     pub const fn as_rgb(self) -> Self {
         Self { matrix: Matrix::Identity, range: Range::Full, ..self }

@@ -1,4 +1,4 @@
-//! Between the 16-bit codes of HDR pictures and light.
+//! Conversion between the 16-bit codes of HDR pictures and light.
 
 use std::sync::LazyLock;
 
@@ -41,7 +41,7 @@ fn table(light: fn(f64) -> f64) -> Vec<f32> {
 }
 
 impl LightCodes {
-    /// For pictures in the transfer of `color`; `None` if that is none of HDR.
+    /// The tables for pictures in the transfer of `color`; `None` if it is not HDR.
     pub(crate) fn of(color: Cicp) -> Option<&'static Self> {
         match color.transfer {
             Transfer::Pq => Some(Self::pq()),
@@ -62,7 +62,7 @@ impl LightCodes {
         self.gains.is_some()
     }
 
-    /// The light of a component of each of the 65,536 codes; for HLG that of the scene, of 1.
+    /// The light of a component for each of the 65,536 codes; for HLG the scene's, from 0 to 1.
     pub(crate) fn table(&self) -> &[f32] {
         &self.light
     }
@@ -72,7 +72,7 @@ impl LightCodes {
         self.displayed(codes.map(|code| self.light[usize::from(code)]))
     }
 
-    /// What the display makes of light of the [`table`](Self::table).
+    /// The display's light from light of the [`table`](Self::table).
     pub(crate) fn displayed(&self, light: [f32; 3]) -> [f32; 3] {
         match &self.gains {
             Some((gain, _)) => times(light, gain.at(luminance(light))),
@@ -80,7 +80,7 @@ impl LightCodes {
         }
     }
 
-    /// The codes of a light; what is negative counts as 0, what is too bright as the brightest.
+    /// The codes of a light; negative light counts as 0, and too bright light as the brightest.
     pub(crate) fn codes(&self, light: [f32; 3]) -> [u16; 3] {
         let most = narrowed(self.most);
         let light = light.map(|nits| nits.clamp(0.0, most));
@@ -138,7 +138,7 @@ mod tests {
             let color = if is_hlg { Cicp::HLG } else { Cicp::HDR10 };
             let tables = LightCodes::of(color).unwrap();
             let light = tables.light(codes);
-            // HLG shows saturated colors brighter than the peak that is held to.
+            // HLG shows saturated colors brighter than the peak that the test keeps to.
             prop_assume!(light.iter().all(|&nits| nits < 999.0 || !is_hlg));
             let back = tables.codes(light);
             let near = codes.iter().zip(back).all(|(&a, b)| a.abs_diff(b) <= 24 || a < 655);

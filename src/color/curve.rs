@@ -29,7 +29,7 @@ impl Curve {
         Self { zero: value(0.0), steps }
     }
 
-    /// The value at a light; what is negative, or not a number, counts as 0.
+    /// The value at a light; a negative one, or one that is not a number, counts as 0.
     pub(crate) fn at(&self, light: f32) -> f32 {
         if light >= LEAST {
             let bits = light.min(MOST).to_bits() - LEAST.to_bits();

@@ -49,15 +49,15 @@ pub(crate) fn hlg_of_scene(scene: f64) -> f64 {
     if scene <= 1.0 / 12.0 { (3.0 * scene).sqrt() } else { A * (12.0 * scene - B).ln() + C }
 }
 
-/// What the scene's light of HLG is proportional to, by the display's luminance in nit: the inverse
-/// of [`hlg_gain`].
+/// The factor from the display's light of HLG to the scene's, by the display's luminance in nit:
+/// the inverse of [`hlg_gain`].
 pub(crate) fn hlg_scene_gain(nits: f64) -> f64 {
     const GAMMA: f64 = 1.2;
     (nits.max(1e-6) / HLG_PEAK).powf(1.0 / GAMMA - 1.0) / HLG_PEAK
 }
 
-/// What the display's light of HLG is proportional to, by the scene's luminance (BT.2100, OOTF with
-/// the system gamma of a display of 1000 nit).
+/// The factor from the scene's light of HLG to the display's, by the scene's luminance (BT.2100,
+/// OOTF with the system gamma of a display of 1000 nit).
 pub(crate) fn hlg_gain(luminance: f64) -> f64 {
     const GAMMA: f64 = 1.2;
     HLG_PEAK * luminance.max(1e-9).powf(GAMMA - 1.0)
@@ -96,10 +96,10 @@ pub(crate) const BT709_FROM_BT2020: [[f32; 3]; 3] = [
     [-0.018_150_76, -0.100_578_9, 1.118_729_7],
 ];
 
-/// How much each linear BT.2020 component is of the luminance.
+/// The share of each linear BT.2020 component in the luminance.
 pub(crate) const BT2020_LUMINANCE: [f32; 3] = [0.2627, 0.678, 0.0593];
 
-/// How much each linear BT.709 component is of the luminance.
+/// The share of each linear BT.709 component in the luminance.
 pub(crate) const BT709_LUMINANCE: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
 /// Brings a light of a source that reaches `peak` nit below `limit` nit (ITU-R BT.2390, EETF): the

@@ -1,4 +1,4 @@
-//! How coded pictures store their pixels.
+//! Formats in which coded pictures store their pixels.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -63,7 +63,7 @@ pub enum CodedFormat {
     Pal8,
 }
 
-/// What the components are, and how they lie in memory.
+/// The components of a picture, and their layout in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// Planes of Y', Cb and Cr.
@@ -131,7 +131,7 @@ impl CodedFormat {
         matches!(self.layout(), Layout::Yuv(_))
     }
 
-    /// What width and height must be multiples of.
+    /// The numbers that width and height must be multiples of.
     pub const fn steps(self) -> (u32, u32) {
         match self.layout() {
             Layout::Yuv(subsampling) => (1 << subsampling.shift_x(), 1 << subsampling.shift_y()),
@@ -155,7 +155,7 @@ impl CodedFormat {
         }
     }
 
-    /// How many planes there are, without a palette.
+    /// The number of planes, without a palette.
     pub(crate) const fn planes(self) -> usize {
         match self.layout() {
             Layout::Yuv(_) | Layout::Planar16 => 3 + self.has_alpha() as usize,
@@ -163,7 +163,7 @@ impl CodedFormat {
         }
     }
 
-    /// By how much less rows plane `plane` has than the picture, as a shift.
+    /// Picture rows per row of plane `plane`, as a shift.
     pub(crate) const fn shift_y(self, plane: usize) -> u32 {
         match self.layout() {
             Layout::Yuv(subsampling) if plane == 1 || plane == 2 => subsampling.shift_y(),

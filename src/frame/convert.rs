@@ -1,4 +1,4 @@
-//! Pictures into the planes of coded frames, whatever both are made of.
+//! Pictures into the planes of coded frames, in all formats of both.
 
 use rayon::prelude::*;
 
@@ -7,7 +7,7 @@ use super::yuv::{PlaneMut, yuv_from_rgb};
 use super::{CodedFormat, Layout, Picture, PixelFormat, Size};
 use crate::color::Matrix;
 
-/// What transparent pictures are laid over where the frame has no alpha: as Chrome does it.
+/// The background of transparent pictures where the frame has no alpha: white, as in Chrome.
 const BACKGROUND: u32 = 255;
 
 /// Converts `picture` into the planes of a frame of `size`.
@@ -98,7 +98,7 @@ fn pack(
     });
 }
 
-/// Pixels of one row as R, G, B and alpha of 16 bits; the last is repeated for ever.
+/// Pixels of one row as R, G, B and alpha of 16 bits; the last is repeated forever.
 struct Pixels<'a> {
     row: std::slice::ChunksExact<'a, u8>,
     format: PixelFormat,

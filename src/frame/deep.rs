@@ -1,9 +1,9 @@
 //! RGB of 16 bits, or by an unusual matrix, to `Y'CbCr` of 8 or 10 bits, limited range.
 //!
-//! The same siting and filter as [`super::yuv`], in floating point. What the code values mean (PQ,
-//! HLG, BT.709) is not this module's concern: the matrix is applied to them as they are.
+//! The same siting and filter as [`super::yuv`], in floating point. The meaning of the code values
+//! (PQ, HLG, BT.709) is not this module's concern: the matrix is applied to them as they are.
 //!
-//! | what | here |
+//! | property | here |
 //! |---|---|
 //! | matrix | BT.709, BT.601, or BT.2020 non-constant luminance |
 //! | rounding | of 16 bits with an 8x8 ordered dither, so that ramps do not band |
@@ -30,15 +30,15 @@ const BAYER: [[u8; 8]; 8] = [
     [63, 31, 55, 23, 61, 29, 53, 21],
 ];
 
-/// What a matrix and a bit depth make of components from 0 to 1.
+/// The conversion of components from 0 to 1 by a matrix to a bit depth.
 #[derive(Clone, Copy, Debug)]
 struct Coding {
     kr: f32,
     kb: f32,
-    /// One code value of 8 bits in those of this depth.
+    /// One code value of 8 bits, in code values of this depth.
     unit: f32,
     bits: u32,
-    /// Whether what lies between two code values becomes both, in a pattern.
+    /// Whether values between two code values become a pattern of both.
     dithers: bool,
 }
 
@@ -82,16 +82,16 @@ impl Coding {
     }
 }
 
-/// Rows of one step of chroma, as luma and what red and blue have more than it.
+/// Rows of one step of chroma: luma, and the differences of red and blue from it.
 #[derive(Default)]
 struct Rows {
     /// The components of one row, up to 65535.
     rgb: [Vec<f32>; 3],
     /// From 0 to 1, of each row.
     luma: [Vec<f32>; 2],
-    /// Blue and red, the mean of the rows.
+    /// Blue and red less luma, the mean of the rows.
     more: [Vec<f32>; 2],
-    /// The same, at the places of the samples.
+    /// The same differences, at the places of the samples.
     sampled: Vec<f32>,
 }
 
@@ -166,13 +166,13 @@ impl Rows {
     }
 }
 
-/// What the largest component counts.
+/// The value of the largest component.
 const FULL: f32 = 65_535.0;
 
 /// Converts `picture` into the planes of a frame of `size` with `bits` of 8 or 10.
 ///
-/// What has 16 bits is dithered; 8 bits are rounded.
-/// `size` may exceed the picture's by one column or row: the last is repeated.
+/// Pictures of 16 bits are dithered; those of 8 bits are rounded. `size` may exceed the picture's
+/// by one column or row: the last is repeated.
 pub(super) fn yuv_from_deep_rgb(
     picture: &Picture,
     size: Size,
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use crate::frame::yuv::PlaneMut;
 
-    /// Code values of 10 bits of a flat picture, the means of what the dither made of them.
+    /// Code values of 10 bits of a flat picture: the means of its dithered samples.
     fn flat(rgb: [u16; 3], matrix: Matrix) -> [f64; 3] {
         let size = Size { width: 16, height: 16 };
         let data = rgb.iter().flat_map(|c| c.to_ne_bytes()).collect::<Vec<_>>().repeat(256);

@@ -1,11 +1,11 @@
-//! Digests that tell things apart, where nobody wants them to be alike.
+//! Digests that tell things apart, not for security.
 
 /// FNV-1a of 64 bits (Fowler, Noll and Vo).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fnv(pub(crate) u64);
 
 impl Fnv {
-    /// Of nothing.
+    /// The digest of nothing.
     pub(crate) const NEW: Self = Self(0xcbf2_9ce4_8422_2325);
 
     pub(crate) fn add(&mut self, byte: u8) {

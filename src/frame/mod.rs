@@ -1,4 +1,4 @@
-//! Pictures, and what is known about them.
+//! Pictures, and facts about them.
 
 mod coded;
 pub(crate) mod convert;
@@ -30,7 +30,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// The size at so many pixels for each of these, rounded.
+    /// The size with `scale` pixels for each of these, rounded.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
     pub(crate) fn scaled(self, scale: f64) -> Self {
         let side = |side: u32| (f64::from(side) * scale).round().clamp(1.0, f64::from(u32::MAX));
@@ -67,7 +67,7 @@ impl Rect {
         Self { x, y, width: right - x, height: bottom - y }
     }
 
-    /// The part of it that lies within a picture of `size`, if any does.
+    /// The part of the rectangle within a picture of `size`, if there is any.
     pub(crate) fn within(self, size: Size) -> Option<Self> {
         let right = (self.x + self.width).min(size.width);
         let bottom = (self.y + self.height).min(size.height);
@@ -78,7 +78,7 @@ impl Rect {
         })
     }
 
-    /// Whether it is all of a picture of `size`.
+    /// Whether the rectangle is all of a picture of `size`.
     pub(crate) fn covers(self, size: Size) -> bool {
         self == Self { x: 0, y: 0, width: size.width, height: size.height }
     }
@@ -165,12 +165,12 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Whether nothing shows through it.
+    /// Whether every pixel is opaque.
     pub fn is_opaque(&self) -> bool {
         self.format != PixelFormat::Rgba8 || self.data.chunks_exact(4).all(|pixel| pixel[3] == 255)
     }
 
-    /// The same with an alpha channel.
+    /// The same picture with an alpha channel.
     pub(crate) fn into_rgba(self) -> Self {
         if self.format == PixelFormat::Rgba8 {
             return self;
@@ -193,8 +193,8 @@ impl Picture {
 /// One picture at its place in the output.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Its place.
+    /// The frame's index in the output.
     pub index: FrameIndex,
-    /// What it shows.
+    /// The picture that the frame shows.
     pub picture: Arc<Picture>,
 }

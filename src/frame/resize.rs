@@ -35,12 +35,12 @@ pub enum Fit {
 #[derive(Debug, Default)]
 pub(crate) struct Scaler {
     resizer: Resizer,
-    /// What the codes of HDR pictures mean.
+    /// The meaning of the codes of HDR pictures.
     codes: Option<&'static LightCodes>,
 }
 
 impl Scaler {
-    /// For pictures whose code values mean `color`.
+    /// Creates a scaler for pictures whose code values mean `color`.
     pub(crate) fn new(color: Cicp) -> Self {
         Self { resizer: Resizer::default(), codes: LightCodes::of(color) }
     }
@@ -53,7 +53,7 @@ impl Scaler {
         let bytes = picture.format.bytes_per_pixel();
         let mut data = vec![0; size.width as usize * size.height as usize * bytes];
         if picture.format == PixelFormat::Bgrx8 {
-            // Black, and not transparent, for those who look at the fourth byte.
+            // Black, and not transparent, for readers of the fourth byte.
             data.as_chunks_mut::<4>().0.fill([0, 0, 0, 255]);
         }
         let (source, target) = (&*picture.data, &mut *data);
@@ -67,7 +67,7 @@ impl Scaler {
         Picture { size, format: picture.format, data }
     }
 
-    /// A picture of 16 bits.
+    /// Scales a picture of 16 bits.
     fn scale_deep(&mut self, picture: &Picture, size: Size, fit: Fit) -> Picture {
         // Bytes may lie at an odd address, numbers do not.
         let number = |two: &[u8; 2]| u16::from_ne_bytes(*two);

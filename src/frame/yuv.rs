@@ -4,7 +4,7 @@
 //! pixel (4:4:4), every second column (4:2:2), or every second column and row (4:2:0). With limited
 //! range, black is Y' 16 and white 235; gray is Cb = Cr = 128; four times that with 10 bits.
 //!
-//! | what | here |
+//! | property | here |
 //! |---|---|
 //! | matrix | BT.709: Kr = 0.2126, Kb = 0.0722 |
 //! | arithmetic | 15-bit fixed point, rounded once per component |
@@ -13,7 +13,7 @@
 //! | edges | the outermost column is repeated |
 //! | alpha | a plane of its own, full range; colors stay straight, and chroma is averaged by it |
 //!
-//! Where the frame has no alpha, [`super::convert()`] lays pictures that have some over white first.
+//! Where the frame has no alpha, [`super::convert()`] lays pictures with alpha over white first.
 //!
 //! Rows are converted in parallel on rayon's global pool. The kernels run over separate rows of R,
 //! G and B, which compilers turn into wide SIMD; `multiversion` picks the widest at run time.
@@ -23,7 +23,7 @@ use rayon::prelude::*;
 
 use super::{Picture, PixelFormat, Size};
 
-/// How much chroma a video frame stores.
+/// The amount of chroma that a video frame stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subsampling {
     Yuv420,
@@ -119,7 +119,7 @@ const LUMA: f64 = 219.0 / 255.0;
 const CHROMA: f64 = 224.0 / 255.0;
 const Y_FROM_R: i32 = fixed(KR * LUMA);
 const Y_FROM_B: i32 = fixed(KB * LUMA);
-// The rest, so that white is exactly 235 and gray exactly 128.
+// The remainder, so that white is exactly 235 and gray exactly 128.
 const Y_FROM_G: i32 = fixed(LUMA) - Y_FROM_R - Y_FROM_B;
 const CB_FROM_R: i32 = fixed(-KR / (2.0 * (1.0 - KB)) * CHROMA);
 const CB_FROM_B: i32 = fixed(0.5 * CHROMA);
@@ -242,7 +242,7 @@ impl Scratch {
         }
     }
 
-    /// Sums of colors by how much of them shows: what is transparent has no color to give.
+    /// Sums colors weighted by alpha: transparent pixels have no color to give.
     fn weigh(&mut self, picture: &Picture, row: usize) {
         let stride = picture.stride();
         let last = (picture.size.width as usize - 1, picture.size.height as usize - 1);

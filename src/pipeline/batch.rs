@@ -1,4 +1,4 @@
-//! Which frames belong together.
+//! The division of frames into batches.
 
 use std::num::NonZeroU64;
 
@@ -22,7 +22,7 @@ impl Batches {
     /// Each frame for itself.
     pub const SINGLE: Self = Self { length: NonZeroU64::MIN, offset: 0 };
 
-    /// How many frames of the batch of `index` come before it.
+    /// The number of frames of the batch of `index` that come before it.
     pub fn before(self, index: u64) -> u64 {
         (index + self.offset) % self.length
     }

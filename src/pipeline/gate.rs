@@ -1,4 +1,4 @@
-//! Where sessions wait until they are wanted.
+//! The gate where sessions wait until they are wanted.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -16,13 +16,13 @@ struct State {
 }
 
 impl Gate {
-    /// Wants so many sessions in all.
+    /// Sets the total number of sessions that are wanted.
     pub(super) fn open(&self, sessions: usize) {
         self.lock().wanted = sessions;
         self.changed.notify_all();
     }
 
-    /// Wants no further sessions.
+    /// Lets no further sessions begin.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();

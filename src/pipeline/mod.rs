@@ -25,20 +25,20 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, StreamInfo};
 use crate::time::FrameIndex;
 
-/// How often a session is started again for one frame before the render fails.
+/// The number of times that a session is started again for one frame before the render fails.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// How long is waited before the second new start for one frame.
+/// The wait before the second new start for one frame.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Renders frames. One per session.
 ///
 /// A picture must depend on its index alone, never on which frames this source was asked for
-/// before: a retried frame comes from a fresh source, and another number of sessions deals the
-/// frames differently. A source that draws a frame upon the one before may rely on [`Batches`] for
-/// speed, and makes up for frames of the batch that it was not asked for.
+/// before. A retried frame comes from a fresh source, and another number of sessions distributes
+/// the frames differently. A source that draws a frame upon the one before may rely on [`Batches`]
+/// for speed, and makes up for frames of the batch that it was not asked for.
 pub trait FrameSource {
-    /// How many frames may be submitted and not yet collected, at least 1.
+    /// The number of frames that may be submitted and not yet collected, at least 1.
     ///
     /// With 2, the source draws the next frame while the caller still reads the last one.
     fn depth(&self) -> usize {
@@ -57,7 +57,7 @@ pub trait OpenSource: Sync {
     /// Opens the source of one session. Called again when that session's source has failed.
     fn open(&self, session: usize, cancel: &CancelToken) -> Result<Box<dyn FrameSource>>;
 
-    /// Hears why the source of a session is about to be opened again.
+    /// Called with the reason why a session's source is about to be opened again.
     fn lost(&self, session: usize, error: &Error) {
         _ = (session, error);
     }
@@ -70,18 +70,18 @@ pub trait OpenSource: Sync {
     }
 }
 
-/// How a render gets on.
+/// The progress of a render, as autoscaling sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throughput {
-    /// Sessions that have been told to open.
+    /// Sessions that have been asked to open.
     pub sessions: usize,
-    /// Frames written since the last of them was, without the first.
+    /// Frames written since the last of those sessions was asked to open, not counting the first.
     pub written: u64,
-    /// Frames still to be written.
+    /// Frames that remain to be written.
     pub left: u64,
-    /// Time in which `written` frames were.
+    /// The time in which `written` frames were written.
     pub elapsed: Duration,
-    /// Of that, how long the sink has waited for frames.
+    /// The part of that time for which the sink waited for frames.
     pub waited: Duration,
 }
 
@@ -92,18 +92,18 @@ pub struct Throughput {
 /// One that [takes sound](Self::takes_sound) gets `begin begin_sound (write write_sound*)* finish`, and
 /// no call about sound where nothing is heard in the composition.
 pub trait FrameSink: Send {
-    /// Whether it is given the composition's sound, beside the frames. Asked before all else.
+    /// Whether the sink takes the composition's sound beside the frames. Asked before all else.
     fn takes_sound(&self) -> bool {
         false
     }
 
-    /// Hears what is coming, before the first frame: size, rate, number of frames and color.
+    /// Called before the first frame, with size, rate, number of frames and color.
     fn begin(&mut self, stream: &StreamInfo) -> Result<()> {
         _ = stream;
         Ok(())
     }
 
-    /// Hears how many samples of sound there will be, all in all: the length of the picture.
+    /// Called with the total number of samples of sound: the length of the picture.
     fn begin_sound(&mut self, samples: u64) -> Result<()> {
         _ = samples;
         Ok(())
@@ -195,7 +195,7 @@ impl Parallelism {
     }
 }
 
-/// What happened on the way, for the report.
+/// Statistics of the sessions, for the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionStats {
     /// Frames delivered by each session.
@@ -206,9 +206,9 @@ pub struct SessionStats {
 
 /// Renders every frame of `stream` and writes it to `sink` in order.
 ///
-/// The sink runs on the calling thread, the sessions on a pool of their own. `written` hears the
-/// number of frames written, after each. The sink is left unfinished: finishing it is a stage of
-/// its own, which the caller wants to see begin.
+/// The sink runs on the calling thread, the sessions on a pool of their own. `written` is called
+/// with the number of frames written, after each. The sink is left unfinished: finishing it is a
+/// stage of its own, whose beginning the caller reports.
 pub fn run(
     stream: &StreamInfo,
     parallelism: Parallelism,
@@ -269,7 +269,7 @@ pub fn run(
             }
             written(count);
         };
-        // However this ends, nobody waits at the gate for ever.
+        // However this ends, no session waits at the gate forever.
         let _closed = CloseOnDrop(&gate);
         let received = receive(&mut outlet, sink, cancel, throughput, &mut on_frame);
         if received.is_err() {
@@ -317,7 +317,7 @@ fn receive(
         count += 1;
         throughput.left = throughput.left.saturating_sub(1);
         if throughput.elapsed.is_zero() {
-            // What the first frame took is no measure: the page was opened, or another one.
+            // The first frame's time is no measure: it includes opening the page, or another one.
             since = Instant::now();
             throughput.waited = Duration::ZERO;
             throughput.elapsed = Duration::from_nanos(1);
@@ -329,7 +329,7 @@ fn receive(
     }
 }
 
-/// What one session did.
+/// The work of one session.
 #[derive(Debug, Default)]
 struct LaneTraffic {
     delivered: u64,
@@ -348,7 +348,7 @@ impl SessionRun<'_> {
     fn run(&self) -> Result<LaneTraffic> {
         let mut stats = LaneTraffic::default();
         // Opened under the first ticket: a source that cannot be opened loses a frame and so stops
-        // the render, and no browser is started for which there is no work.
+        // the render, and no browser is started without work.
         let mut tickets = self.inlet.next_batch();
         if tickets.is_empty() {
             return Ok(stats);
@@ -384,7 +384,7 @@ impl SessionRun<'_> {
                     attempts += 1;
                     stats.reopened += 1;
                     drop(source);
-                    // What has happened twice may take a moment to pass.
+                    // A fault that has happened twice may need a moment to pass.
                     if attempts > 2 && !self.cancel.pause(PAUSE) {
                         return Err(Error::Cancelled);
                     }
@@ -393,7 +393,7 @@ impl SessionRun<'_> {
                 }
                 Err(e) => return Err(e),
             }
-            // The next batch begins before the last one is through.
+            // The next batch begins before the last one is complete.
             if tickets.is_empty() {
                 tickets = self.inlet.next_batch();
             } else if tickets.len() < source.depth() {

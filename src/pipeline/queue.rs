@@ -42,11 +42,11 @@ pub struct Ticket<T> {
     delivered: bool,
 }
 
-/// The other end is gone; the reason is reported there.
+/// The other end is gone; that end reports the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped;
 
-/// Why there is no next frame.
+/// The reason why there is no next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvError {
     /// All frames have been received.
@@ -137,7 +137,7 @@ impl<T> Clone for Inlet<T> {
 }
 
 impl<T> Ticket<T> {
-    /// Which frame to render.
+    /// The index of the frame to render.
     pub fn index(&self) -> FrameIndex {
         self.index
     }
@@ -171,7 +171,7 @@ impl<T> Drop for Ticket<T> {
 }
 
 impl<T> Outlet<T> {
-    /// Has at most `window` frames in flight from now on, if that is more than before.
+    /// Allows at most `window` frames in flight from now on, if that is more than before.
     pub fn widen(&mut self, window: NonZeroUsize) {
         let mut state = self.0.lock();
         state.window = state.window.max(window.get() as u64);

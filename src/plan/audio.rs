@@ -65,7 +65,7 @@ pub struct LoudnessPlan {
 }
 
 impl LoudnessPlan {
-    /// Before anything is measured.
+    /// The target of a loudness, before anything is measured.
     const fn new(target: f64) -> Self {
         Self {
             target,
@@ -77,7 +77,7 @@ impl LoudnessPlan {
         }
     }
 
-    /// Fills in what has been found out.
+    /// Fills in the measured values.
     fn settle(&mut self, settled: &Settled) {
         let round = |value: f64| (value * 100.0).round() / 100.0;
         let Settled { before, gain, after } = settled;
@@ -90,12 +90,12 @@ impl LoudnessPlan {
 }
 
 impl AudioPlan {
-    /// The gain of the whole in decibels, that of a loudness included.
+    /// The gain of the whole mix in decibels, including that of a loudness.
     pub(crate) fn whole_gain(&self) -> f64 {
         self.gain + self.loudness.map_or(0.0, |loudness| loudness.gain)
     }
 
-    /// What samples, and what is between them, stay below.
+    /// The level that samples, and peaks between samples, stay below.
     pub(crate) fn ceiling(&self) -> f32 {
         let margin = match (self.loudness, self.bitrate) {
             (None, _) => 0.0,
@@ -105,13 +105,13 @@ impl AudioPlan {
         ceiling(self.true_peak - margin)
     }
 
-    /// What the gain that brings it to its loudness depends on; `None` without one.
+    /// The values that the gain of a loudness depends on; `None` without a loudness.
     pub(crate) fn loudness_key(&self) -> Option<LoudnessKey> {
         let target = self.loudness?.target.to_bits();
         Some(LoudnessKey { target, ceiling: self.ceiling().to_bits(), channels: self.channels })
     }
 
-    /// With the gain that was measured for it, if it was.
+    /// The plan with the gain that was measured for it, if it was measured.
     pub(super) fn settled(mut self, known: &[(LoudnessKey, Settled)]) -> Self {
         let key = self.loudness_key();
         let found = known.iter().find(|(other, _)| Some(*other) == key);
@@ -149,14 +149,14 @@ impl AudioPlan {
     }
 }
 
-/// What peaks stay below where the job does not say, in dBTP.
+/// The level that peaks stay below where the job does not say, in dBTP.
 const DEFAULT_PEAK: f64 = -1.0;
 
-/// By how much the limiter stays below the ceiling of a mix with a loudness, in decibels: other
-/// meters look between samples more closely than it does.
+/// The distance of the limiter from the ceiling of a mix with a loudness, in decibels. Other meters
+/// look between samples more closely than it does.
 const PEAK_MARGIN: f64 = 0.1;
 
-/// The same where a lossy codec comes behind it, which moves peaks.
+/// The same distance where a lossy codec follows, which moves peaks.
 const LOSSY_MARGIN: f64 = 0.5;
 
 /// Bits of a sample where the job does not say.

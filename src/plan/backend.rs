@@ -1,4 +1,4 @@
-//! How pictures leave the browser.
+//! The way in which pictures leave the browser.
 
 use std::fmt;
 

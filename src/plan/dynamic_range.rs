@@ -1,16 +1,16 @@
-//! Whether a render is SDR or HDR, where the job leaves it to the page.
+//! Chooses between SDR and HDR, where the job leaves it to the page.
 //!
-//! HDR if a video whose light can be read is on screen in one of the frames, or the page has such a
+//! HDR if a video with readable light is on screen in one of the frames, or the page has such a
 //! picture: PQ if any of these is, else HLG. SDR where the job asks for something that HDR does not
-//! have, with a warning that says what. Callers' own sinks get HDR only if the job says so.
+//! have, with a warning that names it. Callers' own sinks get HDR only if the job says so.
 
 use crate::job::{ColorMode, Job};
 use crate::page::{Description, Media, Number};
 use crate::warning::Warning;
 
-/// The job with its dynamic range settled: `color.mode` is `auto` no more.
+/// The job with its dynamic range settled: `color.mode` is no longer `auto`.
 ///
-/// `seconds` is the part of the composition that is rendered.
+/// `seconds` is the range of the composition that is rendered.
 pub(super) fn settled(
     job: &Job,
     description: &Description,

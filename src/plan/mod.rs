@@ -45,11 +45,11 @@ const MAX_DURATION: f64 = 86_400.0;
 /// Largest side, in pixels.
 const MAX_SIDE: f64 = 16_384.0;
 
-/// The canvas of a page that does not say how large it is.
+/// The canvas of a page that does not state its size.
 const DEFAULT_SIZE: Size = Size { width: 1920, height: 1080 };
 
-/// How much of a composition must show videos that can be left out of the page for speed: frames
-/// without any cost a little more then.
+/// The share of a composition that must show videos that can be left out of the page for speed:
+/// frames without any videos cost a little more then.
 const WORTHWHILE: f64 = 0.25;
 
 /// How frames get from the page to the encoder.
@@ -190,7 +190,7 @@ pub struct Plan {
     pub capture: CapturePlan,
 }
 
-/// The size that the render will have, by the job or the page.
+/// The size of the render, from the job or else the page.
 pub(crate) fn size_of(
     job: &Job,
     description: &Description,
@@ -231,17 +231,18 @@ impl Plan {
         self.outputs.is_empty() && self.posters.is_empty() && !self.sounds.is_empty()
     }
 
-    /// What is captured: as many pictures for each frame as there are samples.
+    /// The stream that is captured: as many pictures for each frame as there are samples.
     pub(crate) fn captured(&self) -> StreamInfo {
         let samples = u64::from(self.samples);
         let frame_rate = self.stream.frame_rate.times(self.samples);
         StreamInfo { frame_rate, frames: self.stream.frames * samples, ..self.stream.clone() }
     }
 
-    /// Resolves `job` against what is known of its page. A function of the two: the same two give the
-    /// same plan. Of files it only looks whether one that it would write is one that is read.
+    /// Resolves `job` against what is known of its page. A function of the two: the same two give
+    /// the same plan. The only question it asks of the file system is whether a file to be written
+    /// is also one that is read.
     ///
-    /// With it comes what is not right, but does not stop the render.
+    /// Returns warnings beside the plan: faults that do not stop the render.
     pub(crate) fn new(job: &Job, survey: &Survey) -> Result<(Self, Vec<Warning>)> {
         let Survey { description, backend, troubles, .. } = survey;
         let mut warnings = Vec::new();
@@ -286,7 +287,7 @@ impl Plan {
             alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
             color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
         };
-        // A library's pictures are opaque and of SDR, and canvas capture draws the page in a canvas.
+        // A library's pictures are opaque and SDR, and canvas capture draws the page in a canvas.
         if hdr.is_some() || job.alpha || *backend == Backend::Canvas {
             for transition in &mut transitions {
                 transition.by_library = false;
@@ -337,22 +338,22 @@ impl Plan {
         Ok((plan, warnings))
     }
 
-    /// A number that plans share which are the same in every field: 64-bit FNV-1a, in hexadecimal. For
-    /// telling plans apart, not for security.
+    /// A number shared by plans with the same fields: 64-bit FNV-1a, in hexadecimal. For telling
+    /// plans apart, not for security.
     pub fn digest(&self) -> String {
         let mut digest = Fnv::NEW;
         digest.add_all(format!("{self:?}").as_bytes());
         format!("{:016x}", digest.0)
     }
 
-    /// Every sound that is written.
+    /// All sounds that are written.
     pub(crate) fn audio(&self) -> impl Iterator<Item = &AudioPlan> {
         let files = self.outputs.iter().filter_map(|output| output.audio.as_ref());
         files.chain(self.sounds.iter().map(|sound| &sound.audio)).chain(&self.sound)
     }
 }
 
-/// Frames per second, by the job or the page.
+/// Frames per second, from the job or else the page.
 pub(crate) fn frame_rate(job: &Job, description: &Description) -> Result<FrameRate, String> {
     match (job.fps, description.fps.as_deref()) {
         (Some(rate), _) => Ok(rate),
@@ -363,7 +364,7 @@ pub(crate) fn frame_rate(job: &Job, description: &Description) -> Result<FrameRa
     }
 }
 
-/// How many known troubles an error names.
+/// The number of known troubles that an error names.
 const TROUBLES: usize = 4;
 
 /// Length in seconds, and where it was found.

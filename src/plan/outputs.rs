@@ -1,4 +1,4 @@
-//! What is written, resolved.
+//! The files that are written, resolved.
 
 use super::video::VideoContext;
 use super::{AudioPlan, Heard, OutputPlan, PosterPlan, SoundPlan, Survey, Thinning, VideoPlan};
@@ -68,7 +68,7 @@ pub(super) fn outputs(
     plans.collect()
 }
 
-/// The sound of an output with pictures, where something is heard.
+/// The sound of an output with pictures, where the composition has sound.
 fn sound_of(
     audio: &Audio,
     container: Container,
@@ -94,7 +94,8 @@ fn sound_of(
     Some(plan.settled(&survey.loudness))
 }
 
-/// What a sink of the caller's hears, where something is heard: samples as they are mixed.
+/// The sound for a sink of the caller's, where the composition has sound: samples as they are
+/// mixed.
 pub(super) fn sink_sound(
     audio: &Audio,
     survey: &Survey,
@@ -109,7 +110,7 @@ pub(super) fn sink_sound(
     Some(plan.settled(&survey.loudness))
 }
 
-/// All files of sound alone, silent where nothing is heard or it is not known what.
+/// All files of sound alone: silent where the composition has no sound or it is not known.
 pub(super) fn sounds(
     job: &Job,
     survey: &Survey,

@@ -1,4 +1,4 @@
-//! How many browsers draw, in which batches.
+//! The number of browsers that draw, and their batches.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 
@@ -18,13 +18,13 @@ const WINDOW_SLACK: u64 = 4;
 /// Frames below which another browser cannot save the time that it costs.
 const MIN_FRAMES_PER_SESSION: u64 = 30;
 
-/// What the engine takes beside its sessions, a browser, and one that shows videos. Rough: it is to
-/// keep the kernel from killing one, where a container's limit is tight.
+/// Memory of the engine beside its sessions, of a browser, and of one that shows videos. Rough: it
+/// is to keep the kernel from killing one, where a container's limit is tight.
 const ENGINE_BYTES: u64 = 200 << 20;
 const BROWSER_BYTES: u64 = 300 << 20;
 const VIDEO_BROWSER_BYTES: u64 = 700 << 20;
 
-/// How many sessions draw, and how far ahead of the sink.
+/// The number of sessions that draw, and how far they may be ahead of the sink.
 pub(super) fn parallelism(
     job: &Job,
     size: Size,
@@ -59,7 +59,7 @@ pub(super) fn parallelism(
     Parallelism { sessions: count(sessions), window: count(window), batches }
 }
 
-/// What the engine and its browsers may use.
+/// The memory that the engine and its browsers may use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memory {
     pub bytes: u64,
@@ -67,7 +67,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// How many sessions fit, each with a batch of so many bytes in flight; one at least.
+    /// The number of sessions that fit, each with a batch of so many bytes in flight; at least one.
     fn sessions(self, batch_bytes: u64) -> u64 {
         let browser = if self.has_videos { VIDEO_BROWSER_BYTES } else { BROWSER_BYTES };
         (self.bytes.saturating_sub(ENGINE_BYTES) / (browser + batch_bytes)).max(1)
@@ -78,7 +78,7 @@ fn frame_bytes(size: Size) -> u64 {
     u64::from(size.width) * u64::from(size.height) * 4
 }
 
-/// Frames that one session draws upon each other. By the size alone: the pixels depend on it.
+/// Frames that one session draws in sequence. By the size alone: the pixels depend on it.
 fn batches(size: Size, first_frame: u64) -> Batches {
     let length = (BATCH_BYTES / frame_bytes(size).max(1)).clamp(1, MAX_BATCH);
     let length = NonZeroU64::new(length).unwrap_or(NonZeroU64::MIN);

@@ -3,14 +3,14 @@
 use crate::job::Container;
 use crate::time::FrameRate;
 
-/// Most frames per second of a GIF: below two hundredths of a second players take ten.
+/// Most frames per second of a GIF: players show a delay below two hundredths of a second as ten.
 const MOST_OF_GIF: FrameRate = FrameRate::whole(std::num::NonZeroU32::new(50).unwrap());
 
 /// Most frames per second of animated PNG and WebP, in whole steps of the rate: browsers show a
 /// frame of ten milliseconds or less for a tenth of a second.
 const MOST_OF_ANIMATIONS: f64 = 90.0;
 
-/// Which frames of a stream are written where an output shows fewer.
+/// The choice of frames that are written where an output shows fewer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thinning {
     from: FrameRate,
@@ -22,20 +22,20 @@ impl Thinning {
         Self { from, to }
     }
 
-    /// How many are left of so many frames: as many as last as long, and one at least.
+    /// The number of frames that remain: as many as last equally long, and at least one.
     pub(crate) fn frames(self, frames: u64) -> u64 {
         let (part, whole) = self.ratio();
         let left = (2 * u128::from(frames) * part + whole) / (2 * whole);
         u64::try_from(left).unwrap_or(u64::MAX).max(1)
     }
 
-    /// The frame that is shown as frame `index` of those that are left.
+    /// The source of frame `index` of those that remain.
     pub(crate) fn source(self, index: u64) -> u64 {
         let (part, whole) = self.ratio();
         u64::try_from(u128::from(index) * whole / part).unwrap_or(u64::MAX)
     }
 
-    /// So many of so many are left.
+    /// The ratio of frames that remain to all frames.
     fn ratio(self) -> (u128, u128) {
         let product =
             |a: FrameRate, b: FrameRate| u128::from(a.num.get()) * u128::from(b.den.get());
@@ -44,7 +44,7 @@ impl Thinning {
 }
 
 impl Container {
-    /// The rate at which frames of `rate` are written, where players cannot show as many.
+    /// The rate at which frames of `rate` are written, where players cannot show that many.
     pub(super) fn thinned(self, rate: FrameRate) -> Option<FrameRate> {
         match self {
             Self::Gif => (rate.as_f64() > MOST_OF_GIF.as_f64()).then_some(MOST_OF_GIF),

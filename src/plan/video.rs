@@ -1,4 +1,4 @@
-//! From what a job says about the picture to what an encoder is told.
+//! From a job's video settings to an encoder's options.
 
 use serde::Serialize;
 
@@ -68,17 +68,17 @@ pub struct VideoPlan {
     pub options: Vec<(String, String)>,
 }
 
-/// What an encoding is resolved against.
+/// The context that an encoding is resolved against.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VideoContext {
-    /// Of frames.
+    /// The size of frames.
     pub size: Size,
     pub rate: FrameRate,
     pub frames: u64,
     pub alpha: bool,
-    /// Of frames.
+    /// The color of frames.
     pub color: Cicp,
-    /// That HDR10 is mastered for.
+    /// The display that HDR10 is mastered for.
     pub display: Display,
     pub cores: u32,
     pub is_streamed: bool,
@@ -174,21 +174,21 @@ fn avoid_short_delay(options: &mut [(String, String)], encoder: &str, frames: u6
     }
 }
 
-/// What code values mean.
+/// The meaning of code values.
 const fn color_of(codec: Codec, format: CodedFormat, frames: Cicp) -> Cicp {
     match codec {
         _ if frames.is_hdr() && format.is_yuv() => {
             Cicp { transfer: frames.transfer, ..Cicp::HDR10 }
         }
         _ if frames.is_hdr() => frames.as_rgb(),
-        // Its decoders take every stream for BT.601, whatever the container says.
+        // Decoders of VP8 take every stream for BT.601, whatever the container says.
         Codec::Vp8 => Cicp { matrix: Matrix::Bt601, ..Cicp::BT709 },
         _ if format.is_yuv() => Cicp::BT709,
         _ => Cicp::SRGB,
     }
 }
 
-/// The picture's size with what the pixel format cannot hold made up for.
+/// The picture's size, padded to multiples that the pixel format can hold.
 fn padded(video: &Video, picture: Size, format: CodedFormat, field: &str) -> Result<Size> {
     let (step_x, step_y) = format.steps();
     let padded = Size {
@@ -218,7 +218,7 @@ fn encoder(codec: Codec, format: CodedFormat, video: &Video) -> &'static str {
         Codec::Hevc => "libx265",
         Codec::Av1 => {
             let is_plain = matches!(format, CodedFormat::Yuv420p | CodedFormat::Yuv420p10);
-            // SVT-AV1 is the fastest, and does the common things only.
+            // SVT-AV1 is the fastest, but lacks the less common features.
             let suits = is_plain && !video.two_pass && video.quality != Quality::Lossless;
             if suits && has_encoder("libsvtav1") { "libsvtav1" } else { "libaom-av1" }
         }
@@ -236,7 +236,7 @@ fn encoder(codec: Codec, format: CodedFormat, video: &Video) -> &'static str {
         Codec::Tiff => "tiff",
         Codec::Exr => "exr",
         Codec::Raw => "rawvideo",
-        // What its muxer takes.
+        // The encoder that the muxer of Y4M takes.
         Codec::Y4m => "wrapped_avframe",
     }
 }
@@ -260,12 +260,12 @@ fn hardware_encoders(hardware: Hardware, codec: Codec) -> Vec<String> {
     suffixes.iter().map(|suffix| format!("{prefix}_{suffix}")).collect()
 }
 
-/// One step of the ladder from fast to faithful: what an encoder is told where the job does not say
-/// otherwise.
+/// One step of the ladder from fast to faithful: the encoder's options where the job does not set
+/// them.
 struct Rung {
-    /// Options that a `preset` of the job replaces: the preset, and what is changed about it.
+    /// Options that a `preset` of the job replaces: the preset, and our changes to it.
     preset: &'static [(&'static str, &'static str)],
-    /// The option that steers quality, and its value.
+    /// The option that controls quality, and its value.
     quality: Option<(&'static str, &'static str)>,
 }
 
@@ -282,7 +282,7 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
         &[("preset", "faster"), ("subq", "3"), ("aq-mode", "3"), ("chromaoffset", "-2")];
     match (encoder, quality.rung()) {
         // `aq-mode` 3 spends more on dark areas, where banding shows; `subq` 3 finds nearly what 4
-        // finds. From `subq` 6 on x264 gives chroma two steps more by itself; here it is told to.
+        // finds. From `subq` 6 on x264 gives chroma two steps more by itself; here an option does.
         ("libx264" | "libx264rgb", Draft) => {
             let preset = &[("preset", "ultrafast"), ("bf", "0"), ("aq-mode", "3")];
             rung(preset, Some(("crf", "28")))
@@ -341,7 +341,7 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
     }
 }
 
-/// What the encoders' presets are called.
+/// The name of the encoder's preset option.
 fn preset_option(encoder: &str) -> &'static str {
     match encoder {
         "libaom-av1" | "libvpx-vp9" | "libvpx" => "cpu-used",
@@ -350,7 +350,7 @@ fn preset_option(encoder: &str) -> &'static str {
     }
 }
 
-/// The profile that a quality means in the editing codecs.
+/// The profile that a quality implies in the editing codecs.
 fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option<&'static str> {
     let is_444 = !matches!(format, CodedFormat::Yuv422p | CodedFormat::Yuv422p10);
     Some(match (encoder, quality.rung()) {
@@ -368,7 +368,7 @@ fn usual_profile(encoder: &str, quality: Quality, format: CodedFormat) -> Option
     })
 }
 
-/// The encoder's options: what is always right, the rung's, the job's own, then the job's options.
+/// The encoder's options: those always set, the rung's, the job's settings, then the job's options.
 fn options(
     video: &Video,
     encoder: &str,
@@ -377,7 +377,7 @@ fn options(
 ) -> Vec<(String, String)> {
     let mut options: Vec<(String, String)> = Vec::new();
     let mut set = |key: &str, value: &str| {
-        // It replaces ours of that name; there must not be two in the plan. Lists grow.
+        // The job's value replaces ours of that name; the plan must not hold both. Lists grow.
         let old = options.iter().position(|(ours, _)| ours == key);
         let value = match old.map(|at| options.remove(at).1) {
             Some(old) if key.ends_with("-params") => format!("{old}:{value}"),
@@ -399,13 +399,13 @@ fn options(
     match encoder {
         "libx265" => {
             let gop = u32::from(video.open_gop);
-            // It would write to standard error by itself.
+            // x265 would write to standard error by itself.
             set("x265-params", &format!("log-level=none:open-gop={gop}:pools={threads}"));
             set("forced-idr", "1");
         }
         "libvpx-vp9" => {
             if video.two_pass {
-                // Its own limits let short clips miss the bitrate by more than a tenth.
+                // The encoder's own limits let short clips miss the bitrate by more than a tenth.
                 set("overshoot-pct", "5");
                 set("undershoot-pct", "5");
             }
