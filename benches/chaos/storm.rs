@@ -178,7 +178,7 @@ impl Storm {
         }
         let start = Instant::now();
         let mut child = command.spawn().context("the program does not start")?;
-        let mut seen = Seen { mark: place.mark(), ..Seen::default() };
+        let mut seen = Seen { mark: place.mark(), old_locks: locks().collect(), ..Seen::default() };
         let span = match fault {
             Fault::KillEarly => 500,
             _ => u64::try_from(self.usual[film][way].as_millis())?,
@@ -414,6 +414,13 @@ struct Seen {
     mark: String,
     processes: BTreeSet<u32>,
     groups: BTreeSet<i32>,
+    /// Locks of display servers that were there before: their owners' numbers may have come again.
+    old_locks: BTreeSet<String>,
+}
+
+/// Locks of display servers, finished or not.
+fn locks() -> impl Iterator<Item = String> {
+    names_in(Path::new("/tmp")).filter(|name| name.ends_with("-lock"))
 }
 
 impl Seen {
@@ -458,9 +465,11 @@ impl Seen {
             if !is_abrupt {
                 remains.extend(partial.map(|name| format!("{name} is left beside the output")));
             }
-            for name in names_in(Path::new("/tmp")).filter(|name| name.ends_with("-lock")) {
+            for name in locks().filter(|name| !self.old_locks.contains(name)) {
                 let owner = fs::read_to_string(Path::new("/tmp").join(&name)).unwrap_or_default();
-                if owner.trim().parse().is_ok_and(|id: u32| self.processes.contains(&id)) {
+                if owner.is_empty() {
+                    remains.push(format!("{name} is left empty"));
+                } else if owner.trim().parse().is_ok_and(|id: u32| self.processes.contains(&id)) {
                     remains.push(format!("{name} is left"));
                 }
             }

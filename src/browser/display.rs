@@ -195,11 +195,18 @@ impl Display {
 impl Display {
     /// Removes the lock and the socket that a killed server leaves behind.
     fn remove_traces(&self) {
+        let own = self.pid().as_raw_nonzero().to_string();
+        let owner = |lock: &Path| fs::read_to_string(lock).ok();
         let lock = lock_of(self.number);
-        let owner = fs::read_to_string(&lock).unwrap_or_default();
-        if owner.trim() == self.pid().as_raw_nonzero().to_string() {
+        if owner(&lock).is_some_and(|text| text.trim() == own) {
             drop(fs::remove_file(socket_of(self.number)));
             drop(fs::remove_file(&lock));
+        }
+        // Until the lock is complete it has another name. One that is empty is nobody else's: numbers
+        // are random.
+        let begun = begun_lock_of(self.number);
+        if owner(&begun).is_some_and(|text| text.is_empty() || text.trim() == own) {
+            drop(fs::remove_file(&begun));
         }
     }
 }
@@ -232,6 +239,11 @@ fn socket_of(number: u32) -> PathBuf {
 /// What a server keeps its number by.
 fn lock_of(number: u32) -> PathBuf {
     format!("/tmp/.X{number}-lock").into()
+}
+
+/// What a server writes its lock under at first.
+fn begun_lock_of(number: u32) -> PathBuf {
+    format!("/tmp/.tX{number}-lock").into()
 }
 
 /// An error if no server could make its socket: it would start without one.

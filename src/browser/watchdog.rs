@@ -45,6 +45,14 @@ if [ "$number" ] && [ -e "$lock" ]; then
     rm -f -- "$lock" "/tmp/.X11-unix/X$number"
   fi
 fi
+lock=/tmp/.tX$number-lock
+if [ "$number" ] && [ -e "$lock" ]; then
+  owner=
+  read -r owner < "$lock"
+  if [ -z "$owner" ] || [ "$owner" = "$display" ]; then
+    rm -f -- "$lock"
+  fi
+fi
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   rm -rf -- "$1"
   sleep 0.5

@@ -198,7 +198,10 @@ fn a_sink_is_told_what_is_coming() {
 
 /// Keeps the order of the calls, and all samples.
 #[derive(Clone, Default)]
-struct Listener(Arc<Mutex<(Vec<String>, Vec<[f32; 2]>)>>);
+struct Listener(Arc<Mutex<Heard>>);
+
+/// The calls of a sink, and the samples that came with them.
+type Heard = (Vec<String>, Vec<[f32; 2]>);
 
 impl FrameSink for Listener {
     fn takes_sound(&self) -> bool {
@@ -266,7 +269,8 @@ fn sinks_get_the_sound_of_their_frames() {
     let file: Vec<f32> =
         judge.stdout.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
     assert_eq!(file.len(), samples.len() * 2);
-    assert!(samples.iter().flatten().zip(&file).all(|(a, b)| a == b), "as in a file");
+    let bits = |sample: &f32| sample.to_bits();
+    assert!(samples.iter().flatten().map(bits).eq(file.iter().map(bits)), "as in a file");
     assert!(samples.iter().any(|[left, _]| left.abs() > 0.2), "there is sound");
 
     // No call where nothing is heard, nor where the job wants none.

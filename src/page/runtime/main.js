@@ -316,7 +316,7 @@ function seek(index, num, den) {
         [() => settleFrame(index, num, den), () => beginLibrary(frameMs(index, num, den))],
         (call) => call(),
       );
-    pending = pending ? pending.then(settle) : settleTasks();
+    pending = pending ? pending.then(settle) : settle();
   } catch (error) {
     release();
     return answerIfGone(error);
