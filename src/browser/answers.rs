@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-/// Calls that are begun and not finished: a handful, unless some are given up.
+/// Most calls that are begun and not finished: a handful, unless some are given up.
 const MAX_EXPECTED: usize = 16;
 
 /// An answer that is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallId(pub(super) u32);
 
-/// Answers that are still to come, and those that came while another was waited for.
+/// Expected answers, and those that came during the wait for another.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     expected: VecDeque<u32>,
@@ -25,14 +25,14 @@ impl Answers {
         }
     }
 
-    /// Its answer, if it has come. It is expected no more.
+    /// Takes the answer to `id`, if it has come. It is no longer expected.
     pub(super) fn take(&mut self, id: CallId) -> Option<Vec<u8>> {
         self.expected.retain(|&expected| expected != id.0);
         let at = self.early.iter().position(|&(early, _)| early == id.0)?;
         Some(self.early.swap_remove(at).1)
     }
 
-    /// Keeps an answer to another call than the one that is waited for.
+    /// Keeps the answer to a call that is not waited for now.
     pub(super) fn keep(&mut self, id: u32, message: &[u8]) {
         if self.expected.contains(&id) {
             self.early.push((id, message.to_vec()));

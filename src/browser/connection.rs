@@ -14,23 +14,23 @@ use serde_json::value::RawValue;
 use super::watch::{Health, Watch};
 use crate::cancel::CancelToken;
 
-/// How often a wait looks at the cancel token, and whether an answer can come at all.
+/// The interval at which a wait checks the cancel token, and whether an answer can still come.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Bytes asked for at once.
+/// The size of one read, in bytes.
 const READ_BYTES: usize = 1 << 20;
 
-/// A message larger than this is not believed (a 16K picture in base64 is smaller).
+/// A message larger than this is an error (a 16K picture in base64 is smaller).
 const MAX_MESSAGE_BYTES: usize = 2 << 30;
 
-/// Why there is no message.
+/// The reason why there is no message.
 #[derive(Debug)]
 pub(super) enum PipeError {
     /// The other end is closed.
     Closed,
     /// The deadline has passed.
     Timeout,
-    /// What the answer depends on is gone.
+    /// A process that the answer depends on is gone.
     Lost,
     Cancelled,
 }
@@ -55,7 +55,7 @@ pub(super) struct Message<'a> {
     pub method: Option<&'a str>,
     #[serde(borrow)]
     pub params: Option<&'a RawValue>,
-    /// Whom an event is about.
+    /// The session that an event is about.
     #[serde(borrow)]
     pub session_id: Option<&'a str>,
     #[serde(borrow)]
@@ -77,7 +77,7 @@ pub(super) struct Connection {
     answers: OwnedFd,
     cancel: CancelToken,
     next_id: u32,
-    /// What has been read; the message in hand begins at `start`.
+    /// The bytes read so far; the current message begins at `start`.
     buffer: Vec<u8>,
     start: usize,
 }
@@ -93,7 +93,7 @@ impl Connection {
         Ok(Self { commands, answers, cancel, next_id: 0, buffer: Vec::new(), start: 0 })
     }
 
-    /// Waits end with another token from now on.
+    /// Sets the token that ends waits from now on.
     pub(super) fn set_cancel(&mut self, cancel: CancelToken) {
         self.cancel = cancel;
     }
@@ -128,7 +128,7 @@ impl Connection {
 
     /// Waits for the next message of any kind. It stays valid until the next call.
     ///
-    /// A wait in vain looks at `watch` now and then.
+    /// A long wait checks `watch` now and then.
     pub(super) fn receive(
         &mut self,
         deadline: Instant,

@@ -1,8 +1,8 @@
-//! A private X display: an Xvfb that nobody else can open.
+//! A private X display: an Xvfb that only its owner can open.
 //!
 //! It has no TCP socket, and its Unix socket asks for a random cookie. It leads the process group
 //! that the browser then joins, so that one signal ends both; and it ends by itself when its last
-//! client is gone (`-terminate`), whatever has become of us.
+//! client is gone (`-terminate`), even if the engine was killed.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -22,23 +22,23 @@ use crate::frame::Size;
 /// The program.
 const XVFB: &str = "Xvfb";
 
-/// Where display servers listen.
+/// The directory of display servers' sockets.
 const SOCKETS: &str = "/tmp/.X11-unix";
 
-/// How long it takes at most from the end of a server's connections to its own.
+/// The longest time from the end of a server's connections to its own end.
 const DEATH_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How long it may take to start, and to end once it is told to.
+/// The time that the server has to start, and to end after a signal.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often it is asked whether the server has made its socket.
+/// The interval between looks for the server's socket.
 const SOCKET_POLL: Duration = Duration::from_millis(1);
 
-/// How many numbers are tried.
+/// The number of display numbers that are tried.
 const NUMBERS_TRIED: u32 = 8;
 
-/// The numbers of displays, from those on that people use.
+/// The numbers of displays, above those in common use.
 const NUMBERS: std::ops::Range<u32> = 1000..50_000;
 
 /// The authorization protocol of the cookie.
@@ -49,15 +49,15 @@ pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
 pub(super) struct Display {
     child: Child,
     authority: PathBuf,
-    /// What the server says.
+    /// The file of the server's output.
     log: PathBuf,
     number: u32,
     pub cookie: [u8; 16],
-    /// Our own connection, until somebody takes it. The server ends with its last client.
+    /// Our own connection, until it is taken. The server ends with its last client.
     stream: Option<UnixStream>,
 }
 
-/// Where the display server is, if it is installed.
+/// The path of the display server, if it is installed.
 pub(crate) fn find_xvfb() -> Option<PathBuf> {
     find::on_path(Path::new(XVFB))
 }
@@ -65,7 +65,7 @@ pub(crate) fn find_xvfb() -> Option<PathBuf> {
 impl Display {
     /// Starts a server with one screen, in a process group of its own, its files in `directory`.
     ///
-    /// It takes connections, and answers once it is ready.
+    /// The server takes connections, and answers once it is ready.
     ///
     /// The watchdog guards it from then on.
     pub(super) fn start(
@@ -108,7 +108,7 @@ impl Display {
                     display.stream = Some(stream);
                     return Ok(display);
                 }
-                // Somebody may have taken the number meanwhile.
+                // Another program may have taken the number meanwhile.
                 Err(_) if display.has_ended() && tried < NUMBERS_TRIED => tried += 1,
                 Err(e) => return Err(display.explain(&e.to_string())),
             }
@@ -137,7 +137,7 @@ impl Display {
         self.stream.take()
     }
 
-    /// Why there is no display: what the server said last, or else `reason`.
+    /// The error for a missing display, with the server's last output, or else `reason`.
     pub(super) fn explain(&self, reason: &str) -> BrowserError {
         if self.was_killed() {
             return BrowserError::DisplayDied(format!("{XVFB} was killed"));
@@ -150,7 +150,7 @@ impl Display {
     /// Whether the server has not ended by itself.
     pub(super) fn was_killed(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // Its socket closes a moment before it is gone.
+        // The server's socket closes a moment before the process is gone.
         let until = Instant::now() + DEATH_TIMEOUT;
         loop {
             match waitid(WaitId::Pid(self.pid()), options) {
@@ -172,15 +172,15 @@ impl Display {
             .env("DISPLAY", format!(":{}", self.number))
             .env("XAUTHORITY", &self.authority)
             .env_remove("WAYLAND_DISPLAY")
-            // Nobody is asked for a theme, a font setting or an accessibility tree.
+            // The browser does not look for a theme, a font setting or an accessibility tree.
             .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
             .env("DBUS_SYSTEM_BUS_ADDRESS", "disabled:")
             .env("NO_AT_BRIDGE", "1");
     }
 
-    /// Tells the server to end, so that it removes its socket and lock, and waits for it.
+    /// Signals the server to end, so that it removes its socket and lock, and waits for it.
     ///
-    /// Its process is left to be waited for: until then its number stays the group's.
+    /// The process is not reaped here: until it is, its number stays the group's.
     pub(super) fn end(&mut self) {
         if let Err(e) = kill_process(self.pid(), Signal::TERM) {
             tracing::debug!(%e, "the display server is already gone");
@@ -231,12 +231,12 @@ fn write_authority(path: &Path, cookie: &[u8; 16]) -> io::Result<()> {
     fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(&entry)
 }
 
-/// Where a server listens.
+/// The path of a server's socket.
 fn socket_of(number: u32) -> PathBuf {
     format!("{SOCKETS}/X{number}").into()
 }
 
-/// What a server keeps its number by.
+/// The path of the lock with which a server keeps its number.
 fn lock_of(number: u32) -> PathBuf {
     format!("/tmp/.X{number}-lock").into()
 }
@@ -250,7 +250,7 @@ fn begun_lock_of(number: u32) -> PathBuf {
 fn can_listen() -> Result<(), BrowserError> {
     use rustix::fs::{Access, access};
     match access(SOCKETS, Access::WRITE_OK | Access::EXEC_OK) {
-        // It is made where there is none.
+        // The server makes it where there is none.
         Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
         Err(e) => {
             let reason = io::Error::from(e);

@@ -1,4 +1,4 @@
-//! What can go wrong between us and Chrome.
+//! Errors between the engine and Chrome.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use rustix::process::Signal;
 
 use crate::time::FrameIndex;
 
-/// Advice where a page goes.
+/// Advice for a page that navigates away.
 pub(crate) const LEFT: &str = "a page that does so on purpose says `data-allow-navigation` on its \
                                root element; the video then shows what is there";
 
-/// Advice where something was killed.
+/// Advice for a process that was killed.
 const KILLED: &str =
     "if this machine is short of memory, give it more or use fewer sessions (--workers 1)";
 
-/// Why a browser did not do what it was told.
+/// The reason why a browser did not obey.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrowserError {
@@ -36,7 +36,7 @@ pub enum BrowserError {
         source: std::io::Error,
     },
 
-    /// There is no place for the files of a browser.
+    /// No directory for the files of a browser.
     #[error("cannot make the browser's profile in {}: {source}", .directory.display())]
     NoProfile {
         /// The directory for temporary files.
@@ -49,7 +49,7 @@ pub enum BrowserError {
     #[error("no private display: {0}")]
     Display(String),
 
-    /// The display server is gone, or did not live long enough to be one.
+    /// The display server is gone, or did not live long enough to start.
     #[error("the private display died: {0}")]
     DisplayDied(String),
 
@@ -62,7 +62,7 @@ pub enum BrowserError {
     EndedAtOnce {
         /// The browser.
         path: PathBuf,
-        /// How it ended, where that is known.
+        /// Its exit status, where that is known.
         status: Option<ExitStatus>,
         /// The last lines that it printed.
         output: Vec<String>,
@@ -71,7 +71,7 @@ pub enum BrowserError {
     /// The browser process is gone.
     #[error("Chrome died while {doing}{}", tail_text(.output))]
     Died {
-        /// What it was asked for.
+        /// The request during which it died.
         doing: String,
         /// The last lines that it printed.
         output: Vec<String>,
@@ -80,23 +80,23 @@ pub enum BrowserError {
     /// The page's own process is gone, usually for lack of memory.
     #[error("the page's renderer crashed while {doing}")]
     Crashed {
-        /// What it was asked for.
+        /// The request during which it crashed.
         doing: String,
     },
 
-    /// A process that pictures depend on is gone. Chrome starts another, but not where this one was.
+    /// A process that pictures depend on is gone. Chrome starts another, without its state.
     #[error("Chrome's {process} died while {doing}")]
     Lost {
-        /// Which.
+        /// The process.
         process: &'static str,
-        /// What was being done.
+        /// The activity during which it was lost.
         doing: String,
     },
 
     /// The kernel killed a process because there was no memory left for it.
     #[error("{what}: the kernel killed it for lack of memory{}", limit_text(*.limit))]
     OutOfMemory {
-        /// What came of it.
+        /// The consequence.
         what: String,
         /// The limit of this process's control group in bytes, if it has one.
         limit: Option<u64>,
@@ -105,7 +105,7 @@ pub enum BrowserError {
     /// No answer within the deadline.
     #[error("no answer from Chrome within {seconds} s while {doing}")]
     Timeout {
-        /// What it was asked for.
+        /// The request that was not answered.
         doing: String,
         /// The deadline.
         seconds: f64,
@@ -120,28 +120,28 @@ pub enum BrowserError {
         message: String,
     },
 
-    /// Chrome's answer is not what its protocol says.
+    /// Chrome's answer does not follow its protocol.
     #[error("unexpected answer to {method}: {message}")]
     Answer {
         /// The command.
         method: &'static str,
-        /// What is wrong with it.
+        /// The fault in it.
         message: String,
     },
 
     /// A script of the page threw.
     #[error("the page threw: {message}")]
     Script {
-        /// The exception, with its place where that is known.
+        /// The exception, with its place in the source where that is known.
         message: String,
     },
 
-    /// The page did not stay what it was while it was rendered.
+    /// The page's document did not stay while it was rendered.
     #[error("the page {what}")]
     Left {
-        /// What it did, as the rest of a sentence about it.
+        /// The page's action, as the rest of a sentence about it.
         what: String,
-        /// The frame of the composition in which it did, where that is known.
+        /// The composition's frame in which the page acted, where that is known.
         at: Option<FrameIndex>,
     },
 
@@ -155,7 +155,7 @@ pub enum BrowserError {
 }
 
 impl BrowserError {
-    /// Whether a fresh browser may well succeed where this one failed.
+    /// Whether a fresh browser may succeed where this one failed.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -169,7 +169,7 @@ impl BrowserError {
         ) || self.is_start_killed()
     }
 
-    /// Whether a process has ended that should not have.
+    /// Whether a process has ended that should still run.
     pub(crate) fn is_death(&self) -> bool {
         matches!(
             self,
@@ -182,14 +182,14 @@ impl BrowserError {
         )
     }
 
-    /// Whether a browser that ended at once did not do so by itself.
+    /// Whether a browser that ended at once was killed.
     fn is_start_killed(&self) -> bool {
         let Self::EndedAtOnce { status: Some(status), .. } = self else { return false };
         let killing = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP];
         status.signal().is_some_and(|number| killing.iter().any(|s| s.as_raw() == number))
     }
 
-    /// What the user can do about it.
+    /// Advice to the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { .. } | Self::CannotStart { .. } => Some(
@@ -227,8 +227,8 @@ impl BrowserError {
     }
 }
 
-/// Whether Chrome says that it ended for want of a sandbox. Lines of its sandbox's code also come
-/// when it is killed.
+/// Whether the line reports that Chrome ended for want of a sandbox. Lines of its sandbox's code
+/// also come when it is killed.
 fn is_about_sandbox(line: &str) -> bool {
     ["No usable sandbox", "without --no-sandbox", "SUID sandbox helper"]
         .iter()

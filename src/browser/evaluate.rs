@@ -11,7 +11,7 @@ use super::cdp::Runtime;
 use super::log::exception_text;
 use super::page::Page;
 
-/// How long the page is left alone before it is asked whether it wants something done.
+/// The time that the page runs alone before it is asked whether it wants something done.
 const ATTEND_INTERVAL: Duration = Duration::from_millis(40);
 
 impl Page {
@@ -34,8 +34,8 @@ impl Page {
         self.begin(&evaluate(expression, true), timeout)
     }
 
-    /// Runs `expression` as [`Self::evaluate`] does. As long as it takes and the page `wants` it, what
-    /// the page cannot do by itself is done for it by `attend`.
+    /// Runs `expression` as [`Self::evaluate`] does. While it runs and the page `wants` it,
+    /// `attend` does what the page cannot do by itself.
     pub(crate) fn evaluate_attended<T: DeserializeOwned>(
         &mut self,
         expression: &str,
@@ -63,7 +63,7 @@ impl Page {
         }
     }
 
-    /// The protocol's name for the object that `expression` gives; `None` if it gives none.
+    /// The protocol's name for the object that `expression` returns; `None` if it returns none.
     pub(crate) fn object_of(
         &mut self,
         expression: &str,
@@ -90,8 +90,8 @@ impl Page {
     }
 }
 
-/// A command that runs `expression`. One that `waits` does so for promises, and its answer is a plain
-/// value; any other's is the protocol's name for an object.
+/// A command that runs `expression`. If it `waits`, it waits for promises and answers with a plain
+/// value; otherwise it answers with the protocol's name for an object.
 fn evaluate(expression: &str, waits: bool) -> Runtime::Evaluate {
     Runtime::Evaluate {
         expression: expression.into(),

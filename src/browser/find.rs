@@ -1,4 +1,4 @@
-//! Which Chrome to use.
+//! Chooses the Chrome to use.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const PLACES: [&str; 2] = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// What a browser can do, as far as its kind tells.
+/// The abilities of a browser, as far as its kind tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ChromeKind {
@@ -39,7 +39,7 @@ pub(crate) enum ChromeKind {
 pub(crate) struct Chrome {
     /// The program.
     pub path: PathBuf,
-    /// Which of the two it is.
+    /// The kind of browser.
     pub kind: ChromeKind,
 }
 

@@ -11,7 +11,7 @@ use crate::frame::Size;
 pub(crate) enum Sandbox {
     /// Chrome's own sandbox.
     On,
-    /// None: Chrome refuses it to root.
+    /// No sandbox: Chrome refuses it to root.
     Off,
 }
 
@@ -22,22 +22,22 @@ impl Sandbox {
     }
 }
 
-/// Where a browser draws.
+/// The surface on which a browser draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Surface {
-    /// Nowhere, and only on command (headless shell only).
+    /// No surface; draws only on command (headless shell only).
     BeginFrame,
-    /// Nowhere, whenever it likes.
+    /// No surface; draws by itself.
     Headless,
-    /// Into a window on a private display (ordinary browser only).
+    /// A window on a private display (ordinary browser only).
     Display,
 }
 
-/// For every browser and every way of capture.
+/// Flags for every browser and every backend.
 const ALWAYS: &[&str] = &[
     "--remote-debugging-pipe",
-    // A render is not a person: nothing to be asked, restored or reported.
+    // No questions, no restoring and no reports: no person uses this browser.
     "--no-first-run",
     "--no-default-browser-check",
     "--disable-default-apps",
@@ -63,10 +63,10 @@ const ALWAYS: &[&str] = &[
      ParkableImagesToDisk",
     // The page runtime drops many large pictures, which Chrome would keep until it likes.
     "--js-flags=--expose-gc-as=__pagereelCollect",
-    // Canvases that draw elements are an experiment of Chrome's. HyperFrames' library of transitions
-    // draws by them, and pages that are written for it.
+    // Drawing elements into canvases is an experiment of Chrome's. HyperFrames' library of
+    // transitions uses it, and so do pages that are written for it.
     "--enable-blink-features=CanvasDrawElement",
-    // Full speed even though nobody looks.
+    // Full speed even though no window is looked at.
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
@@ -83,7 +83,7 @@ const ALWAYS: &[&str] = &[
     "--disable-partial-raster",
     // Equal tiles in all layers, small ones too: a shadow, or a layer at a scale that is not whole,
     // depends by a level on the tile it lies in. Of this size, because Chrome's own 256 cost more
-    // per tile, and larger ones draw too much anew around what moves (docs/speed.md).
+    // per tile, and larger ones draw too much anew around moving parts (docs/speed.md).
     "--default-tile-width=512",
     "--default-tile-height=512",
     "--max-untiled-layer-width=512",
@@ -102,7 +102,7 @@ const ALWAYS: &[&str] = &[
     "--enable-unsafe-swiftshader",
 ];
 
-/// For a window on a private display.
+/// Flags for a window on a private display.
 const IN_A_WINDOW: [&str; 8] = [
     "--ozone-platform=x11",
     // Nothing but the page.
@@ -128,7 +128,7 @@ pub(super) fn arguments(options: &PageOptions) -> Vec<String> {
     }
     let size = if surface == Surface::Display {
         let Size { width, height } = options.window.scaled(1.0 / scale);
-        // Rounded, and a kiosk's window comes out one row short.
+        // The size is rounded, and a kiosk's window comes out one row short.
         Size { width: width + 1, height: height + 2 }
     } else {
         options.size

@@ -1,4 +1,4 @@
-//! Which fonts stand behind generic families, given to the browser as a file of fontconfig's.
+//! Pins the fonts behind generic families, through a fontconfig file for the browser.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,7 +12,7 @@ const RULES: &str = include_str!("fonts.conf");
 /// The system's rules, where the user has not named others.
 const SYSTEM: &str = "/etc/fonts/fonts.conf";
 
-/// Has the browser choose fonts by our rules, whoever runs it and in whatever language.
+/// Makes the browser choose fonts by our rules, for every user and language.
 pub(super) fn pin(command: &mut Command, profile: &Path) -> io::Result<()> {
     let system = std::env::var_os("FONTCONFIG_FILE").filter(|file| !file.is_empty());
     let system = system.as_deref().unwrap_or(OsStr::new(SYSTEM)).to_string_lossy();
@@ -21,7 +21,7 @@ pub(super) fn pin(command: &mut Command, profile: &Path) -> io::Result<()> {
     fs::write(&file, RULES.replace("@SYSTEM@", &system))?;
     command
         .env("FONTCONFIG_FILE", file)
-        // A person's own rules lie there.
+        // The user's own rules lie there.
         .env("XDG_CONFIG_HOME", profile.join("config"))
         // The language decides which fonts are asked first for a character.
         .env("LC_ALL", "C.UTF-8")

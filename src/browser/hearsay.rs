@@ -1,4 +1,4 @@
-//! What a browser might say, read without one. For fuzzing.
+//! Reads messages as if from a browser, without one. For fuzzing.
 
 use std::sync::Arc;
 

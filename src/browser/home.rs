@@ -5,16 +5,16 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// Where certificates lie that a person trusts besides the system's, below a home.
+/// The path, below a home, of certificates that the user trusts besides the system's.
 const CERTIFICATES: &str = ".pki/nssdb";
 
-/// Where a person's fonts lie, below a home.
+/// Paths, below a home, of the user's fonts.
 const FONTS: [&str; 2] = [".fonts", ".local/share/fonts"];
 
-/// Has the browser take a directory in its profile for the home of who runs it.
+/// Gives the browser a directory in its profile as its home.
 ///
-/// Settings, caches, crash reports and downloads end there. What pages look like does not change:
-/// a person's fonts are seen, and certificates are trusted, as before.
+/// Settings, caches, crash reports and downloads end there. Pages look the same: the user's fonts
+/// are seen, and certificates are trusted, as before.
 pub(super) fn give(command: &mut Command, profile: &Path) -> io::Result<()> {
     let home = profile.join("home");
     fs::create_dir(&home)?;
@@ -29,14 +29,14 @@ pub(super) fn give(command: &mut Command, profile: &Path) -> io::Result<()> {
     ] {
         command.env(name, home.join(part));
     }
-    // Where fonts may lie. Chrome writes nothing there.
+    // Fonts may lie there. Chrome writes nothing to it.
     let data = std::env::var_os("XDG_DATA_HOME").filter(|place| !place.is_empty());
     command.env("XDG_DATA_HOME", data.unwrap_or_else(|| home.join(".local/share").into()));
     command.env("HOME", home);
     Ok(())
 }
 
-/// Puts into `home` what of the `old` one matters for pictures. What is not to be had is left out.
+/// Puts those parts of the `old` home into `home` that matter for pictures. Skips missing parts.
 fn furnish(home: &Path, old: &Path) {
     for part in FONTS {
         let (from, to) = (old.join(part), home.join(part));

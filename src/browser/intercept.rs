@@ -1,11 +1,11 @@
-//! Requests that the browser holds until it is told what becomes of them.
+//! Requests that the browser holds until the engine decides about them.
 //!
-//! Seen are the document, its frames, its dedicated workers and what they load. Not seen are the
-//! requests of targets of their own, which we do not attach to: shared and service workers, and
-//! frames of another site where Chrome isolates sites (the headless shell does not); nor are web
-//! sockets. No file is mapped for them. Where the policy is not to allow everything, the browser
-//! resolves no other name than the allowed ones ([`Access::resolver_rules`]), so that they reach
-//! nothing else either, loopback apart.
+//! The engine sees the document, its frames, its dedicated workers and what they load. It does not
+//! see the requests of targets of their own, which it does not attach to: shared and service
+//! workers, and frames of another site where Chrome isolates sites (the headless shell does not);
+//! nor are web sockets. No file is mapped for them. Unless the policy allows everything, the
+//! browser resolves only the allowed names ([`Access::resolver_rules`]), so that those targets
+//! reach nothing else either, except loopback.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,7 +25,7 @@ use crate::network::{
 /// Most bytes of one answer: Chrome reads no command above 100 MiB, and base64 adds a third.
 const MAX_BODY: u64 = 64 << 20;
 
-/// A request that waits for us.
+/// A request that waits for a decision.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PausedRequest {
@@ -42,7 +42,7 @@ struct Request {
     headers: BTreeMap<String, String>,
 }
 
-/// What the browser is told.
+/// The engine's decision about a request.
 #[derive(Debug)]
 pub(super) enum Answer {
     Continue(Fetch::ContinueRequest),
@@ -81,7 +81,7 @@ impl PausedRequest {
             .ok()
     }
 
-    /// Decides what becomes of the request, and takes note of it.
+    /// Decides about the request, and records it.
     pub(super) fn answer(
         self,
         access: &Access,

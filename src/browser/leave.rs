@@ -1,4 +1,4 @@
-//! How a page leaves its browser to the next.
+//! Leaves a page's browser to the next page.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use super::cdp::{Browser, Network, Storage, Target};
 use super::page::Page;
 use super::{BrowserError, Surface};
 
-/// How long a page may take to go; one that takes longer is ended with its browser.
+/// The longest time a page may take to go; after it, its browser is ended, too.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often it is asked whether it is gone.
+/// The interval at which the page is asked whether it is gone.
 const POLL: Duration = Duration::from_millis(3);
 
 impl Page {
@@ -49,7 +49,7 @@ impl Page {
         self.navigate("about:blank", TIMEOUT)?;
         self.address = origin;
         let until = Instant::now() + TIMEOUT;
-        // Before the new document is there the old one answers.
+        // Before the new document is there, the old one answers.
         let is_gone = "location.href === 'about:blank'";
         while !self.evaluate::<bool>(is_gone, TIMEOUT)? {
             if Instant::now() > until {

@@ -1,4 +1,4 @@
-//! What a page said and what went wrong in it.
+//! The page's output and its failures.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::network::{Access, NetworkOutcome};
 /// Console lines kept.
 const CONSOLE_LINES: usize = 200;
 
-/// Ends addresses that the page runtime only asks for to see whether they are there.
+/// Ends addresses that the page runtime only requests to see whether they exist.
 const PROBE: &str = "pagereel-probe";
 
-/// What the page runtime says before a frame's number when the page may be about to leave.
+/// The runtime's words before a frame's number when the page may be about to leave.
 const LEAVES: &str = "__pagereel leaves";
 
 /// Distinct errors kept: a page that throws in every frame must not fill the memory.
@@ -37,7 +37,7 @@ pub(crate) struct PageLog {
     /// HTTP status of the page itself.
     pub document_status: Option<u32>,
     pub crashed: bool,
-    /// Which document is there, and whether it is the one that there should be.
+    /// The state of the page's document: whether it is still the one that was loaded.
     pub staying: Staying,
 }
 
@@ -54,7 +54,7 @@ struct LoadingFailed<'a> {
 }
 
 impl PageLog {
-    /// An empty log. What fails on other hosts goes to the ledger of `access`.
+    /// An empty log. Failures on other hosts go to the ledger of `access`.
     pub(super) fn new(access: Arc<Access>) -> Self {
         Self { access, ..Self::default() }
     }
@@ -74,7 +74,7 @@ impl PageLog {
         &self.failed
     }
 
-    /// Takes note of one protocol event.
+    /// Records one protocol event.
     pub(super) fn note(&mut self, method: &str, params: &str) {
         match method {
             "Runtime.consoleAPICalled" => self.note_console(params),
@@ -104,7 +104,7 @@ impl PageLog {
             "Network.loadingFailed" => {
                 let Ok(event) = serde_json::from_str::<LoadingFailed<'_>>(params) else { return };
                 let url = self.requests.remove(event.request_id);
-                // DevTools looks for the page's own source in the cache when it is asked for styles.
+                // DevTools looks for the page's own source in the cache when styles are requested.
                 let is_look = url.is_none() && event.error_text == "net::ERR_CACHE_MISS";
                 if !event.canceled && !is_look {
                     let url = url.as_deref().unwrap_or("a resource");
@@ -151,7 +151,7 @@ impl PageLog {
     }
 
     fn note_failure(&mut self, url: &str, kind: &str, reason: String) {
-        // A prefix of the own server may be mapped too.
+        // A prefix of the composition's own server may be mapped, too.
         if self.access.is_foreign(url) || self.access.ledger.has(url) {
             self.access.ledger.missed(url, kind, NetworkOutcome::Failed, reason);
         } else {

@@ -1,9 +1,10 @@
 //! Chrome as a process and as a protocol. Knows nothing of video.
 //!
-//! One process per [`Page`], which may have had another page before: pages that share a browser share its compositor and starve each
-//! other. Commands travel over the DevTools *pipe* (`--remote-debugging-pipe`, file descriptors 3
-//! and 4), typed by `headless_chrome`'s generated protocol. The pipe needs no port that other
-//! users of the machine could connect to, and Chrome ends itself when it closes.
+//! One process per [`Page`], which may have served another page before: pages that share a browser
+//! share its compositor and starve each other. Commands travel over the DevTools *pipe*
+//! (`--remote-debugging-pipe`, file descriptors 3 and 4), typed by `headless_chrome`'s generated
+//! protocol. The pipe needs no port that other users of the machine could connect to, and Chrome
+//! ends itself when it closes.
 
 mod answers;
 mod connection;

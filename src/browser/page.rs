@@ -23,10 +23,10 @@ use crate::cancel::CancelToken;
 use crate::frame::Size;
 use crate::network::{Access, Route};
 
-/// How often it is asked whether the browser has opened its window.
+/// The interval at which the browser is asked whether it has opened its window.
 const WINDOW_POLL: Duration = Duration::from_millis(5);
 
-/// How to open a page.
+/// Options with which a page is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct PageOptions {
     pub chrome: Chrome,
@@ -37,7 +37,7 @@ pub(crate) struct PageOptions {
     pub size: Size,
     /// Device pixels for each of them.
     pub scale: f64,
-    /// Where the browser draws.
+    /// The surface on which the browser draws.
     pub surface: Surface,
     /// Whether nothing lies behind the page, instead of white.
     pub is_transparent: bool,
@@ -45,13 +45,13 @@ pub(crate) struct PageOptions {
     pub window: Size,
     /// Addresses that are answered with a document of ours: a path and its text.
     pub stage: Option<Stage>,
-    /// What answers the engine's addresses, where the composition's server is not ours.
+    /// Answers the engine's addresses, where the composition's server is not ours.
     pub route: Option<Arc<dyn Route>>,
-    /// How long the browser may take to start.
+    /// The longest time that the browser may take to start.
     pub launch_timeout: Duration,
-    /// What the page may reach. Shared by all pages of a render.
+    /// The hosts that the page may reach. Shared by all pages of a render.
     pub access: Arc<Access>,
-    /// Browsers that may be had without a start.
+    /// Browsers that can be taken over without a start.
     pub pool: Arc<BrowserPool>,
 }
 
@@ -76,38 +76,38 @@ impl Method for GrantLoopback<'_> {
     type ReturnObject = serde::de::IgnoredAny;
 }
 
-/// A page, with the process that shows it. Dropping it ends the process, or leaves it to the next.
+/// A page, with the process that shows it. Dropping it ends the process, or returns it to the pool.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// There until the page is dropped.
+    /// Present until the page is dropped.
     pub(super) browser: Option<Browser>,
     pub(super) pool: Arc<BrowserPool>,
     /// Whether another render's page may have this browser.
     pub(super) is_for_others: bool,
-    /// Whether all is well enough for another page in this browser.
+    /// Whether this browser is healthy enough for another page.
     pub(super) is_sound: bool,
     pub(super) answers: Answers,
     pub(super) target: Option<String>,
     pub(super) session: Option<String>,
-    /// What was loaded last.
+    /// The address that was loaded last.
     pub(super) address: Option<Url>,
     access: Arc<Access>,
     stage: Option<Stage>,
     route: Option<Arc<dyn Route>>,
-    /// What runs before any script of the page, by the browser's name for it.
+    /// The browser's name for the script that runs before any script of the page.
     injected: Option<String>,
-    /// What runs before any script of its workers.
+    /// The script that runs before any script of its workers.
     pub(super) workers: Option<WorkerScript>,
     /// Whether the page may go to another document while it is rendered.
     pub may_leave: bool,
-    /// What the page said so far.
+    /// The page's output so far.
     pub log: PageLog,
     /// Chrome's name and version.
     pub product: String,
 }
 
 impl Page {
-    /// Opens a blank page in a browser of its own: in one that waits, or else in a new one.
+    /// Opens a blank page in a browser of its own: an idle one from the pool, or else a new one.
     pub(crate) fn open(options: &PageOptions, cancel: &CancelToken) -> Result<Self, BrowserError> {
         let launch = Launch::of(options);
         while let Some(idle) = options.pool.take(&launch, cancel) {
@@ -149,12 +149,12 @@ impl Page {
         self.browser.as_mut().expect("it is there until the page is dropped")
     }
 
-    /// Creates the page's target and enables what we listen to.
+    /// Creates the page's target and enables the events that the engine reads.
     fn attach(&mut self, options: &PageOptions) -> Result<(), BrowserError> {
         let timeout = options.launch_timeout;
-        // A browser that has just started is busy: what it is asked at once costs one wait.
+        // A browser that has just started is busy: commands that are sent at once cost one wait.
         let version = self.begin(&super::cdp::Browser::GetVersion(None), timeout)?;
-        // Nothing that a page offers is written to disk.
+        // No download of a page is written to disk.
         let downloads = super::cdp::Browser::SetDownloadBehavior {
             behavior: super::cdp::Browser::SetDownloadBehaviorBehaviorOption::Deny,
             browser_context_id: None,
@@ -180,14 +180,14 @@ impl Page {
         self.session = Some(self.call(attach, timeout)?.session_id);
         let page = PageDomain::Enable { enable_file_chooser_opened_event: None };
         let network = Network::Enable {
-            // Bodies are never asked for; by default 200 MB of them would be kept.
+            // Bodies are never requested; by default 200 MB of them would be kept.
             max_total_buffer_size: Some(0),
             max_resource_buffer_size: Some(0),
             max_post_data_size: None,
             report_direct_socket_traffic: None,
             enable_durable_messages: None,
         };
-        // A window that nobody looks at has no focus; pages look and behave as if they had it.
+        // A window on a private display has no focus; pages look and behave as if it had.
         let focus = Emulation::SetFocusEmulationEnabled { enabled: true };
         let mut begun = vec![
             self.begin_for_effect(&focus, timeout)?,
@@ -219,7 +219,7 @@ impl Page {
         Ok(())
     }
 
-    /// Sends a command whose answer says no more than that it has been done.
+    /// Sends a command whose answer only confirms it.
     pub(super) fn begin_for_effect<M: Method + Serialize>(
         &mut self,
         method: &M,
@@ -232,7 +232,7 @@ impl Page {
     fn first_target(&mut self, timeout: Duration) -> Result<String, BrowserError> {
         let until = Instant::now() + timeout;
         loop {
-            // Without a filter it would be the one of what the browser tells by itself.
+            // Without this filter, the filter of the browser's own announcements would apply.
             let pages = Target::GetTargets { filter: Some(only("page")) };
             let targets = self.call(pages, timeout)?.target_infos;
             if let Some(page) = targets.into_iter().find(|target| target.Type == "page") {
@@ -373,12 +373,12 @@ impl Page {
                 _ => {}
             }
             if dialog {
-                // Nobody is there to answer an `alert`, and it stops the page.
+                // An `alert` stops the page until it is answered.
                 let answer = PageDomain::HandleJavaScriptDialog { accept: true, prompt_text: None };
                 self.tell(&answer, timeout)?;
             }
             if let Some(held) = held {
-                // Chrome's answer is dropped: the request may be gone by now, which is no harm.
+                // Chrome's answer is dropped: the request may be gone by now, which does no harm.
                 match held.answer(&self.access, self.stage, self.route.as_deref()) {
                     Answer::Continue(answer) => self.tell(&answer, timeout)?,
                     Answer::Fulfill(answer) => self.tell(&answer, timeout)?,
@@ -395,7 +395,7 @@ impl Page {
         }
     }
 
-    /// Has the browser give back memory that it only keeps because it may be of use again.
+    /// Makes the browser give back memory that it keeps only for possible reuse.
     ///
     /// At the moderate level it would keep 256 MB of decoded pictures.
     pub(crate) fn release_memory(&mut self, timeout: Duration) -> Result<(), BrowserError> {
@@ -403,8 +403,8 @@ impl Page {
         self.tell(&super::cdp::Memory::SimulatePressureNotification { level }, timeout)
     }
 
-    /// Runs `source` before any script of every document that the page opens from now on, instead
-    /// of what was given before.
+    /// Runs `source` before any script of every document that the page opens from now on. Replaces
+    /// the script that was given before.
     pub(crate) fn inject(&mut self, source: String, timeout: Duration) -> Result<(), BrowserError> {
         if let Some(identifier) = self.injected.take() {
             let remove = PageDomain::RemoveScriptToEvaluateOnNewDocument { identifier };
@@ -422,8 +422,8 @@ impl Page {
 
     /// Lets pages of the `origin` connect to sockets of this machine.
     ///
-    /// Chrome asks a person for that, unless the page itself has come from loopback. One that does
-    /// not know this permission does not need it.
+    /// Chrome asks the user for that, unless the page itself has come from loopback. A Chrome that
+    /// does not know this permission does not need it.
     pub(crate) fn allow_loopback(
         &mut self,
         origin: &str,
@@ -464,7 +464,7 @@ impl Page {
         self.browser().screen.as_mut()
     }
 
-    /// What the browser and its children use now.
+    /// The present resource use of the browser and its children.
     pub(crate) fn usage(&self) -> Usage {
         self.browser.as_ref().map_or_else(Usage::default, Browser::usage)
     }
@@ -474,7 +474,7 @@ impl Page {
         self.browser.as_ref().map_or(0, Browser::group)
     }
 
-    /// Turns the end of the pipe into what the user should hear.
+    /// Turns a broken pipe into an error for the user.
     fn explain(&mut self, broken: &PipeError, doing: &str, timeout: Duration) -> BrowserError {
         self.is_sound = false;
         let error = match broken {
@@ -493,7 +493,7 @@ impl Page {
         self.browser().memory.explain(error)
     }
 
-    /// An error before the first answer is about the browser as such.
+    /// Explains an error before the first answer: it is about the browser itself.
     fn explain_start(&mut self, error: BrowserError) -> BrowserError {
         let BrowserError::Died { output, .. } = error else { return error };
         // The pipe closes a moment before the process is gone.
@@ -532,7 +532,7 @@ fn read_answer<T>(
         .map_err(|e| BrowserError::Answer { method, message: e.to_string() })
 }
 
-/// Has the browser tell when the renderer of a frame of another site crashes.
+/// Makes the browser report when the renderer of a frame of another site crashes.
 fn discover_frames() -> Target::SetDiscoverTargets {
     Target::SetDiscoverTargets { discover: true, filter: Some(only("iframe")) }
 }

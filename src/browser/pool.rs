@@ -1,7 +1,8 @@
-//! Browsers that wait for the next render.
+//! Idle browsers, kept for the next render.
 //!
-//! Starting one takes half a second of processor time. One that is started alike can be taken over:
-//! its page leaves nothing behind (`Page::leave`), and the next one opens a session of its own.
+//! Starting one takes half a second of processor time. One with the same launch options can be
+//! taken over: its page leaves nothing behind (`Page::leave`), and the next one opens a session of
+//! its own.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use crate::cancel::CancelToken;
 use crate::frame::Size;
 use crate::network::SharedNamespace;
 
-/// What a browser is started with. One that was started alike does as well.
+/// The options with which a browser is started. Browsers with equal ones are interchangeable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Launch {
     path: PathBuf,
@@ -26,7 +27,7 @@ pub(super) struct Launch {
     flags: Vec<String>,
     /// The size of its private display.
     screen: Option<Size>,
-    /// The network that it is in, if not the machine's.
+    /// The network namespace that it runs in, if not the machine's.
     network: Option<SharedNamespace>,
 }
 
@@ -49,14 +50,14 @@ impl Launch {
 /// A running browser. Dropping it ends the process.
 #[derive(Debug)]
 pub(super) struct Browser {
-    // Dropped first: Chrome is told by the closing pipe, then killed.
+    // Dropped first: the closing pipe tells Chrome to end, then it is killed.
     pub connection: Connection,
     pub process: ChromeProcess,
     pub screen: Option<Screen>,
     pub watch: Watch,
     pub memory: MemoryWatch,
     pub launch: Launch,
-    /// What it had used before its present page.
+    /// The resource use before its present page.
     used: Usage,
 }
 
@@ -81,7 +82,8 @@ impl Browser {
         self.process.group().as_raw_nonzero().get()
     }
 
-    /// What it and its children use now; processor time since its present page was opened.
+    /// Present resource use of the browser and its children; processor time since its page was
+    /// opened.
     pub(super) fn usage(&self) -> Usage {
         let usage = group_usage(self.group());
         Usage { cpu_ms: usage.cpu_ms.saturating_sub(self.used.cpu_ms), ..usage }
@@ -95,7 +97,7 @@ impl Browser {
     }
 }
 
-/// Keeps browsers for a while. By default, not at all.
+/// Keeps idle browsers for a while. By default, not at all.
 #[derive(Debug, Default)]
 pub(crate) struct BrowserPool {
     state: Mutex<State>,
@@ -105,9 +107,9 @@ pub(crate) struct BrowserPool {
 #[derive(Debug, Default)]
 struct State {
     idle: Vec<Idle>,
-    /// How long each waits; zero: not at all.
+    /// The time for which each is kept; zero: not at all.
     patience: Duration,
-    /// Whether a thread ends those that have waited too long.
+    /// Whether a thread ends those kept too long.
     is_watched: bool,
 }
 
@@ -118,7 +120,7 @@ struct Idle {
 }
 
 impl BrowserPool {
-    /// One whose browsers wait for `patience`.
+    /// Creates a pool that keeps idle browsers for `patience`.
     pub(crate) fn new(patience: Duration) -> Arc<Self> {
         let state = State { patience, ..State::default() };
         Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() })
@@ -129,7 +131,7 @@ impl BrowserPool {
         !self.lock().patience.is_zero()
     }
 
-    /// A browser that was started like `launch`, if there is one.
+    /// Takes an idle browser that was started like `launch`, if there is one.
     pub(super) fn take(&self, launch: &Launch, cancel: &CancelToken) -> Option<Browser> {
         let mut state = self.lock();
         let at = state.idle.iter().rposition(|idle| idle.browser.launch == *launch)?;
@@ -156,25 +158,25 @@ impl BrowserPool {
         if !state.is_watched {
             let pool = Arc::clone(self);
             let watch = thread::Builder::new().name("idle-browsers".into());
-            // Without the thread they wait until they are taken or the pool is closed.
+            // Without the thread, browsers are kept until they are taken or the pool is closed.
             state.is_watched = watch.spawn(move || pool.watch()).is_ok();
         }
     }
 
-    /// Ends those that wait.
+    /// Ends all idle browsers.
     pub(crate) fn clear(&self) {
         let idle = std::mem::take(&mut self.lock().idle);
         self.changed.notify_all();
         drop(idle);
     }
 
-    /// Ends those that wait, and keeps none from now on.
+    /// Ends all idle browsers, and keeps none from now on.
     pub(crate) fn close(&self) {
         self.lock().patience = Duration::ZERO;
         self.clear();
     }
 
-    /// Ends browsers that have waited too long, until none is left.
+    /// Ends browsers that were idle too long, until none is left.
     fn watch(&self) {
         let mut state = self.lock();
         loop {

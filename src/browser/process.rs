@@ -1,8 +1,8 @@
 //! A browser process that never outlives us.
 //!
 //! Three nets, each enough for most falls: Chrome ends itself when the DevTools pipe closes; we
-//! kill its whole process group when the render ends; and a [`Watchdog`] kills the group and removes
-//! the profile if we are gone without a word (SIGKILL).
+//! kill its whole process group when the render ends; and a [`Watchdog`] kills the group and
+//! removes the profile if we are killed (SIGKILL).
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
@@ -27,10 +27,10 @@ use super::{fonts, home};
 use crate::frame::Size;
 use crate::network::SharedNamespace;
 
-/// How long the end of a killed group is waited for.
+/// The longest wait for the end of a killed group.
 const GROUP_END: Duration = Duration::from_millis(300);
 
-/// How often a profile is removed that does not let itself be removed, and how long apart.
+/// The number of attempts to remove a profile, and the pause in between.
 const PROFILE_ATTEMPTS: u32 = 5;
 const PROFILE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -46,7 +46,7 @@ pub(super) struct ChromeProcess {
     path: PathBuf,
     child: Child,
     group: Pid,
-    /// There until all else is gone.
+    /// Present until all else is gone.
     watchdog: Option<Watchdog>,
     profile: TempDir,
     display: Option<Display>,
@@ -61,7 +61,7 @@ pub(super) struct PipeEnds {
 impl ChromeProcess {
     /// Starts the browser in a process group and with a profile of its own.
     ///
-    /// With `screen`, on a private display of that size; with `network`, inside of that one.
+    /// With `screen`, on a private display of that size; with `network`, inside that namespace.
     pub(super) fn start(
         path: &Path,
         arguments: &[String],
@@ -84,7 +84,8 @@ impl ChromeProcess {
         let (answers, their_answers) = pipe().map_err(cannot)?;
 
         let mut command = Command::new(path);
-        // Before the pipe takes its places, one of which may be that of the network's descriptor.
+        // Before the pipe takes its descriptors, one of which may be that of the network's
+        // namespace.
         if let Some(network) = network {
             network.0.enter(&mut command);
         }
@@ -146,7 +147,7 @@ impl ChromeProcess {
         self.display.as_mut()
     }
 
-    /// How the browser ended, if it has.
+    /// The browser's exit status, if it has ended.
     pub(super) fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -168,22 +169,22 @@ impl ChromeProcess {
 impl Drop for ChromeProcess {
     fn drop(&mut self) {
         end_group(self.group, &mut self.child, self.display.as_mut());
-        // What has just been killed may have been writing.
+        // A process that has just been killed may have been writing.
         for _ in 0..PROFILE_ATTEMPTS {
             match fs::remove_dir_all(self.profile.path()) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => thread::sleep(PROFILE_PAUSE),
                 _ => break,
             }
         }
-        // Only now: whoever ends us in the middle leaves the rest to the watchdog. It must not live
-        // longer, as the group's number is ours only until its leader is waited for.
+        // Only now: if the engine is killed in between, the watchdog does the rest. It must not
+        // live longer, as the group's number is ours only until its leader is reaped.
         drop(self.watchdog.take());
         drop(self.child.wait());
         drop(self.display.take());
     }
 }
 
-/// Ends the group. Its leader is left to be waited for: until then the number stays the group's.
+/// Ends the group. Its leader is not reaped here: until it is, the number stays the group's.
 fn end_group(group: Pid, child: &mut Child, display: Option<&mut Display>) {
     let leads = display.is_none();
     if let Some(display) = display {
@@ -195,7 +196,7 @@ fn end_group(group: Pid, child: &mut Child, display: Option<&mut Display>) {
     if !leads {
         drop(child.wait());
     }
-    // Killed is not yet gone: a large renderer takes a moment to give its memory back.
+    // Killed is not yet gone: a large renderer needs a moment to give its memory back.
     let until = Instant::now() + GROUP_END;
     let id = group.as_raw_nonzero().get();
     while processes().is_some_and(|mut all| all.any(|p| p.group == id && !p.has_ended))
@@ -229,7 +230,7 @@ pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     }
 }
 
-/// What a group of processes has used.
+/// Resource use of a group of processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Usage {
@@ -239,7 +240,7 @@ pub(crate) struct Usage {
     pub cpu_ms: u64,
 }
 
-/// Adds up what the process group `group` uses. Zero where there is no `/proc`.
+/// Adds up the resource use of the process group `group`. Zero where there is no `/proc`.
 pub(crate) fn group_usage(group: i32) -> Usage {
     let members = processes().into_iter().flatten().filter(|process| process.group == group);
     members.fold(Usage::default(), |usage, process| Usage {
@@ -248,11 +249,11 @@ pub(crate) fn group_usage(group: i32) -> Usage {
     })
 }
 
-/// What the system says of one process.
+/// The system's figures about one process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProcessStat {
     pub group: i32,
-    /// It has ended, or is about to; perhaps nobody has waited for it.
+    /// Whether it has ended, or is about to; it may not have been reaped.
     pub has_ended: bool,
     usage: Usage,
 }

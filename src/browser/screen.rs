@@ -1,6 +1,6 @@
-//! What a private display shows: where it was drawn to, and its pixels.
+//! The contents of a private display: changed areas, and pixels.
 //!
-//! DAMAGE tells of every drawing, MIT-SHM hands pixels over in shared memory. The server serves one
+//! DAMAGE reports every drawing, MIT-SHM hands pixels over in shared memory. The server serves one
 //! request at a time, so a picture is never read half drawn.
 
 use std::io::{self, IoSlice};
@@ -25,10 +25,10 @@ use crate::cancel::CancelToken;
 use crate::frame::{Rect, Size};
 use crate::sys::SharedMemory;
 
-/// How often a wait looks at the cancel token.
+/// The interval at which a wait checks the cancel token.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long the server may take to start, and for what needs no waiting.
+/// The time that the server has to start, and for requests that need no waiting.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Bytes of one pixel: blue, green, red, unused.
@@ -103,12 +103,12 @@ impl Screen {
         })
     }
 
-    /// Waits end with another token from now on.
+    /// Sets the token that ends waits from now on.
     pub(super) fn set_cancel(&mut self, cancel: CancelToken) {
         self.wait.lock().cancel = cancel;
     }
 
-    /// Everything drawn since this was last asked, as one rectangle; waits for it until `until`.
+    /// The area drawn since the last call, as one rectangle; waits for it until `until`.
     pub(crate) fn drawn(&mut self, until: Instant) -> Result<Rect, BrowserError> {
         let mut drawn = self.drawn_so_far()?;
         while drawn.is_none() {
@@ -121,7 +121,7 @@ impl Screen {
         Ok(more.map_or(drawn, |more| drawn.union(more)))
     }
 
-    /// Everything drawn since this was last asked, as far as it is known.
+    /// The area drawn since the last call, as far as it is known.
     pub(crate) fn drawn_so_far(&mut self) -> Result<Option<Rect>, BrowserError> {
         self.wait.set(Instant::now() + CALL_TIMEOUT);
         let mut drawn: Option<Rect> = None;
@@ -194,7 +194,7 @@ fn rect_of(event: &Event) -> Option<Rect> {
     Some(Rect { x, y, width: area.width.into(), height: area.height.into() })
 }
 
-/// Until when the connection may wait, and what ends the wait.
+/// The deadline of the connection's waits, and the token that ends them.
 #[derive(Debug)]
 struct Wait(Mutex<WaitState>);
 

@@ -1,7 +1,7 @@
-//! Whether the composition's document is still the one that was loaded.
+//! Tracks whether the composition's document is still the one that was loaded.
 //!
-//! The browser tells of navigations when the page asks for them, in order with its answers; so the
-//! frame that a page leaves in is known, whenever the next document comes.
+//! The browser reports navigations when the page requests them, in order with its answers; so the
+//! frame in which a page leaves is known, whenever the next document comes.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::time::FrameIndex;
 /// Longest address in an error, in characters.
 const MAX_ADDRESS: usize = 200;
 
-/// How long a navigation that was asked for may take to lead to a document. Not all do.
+/// The longest time from a requested navigation to its document. Not all lead to one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The composition's document.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Staying {
     /// The page's own frame, by the browser's name.
     main: Option<String>,
-    /// The frame on the stage.
+    /// The frame of the composition on the stage.
     staged: Option<String>,
     /// Whether there is a stage.
     pub has_stage: bool,
@@ -30,15 +30,15 @@ pub(crate) struct Staying {
     /// Whether another document would be an error.
     is_bound: bool,
     left: Option<String>,
-    /// The composition's frame in which it left or will have, as the page says.
+    /// The composition's frame in which the page left or will leave, by its own report.
     pub at: Option<FrameIndex>,
-    /// When a document was asked for that has not come yet.
+    /// The time of a request for a document that has not come yet.
     asked: Option<Instant>,
-    /// Documents that have come, or were opened anew.
+    /// The number of documents that have come, or were opened anew.
     pub documents: u64,
 }
 
-/// Of several events, what is wanted.
+/// The fields that are wanted from several events.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
@@ -63,43 +63,43 @@ struct Frame {
 }
 
 impl Staying {
-    /// From now on the document stays, unless the page `may_leave`.
+    /// Binds the page to its document from now on, unless it `may_leave`.
     pub(crate) fn bind(&mut self, may_leave: bool) {
         (self.is_loaded, self.is_bound, self.left) = (true, !may_leave, None);
     }
 
-    /// The page has done something else than to stay, in the composition's frame `at`.
+    /// Records that the page did not stay, and the composition's frame `at`.
     pub(crate) fn leave(&mut self, what: String, at: Option<FrameIndex>) {
         self.at = self.at.or(at);
         self.left.get_or_insert(what);
     }
 
-    /// The page says that in this frame it asks for what may be another document.
+    /// Records the page's report that it requests what may be another document in this frame.
     pub(super) fn announce(&mut self, at: u64) {
-        // The last time counts, as long as it stays.
+        // The last report counts, as long as the page stays.
         if self.left.is_none() {
             self.at = Some(FrameIndex(at));
         }
         self.asked = Some(Instant::now());
     }
 
-    /// From now on documents may come and go.
+    /// Lets documents come and go from now on.
     pub(crate) fn release(&mut self) {
         (self.is_loaded, self.is_bound) = (false, false);
         (self.left, self.at, self.asked) = (None, None, None);
     }
 
-    /// What the page did in place of staying, as the rest of a sentence about it.
+    /// The page's action instead of staying, as the rest of a sentence about it.
     pub(crate) fn left(&self) -> Option<&str> {
         self.left.as_deref()
     }
 
-    /// Whether a document was asked for that may still come.
+    /// Whether a requested document may still come.
     pub(crate) fn is_leaving(&self) -> bool {
         self.asked.is_some_and(|asked| asked.elapsed() < PATIENCE)
     }
 
-    /// Takes note of one of the browser's events about documents.
+    /// Records one of the browser's events about documents.
     pub(super) fn note(&mut self, method: &str, params: &str) {
         let Ok(event) = serde_json::from_str::<Event>(params) else { return };
         if method == "Page.frameNavigated"
@@ -115,7 +115,7 @@ impl Staying {
         }
         let ours = if self.has_stage { self.staged.as_ref() } else { self.main.as_ref() };
         let id = event.frame.as_ref().map(|frame| &frame.id).or(event.frame_id.as_ref());
-        // A staged page that breaks out takes the stage with it.
+        // A staged page that breaks out replaces the stage.
         if id.is_none() || (id != ours && id != self.main.as_ref()) {
             return;
         }
@@ -148,7 +148,7 @@ impl Staying {
                 }
             }
         };
-        // Nobody can see the composition whose stage is gone.
+        // A composition whose stage is gone cannot be seen.
         let is_stage = self.has_stage && id == self.main.as_ref();
         if self.is_bound || (self.is_loaded && is_stage) {
             self.left.get_or_insert(what);

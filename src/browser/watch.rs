@@ -1,10 +1,10 @@
-//! Whether the processes that pictures depend on are still the ones that were there before.
+//! Watches whether the processes that pictures depend on are still the same.
 //!
-//! Chrome starts its GPU, network and storage processes again when they die, and tells nobody. What
-//! was drawn or loaded meanwhile is not what the page says, and what a page had in the old process
-//! (a WebGL context, say) is gone. So a picture counts only if all of them have outlived it.
+//! Chrome silently restarts its GPU, network and storage processes when they die. Pictures drawn or
+//! files loaded meanwhile may be wrong, and the page's state in the old process (a WebGL context,
+//! say) is gone. So a picture counts only if all these processes have outlived it.
 //!
-//! Read off `/proc`; where there is none, nothing is watched.
+//! The state is read from `/proc`; where there is none, nothing is watched.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -17,17 +17,17 @@ use crate::sys::MemoryGroups;
 /// Bytes of a line of `/proc/<pid>/stat`, which has at most 52 numbers and a short name.
 const STAT_BYTES: usize = 1024;
 
-/// What a process does for the pages.
+/// The role of a process for the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// Composites; draws WebGL and canvases.
     Gpu,
-    /// Loads.
+    /// Loads files.
     Network,
-    /// Keeps what pages store.
+    /// Keeps the pages' storage.
     Storage,
-    /// Starts the others, and tells the browser how they ended: without it, a renderer that dies is
-    /// not missed.
+    /// Starts the others, and reports to the browser how they ended: without it, the end of a
+    /// renderer goes unnoticed.
     Zygote,
     /// Runs pages: this one, its frames of other sites, or one in reserve.
     Renderer,
@@ -35,7 +35,7 @@ enum Part {
 
 impl Part {
     /// The part of a process with these arguments; `None` if pictures do not depend on it, or if it
-    /// may end when it has nothing to do, as most services do.
+    /// may end when idle, as most services do.
     fn of(arguments: &[u8]) -> Option<Self> {
         // A process that has renamed itself separates them by spaces.
         let mut words = arguments.split(|&byte| byte == 0 || byte == b' ');
@@ -70,12 +70,12 @@ impl Part {
 struct Member {
     id: i32,
     part: Part,
-    /// Its `/proc/<pid>/stat`: once open, it is about this process and about no other of its number.
+    /// Its `/proc/<pid>/stat`: once open, it describes this process and no other of its number.
     stat: File,
 }
 
 impl Member {
-    /// Whether it lives and is not about to end: its pipes are closed only after that shows.
+    /// Whether it lives and is not about to end: its pipes close only after that shows.
     fn is_alive(&self) -> bool {
         let mut line = [0; STAT_BYTES];
         match self.stat.read_at(&mut line, 0) {
@@ -88,13 +88,13 @@ impl Member {
     }
 }
 
-/// How the processes of a browser are.
+/// The state of a browser's processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Health {
     Well,
-    /// A renderer has ended. That of the page, or one that was not needed any more.
+    /// A renderer has ended: the page's, or one that was no longer needed.
     RendererEnded,
-    /// This process is gone, and with it what a picture may show.
+    /// This process is gone, and with it content that a picture may show.
     Lost(&'static str),
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Watches the process group `group`, of which nothing is known yet.
+    /// Watches the process group `group`, without members at first.
     pub(super) const fn new(group: i32) -> Self {
         Self { group, members: Vec::new(), lost: None }
     }
@@ -117,7 +117,7 @@ impl Watch {
         self.members.retain(|member| member.part != Part::Renderer);
     }
 
-    /// Takes up processes that have come since.
+    /// Adds processes that have come since.
     pub(super) fn scan(&mut self) {
         let Ok(entries) = fs::read_dir("/proc") else { return };
         for entry in entries.flatten() {
@@ -144,8 +144,8 @@ impl Watch {
         Some(Member { id, part, stat })
     }
 
-    /// Whether all that were there are there. What has been lost stays lost; that a renderer has
-    /// ended is said once.
+    /// Checks whether all known processes are still there. A lost one stays lost; the end of a
+    /// renderer is reported once.
     pub(super) fn health(&mut self) -> Health {
         let mut has_renderer_ended = false;
         let lost = &mut self.lost;
@@ -165,13 +165,13 @@ impl Watch {
         }
     }
 
-    /// What has been lost, as far as that has been noticed.
+    /// The lost process, as far as a loss has been noticed.
     pub(super) fn lost(&self) -> Option<&'static str> {
         self.lost.map(Part::name)
     }
 }
 
-/// Whether the kernel has killed for lack of memory since the browser was started.
+/// Detects whether the kernel has killed for lack of memory since the browser was started.
 #[derive(Debug)]
 pub(super) struct MemoryWatch {
     groups: MemoryGroups,
@@ -184,9 +184,9 @@ impl MemoryWatch {
         Self { kills: groups.kills(), groups }
     }
 
-    /// The same error, or the cause where memory was the cause of a death, or of silence.
+    /// The same error, or lack of memory if that caused a death or silence.
     pub(super) fn explain(&self, error: BrowserError) -> BrowserError {
-        // Short waits are only turns of a longer one.
+        // Short waits are only parts of a longer one.
         let is_silence = matches!(error, BrowserError::Timeout { seconds, .. } if seconds >= 1.0);
         let may_be_death = error.is_death() || is_silence;
         if !may_be_death || self.groups.kills() == self.kills {
@@ -239,13 +239,13 @@ mod tests {
         watch.scan();
         assert_eq!(watch.members.len(), 1, "each once");
         child.kill().unwrap();
-        // Before anybody has waited for it: a browser may not have noticed either.
+        // Before the child is reaped: a browser may not have noticed either.
         while watch.health() == Health::Well {
             std::thread::yield_now();
         }
         assert_eq!(watch.health(), Health::Lost("GPU process"));
         let group = rustix::process::Pid::from_child(&child);
-        // The shell is gone; what it has started may be.
+        // The shell is gone; its children may be.
         rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
         child.wait().unwrap();
         assert_eq!(watch.health(), Health::Lost("GPU process"));

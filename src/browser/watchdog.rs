@@ -1,8 +1,8 @@
-//! What ends a browser when we cannot any more.
+//! Ends a browser when the engine is no longer able to.
 //!
 //! A shell that waits for our end of its standard input to close: that also happens when we are
-//! killed. It is there before the browser and until its profile is gone, so whatever order signals
-//! come in, one of the two cleans up.
+//! killed. It runs from before the browser starts until its profile is gone, so whatever order
+//! signals come in, one of the two cleans up.
 
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -13,13 +13,13 @@ use rustix::process::Pid;
 
 use super::BrowserError;
 
-/// Hears what there is, waits for the end of its input, then ends the process group and removes the
-/// profile `$1`.
+/// Reads the processes to end, waits for the end of its input, then ends the process group and
+/// removes the profile `$1`.
 ///
-/// A browser that it was not told of yet ends by itself, and may write into its profile once more.
+/// A browser that was not yet announced ends by itself, and may write into its profile once more.
 ///
-/// A display server is told first, so that it removes its socket and its lock; one that could not is
-/// cleaned up after.
+/// A display server gets its signal first, so that it removes its socket and its lock; the script
+/// removes them if it could not.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
 group= display= number=
@@ -78,17 +78,17 @@ impl Watchdog {
         command.spawn().map(Self)
     }
 
-    /// The error where one that was started does not listen: only somebody else ends it.
+    /// The error for a watchdog that does not listen: only another program ends it.
     pub(super) fn lost() -> BrowserError {
         BrowserError::Lost { process: "watchdog", doing: "it started".into() }
     }
 
-    /// Has it end the process group `leader`, too.
+    /// Makes it end the process group `leader`, too.
     pub(super) fn guard_group(&mut self, leader: Pid) -> io::Result<()> {
         self.tell(&format!("group {}", leader.as_raw_nonzero()))
     }
 
-    /// Has it end the display server `leader` of that number, too, with its process group.
+    /// Makes it end the display server `leader` of that number, too, with its process group.
     pub(super) fn guard_display(&mut self, leader: Pid, number: u32) -> io::Result<()> {
         self.tell(&format!("display {} {number}", leader.as_raw_nonzero()))?;
         self.guard_group(leader)
@@ -104,7 +104,7 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // Before its input closes, which would set it going.
+        // Before its input closes, which would trigger it.
         drop(self.0.kill());
         drop(self.0.wait());
     }

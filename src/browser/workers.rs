@@ -1,12 +1,11 @@
 //! Workers of the page: each is stopped before its script, given a runtime, and let go.
 //!
-//! Only dedicated workers are, and worklets, which only are let go: targets of other types stay as
-//! they are. A worker of a worker is
-//! attached to through the session of that one.
+//! Dedicated workers get it; worklets are only let go; targets of other types are left alone. A
+//! worker of a worker is attached to through the session of that one.
 //!
 //! Where Chrome stops a worker by itself, half of what scripts may use is not there yet, timers
-//! among it. So it is told to stop again before the first script, by its debugger, which is gone
-//! before that script runs.
+//! among it. So its debugger stops it again before the first script, and is detached before that
+//! script runs.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,17 +19,17 @@ use super::BrowserError;
 use super::cdp::Runtime;
 use super::page::Page;
 
-/// What workers run before their own script.
+/// The script that workers run before their own.
 #[derive(Debug)]
 pub(super) struct WorkerScript {
-    /// What the names of those begin with that are to run it.
+    /// The prefix of the names of workers that run it.
     name: &'static str,
     source: String,
     /// Sessions of workers that are to stop before their first script.
     awaited: VecDeque<String>,
 }
 
-/// Workers that may be about to begin at once. One whose script never comes stays among them.
+/// Most workers that may be about to begin at once. One whose script never comes stays among them.
 const MAX_AWAITED: usize = 256;
 
 /// A worker that has just started.
@@ -73,16 +72,16 @@ const ATTACH: AttachToWorkers = AttachToWorkers {
     auto_attach: true,
     wait_for_debugger_on_start: true,
     flatten: true,
-    // Chrome stops worklets as well: whoever does not attach to them never lets them go.
+    // Chrome stops worklets as well, and lets them go only if the engine attaches to them.
     filter: [Filter { kind: "worker", exclude: false }, Filter { kind: "worklet", exclude: false }],
 };
 
-/// What is heard of a worker.
+/// A report about a worker.
 #[derive(Debug)]
 pub(super) enum WorkerNews {
-    /// Chrome has stopped it at its start.
+    /// The worker was stopped by Chrome at its start.
     Started(Started),
-    /// It stands before its first script: its session.
+    /// The worker is stopped before its first script: its session.
     Ready(String),
 }
 
@@ -101,7 +100,8 @@ impl WorkerNews {
 }
 
 impl Page {
-    /// Has workers whose name begins with `name` run `source` before their own script, from now on.
+    /// Makes workers whose name begins with `name` run `source` before their own script, from now
+    /// on.
     pub(crate) fn inject_workers(
         &mut self,
         name: &'static str,

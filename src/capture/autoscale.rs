@@ -1,34 +1,34 @@
-//! How many sessions pay off, judged while frames are made.
+//! Chooses the number of sessions while frames are made.
 //!
-//! A render begins with one session. Once it has a throughput, one more is opened if the frames that are
-//! left would come so much sooner that its start is worth it. Nothing is launched only to measure.
+//! A render begins with one session. Once it has a throughput, one more is opened if the remaining
+//! frames would come so much sooner that its start pays off. Nothing is launched only to measure.
 //! Which session draws a frame does not change the frame.
 
 use std::time::Duration;
 
 use crate::pipeline::Throughput;
 
-/// Frames after which a throughput is one.
+/// Frames after which a throughput can be judged.
 const FRAMES: u64 = 24;
 
-/// The share of the processors that a render can keep busy, as sessions and sink wait for each
-/// other at times.
+/// The share of the processors that a render can keep busy: sessions and sink wait for each other
+/// at times.
 const BUSY: f64 = 0.85;
 
-/// A start must be worth so many times its own time: it takes processor time from frames.
+/// The factor by which a start must pay off: it takes processor time from frames.
 const WORTH: f64 = 1.5;
 
-/// The part of a frame's time that one more session must save where the page has videos: it takes
-/// half a gigabyte then, and decoded pictures are handed to each session anew. Measured on two cores,
-/// a second session saved 2 to 6 % of a render of thirty clips, where the throughput at its beginning had
-/// promised 20.
+/// The part of a frame's time that one more session must save where the page has videos: the
+/// session takes half a gigabyte then, and gets all decoded pictures anew. Measured on two cores, a
+/// second session saved 2 to 6 % of a render of thirty clips, where the throughput at the start had
+/// promised 20 %.
 const SAVING_WITH_VIDEOS: f64 = 0.3;
 
-/// What is known of a render, to judge one more session.
+/// Facts about a render, to judge one more session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     pub cores: u32,
-    /// What opening a session takes.
+    /// The time that opening a session takes.
     pub start: Duration,
     /// Processor time of all processes per frame, so far.
     pub cpu_per_frame: Duration,
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_session_must_be_worth_its_start() {
-        // 50 ms per frame, of which the sink takes 10; the processors could do one in 24.
+        // 50 ms per frame, of which the sink takes 10; the processors could make one in 24.
         assert!(should_add(&throughput(1200, 200), with(40)));
         assert!(!should_add(&throughput(1200, 40), with(40)), "few frames are left");
         assert!(!should_add(&throughput(75, 200), with(40)), "the sink is the slower end");
@@ -91,7 +91,7 @@ mod tests {
             !should_add(&Throughput { written: 8, ..throughput(1200, 200) }, with(40)),
             "too soon"
         );
-        // 50 ms become 35 at best with 60 of processor time.
+        // 50 ms become 35 at best with 60 ms of processor time.
         let video = |cpu| Load { has_videos: true, ..with(cpu) };
         assert!(should_add(&throughput(1200, 200), with(60)));
         assert!(!should_add(&throughput(1200, 200), video(60)), "a video needs more reason");

@@ -1,7 +1,7 @@
 //! Frames drawn on command: layout, paint, composite and picture in one call.
 //!
 //! Needs the headless shell started with `--enable-begin-frame-control`. The ticks only have to
-//! rise: what the page shows depends on the runtime's clock, never on them.
+//! rise: the page's picture depends on the runtime's clock, never on them.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::plan::Compression;
 /// Milliseconds from one tick to the next.
 const INTERVAL: f64 = 1000.0 / 60.0;
 
-/// Where ticks begin: Chrome refuses those before its own start.
+/// The first tick: Chrome refuses ticks before its own start.
 const FIRST_TICK: f64 = 1e6;
 
-/// How often a busy compositor is asked again, and how long apart at first.
+/// The number of times that a busy compositor is asked again, and the first pause in between.
 const RETRIES: u32 = 6;
 const RETRY_DELAY: Duration = Duration::from_millis(10);
 
@@ -83,8 +83,9 @@ impl Camera for BeginFrame {
         loop {
             match picture_of(page, id, HeadlessExperimental::BeginFrame::NAME, timeout) {
                 Ok(None) if must_differ && retries < RETRIES => {}
-                // No picture means the same picture only if the page's state was taken: a frame that
-                // begins before the page's wish for it has arrived draws nothing.
+                // An answer without a picture means the same picture only if the compositor had the
+                // page's state: a frame that begins before the page's request for it arrives draws
+                // nothing.
                 Ok(None) if !page::has_drawn(page, timeout)? => {
                     if retries == RETRIES {
                         return Err(BrowserError::Picture("nothing was drawn".into()));
@@ -108,7 +109,8 @@ impl Camera for BeginFrame {
 
     fn draw_surely(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         for retry in 0..=RETRIES {
-            // On a busy machine a frame can begin before it is known that the page has changed.
+            // On a busy machine a frame can begin before the compositor learns that the page has
+            // changed.
             page::wish_for_frame(page, timeout)?;
             match self.draw(page, timeout) {
                 Ok(()) if page::has_drawn(page, timeout)? => return Ok(()),
@@ -124,7 +126,7 @@ impl Camera for BeginFrame {
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         let command = self.ticks.command(None, false);
         match page.call(command, timeout) {
-            // A page that is still drawing has no need to be told to.
+            // A page that is still drawing needs no further command.
             Ok(_) | Err(BrowserError::Refused { .. }) => Ok(()),
             Err(e) => Err(e),
         }

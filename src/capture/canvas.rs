@@ -1,14 +1,14 @@
 //! Frames drawn into a canvas of the page and sent to us as raw pixels.
 //!
-//! The composition stands on a stage of ours (`page/stage_canvas.js`); after each seek the stage
-//! draws it with `drawElementImage`, reads the canvas and sends the rows that have changed over a
-//! socket. No compositor, no screenshot and no compression are involved. In the headless shell
-//! nothing is presented either: frames are begun on command and without display. A seek that
-//! changes nothing costs one evaluation.
+//! The composition stands on our stage (`page/stage_canvas.js`); after each seek the stage draws it
+//! with `drawElementImage`, reads the canvas and sends the rows that have changed over a socket. No
+//! compositor, no screenshot and no compression are involved. In the headless shell nothing is
+//! presented either: frames are begun on command and without display. A seek that changes nothing
+//! costs one evaluation.
 //!
 //! Chrome records and draws the whole composition anew for each picture, so pixels do not depend on
-//! the frames before. Not all that a compositor shows can be drawn so; [`super::verify`] compares
-//! with pictures that were taken in another way.
+//! the frames before. Not everything that a compositor shows can be drawn this way;
+//! [`super::verify`] compares with pictures of another backend.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,26 +27,26 @@ use crate::page::{self, Asked, HeadlessExperimental, Moved, Step};
 pub(super) struct Canvas {
     socket: FrameSocket,
     size: Size,
-    /// The composition's, whose stage connects to the socket.
+    /// The origin of the composition, whose stage connects to the socket.
     origin: String,
-    /// Where frames are begun on command.
+    /// Ticks, where frames are begun on command.
     ticks: Option<Ticks>,
-    /// Of the picture asked for last.
+    /// The number of the last requested picture.
     number: u32,
-    /// Whether no frame was asked for since the page was loaded.
+    /// Whether no frame has been requested since the page was loaded.
     is_first: bool,
-    /// How the page was moved last.
+    /// The last move of the page.
     step: Option<Step>,
     under_way: Option<UnderWay>,
-    /// Announced, its pixels not yet read, and until when they may come.
+    /// The announced header whose pixels are not yet read, and their deadline.
     announced: Option<(Header, Instant)>,
     last: Option<Arc<Picture>>,
 }
 
-/// How far the frame is that has begun.
+/// The progress of the frame that has begun.
 #[derive(Debug)]
 enum UnderWay {
-    /// The page is being moved, and has until then.
+    /// The page is being moved, and must be done by the deadline.
     Seeking(CallId, Instant),
     Painting(Result<Painting, BrowserError>),
 }
@@ -59,7 +59,7 @@ struct Painting {
 }
 
 impl Canvas {
-    /// Waits for pictures of the composition at `url`.
+    /// Opens the socket for pictures of the composition at `url`.
     pub(super) fn open(
         url: &str,
         size: Size,
@@ -88,7 +88,7 @@ impl Canvas {
         self.number
     }
 
-    /// Begins a frame that is drawn for nobody, where frames are begun on command.
+    /// Begins a frame without a picture, where frames are begun on command.
     fn begin_tick(
         &mut self,
         page: &mut Page,
@@ -98,7 +98,7 @@ impl Canvas {
         page.begin(&ticks.command(None, false), timeout).map(Some)
     }
 
-    /// Waits for the end of a frame. One that could not begin is begun again by the caller.
+    /// Waits for the end of a frame. If it could not begin, the caller begins another.
     fn finish_tick(page: &mut Page, id: CallId, timeout: Duration) -> Result<(), BrowserError> {
         let name = HeadlessExperimental::BeginFrame::NAME;
         match page.finish(id, name, timeout, |_| Ok(())) {
@@ -107,7 +107,7 @@ impl Canvas {
         }
     }
 
-    /// Waits until the page has moved, and has it painted if there will be a picture.
+    /// Waits until the page has moved, and paints it if there will be a picture.
     fn paint(
         &mut self,
         page: &mut Page,
@@ -119,7 +119,7 @@ impl Canvas {
         Ok(Painting { asked, tick })
     }
 
-    /// Waits until the page announces the picture that was asked for last.
+    /// Waits until the page announces the last requested picture.
     fn announcement(
         &mut self,
         page: &mut Page,
@@ -137,11 +137,11 @@ impl Canvas {
                     return Err(BrowserError::Picture(text));
                 }
                 Some(header) if header.number == self.number => return Ok(header),
-                // An answer that a page gave before it was loaded again.
+                // The header is an answer from before the page was loaded again.
                 Some(header) if header.rows > 0 => drop(self.socket.pixels(until)?),
                 Some(_) => {}
                 None if self.ticks.is_some() => tick = self.begin_tick(page, left(until))?,
-                // Only so it is noticed that the page is gone, or the render cancelled.
+                // Notices that the page is gone, or the render cancelled.
                 None => page.evaluate::<u8>("0", left(until)).map(drop)?,
             }
         }
@@ -191,7 +191,7 @@ impl FrameGrabber for Canvas {
             Some((header, until)) => Some((header, self.socket.pixels(until)?)),
             None => None,
         };
-        // By now the page stands at the next frame. It is painted while we go on.
+        // By now the page is at the next frame. It is painted while this one is read.
         self.under_way = match self.under_way.take() {
             Some(UnderWay::Seeking(call, until)) if self.ticks.is_some() => {
                 Some(UnderWay::Painting(self.paint(page, call, until)))
@@ -217,7 +217,7 @@ impl FrameGrabber for Canvas {
         page::connect_canvas(page, &self.socket.address(), number, timeout)?;
         let tick = self.begin_tick(page, timeout)?;
         let header = self.announcement(page, tick, timeout)?;
-        // The page sends what differs from it.
+        // The page sends only the rows that differ from this picture.
         let rows = self.socket.pixels(Instant::now() + timeout)?;
         self.last = Some(Arc::new(patched(None, header, &rows)?));
         self.is_first = true;
@@ -236,7 +236,7 @@ fn left(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
 }
 
-/// The last picture with the rows in their place that `header` announces.
+/// The last picture, with the rows that `header` announces put in their place.
 fn patched(last: Option<&Picture>, header: Header, rows: &[u8]) -> Result<Picture, BrowserError> {
     let format = PixelFormat::Rgba8;
     let stride = header.size.width as usize * format.bytes_per_pixel();

@@ -1,13 +1,13 @@
 //! Frames that take more than one picture of the page.
 //!
-//! Where videos are left out, a frame takes a picture with all videos black, and one more for
-//! every three of them. During a transition it takes all of this twice: with each of two scenes
-//! alone. All pictures are taken in the session's own way. The first is taken of whatever was shown
-//! last, black or not: if the page says that it has not changed since, all pictures of the frame
-//! before are those of this one.
+//! Where videos are left out, a frame takes a picture with all videos black, and one more for every
+//! three of them. During a transition it takes all of this twice: with each of two scenes alone.
+//! All pictures are taken by the session's own backend. The first shows the view that was shown
+//! last, black or not: if the page reports no change since, this frame reuses all pictures of the
+//! frame before.
 //!
-//! Where the page's own library draws a transition there are two pictures as well: the first is of the
-//! page with copies of the scenes, for the browser to have drawn them, and is thrown away.
+//! Where the page's own library draws a transition there are two pictures as well: the first is of
+//! the page with copies of the scenes, so that the browser has drawn them, and is thrown away.
 
 use std::sync::Arc;
 
@@ -22,38 +22,38 @@ use crate::transition::{Shader, Transition};
 /// The pictures of one frame, or of one scene in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Captures {
-    /// With all layers in black.
+    /// The picture with all layers in black.
     pub base: Arc<Picture>,
-    /// With those of each round in their colors.
+    /// The pictures of each round, with its layers in their colors.
     pub mattes: Vec<Arc<Picture>>,
     pub layers: Vec<NativeLayer>,
 }
 
-/// All that was taken of a frame.
+/// All pictures of a frame.
 #[derive(Debug)]
 pub(crate) struct FrameCaptures {
-    /// Of the whole page, or of the scene that goes.
+    /// The pictures of the whole page, or of the scene that goes.
     pub first: Captures,
-    /// During a transition.
+    /// The other half, during a transition.
     pub transition_frame: Option<TransitionFrame>,
 }
 
 /// The other half of a frame in a transition.
 #[derive(Debug)]
 pub(crate) struct TransitionFrame {
-    /// Which transition.
+    /// The transition's number.
     pub number: usize,
-    /// How far it has gone, from 0 to 1.
+    /// The progress of the transition, from 0 to 1.
     pub progress: f64,
-    /// Of the scene that comes.
+    /// The pictures of the scene that comes.
     pub to: Captures,
 }
 
-/// What a session remembers of its layers.
+/// A session's memory of its layers.
 #[derive(Debug, Default)]
 pub(super) struct LayerCaptures {
     elements: LayerElements,
-    /// What the page shows.
+    /// The view that the page shows.
     view: View,
     /// The frame being taken.
     request: Option<CaptureRequest>,
@@ -61,7 +61,7 @@ pub(super) struct LayerCaptures {
 }
 
 impl PageSource {
-    /// Chooses what the first picture of a frame shows.
+    /// Chooses the view of a frame's first picture.
     pub(super) fn begin_layers(
         &mut self,
         index: FrameIndex,
@@ -80,7 +80,7 @@ impl PageSource {
                 (true, _) => Some((number, Side::Library)),
             }
         });
-        // Pictures must not depend on what was shown before the batch.
+        // Pictures must not depend on the view that was shown before the batch.
         if request.is_fresh
             || request.begins_batch
             || scene.is_some()
@@ -93,7 +93,7 @@ impl PageSource {
     }
 
     fn choose_view(&mut self, index: FrameIndex, view: View) -> Result<()> {
-        // A page of one view need not hear of it.
+        // A page with only one view needs no call.
         let is_needed = self.options.layers.is_some() || !self.options.transitions.is_empty();
         if is_needed {
             let chosen = page::choose_view(&mut self.page, view, self.options.frame_timeout);
@@ -170,7 +170,7 @@ impl PageSource {
         layers: Vec<NativeLayer>,
     ) -> Result<Captures> {
         let rounds = layers.iter().map(|layer| layer.round).max().unwrap_or(0);
-        // A matte of a round that has no layers any more has them all in black.
+        // A matte whose round has no layers any more has them all in black.
         let shown_round = if view.round > rounds { 0 } else { view.round };
         let mut pictures = vec![None; rounds + 1];
         pictures[shown_round] = Some(shown);
@@ -212,7 +212,7 @@ impl PageSource {
     }
 }
 
-/// Whether the page has not moved its layers; which pictures they show may differ.
+/// Whether the page has not moved its layers; their pictures may differ.
 fn has_same_places(before: &[NativeLayer], now: &[NativeLayer]) -> bool {
     let place = |layer: &NativeLayer| NativeLayer { picture_number: 0, ..layer.clone() };
     before.iter().map(place).eq(now.iter().map(place))

@@ -1,4 +1,4 @@
-//! Ways that take compressed pictures over the DevTools pipe.
+//! Backends that take compressed pictures over the DevTools pipe.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use crate::frame::{Picture, decode};
 use crate::page::{self, Moved};
 use crate::plan::Compression;
 
-/// What takes the pictures.
+/// A source of compressed pictures.
 pub(super) trait Camera: Send {
-    /// Whether pictures have an alpha channel, even where nothing shows through.
+    /// Whether pictures have an alpha channel, even where the page is opaque.
     fn keeps_alpha(&self) -> bool {
         false
     }
@@ -23,8 +23,8 @@ pub(super) trait Camera: Send {
     /// Asks for a picture of the page as it is now.
     fn begin(&mut self, page: &mut Page, timeout: Duration) -> Result<CallId, BrowserError>;
 
-    /// Waits for the picture, compressed. `None` means that nothing has been drawn, as it looks
-    /// the same as before; not if the picture `must_differ`.
+    /// Waits for the compressed picture. `None` means that nothing was drawn, as the page looks the
+    /// same as before; never returned if the picture `must_differ`.
     fn finish(
         &mut self,
         page: &mut Page,
@@ -36,7 +36,7 @@ pub(super) trait Camera: Send {
     /// Draws once without a picture.
     fn draw(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 
-    /// The same, and the page is sure to have been drawn as it is now.
+    /// Draws once, and ensures that the page was drawn in its present state.
     fn draw_surely(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
         self.draw(page, timeout)
     }
@@ -51,8 +51,7 @@ pub(super) struct Compressed<C> {
     camera: C,
     compression: Compression,
     history: History,
-    /// The frame under way: what is known of it, and the call that brings its picture if it needs
-    /// one.
+    /// The frame under way: facts about it, and the call that brings its picture if it needs one.
     under_way: Option<(Captured, Option<CallId>)>,
     taken: Option<Vec<u8>>,
     last: Option<Last>,
@@ -112,7 +111,7 @@ impl<C: Camera> FrameGrabber for Compressed<C> {
         let call = if is_same {
             None
         } else {
-            // What was drawn on the way there depends on how long it took.
+            // The drawings on the way depend on how long it took.
             let anew = need.anew || has_drawn;
             if anew {
                 self.forget_drawing(page, timeout)?;
@@ -127,7 +126,7 @@ impl<C: Camera> FrameGrabber for Compressed<C> {
     fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Captured, BrowserError> {
         let (mut taken, call) = self.under_way.take().expect("finish follows begin");
         if let Some(id) = call {
-            // Where the page has just come out of hiding, there must be something new.
+            // The page has just been shown again, so something must be new.
             let must_differ = self.history.is_pristine;
             let picture = self.camera.finish(page, id, must_differ, timeout)?;
             if picture.is_none() && must_differ {
@@ -169,7 +168,7 @@ impl<C: Camera> FrameGrabber for Compressed<C> {
     }
 }
 
-/// Draws once, unless the browser is drawing anyway.
+/// Draws once, unless the browser is already drawing.
 fn draw_if_it_can<C: Camera>(
     camera: &mut C,
     page: &mut Page,

@@ -1,6 +1,6 @@
 //! Frames read off the window of a private display: raw, and exactly what the compositor drew.
 //!
-//! The composition stands on the page's stage, above a mark that tells which picture is on screen.
+//! The composition stands on the page's stage, above a mark that identifies the picture on screen.
 //! The compositor presents both at once, so a picture under the right mark is whole and is the
 //! right one. Only what was drawn since the last picture is read and patched into it.
 
@@ -12,20 +12,20 @@ use crate::browser::{BrowserError, CallId, Page, Screen};
 use crate::frame::{Picture, PixelFormat, Rect, Size};
 use crate::page::{self, Moved, Sought, Step};
 
-/// How long the display is waited for until the page is looked after.
+/// The longest wait for the display before the page's health is checked.
 const SLICE: Duration = Duration::from_millis(250);
 
 /// Height of the strip below the picture, in pixels.
 const MARK_HEIGHT: u32 = 8;
 
-/// Where in the strip the mark is read.
+/// The column in the strip at which the mark is read.
 const MARK_X: u32 = 4;
 const MARK_Y: u32 = 4;
 
-/// The smallest window, in CSS pixels: browsers do not like smaller ones.
+/// The smallest window, in CSS pixels: browsers handle smaller ones badly.
 const MIN_WINDOW: Size = Size { width: 640, height: 400 };
 
-/// Numbers of pictures fit into the three color components of the mark.
+/// The number of distinct pictures: numbers fit into the three color components of the mark.
 const NUMBERS: u32 = 1 << 24;
 
 /// The window that holds the picture of a page of `size` and its mark, in device pixels.
@@ -43,11 +43,11 @@ pub(super) struct Display {
     /// The mark of the picture shown last.
     number: u32,
     history: History,
-    /// The frame under way, and how it is shown.
+    /// The frame under way, and the way to show it.
     call: Option<(CallId, Step, page::Show)>,
-    /// What was drawn since the last picture.
+    /// The area drawn since the last picture.
     drawn: Option<Rect>,
-    /// The part of the picture that has been read, and is to be patched in.
+    /// The part of the picture that was read and has yet to be patched in.
     read: Option<Rect>,
     last: Option<Arc<Picture>>,
 }
@@ -82,7 +82,7 @@ impl Display {
             let drawn = match screen_of(page)?.drawn(soon) {
                 Ok(drawn) => drawn,
                 Err(BrowserError::Timeout { .. }) => {
-                    // The display says nothing of a page that is gone.
+                    // A display does not report a page that is gone.
                     let left = until.saturating_duration_since(Instant::now());
                     page.prove(DRAWING, left)?;
                     if left.is_zero() {
@@ -101,7 +101,7 @@ impl Display {
             let at = Rect { x: MARK_X, y: self.size.height + MARK_Y, width: 1, height: 1 };
             let pixel = screen.fetch(at)?;
             if u32::from_le_bytes([pixel[0], pixel[1], pixel[2], 0]) == self.number {
-                // It may have come between the last look and the pixel.
+                // Changes may have come between the last look and the pixel.
                 let since = screen.drawn_so_far()?;
                 self.drawn =
                     self.drawn.map(|drawn| since.map_or(drawn, |since| drawn.union(since)));
@@ -132,7 +132,7 @@ impl FrameGrabber for Display {
         let mut before = page.log.staying.documents;
         let mut shown = page.finish_evaluate::<Shown>(call, timeout);
         let mut documents = 0;
-        // What the window shows then is the next document, at the same time.
+        // The window then shows the next document, at the same time.
         while page::follow(page, before, timeout, &mut |_| Ok(()))? {
             before = page.log.staying.documents;
             documents += 1;
@@ -183,13 +183,13 @@ impl FrameGrabber for Display {
     }
 }
 
-/// What the stage says after it was moved.
+/// The stage's answer after it was moved.
 #[derive(Debug, serde::Deserialize)]
 struct Shown {
     sought: Sought,
     /// Milliseconds of the seek.
     ms: f64,
-    /// Where there is a new picture under a new mark: whether it was drawn anew.
+    /// Present if there is a new picture under a new mark: whether it was drawn anew.
     anew: Option<bool>,
 }
 

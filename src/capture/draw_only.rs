@@ -1,4 +1,4 @@
-//! Frames that are drawn and not taken: what drawing alone costs, for the benches.
+//! Draws frames without taking pictures: the cost of drawing alone, for the benches.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ impl FrameGrabber for DrawOnly {
             })?;
         self.taken = Captured { is_same: true, seek: start.elapsed(), warnings, still };
         if has_changed || must_draw {
-            // Never anew, as nobody compares.
+            // Never anew, because no pictures are compared.
             self.history.drawn(true);
             self.camera.draw(page, timeout)?;
         }

@@ -1,8 +1,8 @@
-//! Another backend for a page that is lost again and again.
+//! Switches to another backend when a page is lost repeatedly.
 //!
-//! A session that is lost is opened again by the same backend, and its frames are the same. When that
-//! does not help, the next backend is tried: frames may differ in pixels at soft edges then, which is
-//! better than none. Frames that are written stay.
+//! A session that is lost is opened again by the same backend, and its frames are the same. When
+//! that does not help, the next backend is tried: frames may differ in pixels at soft edges then,
+//! which is better than none. Frames already written stay.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use super::SessionOptions;
 use crate::browser::BrowserError;
 use crate::time::FrameIndex;
 
-/// How often a session may be lost with one backend without a frame in between.
+/// The number of losses of a session, without a frame in between, before the next backend.
 const LOSSES: u32 = 2;
 
 /// The backends of a render's sessions.
 #[derive(Debug)]
 pub(crate) struct FallbackChain {
-    /// In the order in which they are tried; at least one.
+    /// Backends in the order in which they are tried; at least one.
     backends: Vec<SessionOptions>,
     state: Mutex<State>,
 }
@@ -29,7 +29,7 @@ struct State {
     reasons: Vec<String>,
 }
 
-/// What happened to one session since its last frame.
+/// The losses of one session since its last frame.
 #[derive(Debug, Default)]
 struct Lost {
     times: u32,
@@ -37,7 +37,7 @@ struct Lost {
 }
 
 impl FallbackChain {
-    /// Begins with the first of `backends`.
+    /// Creates a chain that begins with the first of `backends`.
     ///
     /// # Panics
     ///
@@ -47,7 +47,7 @@ impl FallbackChain {
         Self { backends, state: Mutex::default() }
     }
 
-    /// How a session is opened now.
+    /// The options with which a session is opened now.
     pub(super) fn options(&self, session: usize) -> SessionOptions {
         let mut state = self.lock();
         let lost = state.lost.get(&session).filter(|lost| lost.times >= LOSSES);
@@ -57,7 +57,7 @@ impl FallbackChain {
         self.backends[state.now].clone()
     }
 
-    /// Takes note that a session's page was lost under a frame.
+    /// Records that a session's page was lost during a frame.
     pub(super) fn lost(&self, session: usize, index: FrameIndex, error: &BrowserError) {
         let mut state = self.lock();
         let lost = state.lost.entry(session).or_default();
@@ -65,15 +65,15 @@ impl FallbackChain {
         lost.reason = format!("frame {} was lost {} times ({error})", index.0, lost.times);
     }
 
-    /// Takes note that a session has made a frame.
+    /// Records that a session has made a frame.
     pub(super) fn delivered(&self, session: usize) {
         self.lock().lost.remove(&session);
     }
 
-    /// Takes the next way because no page opens in this one. Returns whether there is one.
+    /// Changes to the next backend because this one opens no page. Returns whether there is one.
     pub(super) fn give_up(&self, options: &SessionOptions, error: &BrowserError) -> bool {
         let mut state = self.lock();
-        // Another session may have gone on already.
+        // Another session may already have changed to the next backend.
         let is_now = self.backends[state.now].backend == options.backend;
         !is_now || self.go_on(&mut state, &format!("no page opens ({error})"))
     }
@@ -82,7 +82,7 @@ impl FallbackChain {
         let Some(next) = self.backends.get(state.now + 1) else { return false };
         let before = self.backends[state.now].backend;
         state.now += 1;
-        // Losses in the last way say nothing of this one.
+        // Losses with the last backend say nothing about this one.
         state.lost.clear();
         let text = format!("{} instead of {before}: {reason}", next.backend);
         tracing::warn!("{text}");
@@ -90,7 +90,7 @@ impl FallbackChain {
         true
     }
 
-    /// Why the way was changed.
+    /// The reasons for each change of backend.
     pub(crate) fn reasons(&self) -> Vec<String> {
         self.lock().reasons.clone()
     }

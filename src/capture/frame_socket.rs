@@ -2,11 +2,11 @@
 //!
 //! The DevTools pipe would carry pixels as base64 in JSON. The socket listens on 127.0.0.1 only,
 //! and takes only a connection that names its random token, so neither another session nor another
-//! program of the machine can put pictures into a film. There is no thread: the session reads while
+//! program on the machine can put pictures into a film. There is no thread: the session reads while
 //! it waits for its picture, and every wait has a deadline.
 //!
-//! A picture is a [`Header`], followed by the rows that changed if there are any. What the page
-//! wants to say instead is a text.
+//! A picture is a [`Header`], followed by the rows that changed if there are any. Anything else
+//! that the page reports is a text message.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -24,27 +24,27 @@ use crate::browser::BrowserError;
 use crate::frame::Size;
 use crate::network::FRAMES_HOST;
 
-/// How often a connection is looked for.
+/// The interval between looks for a connection.
 const POLL: Duration = Duration::from_millis(2);
 
-/// Longest wait for bytes before the caller may look after other things.
+/// Longest wait for bytes before the caller may check other things.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// How long a caller has to say who he is. A page of ours needs a few milliseconds.
+/// The time that a client has to present the token. Our page needs a few milliseconds.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Bytes read at a time: pictures come in megabytes.
 const READ_BYTES: usize = 1 << 20;
 
-/// What stands before the pixels of a picture: which rows of it follow.
+/// The header before a picture's pixels: it tells which rows follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Which picture it is, of those we asked for.
+    /// The number of the picture, as requested.
     pub number: u32,
     pub size: Size,
     /// The first row that follows.
     pub top: u32,
-    /// How many rows follow; without any, the picture is the same as the one before.
+    /// The number of rows that follow; 0 if the picture is the same as the one before.
     pub rows: u32,
 }
 
@@ -63,7 +63,7 @@ impl Header {
     }
 }
 
-/// Where one page sends its pictures.
+/// The socket to which one page sends its pictures.
 #[derive(Debug)]
 pub(super) struct FrameSocket {
     listener: TcpListener,
@@ -94,12 +94,12 @@ impl FrameSocket {
         Ok(Self { listener, token, port, stream: None, config })
     }
 
-    /// What the page connects to.
+    /// The address that the page connects to.
     pub(super) fn address(&self) -> String {
         format!("ws://{FRAMES_HOST}:{}/{}", self.port, self.token)
     }
 
-    /// Takes the page's connection if it is there; a new one takes the place of the old.
+    /// Accepts the page's connection if there is one; a new one replaces the old.
     fn accept(&mut self) -> Result<(), BrowserError> {
         loop {
             match self.listener.accept() {
@@ -116,7 +116,7 @@ impl FrameSocket {
         }
     }
 
-    /// Lets in who knows the token, and nobody who takes his time.
+    /// Accepts a client that sends the token in time, and no other.
     fn shake_hands(&self, stream: TcpStream) -> Option<WebSocket<TcpStream>> {
         stream.set_nonblocking(false).ok()?;
         stream.set_nodelay(true).ok()?;
@@ -147,7 +147,7 @@ impl FrameSocket {
         }
     }
 
-    /// The header of a picture; `None` if nothing has come for a moment.
+    /// Reads the header of a picture; `None` if nothing has come for a moment.
     pub(super) fn header(&mut self, deadline: Instant) -> Result<Option<Header>, BrowserError> {
         match self.receive(deadline.min(Instant::now() + SLICE))? {
             None => Ok(None),
@@ -160,7 +160,7 @@ impl FrameSocket {
         }
     }
 
-    /// The pixels that follow a header.
+    /// Reads the pixels that follow a header.
     pub(super) fn pixels(&mut self, deadline: Instant) -> Result<Bytes, BrowserError> {
         match self.receive(deadline)? {
             Some(Message::Binary(bytes)) => Ok(bytes),
@@ -169,7 +169,7 @@ impl FrameSocket {
         }
     }
 
-    /// The next message; `None` when the deadline passes.
+    /// Waits for the next message; `None` when the deadline passes.
     fn receive(&mut self, deadline: Instant) -> Result<Option<Message>, BrowserError> {
         loop {
             self.accept()?;
@@ -181,7 +181,7 @@ impl FrameSocket {
                 thread::sleep(POLL.min(left));
                 continue;
             };
-            // Zero would mean for ever.
+            // Zero would mean forever.
             let wait = left.max(Duration::from_millis(1));
             stream.get_ref().set_read_timeout(Some(wait)).map_err(|e| lost(&e))?;
             match stream.read() {
@@ -255,7 +255,7 @@ mod tests {
         assert!(matches!(said, BrowserError::Picture(text) if text == "no canvas"));
         assert!(!stranger.join().unwrap());
         assert!(page.join().unwrap());
-        // Who says nothing is shown the door.
+        // A silent client is disconnected.
         assert_eq!(silent.read(&mut [0; 8]).unwrap(), 0);
     }
 

@@ -1,4 +1,4 @@
-//! What the browsers of one render use, and what their pages note, over all sessions.
+//! Resource use of one render's browsers and notes of their pages, over all sessions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ struct State {
     ended_cpu_ms: u64,
     start_cpu_ms: u64,
     captured: u64,
-    /// Why sessions were opened after the first.
+    /// The reasons for which sessions were opened after the first.
     recruited: Vec<String>,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
@@ -30,10 +30,10 @@ struct State {
 }
 
 impl SessionMeter {
-    /// Takes note of what one browser uses now.
+    /// Records the resource use of one browser.
     pub(crate) fn sample(&self, group: i32, usage: Usage) {
         let mut state = self.lock();
-        // Processes that have ended take their time with them; it must not fall.
+        // Processes that have ended take their time with them; the sum must not fall.
         let before = state.running.get(&group).map_or(0, |u| u.cpu_ms);
         let usage = Usage { cpu_ms: usage.cpu_ms.max(before), ..usage };
         state.running.insert(group, usage);
@@ -41,7 +41,7 @@ impl SessionMeter {
         state.peak_bytes = state.peak_bytes.max(now);
     }
 
-    /// Takes note of what one browser has used until its page was ready for its first frame.
+    /// Records the resource use of one browser until its page was ready for its first frame.
     pub(crate) fn opened(&self, group: i32, usage: Usage) {
         let before = group_usage(group).cpu_ms.saturating_sub(usage.cpu_ms);
         let mut state = self.lock();
@@ -51,7 +51,7 @@ impl SessionMeter {
         self.sample(group, usage);
     }
 
-    /// Takes note of what all browsers use now.
+    /// Records the present resource use of all browsers.
     pub(crate) fn refresh(&self) {
         let running: Vec<_> = self.lock().before_ms.iter().map(|(&g, &ms)| (g, ms)).collect();
         for (group, before) in running {
@@ -66,7 +66,7 @@ impl SessionMeter {
         self.lock().start_cpu_ms
     }
 
-    /// Takes note that a browser is gone.
+    /// Records that a browser is gone.
     pub(crate) fn ended(&self, group: i32) {
         let mut state = self.lock();
         state.before_ms.remove(&group);
@@ -75,7 +75,7 @@ impl SessionMeter {
         }
     }
 
-    /// Takes note that a frame has left its page.
+    /// Records that a frame has left its page.
     pub(crate) fn took_one(&self) {
         self.lock().captured += 1;
     }
@@ -85,7 +85,7 @@ impl SessionMeter {
         self.lock().captured
     }
 
-    /// Takes note that one more session was found worth its start.
+    /// Records that one more session was found worth its start.
     pub(crate) fn recruited(&self, throughput: &Throughput) {
         let per_frame =
             |time: Duration| time.as_secs_f64() * 1e3 / throughput.written.max(1) as f64;
@@ -98,12 +98,12 @@ impl SessionMeter {
         ));
     }
 
-    /// Why sessions were opened after the first.
+    /// The reasons for which sessions were opened after the first.
     pub(crate) fn recruits(&self) -> Vec<String> {
         self.lock().recruited.clone()
     }
 
-    /// Takes note that a frame was the same as the session's last.
+    /// Records that a frame was the same as the session's last.
     pub(crate) fn reused(&self, session: usize) {
         *self.lock().reused.entry(session).or_default() += 1;
     }
@@ -113,17 +113,17 @@ impl SessionMeter {
         self.lock().reused.get(&session).copied().unwrap_or_default()
     }
 
-    /// Takes note that a session's page took `spent` to show another frame's time.
+    /// Records that a session's page took `spent` to show another frame's time.
     pub(crate) fn sought(&self, session: usize, spent: Duration) {
         *self.lock().sought.entry(session).or_default() += spent;
     }
 
-    /// How long the page of one session took to show the times of all its frames.
+    /// The time that the page of one session took to show the times of all its frames.
     pub(crate) fn sought_by(&self, session: usize) -> Duration {
         self.lock().sought.get(&session).copied().unwrap_or_default()
     }
 
-    /// Takes note of what was not right with a frame.
+    /// Records warnings about a frame.
     pub(crate) fn noted(&self, warnings: impl Iterator<Item = Warning>) {
         let mut state = self.lock();
         for warning in warnings {
@@ -133,7 +133,7 @@ impl SessionMeter {
         }
     }
 
-    /// What was not right with frames, each once.
+    /// Warnings about frames, each once.
     pub(crate) fn notes(&self) -> Vec<Warning> {
         self.lock().noted.clone()
     }

@@ -1,9 +1,9 @@
 //! Frames from a page.
 //!
-//! A [`PageSource`] seeks its page and takes a picture, one frame after the other. How the picture
-//! is taken is a [`FrameGrabber`]: off the window of a private display (`display`), on command of the
-//! compositor (`begin_frame`), by a screenshot, or drawn into a canvas of the page (`canvas`),
-//! which [`verify`] holds against the others.
+//! A [`PageSource`] seeks its page and takes a picture, one frame after the other. A
+//! [`FrameGrabber`] takes the picture: off the window of a private display (`display`), on command
+//! of the compositor (`begin_frame`), by a screenshot, or drawn into a canvas of the page
+//! (`canvas`), which [`verify`] holds against the others.
 
 mod autoscale;
 mod begin_frame;
@@ -43,7 +43,7 @@ use crate::plan::{Backend, Compression};
 use crate::time::{FrameIndex, FrameRate};
 use crate::transition::Transition;
 
-/// What a page does while its picture is taken, for errors.
+/// The page's activity while its picture is taken, for errors.
 const DRAWING: &str = "drawing";
 
 /// Console lines that an error carries.
@@ -52,32 +52,32 @@ const CONSOLE_LINES: usize = 8;
 /// A frame to be shown and taken.
 #[derive(Clone, Copy, Debug)]
 struct CaptureRequest {
-    /// Counted from the beginning of the composition.
+    /// The frame, counted from the beginning of the composition.
     at: FrameIndex,
     rate: FrameRate,
     /// Whether the page has just been loaded, so that no picture is the same.
     is_fresh: bool,
-    /// Whether it must not depend on what was drawn before.
+    /// Whether it must not depend on earlier drawings.
     begins_batch: bool,
     /// Frames of its batch that follow.
     ahead: u64,
-    /// Whether it is drawn even if it is proved to look like the one before.
+    /// Whether it is drawn even if it is proved to look like the frame before.
     is_forced: bool,
 }
 
 impl CaptureRequest {
-    /// How the page is moved for it; it `may_go_on` through frames that look the same.
+    /// The move of the page for this frame; it `may_go_on` through frames that look the same.
     const fn step(self, may_go_on: bool) -> Step {
         Step { at: self.at, rate: self.rate, ahead: if may_go_on { self.ahead } else { 0 } }
     }
 }
 
-/// What a way remembers of what its page has drawn, to know what the next frame needs.
+/// A grabber's memory of its page's drawings, to know what the next frame needs.
 ///
-/// Chrome's pixels depend a little on what was drawn before: layers keep the scale and the subpixel
+/// Chrome's pixels depend a little on earlier drawings: layers keep the scale and the subpixel
 /// place of their first drawing, and moves below a tolerance are not drawn. So frames are drawn in
-/// batches: the first is drawn as if nothing had come before, the others upon each other, and
-/// whoever draws one draws those before it, too.
+/// batches: the first is drawn as if nothing had come before, the others upon each other, and a
+/// session that draws one draws those before it, too.
 #[derive(Clone, Copy, Debug, Default)]
 struct History {
     has_drawn: bool,
@@ -85,12 +85,12 @@ struct History {
     is_pristine: bool,
 }
 
-/// What has to be done for a frame.
+/// The needs of a frame.
 #[derive(Clone, Copy, Debug)]
 struct Need {
-    /// It is drawn even if the page has not changed.
+    /// Whether the frame is drawn even if the page has not changed.
     must_draw: bool,
-    /// If it is drawn, then as if nothing had come before.
+    /// Whether the frame, if drawn, is drawn as if nothing had come before.
     anew: bool,
 }
 
@@ -108,24 +108,24 @@ impl History {
     }
 }
 
-/// What is known of a frame when its picture has left the browser.
+/// Facts about a frame whose picture has left the browser.
 #[derive(Debug, Default)]
 struct Captured {
-    /// Whether it looks like the one before.
+    /// Whether it looks like the frame before.
     is_same: bool,
-    /// How long the page took to show the frame's time.
+    /// The time that the page took to show the frame's time.
     seek: Duration,
     warnings: Vec<RuntimeWarning>,
-    /// How many frames more are known to look the same.
+    /// The number of following frames that are known to look the same.
     still: u64,
 }
 
-/// One way of taking pictures, with its state.
+/// A way to take pictures, with its state.
 ///
-/// The calls for each frame are `begin finish decode`. The next frame may begin before the last
-/// one is decoded, so that the page draws while we decode.
+/// The calls for each frame are `begin finish decode`. The next frame may begin before the last one
+/// is decoded, so that the page draws while we decode.
 trait FrameGrabber: Send {
-    /// Whether pictures depend on what was drawn before, as [`History`] tells.
+    /// Whether pictures depend on earlier drawings, as [`History`] explains.
     fn has_history(&self) -> bool {
         true
     }
@@ -141,13 +141,13 @@ trait FrameGrabber: Send {
     /// Waits until the picture has left the page, or is known to be the last one again.
     fn finish(&mut self, page: &mut Page, timeout: Duration) -> Result<Captured, BrowserError>;
 
-    /// The picture that `finish` took. The same `Arc` as before if it is the same picture.
+    /// Returns the picture that `finish` took. The same `Arc` as before if it is the same picture.
     fn decode(&mut self, page: &mut Page) -> Result<Arc<Picture>, BrowserError>;
 
-    /// Finds out whether a blank page can be captured.
+    /// Checks whether a blank page can be captured.
     fn check_blank(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 
-    /// Has a page that was just loaded drawn once.
+    /// Draws a page once that was just loaded.
     fn draw_first(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 
     /// Draws once because the page waits for it. Nothing is taken.
@@ -155,11 +155,11 @@ trait FrameGrabber: Send {
         self.tick(page, timeout)
     }
 
-    /// Lets the page live while it loads.
+    /// Lets the page run while it loads.
     fn tick(&mut self, page: &mut Page, timeout: Duration) -> Result<(), BrowserError>;
 }
 
-/// All that a session needs to know before it opens its page.
+/// The options that a session needs to open its page.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionOptions {
     /// Set by [`Self::draw_by`].
@@ -167,23 +167,23 @@ pub(crate) struct SessionOptions {
     pub page: PageOptions,
     pub load: LoadOptions,
     pub compression: Compression,
-    /// For one frame, from seek to picture.
+    /// The timeout of one frame, from seek to picture.
     pub frame_timeout: Duration,
     /// Whether frames that are proved to look like the one before are not drawn.
     pub reuses: bool,
-    /// Frames are drawn, and no pictures taken.
+    /// Whether frames are drawn without taking pictures.
     pub is_blind: bool,
-    /// Videos that are left out of the pictures; mattes say where they show.
+    /// The kind of videos that are left out of the pictures; mattes say where they show.
     pub layers: Option<LayerKind>,
-    /// During these, pictures are taken of two scenes.
+    /// Transitions during which pictures are taken of two scenes.
     pub transitions: Arc<[Transition]>,
 }
 
-/// Where a browser of this kind draws for `backend`.
+/// The surface on which a browser of this kind draws for `backend`.
 pub(crate) const fn surface_of(backend: Backend, kind: ChromeKind) -> Surface {
     match (backend, kind) {
         (Backend::Display, _) => Surface::Display,
-        // Any Chrome draws into canvases; the shell need not show them anywhere.
+        // Any Chrome draws into canvases; the shell need not present them.
         (Backend::Screenshot, _) | (Backend::Canvas, ChromeKind::Browser) => Surface::Headless,
         (Backend::BeginFrame, _) | (Backend::Canvas, ChromeKind::HeadlessShell) => {
             Surface::BeginFrame
@@ -197,7 +197,7 @@ impl SessionOptions {
         self.layers.is_some() || !self.transitions.is_empty()
     }
 
-    /// Captures by `backend`, from `chrome`.
+    /// Sets the backend and its browser.
     pub(crate) fn draw_by(&mut self, chrome: Chrome, backend: Backend) {
         self.page.surface = surface_of(backend, chrome.kind);
         self.page.chrome = chrome;
@@ -205,7 +205,7 @@ impl SessionOptions {
         self.resize(self.page.size);
     }
 
-    /// Sets the size of the composition in CSS pixels, and what follows from it.
+    /// Sets the size of the composition in CSS pixels, and the options that depend on it.
     pub(crate) fn resize(&mut self, size: Size) {
         let setting = match self.backend {
             Backend::Display => Some(HostKind::Window),

@@ -16,7 +16,7 @@ use crate::plan::{Backend, Compression};
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
 
-/// How long the first drawn frame may take before another way of capture is chosen.
+/// The longest wait for the first drawn frame before another backend is chosen.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Frames that are rehearsed at a time.
@@ -41,20 +41,20 @@ pub(crate) struct OpenPage {
     pub warnings: Vec<Warning>,
 }
 
-/// What loading a composition has led to.
+/// The result of loading a composition.
 pub(super) struct Loaded {
     pub description: Description,
     pub warnings: Vec<Warning>,
-    /// Why it cannot be rendered, where it never became ready.
+    /// The reason why it cannot be rendered, where it never became ready.
     pub refusal: Option<Error>,
 }
 
-/// Why a page could not be opened.
+/// The reason why a page could not be opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
     /// The browser does not start at all.
     NoBrowser(BrowserError),
-    /// The page cannot be drawn in this way; another may do.
+    /// The page cannot be drawn by this backend; another may do.
     CannotGrab(BrowserError),
     /// Anything else.
     Failed(Error),
@@ -90,7 +90,7 @@ impl OpenPage {
         }
     }
 
-    /// Opens a page even if it does not become ready, and says why it does not.
+    /// Opens a page even if it does not become ready, and returns the reason.
     pub(crate) fn open_unready(
         options: &SessionOptions,
         cancel: &CancelToken,
@@ -100,7 +100,7 @@ impl OpenPage {
             e => OpenError::NoBrowser(e),
         })?;
         let mut grabber = options.grabber().map_err(OpenError::CannotGrab)?;
-        // On a blank page, so that a browser that cannot draw is told from a page that stalls.
+        // On a blank page, to distinguish a browser that cannot draw from a page that stalls.
         grabber.check_blank(&mut page, first_timeout(options)).map_err(OpenError::CannotGrab)?;
         if let Err(e) = page::inject(&mut page, &options.load) {
             return Err(OpenError::Failed(load_error(e.into(), &page)));
@@ -115,13 +115,14 @@ impl OpenPage {
             .map_err(|e| browser_error(e, self.console()))
     }
 
-    /// How much of the composition shows a video that can be left out for speed, of 1.
+    /// The share of the composition, from 0 to 1, that shows a video that can be left out for
+    /// speed.
     pub(crate) fn aligned_share(&mut self, seconds: f64, timeout: Duration) -> Result<f64> {
         page::aligned_share(&mut self.page, seconds, timeout)
             .map_err(|e| browser_error(e, self.console()))
     }
 
-    /// An error if the page has left, or something that it depends on has died.
+    /// Fails if the page has left, or a process that it depends on has died.
     pub(crate) fn prove(&mut self, timeout: Duration) -> Result<()> {
         let proof = self.page.prove("looking at the page", timeout);
         proof
@@ -129,12 +130,13 @@ impl OpenPage {
             .map_err(|e| browser_error(e, self.console()))
     }
 
-    /// What the composition is made of.
+    /// The structure of the composition.
     pub(crate) fn inspect(&mut self, timeout: Duration) -> Result<Tree> {
         page::inspect(&mut self.page, timeout).map_err(|e| browser_error(e, self.console()))
     }
 
-    /// One frame, apart from any render. Later frames only: the page goes forward.
+    /// Takes the picture of one frame, apart from any render. Later frames only: the page goes
+    /// forward.
     pub(crate) fn picture(
         &mut self,
         at: FrameIndex,
@@ -173,8 +175,8 @@ impl OpenPage {
         loaded.refusal.map_or(Ok(()), Err)
     }
 
-    /// Shows frames from `first` up to `end` to learn what they sound like. The page is loaded again
-    /// for it, and has to be before it is rendered.
+    /// Shows frames from `first` up to `end` to learn their sound. Loads the page again for it; it
+    /// has to be loaded again before it is rendered.
     pub(crate) fn rehearse(
         &mut self,
         options: &SessionOptions,
@@ -189,7 +191,7 @@ impl OpenPage {
             self.sought = Some(FrameIndex(at + count - 1));
             let rehearsed = page::rehearse(&mut self.page, at, count, rate, timeout);
             if self.page.has_stayed(FrameIndex(u64::MAX)).is_err() {
-                // The render will say in which frame.
+                // The render will report in which frame.
                 return Ok(Rehearsed::default());
             }
             rehearsed.map_err(|e| browser_error(e, self.console()))?;
@@ -204,7 +206,7 @@ impl OpenPage {
             .map_err(|e| browser_error(e, self.console()))
     }
 
-    /// What is in the files of those tracks that each selector finds; `None` for what is no selector.
+    /// The contents of the tracks that each selector finds; `None` for an invalid selector.
     pub(crate) fn read_tracks(
         &mut self,
         selectors: &[&str],
@@ -214,7 +216,7 @@ impl OpenPage {
             .map_err(|e| browser_error(e, self.console()))
     }
 
-    /// Errors and failures that the page has shown so far, as warnings.
+    /// Errors and failures of the page so far, as warnings.
     pub(crate) fn page_warnings(&self) -> Vec<Warning> {
         let errors = self.page.log.errors().iter();
         let errors = errors.map(|text| Warning::new("page_error", format!("script error: {text}")));
@@ -234,7 +236,7 @@ impl OpenPage {
         self.page.log.errors()
     }
 
-    /// What may explain that something is missing from the page, most telling first.
+    /// Possible explanations for something missing from the page, most telling first.
     pub(crate) fn troubles(&self) -> Vec<String> {
         let errors = self.page.log.errors().iter().map(|text| format!("its script failed: {text}"));
         let failed = self.page.log.failed_resources().iter();
@@ -284,7 +286,7 @@ pub(super) fn load(
     let mut tick = |page: &mut Page| grabber.tick(page, call);
     let loaded = page::load(page, &options.load, &mut tick);
     if let Err(LoadError::Absent(_) | LoadError::NotReady(_)) = &loaded {
-        // What has died is the cause, whatever the page looks like for it.
+        // A dead process is the cause, whatever state the page seems to be in.
         page.prove("loading the page", call).map_err(|e| failed(e.into(), page))?;
     }
     let mut warnings = match loaded {
@@ -311,7 +313,7 @@ pub(super) fn load(
     let mut description = page::describe(page, call).map_err(|e| failed(e.into(), page))?;
     page.may_leave = description.allows_leaving;
     page.log.staying.bind(page.may_leave);
-    // What has gone elsewhere does not come back by itself.
+    // A page that has gone elsewhere does not come back by itself.
     description.rewindable &= !page.may_leave;
     let refusal =
         description.goes.as_ref().filter(|_| !page.may_leave).map(|refresh| Error::Composition {
@@ -321,16 +323,16 @@ pub(super) fn load(
         });
     page::name_drawn_fonts(page, &mut description.warnings, call)
         .map_err(|e| failed(e.into(), page))?;
-    // What the page says of itself has them, too.
+    // The page's description has them, too.
     warnings.retain(|warning| warning.code != "font_missing");
     if let Some(kind) = options.layers {
         page::begin_layers(page, kind, call).map_err(|e| failed(e.into(), page))?;
     }
     // The first picture of a fresh page can be incomplete: it is thrown away. Some pages stall in
-    // it for ever.
+    // it forever.
     grabber.draw_first(page, first_timeout(options)).map_err(|e| match e {
         BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
-        // Whatever it is, the page as such may be innocent.
+        // Whatever the error is, the page itself may be innocent.
         _ if options.backend == Backend::Canvas => OpenError::CannotGrab(e),
         e => failed(e.into(), page),
     })?;

@@ -22,28 +22,28 @@ use crate::sys;
 use crate::time::{FrameIndex, FrameRate};
 use crate::warning::Warning;
 
-/// How often a session's page is tried before the render fails.
+/// The number of attempts to open a session's page before the render fails.
 const OPEN_ATTEMPTS: u32 = 3;
 
-/// How long is waited before another try, for each that has failed.
+/// The pause before another attempt, times the number of failed ones.
 const OPEN_PAUSE: Duration = Duration::from_millis(200);
 
-/// How often memory and processor time are looked at.
+/// The interval between measurements of memory and processor time.
 const METER_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often the browser of a page with videos gives back memory: it would keep half a gigabyte of
-/// decoded pictures that are never shown again.
+/// The interval at which the browser of a page with videos gives back memory: it would keep half a
+/// gigabyte of decoded pictures that are never shown again.
 const RELEASE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where the frames of a render stand in the composition.
+/// The position of a render's frames in the composition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     pub frame_rate: FrameRate,
     /// The composition's frame that is output frame 0.
     pub first: u64,
-    /// Output frames that are drawn upon each other.
+    /// The batches of output frames that are drawn upon each other.
     pub batches: Batches,
-    /// Output frames in all.
+    /// The number of output frames.
     pub frames: u64,
     pub size: Size,
 }
@@ -55,15 +55,15 @@ pub(crate) struct PageSources {
     pub meter: Arc<SessionMeter>,
     /// The page of the probe, which becomes the first session's.
     pub probed: std::sync::Mutex<Option<OpenPage>>,
-    /// How the number of sessions is found, where the job does not say it.
+    /// The data for finding the number of sessions, where the job does not set it.
     pub autoscaling: Option<Autoscaling>,
 }
 
-/// What it takes to find the number of sessions.
+/// The data for finding the number of sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Autoscaling {
     pub cores: u32,
-    /// What opening the first session took.
+    /// The time that opening the first session took.
     pub start: Duration,
     /// Processor time of this process until the first frame, in milliseconds.
     pub engine_cpu_ms: u64,
@@ -93,7 +93,7 @@ impl OpenSource for PageSources {
         if !should_add(throughput, circumstances()) {
             return false;
         }
-        // What is known of the browsers may be half a second old, and too little.
+        // The browsers' figures may be half a second old, and too low.
         self.meter.refresh();
         let wants = should_add(throughput, circumstances());
         if wants {
@@ -141,8 +141,8 @@ impl PageSources {
         Duration::from_secs_f64((engine + chrome) as f64 / 1e3 / frames as f64)
     }
 
-    /// Opens the page as the probe did. What worked then is tried more than once, then in the next
-    /// way.
+    /// Opens the page as the probe did. Tries a backend that worked then more than once, and then
+    /// the next backend.
     fn open_again(
         &self,
         session: usize,
@@ -171,12 +171,12 @@ impl PageSources {
     }
 }
 
-/// How a frame comes.
+/// The way in which a frame comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UnderWay {
     /// From the browser.
     Asked,
-    /// The page has said before that it looks like the last one.
+    /// Not requested: the page has reported before that it looks like the last one.
     Known,
 }
 
@@ -188,22 +188,22 @@ pub(crate) struct PageSource {
     is_rewindable: bool,
     /// The composition's frame that was sought last.
     sought: Option<FrameIndex>,
-    /// The last of its frames that is known to look like that one.
+    /// The last frame of the composition that is known to look like `sought`.
     still_until: Option<FrameIndex>,
     pub(super) options: SessionOptions,
     pub(super) fallback: Arc<FallbackChain>,
     pub(super) timing: Timing,
-    /// Submitted, oldest first.
+    /// Submitted frames, oldest first.
     queue: VecDeque<FrameIndex>,
-    /// How the first in `queue` comes, once it is under way.
+    /// The state of the first frame in `queue`, once it is under way.
     under_way: Option<UnderWay>,
     pub(super) meter: Arc<SessionMeter>,
     pub(super) session: usize,
     metered: Instant,
     has_videos: bool,
-    /// When the browser gave back memory.
+    /// The time at which the browser last gave back memory.
     released: Instant,
-    /// For pages of whose frames more than one picture is taken.
+    /// The memory of layers, for pages whose frames take more than one picture.
     pub(super) layers: Option<LayerCaptures>,
 }
 
@@ -239,7 +239,7 @@ impl FrameSource for PageSource {
 }
 
 impl PageSource {
-    /// Measures now and then, and has the browser give back memory.
+    /// Measures now and then, and makes the browser give back memory.
     pub(super) fn keep_house(&mut self, index: FrameIndex) -> Result<()> {
         if self.metered.elapsed() > METER_INTERVAL {
             self.metered = Instant::now();
@@ -268,7 +268,7 @@ impl PageSource {
         let before = self.timing.batches.before(index.0).min(at.0);
         let batch = if self.grabber.has_history() { at.0 - before } else { at.0 };
         let drawn = self.sought.filter(|&sought| !is_fresh && sought <= at);
-        // Frames of the batch that were not asked for here are drawn all the same.
+        // Frames of the batch that this session did not get are drawn all the same.
         let drawn = drawn.map(|drawn| self.still_until.map_or(drawn, |until| until.max(drawn)));
         let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
         if is_fresh || drawn.is_none_or(|drawn| drawn.0 + 1 < next) {
@@ -304,7 +304,7 @@ impl PageSource {
         self.still_until = None;
         let rate = self.timing.frame_rate;
         let is_forced = !self.options.reuses;
-        // The next document is shown from the frame on in which it comes.
+        // The next document is shown from the frame in which it comes.
         let ahead = if is_forced || self.page.may_leave { 0 } else { ahead };
         let begins_batch = at.0 == batch;
         let request = CaptureRequest { at, rate, is_fresh, begins_batch, ahead, is_forced };
@@ -313,7 +313,7 @@ impl PageSource {
         begun.map_err(|e| self.frame_error(index, e))
     }
 
-    /// Has the page visit what comes before the composition's frame `at` and is not drawn here.
+    /// Makes the page visit the frames before the composition's frame `at` that are not drawn here.
     fn pass(&mut self, index: FrameIndex, at: FrameIndex) -> Result<()> {
         let timeout = self.options.frame_timeout;
         let grabber = &mut self.grabber;
@@ -344,7 +344,7 @@ impl PageSource {
 
     pub(super) fn decode(&mut self, index: FrameIndex) -> Result<Arc<Picture>> {
         let mut decoded = self.grabber.decode(&mut self.page);
-        // Only now its pixels have come.
+        // Its pixels have come only now.
         if self.options.backend == Backend::Canvas && decoded.is_ok() {
             let proof = self.page.prove(DRAWING, self.options.frame_timeout);
             decoded = decoded.and_then(|picture| proof.map(|()| picture));
@@ -373,7 +373,7 @@ impl PageSource {
         loaded.refusal.map_or(Ok(true), Err)
     }
 
-    /// Asked again, because timers may have come since the page was loaded.
+    /// Asks the page again, because timers may have come since it was loaded.
     fn can_rewind(&mut self, index: FrameIndex) -> Result<bool> {
         if !self.is_rewindable {
             return Ok(false);
@@ -388,10 +388,10 @@ impl PageSource {
         match source {
             BrowserError::Cancelled => Error::Cancelled,
             source => {
-                // What a page says that has left is of no interest.
+                // Other errors of a page that has left do not matter.
                 let source = match source {
                     source @ BrowserError::Left { .. } => source,
-                    // It may have left while it went ahead.
+                    // It may have left during frames ahead.
                     source => self.page.has_stayed(FrameIndex(u64::MAX)).err().unwrap_or(source),
                 };
                 let index = match source {

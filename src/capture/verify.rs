@@ -1,18 +1,18 @@
-//! Whether two pictures of one frame, taken in different ways, show the same.
+//! Compares two pictures of one frame that were taken by different backends.
 //!
-//! Two ways of drawing never agree on every pixel: an edge of a glyph lies a fraction of a pixel
+//! Two backends never agree on every pixel: an edge of a glyph lies a fraction of a pixel
 //! elsewhere, or a layer that the compositor has scaled is softer than one that was drawn at its
 //! size. A plain difference calls that as bad as a shadow that is missing. So a channel counts only
-//! as far as it lies outside of what the other picture has within one pixel around; of the two
+//! as far as it lies outside of the other picture's range within one pixel around; of the two
 //! directions, the larger. A sharp and a soft edge are then the same, and an area that differs
 //! counts in full.
 //!
 //! Measured: letters in slow scaled layers, 38 dB by plain difference, 51 dB and 2 levels in the
 //! worst block here; a small shadow that is missing, 40 dB and 12 levels in either measure.
 //!
-//! Pictures with alpha are compared as they would look on black and as they would look on white; the
-//! worse counts. So a black shadow that is missing counts as much as it would on paper, and the
-//! color of what cannot be seen does not count.
+//! Pictures with alpha are compared as they would look on black and as they would look on white;
+//! the worse counts. So a black shadow that is missing counts as much as it would on paper, and the
+//! color of invisible pixels does not count.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,18 +22,18 @@ use crate::frame::{Picture, PixelFormat, Size};
 /// Red, green and blue.
 const CHANNELS: usize = 3;
 
-/// Sides of the blocks that are judged by themselves, so that something small can fail.
+/// Side of the blocks that are judged by themselves, so that a small fault can fail.
 const BLOCK: usize = 16;
 
-/// What two pictures of the same frame must reach.
+/// The limits that two pictures of the same frame must keep.
 const MIN_PSNR_DB: f64 = 48.0;
 const MAX_BLOCK: f64 = 5.0;
 
-/// Frames that are compared for the whole length, and most of those at the edges of clips.
+/// Frames compared over the whole length, and the most at the edges of clips.
 const SPREAD: u64 = 6;
 const MAX_EDGES: usize = 8;
 
-/// How well two pictures agree.
+/// The agreement of two pictures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fidelity {
     /// Peak signal to noise over the whole picture; infinite without a difference.
@@ -51,7 +51,7 @@ impl Fidelity {
         Self { psnr_db: self.psnr_db.min(other.psnr_db), ..block }
     }
 
-    /// Whether both show the same, as far as people can tell.
+    /// Whether both look the same to people.
     pub(crate) fn is_faithful(&self) -> bool {
         self.psnr_db >= MIN_PSNR_DB && self.worst_block <= MAX_BLOCK
     }
@@ -144,7 +144,7 @@ impl Ranges {
         }
     }
 
-    /// How far `value` lies outside of the range at `i`.
+    /// The distance of `value` from the range at `i`.
     fn distance(&self, i: usize, value: u8) -> u8 {
         self.least[i].saturating_sub(value).max(value.saturating_sub(self.most[i]))
     }
@@ -298,7 +298,7 @@ mod tests {
         assert!(compare(&a, &b).unwrap().psnr_db.is_infinite());
         let half = plain(16, 16, [255, 0, 9, 128]);
         assert!(!compare(&a, &half).unwrap().is_faithful());
-        // A black shadow, and a white glow: each is missed where it would show.
+        // A black shadow, and a white glow: each is missed against the background that shows it.
         let nothing = plain(64, 64, [0; 4]);
         for color in [0, 255] {
             let shadow = plain(64, 64, [color, color, color, 12]);

@@ -1,4 +1,4 @@
-//! Which fonts the browser has really drawn.
+//! Finds the fonts that the browser has really drawn.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use super::{RUNTIME_FACE, RuntimeWarning};
 use crate::browser::cdp::{CSS, DOM};
 use crate::browser::{BrowserError, Page};
 
-/// What stands before the fonts in a warning of the runtime.
+/// The words before the fonts in a warning of the runtime.
 const DRAWN_IN: &str = " is drawn in ";
 
-/// Says in warnings about families which fonts were drawn instead. Each family is left once, and
-/// none that was drawn after all.
+/// Adds the fonts that were drawn instead to warnings about families. Leaves one warning per
+/// family, and none for families that were drawn after all.
 pub(crate) fn name_drawn_fonts(
     page: &mut Page,
     warnings: &mut Vec<RuntimeWarning>,
@@ -54,7 +54,7 @@ fn drawn_fonts(
     fonts_of(page, &format!("{RUNTIME_FACE}.misdrawn({family})"), timeout)
 }
 
-/// The fonts that draw the text of the element which `expression` gives; none if it gives none.
+/// The fonts that draw the text of the element that `expression` returns; none if it returns none.
 pub(crate) fn fonts_of(
     page: &mut Page,
     expression: &str,
@@ -65,7 +65,7 @@ pub(crate) fn fonts_of(
     };
     page.call(DOM::Enable { include_whitespace: None }, timeout)?;
     page.call(CSS::Enable(None), timeout)?;
-    // Nodes have numbers only below a document that was asked for.
+    // Nodes have numbers only below a document that was requested.
     page.call(DOM::GetDocument { depth: Some(0), pierce: None }, timeout)?;
     let node_id = page.call(DOM::RequestNode { object_id }, timeout)?.node_id;
     let asked = page.call(CSS::GetPlatformFontsForNode { node_id }, timeout);
@@ -73,7 +73,7 @@ pub(crate) fn fonts_of(
     page.call(DOM::Disable(None), timeout)?;
     let mut fonts = match asked {
         Ok(answer) => answer.fonts,
-        // An element that is not laid out.
+        // The element is not laid out.
         Err(BrowserError::Refused { message, .. }) => {
             tracing::debug!(message, method = CSS::GetPlatformFontsForNode::NAME, "no fonts");
             Vec::new()

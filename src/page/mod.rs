@@ -2,10 +2,10 @@
 //!
 //! The runtime is plain JavaScript in `runtime/`, joined into one script by `build.rs` and run
 //! before any script of the page. It owns the page's clock and randomness, seeks every kind of
-//! animation, and says what the composition declares and when it is ready. This module loads a
+//! animation, and reports what the composition declares and when it is ready. This module loads a
 //! composition with it and reads its answers.
 
-/// Where the runtime's face is found, with or without a stage.
+/// The expression of the runtime's interface, with or without a stage.
 macro_rules! runtime {
     ($rest:literal) => {
         concat!(
@@ -54,22 +54,21 @@ pub use self::tree::{Adapter, Clip, Composition, Font, MediaElement, Timeline, T
 use crate::browser::{BrowserError, Page, cdp};
 use crate::warning::Warning;
 
-/// The same for expressions that are put together.
+/// The same for expressions that are built at run time.
 const RUNTIME_FACE: &str = runtime!("");
 
-/// How often readiness is asked for.
+/// The interval at which the page's readiness is checked.
 const POLL: Duration = Duration::from_millis(5);
 
-/// What a page cannot be rendered without: it says itself that it is not ready, or a worker that may
-/// draw still does what it was asked. Anything else that is missing (a font, a picture, a timeline) is a warning.
+/// Reasons for which a page cannot be rendered: it reports itself not ready, or a worker that may
+/// draw is still busy. Anything else that is missing (a font, a picture, a timeline) is a warning.
 const NOT_READY: [&str; 3] = ["render_not_ready", "document_pending", "worker_pending"];
 
 /// A page whose player has no duration, and in which nothing happens any more, gets no more time
-/// than this: it would only delay the error.
+/// than this: waiting would only delay the error.
 const NO_DURATION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Timelines that a script would have registered, had it not failed, get no more time than this
-/// (HyperFrames' figure).
+/// Timelines of a script that has failed get no more time than this (HyperFrames' figure).
 const FAILED_SCRIPT_TIMEOUT: Duration = Duration::from_secs(2);
 const NO_DURATION: &str = "window.__hf.duration";
 
@@ -119,7 +118,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// What the composition declares about itself.
+/// The composition's declarations about itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
@@ -132,7 +131,7 @@ pub(crate) struct Description {
     pub duration: Option<Number>,
     /// Where the duration was found, such as `root` or `timeline`.
     pub duration_source: Option<String>,
-    /// Whether something that repeats for ever was found.
+    /// Whether something that repeats forever was found.
     pub infinite: bool,
     /// `data-fps` as written.
     pub fps: Option<String>,
@@ -143,10 +142,10 @@ pub(crate) struct Description {
     pub allows_leaving: bool,
     /// Whether its code may start view transitions.
     pub view_transitions: bool,
-    /// Where it would go by itself.
+    /// The address to which it would navigate by itself.
     pub goes: Option<Refresh>,
     pub media: Vec<Media>,
-    /// What a rehearsal would bring to light.
+    /// The discoveries that a rehearsal would make.
     pub rehearsal: Rehearsal,
     pub audio_groups: Vec<GroupElement>,
     pub transitions: Vec<DeclaredTransition>,
@@ -159,7 +158,7 @@ pub(crate) struct Description {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Refresh {
     pub seconds: f64,
-    /// As written; empty where the page would be loaded again.
+    /// The address as written; empty where the page would be loaded again.
     pub address: String,
 }
 
@@ -173,10 +172,10 @@ impl fmt::Display for Refresh {
     }
 }
 
-/// An `<audio>` or `<video>` of the page, and when it plays.
+/// An `<audio>` or `<video>` of the page, and its playing time.
 ///
-/// From `start` to `end` seconds of the composition, it plays what its source has at
-/// `from + (t - origin) * rate` seconds.
+/// From `start` to `end` seconds of the composition, it plays what its source has at `from + (t -
+/// origin) * rate` seconds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Media {
@@ -187,7 +186,7 @@ pub(crate) struct Media {
     pub src: Option<String>,
     pub origin: Number,
     pub start: Number,
-    /// Infinite where nothing limits it.
+    /// Infinite if nothing limits it.
     pub end: Number,
     pub from: f64,
     pub rate: f64,
@@ -209,12 +208,12 @@ pub(crate) struct HdrImage {
     pub curve: Option<String>,
 }
 
-/// Something the runtime noticed.
+/// A warning of the runtime.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct RuntimeWarning {
     pub code: String,
     pub message: String,
-    /// What to do about it.
+    /// Advice about it.
     #[serde(default)]
     pub hint: Option<String>,
     /// The family that it is about.
@@ -247,7 +246,7 @@ struct Status {
     warnings: Vec<RuntimeWarning>,
 }
 
-/// Something that a page is not ready without.
+/// Something that the page is still waiting for.
 #[derive(Debug, Deserialize)]
 struct Wait {
     kind: WaitKind,
@@ -263,7 +262,7 @@ enum WaitKind {
 }
 
 impl Status {
-    /// How long to wait for all that is missing, counted from when the document has loaded.
+    /// The longest wait for all that is missing, counted from when the document has loaded.
     fn patience(&self, options: &LoadOptions) -> Duration {
         let hopeless = self.stalled && self.waiting.iter().all(|w| w.message == NO_DURATION);
         let of = |wait: &Wait| match wait.kind {
@@ -279,7 +278,7 @@ impl Status {
     }
 }
 
-/// What a page is loaded with.
+/// Options with which a page is loaded.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadOptions {
     pub url: String,
@@ -287,53 +286,53 @@ pub(crate) struct LoadOptions {
     pub staging: Option<HostPage>,
     pub seed: u64,
     pub variables: serde_json::Map<String, serde_json::Value>,
-    /// Where the page asks for media; `None` if nobody decodes them.
+    /// The address at which the page requests media; `None` if the engine does not decode them.
     pub media: Option<String>,
-    /// Where it asks for fonts; `None` if nobody answers.
+    /// The address at which it requests fonts; `None` if the engine does not provide any.
     pub fonts: Option<PageFonts>,
-    /// Whether the page is loaded to be rehearsed, and not to be drawn.
+    /// Whether the page is loaded to be rehearsed, not drawn.
     pub rehearses: bool,
-    /// Names of the media that page code plays, once a rehearsal has shown it.
+    /// Names of the media that page code plays, once a rehearsal has found them.
     pub governed: Option<Vec<String>>,
     /// Seconds of the composition, once they are known.
     pub length: Option<f64>,
-    /// Until the document and what it loads are there.
+    /// The time until the document and its files have loaded.
     pub navigation_timeout: Duration,
-    /// From then until its resources are there.
+    /// The time from then until its resources are there.
     pub ready_timeout: Duration,
-    /// From then until its own player says that it is ready.
+    /// The time from then until its own player reports that it is ready.
     pub player_timeout: Duration,
-    /// From then until its timelines are registered.
+    /// The time from then until its timelines are registered.
     pub timelines_timeout: Duration,
-    /// Whether every frame is visited in turn, whatever the page looks like.
+    /// Whether every frame is visited in turn, even if the page does not need it.
     pub sequential: bool,
-    /// For single commands.
+    /// The timeout of single commands.
     pub call_timeout: Duration,
-    /// For one frame.
+    /// The timeout of one frame.
     pub frame_timeout: Duration,
 }
 
-/// What the page knows about fonts that it may ask for.
+/// The page's knowledge about fonts that it may request.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PageFonts {
-    /// Where it asks: an address, or a path below its own origin.
+    /// Where it requests them: an address, or a path below its own origin.
     pub address: String,
     /// `@font-face` rules for the job's families.
     pub rules: String,
-    /// What stands for that address in rules.
+    /// The placeholder for that address in rules.
     pub scheme: &'static str,
 }
 
-/// Why a composition could not be loaded.
+/// The reason why a composition could not be loaded.
 #[derive(Debug)]
 pub(crate) enum LoadError {
     /// The browser failed.
     Browser(BrowserError),
     /// There is no such page.
     Absent(String),
-    /// The page is not there, or does not let itself be put on a stage.
+    /// The page is not there, or refuses to be put on a stage.
     Unstageable,
-    /// The page is there, and never becomes ready.
+    /// The page is there, but never becomes ready.
     NotReady(String),
 }
 
@@ -343,7 +342,7 @@ impl From<BrowserError> for LoadError {
     }
 }
 
-/// Navigates to the composition and waits until it is ready to be seeked.
+/// Navigates to the composition and waits until it is ready to seek.
 ///
 /// `tick` runs between two looks at the page: under begin-frame control nothing moves without it.
 pub(crate) fn load(
@@ -392,7 +391,7 @@ pub(crate) fn load(
     }
 }
 
-/// What Chrome says of a navigation that leads to no document, or whose process has died under it.
+/// Chrome's text for a navigation that leads to no document, or whose process has died during it.
 const ABORTED: &str = "net::ERR_ABORTED";
 
 /// Begins to load the composition, by itself or on its stage.
@@ -411,7 +410,7 @@ fn open(page: &mut Page, options: &LoadOptions) -> Result<(), LoadError> {
     }
 }
 
-/// Goes on without what is missing, if the page can be rendered without it.
+/// Continues without the missing parts, if the page can be rendered without them.
 fn give_up(
     page: &mut Page,
     options: &LoadOptions,
@@ -433,18 +432,17 @@ fn give_up(
     )))
 }
 
-/// Asks for what the composition declares.
+/// Reads the composition's declarations.
 pub(crate) fn describe(page: &mut Page, timeout: Duration) -> Result<Description, BrowserError> {
     page.evaluate(runtime!(".describe()"), timeout)
 }
 
-/// Asks for what the composition is made of.
+/// Reads the structure of the composition.
 pub(crate) fn inspect(page: &mut Page, timeout: Duration) -> Result<Tree, BrowserError> {
     page.evaluate(runtime!(".inspect()"), timeout)
 }
 
-/// Leaves the page and removes what it keeps in the browser, so that it can be loaded as if for the
-/// first time.
+/// Leaves the page and removes its data from the browser, so that the next load is like the first.
 ///
 /// From the page itself a load might only jump to a fragment. The blank page that is left behind
 /// does not answer: it would call itself ready.
@@ -467,13 +465,13 @@ pub(crate) fn forget(page: &mut Page, url: &str, timeout: Duration) -> Result<()
     page.call(clear, timeout).map(drop)
 }
 
-/// Has the page wish for a frame as it is now, for [`has_drawn`].
+/// Makes the page request a frame in its present state, for [`has_drawn`].
 pub(crate) fn wish_for_frame(page: &mut Page, timeout: Duration) -> Result<(), BrowserError> {
     // A blank page has no runtime, and needs none.
     page.evaluate::<bool>("!!globalThis.__pagereel?.wishForFrame()", timeout).map(drop)
 }
 
-/// Whether the frame that was wished for last has been drawn.
+/// Whether the last requested frame has been drawn.
 pub(crate) fn has_drawn(page: &mut Page, timeout: Duration) -> Result<bool, BrowserError> {
     page.evaluate("globalThis.__pagereel?.hasDrawn() ?? true", timeout)
 }

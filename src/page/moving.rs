@@ -1,4 +1,4 @@
-//! Moving a page from frame to frame, and what it says then.
+//! Moving a page from frame to frame, and its reports then.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,13 +9,14 @@ use super::{POLL, RUNTIME_FACE, RuntimeWarning};
 use crate::browser::{BrowserError, Page};
 use crate::time::{FrameIndex, FrameRate};
 
-/// Where a page is to be moved.
+/// The destination of a page's move.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     /// The frame, counted from the beginning of the composition.
     pub at: FrameIndex,
     pub rate: FrameRate,
-    /// Through how many frames more the page may move by itself, as long as nothing changes.
+    /// The number of further frames through which the page may move by itself, as long as nothing
+    /// changes.
     pub ahead: u64,
 }
 
@@ -26,44 +27,44 @@ impl fmt::Display for Step {
     }
 }
 
-/// What a page says after it was moved.
+/// The page's report after it was moved.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Sought {
     /// Whether it may look different from the frame shown before.
     Changed(bool),
-    /// The same, what was not right on the way, and how many frames more look the same.
+    /// The same, with warnings, and the number of further frames that look the same.
     Noted {
         changed: bool,
         warnings: Vec<RuntimeWarning>,
         #[serde(default)]
         still: u64,
-        /// What the page did in place of staying.
+        /// The page's action instead of staying.
         #[serde(default)]
         gone: Option<String>,
-        /// The frame of the composition in which it did.
+        /// The composition's frame in which it acted.
         #[serde(default)]
         at: Option<i64>,
     },
 }
 
-/// The same in parts.
+/// The report in parts.
 #[derive(Debug)]
 pub(crate) struct Moved {
     /// Whether the page may look different.
     pub changed: bool,
-    /// What was not right.
+    /// Warnings on the way.
     pub warnings: Vec<RuntimeWarning>,
-    /// How many frames more look like this one, which looks like the one before.
+    /// The number of further frames that look like this one, if it looks like the one before.
     pub still: u64,
 }
 
-/// Most warnings of one frame, and characters of each text, that a page is believed.
+/// Most warnings of one frame, and most characters of each text, that are taken from a page.
 const MAX_WARNINGS: usize = 100;
 const MAX_TEXT: usize = 2000;
 
 impl Sought {
-    /// The answer of `page` to `step`, as far as it can be: its code could give any.
+    /// The answer of `page` to `step`, checked: the page's code could return anything.
     pub(crate) fn read(self, page: &mut Page, step: Step) -> Result<Moved, BrowserError> {
         if let Self::Noted { gone: Some(what), at, .. } = &self
             && !page.may_leave
@@ -94,10 +95,10 @@ pub(crate) fn measured(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
 }
 
-/// How often what a page shows is asked for, while it goes from one document to the next.
+/// The most times that the page is asked for one frame while it goes from document to document.
 pub(crate) const MAX_DOCUMENTS: u32 = 5;
 
-/// Waits for the document that a page goes to, if it may leave and does. Returns whether it did.
+/// Waits for the next document of a page that may leave and does. Returns whether it did.
 ///
 /// `draw` draws it meanwhile.
 pub(crate) fn follow(
@@ -114,7 +115,7 @@ pub(crate) fn follow(
     while Instant::now() < until {
         let left = until.saturating_duration_since(Instant::now());
         let ready = match page.evaluate::<bool>(is_ready, left) {
-            // A document of another origin says nothing, and the last one nothing any more.
+            // A document of another origin does not answer, and the last one no longer does.
             Err(BrowserError::Script { .. } | BrowserError::Refused { .. }) => true,
             answer => answer?,
         };
@@ -133,7 +134,7 @@ const WANTS_DRAWING: &str = runtime!("?.wantsDrawing() === true");
 
 /// Moves the page to one frame: everything in it then stands at exactly `index·den/num` seconds.
 ///
-/// `draw` draws the page while it waits for that.
+/// `draw` draws the page while the page waits to be drawn.
 pub(crate) fn seek(
     page: &mut Page,
     step: Step,
@@ -145,7 +146,7 @@ pub(crate) fn seek(
     for _ in 0..MAX_DOCUMENTS {
         let before = page.log.staying.documents;
         let sought = page.evaluate_attended::<Sought>(&seek, WANTS_DRAWING, timeout, draw);
-        // What it shows now is the next document, at the same time.
+        // The page now shows the next document, at the same time.
         if !follow(page, before, timeout, draw)? {
             return sought
                 .map_err(|e| page.has_stayed(step.at).err().unwrap_or(e))?
@@ -160,18 +161,18 @@ pub(crate) fn goes_on_and_on() -> BrowserError {
     BrowserError::Left { what: "goes on and on to other documents".into(), at: None }
 }
 
-/// How far a page has passed.
+/// The progress of a page through frames that are not drawn.
 #[derive(Debug, Deserialize)]
 struct Passed {
     /// Whether all frames that matter have been visited.
     through: bool,
-    /// The last frame that was.
+    /// The last visited frame.
     at: i64,
 }
 
-/// Has the page visit the frames before `at` that it cannot do without, none of which is drawn.
+/// Makes the page visit the frames before `at` that it depends on, without drawing them.
 ///
-/// `timeout` is for each of them, not for all.
+/// `timeout` applies to each of them, not to all.
 pub(crate) fn pass(
     page: &mut Page,
     at: FrameIndex,

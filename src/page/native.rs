@@ -10,7 +10,7 @@ use super::RUNTIME_FACE;
 use crate::browser::cdp::{DOM, Runtime};
 use crate::browser::{BrowserError, Page};
 
-/// A video that a frame shows, and where.
+/// A video that a frame shows, and its place.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NativeLayer {
@@ -18,19 +18,19 @@ pub(crate) struct NativeLayer {
     pub element: usize,
     /// Its name for the user, such as `<video id="intro">`.
     pub label: String,
-    /// What its pictures are asked for with.
+    /// The key with which its pictures are requested.
     pub source: usize,
-    /// Which of them.
+    /// The number of the picture.
     pub picture_number: usize,
-    /// In which part of their size.
+    /// The divisor of the picture's size.
     pub divisor: u32,
     /// Width and height of its content box, before it is transformed, in pixels of the picture.
     pub content: [f64; 2],
     /// Left, top, width and height of the picture, in parts of the content box.
     pub picture: [f64; 4],
-    /// Which matte has it in a color; from 1.
+    /// The number of the matte that has it in a color; from 1.
     pub round: usize,
-    /// Which primary color that is.
+    /// The number of that primary color.
     pub channel: usize,
     /// The corners of the content box in the picture, from its upper left one clockwise.
     #[serde(skip)]
@@ -41,16 +41,16 @@ pub(crate) struct NativeLayer {
 #[derive(Debug, Default)]
 pub(crate) struct LayerElements(HashMap<usize, String>);
 
-/// Which videos are layers.
+/// The kind of videos that are layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LayerKind {
-    /// Those of HDR, for their light.
+    /// HDR videos, for their light.
     Light,
-    /// Those whose pixels lie on pixels of the frame, for speed.
+    /// Videos whose pixels lie on pixels of the frame, for speed.
     Codes,
 }
 
-/// Has the page show videos of a kind as flat areas from the next frame on.
+/// Makes the page show videos of a kind as flat areas from the next frame on.
 pub(crate) fn begin_layers(
     page: &mut Page,
     kind: LayerKind,
@@ -64,8 +64,8 @@ pub(crate) fn begin_layers(
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
-/// How much of a composition of so many `seconds`, of 1, shows a video whose pixels lie on pixels of
-/// the frame.
+/// The share, from 0 to 1, of a composition of so many `seconds` that shows a video whose pixels
+/// lie on pixels of the frame.
 pub(crate) fn aligned_share(
     page: &mut Page,
     seconds: f64,
@@ -74,27 +74,27 @@ pub(crate) fn aligned_share(
     page.evaluate(&format!("{RUNTIME_FACE}.alignedShare({seconds})"), timeout)
 }
 
-/// What a page shows of a frame.
+/// The view of a frame that a page shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
-    /// Which matte; 0 has all layers in black.
+    /// The number of the matte; 0 has all layers in black.
     pub round: usize,
-    /// Which transition, and which of its scenes alone; `None` for all as the page has them.
+    /// The transition, and the one of its scenes to show; `None` for all as the page has them.
     pub scene: Option<(usize, Side)>,
 }
 
-/// One of the two scenes of a transition.
+/// A view of a transition's scenes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The one that goes.
+    /// The scene that goes.
     From,
-    /// The one that comes.
+    /// The scene that comes.
     To,
-    /// What the page's own library makes of both.
+    /// Both, drawn by the page's own library.
     Library,
 }
 
-/// Has the next seek to the same frame show it so.
+/// Makes the next seek to the same frame show it in this view.
 pub(crate) fn choose_view(
     page: &mut Page,
     view: View,
@@ -115,12 +115,12 @@ pub(crate) fn choose_view(
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
-/// Has the page's own library draw the transition of the frame that is shown. Returns whether it did.
+/// Makes the page's own library draw the transition of the present frame. Returns whether it did.
 pub(crate) fn draw_transition(page: &mut Page, timeout: Duration) -> Result<bool, BrowserError> {
     page.evaluate(&format!("{RUNTIME_FACE}.drawTransition()"), timeout)
 }
 
-/// The layers of the frame that is shown, whose picture has `scale` pixels for each of the page.
+/// The layers of the present frame, whose picture has `scale` pixels for each of the page.
 pub(crate) fn layers(
     page: &mut Page,
     elements: &mut LayerElements,
@@ -153,7 +153,7 @@ fn object_of(page: &mut Page, element: usize, timeout: Duration) -> Result<Strin
     })
 }
 
-/// Where the corners of an element's content box are on screen.
+/// The corners of an element's content box on screen.
 fn quad_of(
     page: &mut Page,
     object: String,

@@ -13,13 +13,14 @@ const RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/runtime.js"));
 /// The joined script of workers.
 const WORKER_RUNTIME: &str = include_str!(concat!(env!("OUT_DIR"), "/worker_runtime.js"));
 
-/// The joined script; in a debug build the file that `PAGEREEL_RUNTIME` names, so that a changed
-/// runtime can be tried without a build.
+/// The joined script; in a debug build the file that `PAGEREEL_RUNTIME` names, to try a changed
+/// runtime without a build.
 fn runtime_script() -> Cow<'static, str> {
     changed_script("PAGEREEL_RUNTIME").unwrap_or(Cow::Borrowed(RUNTIME))
 }
 
-/// The same for workers and `PAGEREEL_WORKER_RUNTIME`. What the page tells a worker is its name.
+/// The same for workers and `PAGEREEL_WORKER_RUNTIME`. The page passes options in the worker's
+/// name.
 fn worker_script() -> String {
     let script = changed_script("PAGEREEL_WORKER_RUNTIME").unwrap_or(Cow::Borrowed(WORKER_RUNTIME));
     let length = WORKER_NAME.len();
@@ -38,7 +39,7 @@ fn changed_script(variable: &str) -> Option<Cow<'static, str>> {
     None
 }
 
-/// What names of workers begin with that are driven by their page (`workers.js`).
+/// The prefix of the names of workers that are driven by their page (`workers.js`).
 const WORKER_NAME: &str = "pagereel:";
 
 #[derive(Serialize)]
@@ -54,11 +55,11 @@ struct Config<'a> {
     length: Option<f64>,
     /// Milliseconds for one frame.
     frame_ms: f64,
-    /// Whether workers and canvases that are drawn elsewhere go by the page's clock.
+    /// Whether workers and canvases that are drawn elsewhere follow the page's clock.
     drives: bool,
 }
 
-/// Puts the runtime in front of everything that the page will run.
+/// Makes the runtime run before every script of the page.
 pub(crate) fn inject(page: &mut Page, options: &LoadOptions) -> Result<(), BrowserError> {
     let config = Config {
         seed: options.seed,

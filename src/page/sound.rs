@@ -1,4 +1,4 @@
-//! What the page says about its sound.
+//! The page's reports about its sound.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Media, RUNTIME_FACE, RuntimeWarning, TrackRun};
 use crate::browser::{BrowserError, Page};
 use crate::time::FrameRate;
 
-/// How a media element sounds: its attributes as written, and what its player says.
+/// The sound of a media element: its attributes as written, and its player's state.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sound {
@@ -44,7 +44,7 @@ pub(crate) struct Sound {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupElement {
-    /// What `data-audio-group` calls it.
+    /// The name by which `data-audio-group` refers to it.
     pub id: String,
     /// Its name for the user.
     pub label: String,
@@ -58,38 +58,39 @@ pub(crate) struct GroupElement {
     pub hidden: bool,
 }
 
-/// What a rehearsal may bring to light.
+/// The discoveries that a rehearsal may make.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Rehearsal {
-    /// Whether it may change what is shown.
+    /// Whether it may change pictures.
     pub pictures: bool,
-    /// Whether it may change what is heard.
+    /// Whether it may change sound.
     pub sound: bool,
 }
 
 /// Times in seconds of the composition, and the volume at each.
 pub(crate) type Volumes = Vec<(f64, f64)>;
 
-/// What a rehearsal has shown.
+/// The results of a rehearsal.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Rehearsed {
     /// Names of the elements that page code plays.
     pub governed: Vec<String>,
-    /// Whether others stood still that will not: all else is unknown then.
+    /// Whether others stood still that will not: everything else is unknown then.
     pub incomplete: bool,
     /// Places in the list of media of those that do not sound as listed.
     pub silenced: Vec<usize>,
     /// Those whose volume changes, by their place in the list of media.
     pub volumes: Vec<(usize, Volumes)>,
-    /// What is heard besides.
+    /// Further sound.
     pub added: Vec<Added>,
-    /// When elements with tracks play, by their place in the list of media, where page code has a say.
+    /// The playing times of elements with tracks, by their place in the list of media, where page
+    /// code controls them.
     pub played: Vec<(usize, Vec<TrackRun>)>,
-    /// What page code's own graphs sound like.
+    /// The sound of page code's own graphs.
     pub graphs: Vec<GraphSound>,
-    /// What was not right.
+    /// Warnings.
     pub warnings: Vec<RuntimeWarning>,
 }
 
@@ -97,25 +98,25 @@ pub(crate) struct Rehearsed {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Added {
     pub media: Media,
-    /// Where it changes.
+    /// The changes of its volume.
     pub volume: Option<Volumes>,
 }
 
 /// A part of the sound of a Web Audio graph.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct GraphSound {
-    /// Where the page has handed it over.
+    /// The address at which the page has stored it.
     pub src: String,
-    /// When it is heard, in seconds of the composition.
+    /// The time at which it is heard, in seconds of the composition.
     pub start: f64,
     pub end: f64,
-    /// Where in the sound it begins, in seconds.
+    /// The place in the sound at which it begins, in seconds.
     pub from: f64,
 }
 
-/// Shows `count` frames from `first` on, and takes note of their sound.
+/// Shows `count` frames from `first` on, and records their sound.
 ///
-/// The page must have been loaded for it, and has to be loaded again before it is rendered.
+/// The page must have been loaded for rehearsing, and has to be loaded again before it is rendered.
 pub(crate) fn rehearse(
     page: &mut Page,
     first: u64,
@@ -128,7 +129,7 @@ pub(crate) fn rehearse(
     page.evaluate::<serde_json::Value>(&call, timeout).map(drop)
 }
 
-/// What the frames rehearsed so far have shown.
+/// The results of the frames rehearsed so far.
 pub(crate) fn rehearsed(page: &mut Page, timeout: Duration) -> Result<Rehearsed, BrowserError> {
     page.evaluate(&format!("{RUNTIME_FACE}.rehearsed()"), timeout)
 }

@@ -1,6 +1,6 @@
-//! A document of ours around the composition, for ways of capture that need one.
+//! Our document around the composition, for backends that need one.
 //!
-//! It is answered at the composition's own origin, so that the composition on disk or on its server
+//! It is served at the composition's own origin, so that the composition on disk or on its server
 //! stays as it is, its own policies do not bind the stage, and both share one event loop.
 
 use std::time::{Duration, Instant};
@@ -11,14 +11,14 @@ use super::{LoadError, LoadOptions, POLL, Sought, Step};
 use crate::browser::{BrowserError, CallId, Page, Stage};
 use crate::frame::Size;
 
-/// The document. The runtime stays out of it.
+/// The document. The runtime does not run in it.
 pub(crate) const STAGE: Stage = Stage {
     path: "/.pagereel/stage",
     html: "<!doctype html><title>pagereel</title>\
            <style>html, body { margin: 0; background: #fff; overflow: hidden }</style><body>",
 };
 
-/// What stands around the composition on its stage.
+/// The host of the composition on its stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HostKind {
     /// The window that shows it, and a mark.
@@ -27,7 +27,7 @@ pub(crate) enum HostKind {
     Canvas,
 }
 
-/// How the composition stands on its stage.
+/// Options of the composition's stage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HostPage {
     pub setting: HostKind,
@@ -40,7 +40,7 @@ pub(crate) struct HostPage {
 }
 
 impl HostKind {
-    /// Runs in the stage's document.
+    /// The script for the stage's document.
     pub(super) fn script(self) -> String {
         let stage = include_str!("stage.js");
         let setting = match self {
@@ -78,14 +78,14 @@ pub(super) fn open(
     Ok(())
 }
 
-/// How the stage shows a frame.
+/// Options with which the stage shows a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Show {
-    /// The picture's mark.
+    /// The number in the picture's mark.
     pub number: u32,
-    /// It is drawn and marked even if the page cannot look different.
+    /// Whether it is drawn and marked even if the page cannot look different.
     pub must_draw: bool,
-    /// If it is drawn, then as if nothing had come before.
+    /// Whether it, if drawn, is drawn as if nothing had come before.
     pub anew: bool,
 }
 
@@ -111,12 +111,12 @@ pub(crate) fn set_mark(
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
-/// What the stage says after it was asked for a picture.
+/// The stage's answer to a request for a picture.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Asked {
     pub sought: Sought,
-    /// Milliseconds of the seek.
+    /// The duration of the seek, in milliseconds.
     pub ms: f64,
     /// Whether there will be a picture.
     pub is_awaited: bool,
@@ -135,7 +135,7 @@ pub(crate) fn begin_shoot(
     page.begin_evaluate(&shoot, timeout)
 }
 
-/// Has the stage send its pictures to `address`, and asks for the first.
+/// Makes the stage send its pictures to `address`, and requests the first.
 pub(crate) fn connect_canvas(
     page: &mut Page,
     address: &str,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Number, RUNTIME_FACE};
 use crate::browser::{BrowserError, Page};
 
-/// A `<track>` of the page, and what is in its file.
+/// A `<track>` of the page, and the contents of its file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TrackFile {
@@ -22,14 +22,14 @@ pub(crate) struct TrackFile {
     pub is_default: bool,
     /// The place of its element in the list of media.
     pub media: Option<usize>,
-    /// When the element plays, as far as that is known before the first frame.
+    /// The playing times of its element, as far as they are known before the first frame.
     pub runs: Vec<TrackRun>,
     pub text: Option<String>,
-    /// Why there is no text.
+    /// The reason why there is no text.
     pub failure: Option<String>,
 }
 
-/// From `start` to `end` seconds of the composition an element plays what its source has at
+/// A run of an element: from `start` to `end` seconds of the composition it plays its source from
 /// `from + (t - origin) * rate`; at the source's end, `length`, a loop goes on at `again`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct TrackRun {
@@ -43,7 +43,7 @@ pub(crate) struct TrackRun {
     pub length: Number,
 }
 
-/// Reads the tracks that each CSS selector finds; `None` for what is no selector.
+/// Reads the tracks that each CSS selector finds; `None` for an invalid selector.
 pub(crate) fn read_tracks(
     page: &mut Page,
     selectors: &[&str],

@@ -17,7 +17,7 @@ pub(crate) struct DeclaredTransition {
     pub ease: String,
     pub from_scene: String,
     pub to_scene: String,
-    /// Those of its scenes that the page does not have.
+    /// Scenes of the transition that the page does not have.
     pub missing: Vec<String>,
     /// `#rrggbb`.
     pub accent: Option<String>,
@@ -26,7 +26,7 @@ pub(crate) struct DeclaredTransition {
 }
 
 impl DeclaredTransition {
-    /// What it means; the text says what is wrong with it.
+    /// Resolves the declaration; the error's text names its fault.
     pub(crate) fn resolve(
         &self,
         number: usize,
