@@ -50,23 +50,23 @@ use crate::plan::Plan;
 use crate::report::Report;
 use crate::warning::Warning;
 
-/// Renders jobs. Keep one and use it for all: browsers of a render that went well wait for the next
+/// Renders jobs. Keep one and use it for all: a browser of a successful render waits for the next
 /// one, which then begins a third of a second sooner. They end with the engine, at the latest.
 ///
-/// Cheap to clone: every clone is the same engine. It can be shared between threads, and called from
-/// within an async runtime, where every call blocks its thread; [`Engine::start`] renders on a thread
-/// of its own.
+/// Cheap to clone: every clone is the same engine. It can be shared between threads, and called
+/// from within an async runtime, where every call blocks its thread; [`Engine::start`] renders on a
+/// thread of its own.
 #[derive(Clone, Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
 }
 
-/// What all clones of an engine share.
+/// The state that all clones of an engine share.
 #[derive(Debug)]
 struct Shared {
     pool: Arc<BrowserPool>,
     turns: Turns,
-    /// The most memory that a render may count on, where the caller says so.
+    /// The most memory that a render may count on, where the caller sets it.
     memory: Option<u64>,
 }
 
@@ -74,7 +74,8 @@ struct Shared {
 type OpenSink<'s> = Box<dyn FnOnce(&Arc<Plan>) -> Result<Box<dyn FrameSink + 's>> + 's>;
 
 impl Engine {
-    /// An engine with nothing started, whose browsers wait half a minute for another render.
+    /// Creates an engine with nothing started, whose browsers wait half a minute for another
+    /// render.
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -84,12 +85,13 @@ impl Engine {
         EngineBuilder::new()
     }
 
-    /// A call about `job`: who hears of it and what ends it, then [`Request::render`] or another.
+    /// Creates a call about `job`: set its progress and cancellation, then call [`Request::render`]
+    /// or another.
     pub fn request<'a>(&'a self, job: &'a Job) -> Request<'a> {
         Request::new(self, job)
     }
 
-    /// Renders `job` to its outputs, and tells nobody meanwhile: [`Request::render`].
+    /// Renders `job` to its outputs, without progress: [`Request::render`].
     pub fn render(&self, job: &Job) -> Result<Report> {
         self.request(job).render()
     }
@@ -104,13 +106,13 @@ impl Engine {
         self.request(job).check()
     }
 
-    /// Ends the browsers that wait.
+    /// Ends the idle browsers.
     pub fn end_idle_browsers(&self) {
         self.shared.pool.clear();
     }
 }
 
-/// The job with a scale in place of a resolution, which the page's HTML must be read for.
+/// The job with a scale in place of a resolution, for which the page's HTML must be read.
 fn sized(job: &Job) -> Result<Job> {
     if job.resolution.is_none() {
         return Ok(job.clone());

@@ -1,4 +1,4 @@
-//! Browsers that die before the first frame get another try, as later ones do.
+//! Retries after a browser dies before the first frame, as after later deaths.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::layered::Light;
 use crate::browser::BrowserError;
 use crate::error::{Error, Result};
 
-/// How often a way of capture is tried in which the browser dies.
+/// The number of attempts with a backend whose browser dies.
 const ATTEMPTS: usize = 3;
 
 /// The same for a browser that ends by itself, always alike: it lacks something.
 const ATTEMPTS_ALIKE: usize = 2;
 
-/// How long is waited before another try, for each that has failed.
+/// The pause before another attempt, times the number of failed ones.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The way that is taken because no page opens in those before, and why.
+/// The backend that is used because no page opens in those before, and the reason.
 #[derive(Debug)]
 pub(super) struct Detour {
     pub candidate: Candidate,
@@ -25,9 +25,10 @@ pub(super) struct Detour {
 }
 
 impl Render<'_> {
-    /// Does what comes before the first frame: again if the browser dies, then in the next way.
+    /// Does the steps before the first frame: again if the browser dies, then with the next
+    /// backend.
     ///
-    /// The error of the last way tells whether the browser lacks something or was killed.
+    /// The error of the last backend tells whether the browser lacks something or was killed.
     pub(super) fn surely<T>(&mut self, step: &mut dyn FnMut(&mut Self) -> Result<T>) -> Result<T> {
         let (warnings, missing) = (self.warnings.len(), self.missing.len());
         let mut deaths = Vec::new();
@@ -57,7 +58,7 @@ impl Render<'_> {
         }
     }
 
-    /// Takes the next way, if there is one.
+    /// Changes to the next backend, if there is one.
     fn go_on(&mut self, error: &Error) -> bool {
         let Some(failed) = self.tried else { return false };
         let (Error::NoBrowser(source)
@@ -86,13 +87,13 @@ fn are_alike(deaths: &[Error]) -> bool {
     first.is_some() && all.all(|status| status == first)
 }
 
-/// Of the deaths in one way, the one that tells most: what passes is no lack.
+/// The death that tells most, of those with one backend: a passing cause is no lack.
 fn most_telling(mut deaths: Vec<Error>) -> Option<Error> {
     let is_lack = are_alike(&deaths);
     let passing = deaths.iter().rposition(Error::is_transient);
     let error = passing.map(|at| deaths.swap_remove(at)).or_else(|| deaths.pop())?;
     Some(match error {
-        // Each time in another way.
+        // Each time in a different way.
         Error::NoBrowser(BrowserError::EndedAtOnce { output, .. })
             if !is_lack && passing.is_none() =>
         {

@@ -1,4 +1,4 @@
-//! Which backend captures a render, and which comes next when one does not work.
+//! Chooses the backend that captures a render, and the next one when it does not work.
 
 use crate::browser::{self, BrowserError, Chrome, ChromeKind};
 use crate::capture::SessionOptions;
@@ -7,10 +7,10 @@ use crate::job::{CaptureMode, Job};
 use crate::plan::Backend;
 use crate::sys;
 
-/// The pictures of a page that an opened page is for.
+/// The use of a page's pictures, for which a page is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pictures {
-    /// They are taken.
+    /// Pictures are taken.
     Taken,
     /// Frames are drawn, and their pictures stay in the browser.
     Left,
@@ -30,7 +30,7 @@ impl Pictures {
     }
 }
 
-/// A browser, and how pictures leave it.
+/// A browser, and the way in which pictures leave it.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub chrome: Chrome,
@@ -44,7 +44,7 @@ impl Candidate {
     }
 }
 
-/// What to begin with. Where nothing `is_captured`, the browser that starts fastest will do.
+/// The first backend to try. Where nothing `is_captured`, the browser that starts fastest will do.
 pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) -> Result<Candidate> {
     if let Some(limit) = sys::too_few_open_files() {
         return Err(Error::FewFiles(limit));
@@ -68,7 +68,7 @@ pub(super) fn choose(job: &Job, is_captured: bool, reasons: &mut Vec<String>) ->
     }
 }
 
-/// The fastest backend that shows what the compositor shows.
+/// The fastest backend that captures the compositor's own pictures.
 pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     if job.alpha {
         reasons.push("screenshot: it keeps alpha".into());
@@ -86,13 +86,13 @@ pub(super) fn best(job: &Job, reasons: &mut Vec<String>) -> Result<Candidate> {
     }
 }
 
-/// The backend that draws only what was asked for, if its browser is installed.
+/// The backend that draws only requested frames, if its browser is installed.
 pub(super) fn on_command(job: &Job) -> Option<Candidate> {
     let chrome = browser::find_kind(job.browser.path.as_deref(), ChromeKind::HeadlessShell)?;
     Some(Candidate { chrome, backend: Backend::BeginFrame })
 }
 
-/// The backend of `options` and those after it, as they come when each in turn fails.
+/// The backend of `options` and those after it, in the order in which they are tried.
 pub(super) fn all(job: &Job, options: SessionOptions) -> Vec<SessionOptions> {
     let mut all = vec![options];
     while let Some(last) = all.last() {
@@ -105,7 +105,7 @@ pub(super) fn all(job: &Job, options: SessionOptions) -> Vec<SessionOptions> {
     all
 }
 
-/// What to capture by after `failed`, which did not work for `error`, if there is anything.
+/// The backend after `failed`, which did not work because of `error`, if there is one.
 pub(super) fn after(
     job: &Job,
     failed: Backend,
@@ -139,7 +139,7 @@ fn display(job: &Job) -> Result<Candidate, BrowserError> {
     Ok(Candidate { chrome, backend: Backend::Display })
 }
 
-/// Any Chrome draws into canvases; the shell need not show them to anybody.
+/// Any Chrome draws into canvases; the shell need not present them.
 fn canvas(job: &Job) -> Result<Candidate> {
     let chrome = browser::find(job.browser.path.as_deref()).map_err(Error::NoBrowser)?;
     Ok(Candidate { chrome, backend: Backend::Canvas })

@@ -1,4 +1,4 @@
-//! What an engine is told once, for all of its renders.
+//! Options of an engine, for all of its renders.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::turns::Turns;
 use super::{Engine, Shared};
 use crate::browser::BrowserPool;
 
-/// How long browsers wait for the next render, where nothing else is said.
+/// The time for which browsers wait for the next render, by default.
 const KEEP: Duration = Duration::from_secs(30);
 
 /// Settings of an [`Engine`].
@@ -23,31 +23,31 @@ impl EngineBuilder {
         Self { keep: KEEP, renders: usize::MAX, memory: None }
     }
 
-    /// How long a browser of a render that went well waits for the next one. Default: 30 seconds.
-    /// With zero each ends with its own render.
+    /// Sets the time for which a browser of a successful render waits for the next one. Default: 30
+    /// seconds. With zero each ends with its own render.
     #[must_use]
     pub const fn keep_browsers(mut self, patience: Duration) -> Self {
         self.keep = patience;
         self
     }
 
-    /// How many requests may run at the same time, at least 1; others wait for their turn. Default: any
-    /// number.
+    /// Sets the number of requests that may run at the same time, at least 1; others wait for their
+    /// turn. Default: any number.
     #[must_use]
     pub const fn renders_at_once(mut self, count: usize) -> Self {
         self.renders = if count == 0 { 1 } else { count };
         self
     }
 
-    /// The most memory in bytes that one render may count on: it opens fewer sessions then. Default:
-    /// what the control groups of this process allow.
+    /// Sets the most memory in bytes that one render may count on: it opens fewer sessions then.
+    /// Default: the limit of this process's control groups.
     #[must_use]
     pub const fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
         self
     }
 
-    /// The engine, with nothing started.
+    /// Builds the engine, with nothing started.
     pub fn build(self) -> Engine {
         let shared = Shared {
             pool: BrowserPool::new(self.keep),

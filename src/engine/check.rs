@@ -12,7 +12,7 @@ use crate::plan::{self, Plan};
 use crate::sink::SinkStats;
 use crate::warning::Warning;
 
-/// Codes of what others follow from: what did not load, then what failed for it.
+/// Codes of causes of other warnings: first files that did not load, then failures because of them.
 const CAUSES: [&[&str]; 2] = [
     &[
         "link_refused",
@@ -26,7 +26,7 @@ const CAUSES: [&[&str]; 2] = [
     &["page_error", "sub_timeline_script_failure"],
 ];
 
-/// Puts what explains the rest before it.
+/// Puts the warnings that explain the rest before it.
 fn put_causes_first(warnings: &mut [Warning]) {
     let rank = |warning: &Warning| {
         let is_of = |codes: &&[&str]| codes.contains(&warning.code.as_str());
@@ -56,7 +56,7 @@ impl Engine {
             Ok((opened, planned, tree))
         })?;
 
-        // The address of our server means nothing to anybody.
+        // The address of our server means nothing to the user.
         put_causes_first(&mut render.warnings);
         let own = opened.server.as_ref().map(|server| server.url(Path::new("")));
         let plain = |text: &str| own.as_ref().map_or(text.into(), |own| text.replace(own, ""));
@@ -67,7 +67,7 @@ impl Engine {
             warning.message = plain(&warning.message);
         }
 
-        // Without a plan, whatever can be told for itself.
+        // Without a plan, whatever can be reported on its own.
         let description = &opened.page.description;
         let frame_rate = plan::frame_rate(job, description).ok();
         let (duration, duration_source) = plan::duration(job, description, &[]).ok().unzip();

@@ -9,8 +9,8 @@ pub(super) const GUESS: Size = Size { width: 1920, height: 1080 };
 
 /// The size in the first tag with `data-width` and `data-height`, read from the text.
 ///
-/// A guess, so that the page need not be opened twice; what counts is what the page says when it
-/// is open.
+/// A guess, so that the page need not be opened twice; the page's own declaration counts once it is
+/// open.
 pub(super) fn declared_size(page: &Path) -> Option<Size> {
     let text = std::fs::read_to_string(page).ok()?;
     let number = |name: &str| -> Option<u32> {

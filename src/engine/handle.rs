@@ -13,7 +13,7 @@ use crate::progress::{Event, Progress, Update};
 use crate::report::Report;
 use crate::warning::Warning;
 
-/// The most that waits to be asked for; what is older and only tells of frames makes room.
+/// The most updates that wait; the oldest ones that only report frames make room.
 const MAX_WAITING: usize = 256;
 
 /// A render on a thread of its own, made by [`Engine::start`]. Dropping it cancels the render and waits
@@ -42,8 +42,9 @@ pub struct RenderHandle {
 }
 
 impl RenderHandle {
-    /// The next update, if one comes within `patience`; at once `None` when the render has ended and
-    /// all were asked for. Of frames that nobody has asked about in time only the last is told.
+    /// Waits for the next update, for at most `patience`; returns `None` at once when the render
+    /// has ended and all updates were taken. Of the updates about frames that are not taken in
+    /// time, only the last is kept.
     pub fn next(&self, patience: Duration) -> Option<Update> {
         self.updates.next(patience)
     }
@@ -53,12 +54,12 @@ impl RenderHandle {
         self.cancel.cancel();
     }
 
-    /// Whether it has ended, well or not.
+    /// Whether the render has ended, well or not.
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the render.
     pub fn join(mut self) -> Result<Report> {
         let thread = self.thread.take().ok_or(Error::Cancelled)?;
         thread.join().unwrap_or_else(|panic| {
@@ -74,7 +75,7 @@ impl Drop for RenderHandle {
     fn drop(&mut self) {
         self.cancel.cancel();
         if let Some(thread) = self.thread.take() {
-            // What it has to say, nobody asked for.
+            // Its result was not asked for.
             drop(thread.join());
         }
     }
@@ -98,7 +99,7 @@ impl Engine {
     }
 }
 
-/// Updates that nobody has asked for yet.
+/// Updates that have not been taken yet.
 #[derive(Debug, Default)]
 struct Updates {
     waiting: Mutex<Waiting>,
@@ -154,7 +155,7 @@ impl Progress for &Updates {
     }
 }
 
-/// Lets nobody wait for updates of a render that has ended, even by a panic.
+/// Ends waits for updates when the render has ended, even by a panic.
 struct EndOnDrop<'a>(&'a Updates);
 
 impl Drop for EndOnDrop<'_> {

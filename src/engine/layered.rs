@@ -1,5 +1,5 @@
-//! How renders differ whose frames are put together: of HDR, of transitions, and of videos that lie
-//! on the frame pixel on pixel.
+//! Renders whose frames are composed of several pictures: HDR, transitions, and videos that lie on
+//! the frame pixel on pixel.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::pipeline::OpenSource;
 use crate::plan::{Backend, Compression};
 use crate::plan::{Plan, Route};
 
-/// What HDR is put together with, and how bright it turned out.
+/// The data that HDR is composed with, and the brightness of the result.
 #[derive(Debug, Default)]
 pub(super) struct Light {
     /// The pictures of the page's videos.
@@ -25,8 +25,8 @@ pub(super) struct Light {
 }
 
 impl Render<'_> {
-    /// How much of the composition shows videos that the engine may put into the page's pictures;
-    /// `None` where it may not.
+    /// The share of the composition that shows videos that the engine may put into the page's
+    /// pictures; `None` where it may not.
     pub(super) fn aligned_share(&self, opened: &mut Opened, plan: &Plan) -> Result<Option<f64>> {
         if !self.may_mix(opened, plan) {
             return Ok(None);
@@ -35,9 +35,9 @@ impl Render<'_> {
         opened.page.aligned_share(plan.duration, timeout).map(Some)
     }
 
-    /// Whether mattes of the page can be had as exactly as its pictures.
+    /// Whether mattes of the page can be captured as exactly as its pictures.
     fn may_mix(&self, opened: &Opened, plan: &Plan) -> bool {
-        // Also where the render has to go on in another way than it begins with.
+        // Also where the render has to continue with another backend.
         let is_exact = opened.options.compression == Compression::Png;
         is_exact
             && opened.options.backend != Backend::Canvas
@@ -51,7 +51,7 @@ impl Render<'_> {
 }
 
 impl Opened {
-    /// Has the page leave out what the engine puts into its pictures.
+    /// Makes the page leave out the videos that the engine puts into its pictures.
     pub(super) fn leave_out(&mut self, layers: Option<LayerKind>) -> Result<()> {
         let Some(kind) = layers else { return Ok(()) };
         self.options.layers = Some(kind);
@@ -60,7 +60,7 @@ impl Opened {
 }
 
 impl Light {
-    /// The sources of a plan: those of its pages, or what is put together of them.
+    /// The sources of a plan: its pages, or a composition of their pictures.
     pub(super) fn sources(&self, pages: PageSources, plan: &Plan) -> Box<dyn OpenSource> {
         if plan.route != Route::Layered {
             return Box::new(pages);
@@ -75,7 +75,7 @@ impl Light {
         Box::new(LayeredSources { pages, layering })
     }
 
-    /// How bright the frames of a stream of PQ are.
+    /// The brightness of the frames of a PQ stream.
     pub(super) fn level(&self, stream: &StreamInfo) -> Option<ContentLightLevel> {
         (stream.color.transfer == Transfer::Pq).then(|| self.meter.level())
     }

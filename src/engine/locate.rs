@@ -8,8 +8,8 @@ use percent_encoding::percent_decode_str;
 use crate::network::{Access, HELD_ADDRESS, MEDIA, NetworkOutcome, Verdict};
 use crate::serve::FileFinder;
 
-/// The local file behind an address of the page, or why there is none. Waits for what has to be
-/// loaded from another host.
+/// The local file behind an address of the page, or the reason why there is none. Waits for files
+/// that have to be loaded from another host.
 pub(super) fn resolve(
     address: &str,
     finder: Option<&FileFinder>,
@@ -21,7 +21,7 @@ pub(super) fn resolve(
     }
 }
 
-/// What a page knows a file by: its path below the composition's directory, or its address.
+/// The page's name for a file: its path below the composition's directory, or its address.
 pub(super) fn name_of(address: &str, finder: Option<&FileFinder>) -> String {
     match finder.and_then(|finder| finder.path(address)) {
         Some(path) => percent_decode_str(path).decode_utf8_lossy().into_owned(),
@@ -30,7 +30,7 @@ pub(super) fn name_of(address: &str, finder: Option<&FileFinder>) -> String {
     }
 }
 
-/// As [`resolve`]; `None` for what another host has.
+/// Locates an address as [`resolve`] does; `None` for a file of another host.
 pub(super) fn locate(
     address: &str,
     finder: Option<&FileFinder>,

@@ -1,4 +1,4 @@
-//! Mixes that must come to a loudness are measured before the render.
+//! Measures mixes that must come to a loudness, before the render.
 
 use super::Render;
 use crate::error::{Error, Result};
@@ -6,11 +6,11 @@ use crate::plan::{AudioPlan, Plan, Survey, samples_in};
 use crate::sound::{Mix, Settled, settle};
 use crate::warning::Warning;
 
-/// By how much a loudness may be missed without a word, in LU.
+/// The deviation from a loudness above which a warning is given, in LU.
 const TOLERANCE: f64 = 0.5;
 
 impl Render<'_> {
-    /// Finds the gain of every output that has a loudness, once for those that are alike.
+    /// Finds the gain of every output that has a loudness, once for equal mixes.
     pub(super) fn settle_loudness(&mut self, plan: &Plan, survey: &mut Survey) -> Result<()> {
         let samples = samples_in(plan.stream.frames, plan.stream.frame_rate);
         for audio in plan.audio() {

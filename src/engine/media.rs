@@ -1,4 +1,4 @@
-//! How the page gets the pictures of its videos: from a route of its own server.
+//! Serves the pictures of its videos to the page, by a route of its own server.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,19 +16,19 @@ use crate::page::PageFonts;
 use crate::serve::{FileFinder, FileServer};
 use crate::sound::SoundReaders;
 
-/// Where the page hands over what it has in itself.
+/// The path to which the page uploads media that only it has.
 const HELD: &str = "media/held";
-/// What the page asks about an address with.
+/// The path of requests about an address.
 const INFO: &str = "media/info";
-/// What stands before the size and the color of a flat picture.
+/// The prefix before the size and the color of a flat picture.
 const FLAT: &str = "media/flat/";
-/// What the page asks for samples with.
+/// The path of requests for samples.
 const SOUND: &str = "media/sound";
-/// What stands before a picture's source, number and divisor.
+/// The prefix before a picture's source, number and divisor.
 const PICTURE: &str = "media/picture/";
-/// What stands before all that is about fonts.
+/// The prefix of all requests about fonts.
 const FONTS: &str = "fonts/";
-/// What the page asks about a family with.
+/// The path of requests about a family.
 const RULES: &str = "rules";
 
 #[derive(Debug)]
@@ -39,18 +39,18 @@ struct MediaRoute {
     access: Arc<Access>,
 }
 
-/// What the pages of one render need to ask for pictures.
+/// The addresses at which the pages of one render request pictures.
 pub(super) struct Offer {
-    /// Where they ask: an address, or a path below their own origin.
+    /// The address: absolute, or a path below the pages' own origin.
     pub address: String,
     /// The same for fonts, and the rules for those of the job.
     pub fonts: PageFonts,
     pub library: Arc<Library>,
-    /// What is to answer there, where there is no server of ours.
+    /// The route that answers there, where there is no server of ours.
     pub route: Option<Arc<dyn Route>>,
 }
 
-/// Lets the pages of one render ask for pictures.
+/// Lets the pages of one render request pictures.
 pub(super) fn offer(server: Option<&FileServer>, access: &Arc<Access>) -> Offer {
     let (finder, resolving) = (server.map(FileServer::finder), Arc::clone(access));
     let located = move |address: &str| {
@@ -92,7 +92,7 @@ impl Route for MediaRoute {
             None => self.picture(path),
         };
         answered.unwrap_or_else(|error| Answer {
-            // Only what is no answer should look like one that failed.
+            // Only a failure to answer should look like a failed request.
             status: if path == INFO { 200 } else { 404 },
             content_type: "application/json",
             body: json!({ "error": self.access.named(error.to_string()) }).to_string().into(),
@@ -133,7 +133,7 @@ impl MediaRoute {
         let fonts = &self.access.fonts;
         if path == RULES {
             let family = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "family");
-            // Empty rules are an answer; a page would be told that something failed to load.
+            // Empty rules are an answer; otherwise the page would see a failed load.
             let rules = family.map(|(_, name)| fonts.rules(&name)).unwrap_or_default();
             let body = rules.into();
             return Answer { status: 200, content_type: "text/css", body, is_lasting: false };
@@ -161,7 +161,7 @@ impl MediaRoute {
     fn info(&self, query: &str) -> Result<Answer, MediaError> {
         let address = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "src");
         let (_, address) = address.ok_or(MediaError::Unknown)?;
-        // Whoever waited here would keep pictures from being sent.
+        // A wait here would keep pictures from being sent.
         if let Ok(None) = locate(&address, self.finder.as_ref(), &self.access)
             && self.access.is_coming(&address)
         {
@@ -219,7 +219,7 @@ impl MediaRoute {
 mod tests {
     use super::*;
 
-    /// Else each render of a program that goes on would keep its open files.
+    /// Otherwise each render of a long-running program would keep its open files.
     #[test]
     fn pictures_go_with_the_server() {
         let directory = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::time::FrameIndex;
 
 impl Render<'_> {
-    /// Has a sink that looks at no pictures write the length of all frames. Returns the time of it.
+    /// Makes a sink that ignores pictures write the length of all frames. Returns the time taken.
     pub(super) fn mix(&mut self, plan: &Plan, sink: &mut dyn FrameSink) -> Result<Duration> {
         let started = Instant::now();
         let size = Size { width: 1, height: 1 };

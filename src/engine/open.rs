@@ -1,4 +1,4 @@
-//! A page is opened, measured and planned for.
+//! Opens a page, measures it and plans for it.
 
 use std::sync::Arc;
 
@@ -26,22 +26,22 @@ pub(super) struct Opened {
     pub(super) entry: Entry,
     pub(super) options: SessionOptions,
     pub(super) page: OpenPage,
-    /// Why the pictures are taken as they are.
+    /// The reasons for the backend.
     pub(super) reasons: Vec<String>,
 }
 
-/// What the probe leaves to the capture.
+/// The results of the probe, for the capture.
 pub(super) struct Prepared {
-    /// Serves the composition until the render ends.
+    /// The server of the composition, until the render ends.
     pub(super) server: Option<FileServer>,
-    /// How sessions are opened, and how when that does not work any more.
+    /// The options with which sessions are opened, and those for when that no longer works.
     pub(super) backends: Vec<SessionOptions>,
     pub(super) page: OpenPage,
     pub(super) autoscaling: Option<Autoscaling>,
 }
 
 impl Render<'_> {
-    /// Opens the page, surveys it and makes the plan. The page goes on as the first session.
+    /// Opens the page, surveys it and makes the plan. The page becomes that of the first session.
     pub(super) fn prepare(&mut self) -> Result<(Plan, Prepared)> {
         let encoded = self.job.has_outputs();
         if encoded && self.job.is_sound_alone() {
@@ -100,7 +100,7 @@ impl Render<'_> {
         Ok((plan, Prepared { server, backends, page, autoscaling }))
     }
 
-    /// Names what was not loaded in an error about the page.
+    /// Adds files that were not loaded to an error about the page.
     ///
     /// The first script, or data, is the likely cause.
     fn name_missing(&self, error: Error) -> Error {
@@ -117,9 +117,10 @@ impl Render<'_> {
         }
     }
 
-    /// Opens the page in its size; instead of the size, what makes a render impossible.
+    /// Opens the page in its size. Returns, instead of the size, the error that makes a render
+    /// impossible.
     ///
-    /// An error if there is no page to be looked at.
+    /// Fails if there is no page at all.
     pub(super) fn open(&mut self) -> Result<(Opened, Result<Size>)> {
         let job = self.job;
         let entry = job.entry()?;
@@ -176,7 +177,7 @@ impl Render<'_> {
             self.environment.insert(name.into(), version);
         }
 
-        // Sound has no size that anything could be wrong with.
+        // Sound has no size, so warnings about it are dropped.
         let mut unsaid = Vec::new();
         let warnings = if self.pictures.are_wanted() { &mut self.warnings } else { &mut unsaid };
         let size = plan::size_of(job, &page.description, warnings)
@@ -197,9 +198,9 @@ impl Render<'_> {
         Ok((Opened { server, entry, options, page, reasons }, refusal.map_or(size, Err)))
     }
 
-    /// Opens the composition; in the next way if it cannot be captured in the chosen one.
+    /// Opens the composition; with the next backend if the chosen one cannot capture it.
     ///
-    /// With a page that does not become ready comes the error that says so.
+    /// A page that does not become ready is returned with the error that says so.
     pub(super) fn open_page(
         &mut self,
         options: SessionOptions,
@@ -225,7 +226,7 @@ impl Render<'_> {
 }
 
 impl Opened {
-    /// What is known of the page before its sound and its videos are looked at.
+    /// Facts about the page before its sound and its videos are examined.
     pub(super) fn survey(&self, size: Size, memory: Option<u64>) -> Survey {
         Survey {
             entry: self.entry.clone(),

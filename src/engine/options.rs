@@ -1,4 +1,4 @@
-//! What a job says about sessions.
+//! From a job's options to those of sessions.
 
 use std::sync::Arc;
 
@@ -28,12 +28,12 @@ pub(super) fn add_webgpu(options: &mut SessionOptions, page: &OpenPage) -> bool 
     adds
 }
 
-/// What a page that starts view transitions is told where it is drawn in a window.
+/// The warning about view transitions of a page that is drawn in a window.
 const LOST_SNAPSHOTS: &str = "in a window on a busy machine, what a view transition \
     begins with can be empty";
 
-/// Has a page that may start view transitions drawn on command, if the way is ours to choose:
-/// where a browser draws when it likes, it can lose their snapshots. Returns whether it does.
+/// Chooses drawing on command for a page that may start view transitions, if the job leaves the
+/// choice: a browser that draws by itself can lose their snapshots. Returns whether it does.
 pub(super) fn draw_on_command(
     job: &Job,
     options: &mut SessionOptions,
@@ -59,7 +59,7 @@ pub(super) fn draw_on_command(
     false
 }
 
-/// How the sessions of `job` open their pages, to begin with.
+/// The options with which the sessions of `job` open their pages at first.
 pub(super) fn session_options(
     job: &Job,
     candidate: backends::Candidate,

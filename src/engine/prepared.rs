@@ -1,4 +1,4 @@
-//! From what the probe leaves to the sessions.
+//! From the probe's results to the sessions.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::serve::FileServer;
 
 impl Prepared {
-    /// What opens the sessions, and the server that they need.
+    /// The opener of the sessions, and the server that they need.
     pub(super) fn sources(
         self,
         plan: &Plan,

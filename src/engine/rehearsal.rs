@@ -1,4 +1,4 @@
-//! A page is rehearsed where only its frames tell what it sounds like.
+//! Rehearses a page whose sound only its frames tell.
 
 use super::{Opened, Render};
 use crate::error::Result;
@@ -7,8 +7,8 @@ use crate::plan::Plan;
 use crate::warning::Warning;
 
 impl Render<'_> {
-    /// Has the page shown frame by frame, if that can tell anything, and loads it again for the
-    /// render. Nothing of this is seen in the pictures.
+    /// Shows the page frame by frame, if that can tell anything, and loads it again for the render.
+    /// The pictures of the render are not affected.
     pub(super) fn rehearse(&mut self, opened: &mut Opened, plan: &Plan) -> Result<Rehearsed> {
         let description = &opened.page.description;
         let need = description.rehearsal;

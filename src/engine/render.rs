@@ -35,29 +35,29 @@ pub(super) struct Render<'a> {
     pub(super) cpu_at_start: u64,
     pub(super) stages: Stages,
     pub(super) warnings: Vec<Warning>,
-    /// Addresses on the composition's own server that did not load and have been told.
+    /// Addresses on the composition's own server that did not load and have been reported.
     pub(super) missing: Vec<String>,
-    /// What the pages may reach, and what they asked for.
+    /// The hosts that the pages may reach, and the requests that they made.
     pub(super) access: Arc<Access>,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) pictures: Pictures,
-    /// Whether what takes the frames takes the sound, too.
+    /// Whether the sink of the frames takes the sound, too.
     pub(super) sink_takes_sound: bool,
-    /// Whether the page can ask for the pictures of its videos.
+    /// Whether the page can request the pictures of its videos.
     pub(super) decodes_media: bool,
-    /// Knows which links of the composition were not followed.
+    /// Finds the composition's files, and records the links that were not followed.
     pub(super) files: Option<FileFinder>,
-    /// What HDR is put together with.
+    /// The data that HDR is composed with.
     pub(super) light: Light,
-    /// The engine's.
+    /// The engine's pool of browsers.
     pub(super) pool: Arc<BrowserPool>,
-    /// The most memory to count on, where the engine was told.
+    /// The most memory to count on, where the caller sets it.
     pub(super) memory: Option<u64>,
-    /// Which ways the sessions took, once there are some.
+    /// The backends of the sessions, once there are some.
     pub(super) fallback: Option<Arc<FallbackChain>>,
-    /// How a page was opened last.
+    /// The backend with which a page was opened last.
     pub(super) tried: Option<Backend>,
-    /// Another way than the job's, where browsers have died in that one.
+    /// Another backend than the job's, where browsers have died with that one.
     pub(super) detour: Option<Detour>,
 }
 
@@ -102,9 +102,9 @@ impl Drop for Render<'_> {
 }
 
 impl Render<'_> {
-    /// Runs all stages, and tells the end whatever it is.
+    /// Runs all stages, and reports the end in any case.
     ///
-    /// `asked` is the job as the caller has it, of which all must be valid.
+    /// `asked` is the job as the caller passed it; all of it must be valid.
     pub(super) fn run(mut self, asked: &Job, open: OpenSink<'_>) -> Result<Report> {
         self.reporter.stage(Status::Queued, 0.0, "Queued");
         let result = self.stages(asked, open);
@@ -123,7 +123,7 @@ impl Render<'_> {
         asked.validate()?;
         if self.job.has_outputs() {
             sink::check_places(self.job)?;
-            // What is wrong in them is said before a browser starts; they are read again for the plan.
+            // Their faults are reported before a browser starts; they are read again for the plan.
             self.job.read_subtitles()?;
         }
         self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
@@ -133,7 +133,7 @@ impl Render<'_> {
         let mut sink = open(&plan)?;
         sink.begin(&plan.stream)?;
         self.stages.probe_ms = ms(probing.elapsed());
-        // What is known by now may be a reason not to wait for the rest.
+        // The user may stop because of a warning, so those known by now are reported.
         for warning in &self.warnings {
             self.reporter.warning(warning);
         }

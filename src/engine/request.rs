@@ -1,4 +1,4 @@
-//! One call of the engine: what is asked for, who hears of it, and what ends it.
+//! One call of the engine: its job, its progress, and its cancellation.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -53,13 +53,13 @@ impl<'a> Request<'a> {
         Self { engine, job, progress: None, cancel: CancelToken::new() }
     }
 
-    /// Who hears how far it is. Default: nobody.
+    /// Sets the receiver of progress. Default: none.
     pub fn progress(mut self, progress: &'a mut dyn Progress) -> Self {
         self.progress = Some(progress);
         self
     }
 
-    /// What ends it from another thread.
+    /// Sets the token that ends the call from another thread.
     pub fn cancel(mut self, cancel: &CancelToken) -> Self {
         self.cancel = cancel.clone();
         self
@@ -67,8 +67,8 @@ impl<'a> Request<'a> {
 
     /// Renders the job to its outputs.
     ///
-    /// Blocks until the files are complete and checked, or the render has failed or was cancelled. In
-    /// the latter cases no file appears and no browser is left, not even one that waits.
+    /// Blocks until the files are complete and checked, or the render has failed or was cancelled.
+    /// In the latter cases no file appears and no browser is left, not even an idle one.
     pub fn render(self) -> Result<Report> {
         let Self { engine, job, progress, cancel } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
@@ -80,10 +80,11 @@ impl<'a> Request<'a> {
         engine.begin(job, progress, cancel, clock).run(job, open)
     }
 
-    /// Renders the job into a writer instead of its output, in the job's `format`, while it is made.
+    /// Renders the job into a writer instead of its output, in the job's `format`, while it is
+    /// made.
     ///
-    /// Formats are those that can be piped, such as mp4 (in fragments), webm and mkv. The job's further
-    /// `outputs` are written as ever. An error of the writer ends the render.
+    /// Formats are those that can be piped, such as mp4 (in fragments), webm and mkv. The job's
+    /// further `outputs` are written as usual. An error of the writer ends the render.
     pub fn render_to(self, writer: impl Write + Send) -> Result<Report> {
         super::writer::render_to(self, writer)
     }
@@ -101,10 +102,10 @@ impl<'a> Request<'a> {
         self.render_into(Takes { take, frames: 0 })
     }
 
-    /// Renders without taking pictures: what Chrome needs for drawing alone. For the benches.
+    /// Renders without taking pictures: the cost of drawing alone. For the benches.
     #[doc(hidden)]
     pub fn draw(self) -> Result<Report> {
-        // Only there nothing is drawn but on command.
+        // Only in this mode Chrome draws nothing but on command.
         let mut job = self.job.clone();
         job.capture.mode = CaptureMode::BeginFrame;
         job.alpha = false;
@@ -157,25 +158,25 @@ impl<'a> Request<'a> {
         Ok((plan, std::mem::take(&mut render.warnings)))
     }
 
-    /// Opens the page and says what it is made of, how it would render, and what is wrong with it.
+    /// Opens the page and reports its structure, its plan, and its faults.
     ///
-    /// A page that opens and cannot be rendered is no error here: [`Check::error`] says why. Nor
-    /// are the warnings of a strict job.
+    /// A page that opens and cannot be rendered is no error here: [`Check::error`] gives the
+    /// reason. Nor are the warnings of a strict job.
     pub fn check(self) -> Result<Check> {
         let Self { engine, job, cancel, .. } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
         engine.look_at(job, &cancel)
     }
 
-    /// Takes pictures of single moments and hands each over as soon as it is there.
+    /// Takes pictures of single moments and hands each over as soon as it is ready.
     ///
-    /// They come in the order of `moments`, which may repeat and go back in time; each shows what
-    /// a render shows in that frame. A page that cannot go back by itself is loaded again, so
-    /// ascending moments are the fastest. The job's output, `frames` and video settings are not
-    /// used. Nothing is captured unless the composition has all of the moments.
+    /// They come in the order of `moments`, which may repeat and go back in time; each is the
+    /// picture that a render has in that frame. A page that cannot go back by itself is loaded
+    /// again, so ascending moments are the fastest. The job's output, `frames` and video settings
+    /// are not used. Nothing is captured unless the composition has all of the moments.
     ///
-    /// Returns what is not right with the page. In a strict job what only shows in the frames is an
-    /// error after the pictures.
+    /// Returns warnings about the page. In a strict job, warnings that come only with the frames
+    /// are an error after the pictures.
     ///
     /// ```no_run
     /// use pagereel::{Engine, Job, Moment};
@@ -215,7 +216,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Nobody who hears of anything.
+/// Progress that is ignored.
 fn silent() -> impl Progress {
     |_: &Event| {}
 }
@@ -240,7 +241,7 @@ impl<F: FnMut(Frame) -> Result<()> + Send> FrameSink for Takes<F> {
 impl Engine {
     /// A sink that writes the outputs of `plan`, for frames from elsewhere.
     ///
-    /// `cancel` ends what the sink does after the last frame, where frames are encoded twice.
+    /// `cancel` ends the sink's work after the last frame, where frames are encoded twice.
     pub fn file_sink(&self, plan: Plan, cancel: &CancelToken) -> Result<Box<dyn FrameSink>> {
         sink::open(&Arc::new(plan), &SinkStats::default(), cancel)
     }

@@ -1,4 +1,4 @@
-//! Which of the page's media are heard, from which files, when and how loud.
+//! Chooses the page's media that are heard: their files, times and volumes.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -30,9 +30,9 @@ impl Render<'_> {
         Ok(is_wanted || !plan.sounds.is_empty())
     }
 
-    /// What is heard in `length` seconds.
+    /// The sound in `length` seconds.
     ///
-    /// Whatever cannot be heard becomes a warning, and the rest is heard without it.
+    /// Media that cannot be heard become warnings, and the rest is heard without them.
     pub(super) fn listen(&mut self, opened: &Opened, length: f64, learned: Rehearsed) -> Heard {
         match self.sound_sources(opened, length, learned) {
             Some((tracks, groups)) => Heard::Tracks(tracks, groups),
@@ -40,7 +40,7 @@ impl Render<'_> {
         }
     }
 
-    /// What is heard; `None` where nothing is.
+    /// The sound's sources; `None` where nothing is heard.
     fn sound_sources(
         &mut self,
         opened: &Opened,
@@ -78,7 +78,7 @@ impl Render<'_> {
         (!tracks.is_empty()).then_some((tracks, groups))
     }
 
-    /// A part of what page code has made itself.
+    /// A part of the sound that page code has made itself.
     fn graph(&self, graph: &GraphSound, length: f64) -> Result<Track, String> {
         let lost = || "the sound of an AudioContext is lost".to_owned();
         Ok(Track {
@@ -121,7 +121,7 @@ impl Render<'_> {
         groups
     }
 
-    /// What `data-fx-chain` names, as far as it is understood.
+    /// The effects that `data-fx-chain` names, as far as they are understood.
     fn effects(&mut self, label: &str, text: Option<&str>) -> Vec<Effect> {
         let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Vec::new() };
         let (effects, troubles) = read_chain(text);
@@ -152,7 +152,7 @@ impl Render<'_> {
         };
         match examine(&file) {
             Ok(Some(facts)) => self.warn_about_short_sound(media, &file, facts.counted),
-            // A picture may well be silent.
+            // A video may well be silent.
             Ok(None) if media.tag == "video" => return None,
             Ok(None) => {
                 self.warnings.push(failed(format!("there is no sound in {}", file.display())));
@@ -164,7 +164,7 @@ impl Render<'_> {
             }
         }
         let player = media.sound.player_volume;
-        // What a script has set counts for more than the attribute.
+        // A volume that a script has set takes precedence over the attribute.
         let is_set = player.to_bits() != 1.0_f64.to_bits();
         let volume =
             if is_set { player } else { self.volume(&media.label, media.sound.volume.as_deref()) };
@@ -184,7 +184,7 @@ impl Render<'_> {
         })
     }
 
-    /// The local file behind an address, or why there is none.
+    /// The local file behind an address, or the reason why there is none.
     fn file_of(&self, src: &str, server: Option<&FileServer>) -> Result<PathBuf, String> {
         match src.strip_prefix("data:") {
             Some(data) => self.keep_data(data),
@@ -211,7 +211,7 @@ impl Render<'_> {
     }
 }
 
-/// The list of media with what a rehearsal has shown, each with its volume where that changes.
+/// The list of media with the results of a rehearsal, each with its volume where that changes.
 fn with_learned(listed: &[Media], learned: &Rehearsed) -> Vec<(Media, Option<Volumes>)> {
     let volumes = |index| {
         let found = learned.volumes.iter().find(|(at, _)| *at == index);
@@ -232,7 +232,7 @@ fn is_audible(media: &Media, all: &[&Media]) -> bool {
     if media.tag != "video" {
         return true;
     }
-    // A picture whose sound stands beside it as a track of its own.
+    // The sound of this video is also there as a track of its own.
     let is_double = all.iter().any(|other| {
         let is_heard = other.tag == "audio" && !other.muted && !other.sound.muted;
         let overlaps =

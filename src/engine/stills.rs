@@ -14,7 +14,7 @@ use crate::sink::SinkStats;
 use crate::time::{FrameIndex, Moment};
 use crate::warning::Warning;
 
-/// How often a browser is started again for one picture.
+/// The number of times that a browser is started again for one picture.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// The frame that shows a moment; an error if the composition has none.
@@ -59,7 +59,7 @@ impl Engine {
     }
 }
 
-/// One picture; a browser that is lost over it is replaced.
+/// Takes one picture; replaces a browser that is lost during it.
 fn picture(
     sources: &dyn OpenSource,
     source: &mut Box<dyn FrameSource>,

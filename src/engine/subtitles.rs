@@ -8,14 +8,14 @@ use crate::job::{JobError, SubtitleText};
 use crate::page::{Rehearsed, TrackFile, TrackRun};
 use crate::plan::Plan;
 
-/// Cues that all loops of an element can lead to.
+/// The most cues that the loops of an element can lead to.
 const MOST_CUES: usize = 100_000;
 
-/// Ends of loops are sums of times.
+/// The tolerance for ends of loops, which are sums of times.
 const JOINT_SECS: f64 = 1e-6;
 
 impl Render<'_> {
-    /// The texts that become subtitles. Nothing is read from the page that no output asks for.
+    /// The texts that become subtitles. Tracks that no output asks for are not read from the page.
     pub(super) fn texts(
         &self,
         opened: &mut Opened,
@@ -50,7 +50,7 @@ impl Render<'_> {
         Ok(texts)
     }
 
-    /// A track of the page, by the composition's time.
+    /// A track of the page, in the composition's time.
     fn track_text(
         &self,
         entry: usize,
@@ -84,8 +84,8 @@ impl Render<'_> {
     }
 }
 
-/// Leaves one that is shown where nothing else is chosen: of an entry that is asked for so, or the
-/// first that says so itself.
+/// Keeps one default text, which players show unless told otherwise: of an entry that is asked for
+/// so, or the first that declares itself so.
 fn choose_default(texts: &mut [SubtitleText], is_asked: impl Fn(&SubtitleText) -> bool) {
     let asked = texts.iter().position(is_asked);
     let chosen = asked.or_else(|| texts.iter().position(|text| text.default));
@@ -94,7 +94,7 @@ fn choose_default(texts: &mut [SubtitleText], is_asked: impl Fn(&SubtitleText) -
     }
 }
 
-/// Cues of a source at the times at which an element plays them, as it shows them itself.
+/// Cues of a source at the times at which an element plays them, as the element shows them itself.
 fn placed(cues: &[Cue], runs: &[TrackRun], length: f64) -> Result<Vec<Cue>, String> {
     let mut out = Vec::new();
     for run in runs {
@@ -113,7 +113,7 @@ fn placed(cues: &[Cue], runs: &[TrackRun], length: f64) -> Result<Vec<Cue>, Stri
                     continue;
                 }
                 let at = |secs: f64| origin + (secs - from) / run.rate;
-                // At its end an element stands, with what is shown there.
+                // At its end an element stands still, with the cue that is shown there.
                 let ends = if ends > source_end { joint.min(end) } else { at(ends) };
                 let span = [at(begins).max(origin).max(start), ends.min(joint).min(end)];
                 #[expect(clippy::cast_possible_truncation, reason = "at most a day")]

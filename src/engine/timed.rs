@@ -1,4 +1,4 @@
-//! How long the sink takes.
+//! The time that the sink takes.
 
 use std::time::{Duration, Instant};
 

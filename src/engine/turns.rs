@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 
-/// How often one that waits looks whether it was cancelled.
+/// The interval at which a waiting request checks whether it was cancelled.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Lets so many run at the same time.
+/// Lets a limited number of requests run at the same time.
 #[derive(Debug)]
 pub(super) struct Turns {
     free: Mutex<usize>,
@@ -25,7 +25,7 @@ impl Turns {
         Self { free: Mutex::new(count), freed: Condvar::new() }
     }
 
-    /// Waits until fewer are running than may.
+    /// Waits until fewer requests are running than may.
     pub(super) fn take(&self, cancel: &CancelToken) -> Result<Turn<'_>> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         while *free == 0 {

@@ -1,4 +1,4 @@
-//! Canvas capture is held against what the compositor shows before a frame is written.
+//! Compares canvas capture with the compositor's pictures before a frame is written.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::plan::Plan;
 use crate::time::{FrameIndex, FrameRate};
 
 impl Render<'_> {
-    /// The page as it is if canvas capture shows what the next way shows, in sampled frames; else
-    /// the page opened in that way, with the reason.
+    /// Returns the page unchanged if canvas capture agrees with the next backend in sampled frames;
+    /// else the page opened with that backend, with the reason.
     pub(super) fn verified(&mut self, mut opened: Opened, plan: &Plan) -> Result<Opened> {
         let mut options = opened.options.clone();
         let mut reasons = Vec::new();
@@ -45,7 +45,7 @@ impl Render<'_> {
     }
 }
 
-/// What speaks against a picture; an error only if the render was cancelled.
+/// The objection to a picture; an error only if the render was cancelled.
 fn objection(drawn: Result<Arc<Picture>>, expected: &Picture) -> Result<Option<String>> {
     let drawn = match drawn {
         Ok(drawn) => drawn,

@@ -1,4 +1,4 @@
-//! How loud media are by what their elements say: volumes, fades, automation.
+//! The volume of media by their elements' attributes: volumes, fades, automation.
 
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ impl Render<'_> {
         let sound = &media.sound;
         let mut fade_in = self.fade(&media.label, "data-fade-in", sound.fade_in.as_deref());
         let mut fade_out = self.fade(&media.label, "data-fade-out", sound.fade_out.as_deref());
-        // What they say counts in the clip's own seconds.
+        // The fades count in the clip's own seconds.
         fade_in /= sound.clip_rate;
         fade_out /= sound.clip_rate;
         let start = media.start.0;
@@ -67,7 +67,7 @@ impl Render<'_> {
 
     /// The points of an automation, in seconds of the composition.
     ///
-    /// The `clock` is where its time is 0, and its seconds per second of the composition.
+    /// The `clock` is the place where its time is 0, and its seconds per second of the composition.
     pub(super) fn automation(
         &mut self,
         label: &str,

@@ -1,4 +1,4 @@
-//! What a job says about the wall between its pages and the network.
+//! From a job's network policy to the wall between its pages and the network.
 
 use std::io;
 
@@ -21,7 +21,7 @@ pub(super) fn raise(job: &Job, entry: &Entry, policy: &Policy) -> Result<Wall> {
     })
 }
 
-/// There is no socket for our server.
+/// The error for a server that gets no socket.
 pub(super) fn no_server(source: io::Error) -> Error {
     Error::System { doing: "cannot start the file server", source }
 }

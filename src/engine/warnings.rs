@@ -1,4 +1,4 @@
-//! What is not right with a page, collected for the report.
+//! Warnings about a page, collected for the report.
 
 use std::path::Path;
 
@@ -13,25 +13,25 @@ use crate::plan::{OutputPlan, Plan};
 use crate::serve::{FileFinder, RefusedLink};
 use crate::warning::Warning;
 
-/// The page's own words for addresses that did not load.
+/// The page's own codes for addresses that did not load.
 const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_failed"];
 
-/// A hint more than a warning: nothing is missing.
+/// A hint rather than a warning: nothing is missing.
 const ALPHA_UNUSED: &str = "alpha_unused";
 
-/// What may be wrong with values for variables.
+/// Codes of warnings about values for variables.
 const ABOUT_VARIABLES: [&str; 3] = ["variable_type", "unknown_variable", "invalid_variables"];
 
 impl Render<'_> {
-    /// Takes note of a file that was cut off, where its element ends with what is left of it: whoever
-    /// reads it does not come to its end then, and so cannot tell.
+    /// Records a file that was cut off, where its element ends with the rest of it: its reader does
+    /// not come to its end then, and cannot report it.
     pub(super) fn warn_about_short_sound(
         &mut self,
         media: &Media,
         file: &Path,
         counted: Option<f64>,
     ) {
-        /// What headers count that is no sound, in seconds.
+        /// The time that headers may count beyond the sound, in seconds.
         const SHORT_SECS: f64 = 0.3;
         /// Both ends are sums of times.
         const SAME_END_SECS: f64 = 0.01;
@@ -50,7 +50,7 @@ impl Render<'_> {
         }
     }
 
-    /// Takes note of what is not right with the page.
+    /// Records the warnings of the page.
     pub(super) fn collect_warnings(&mut self, page: &OpenPage) {
         let described = page.description.warnings.iter().cloned().map(Warning::from);
         let told = page.warnings.iter().cloned().chain(described).collect();
@@ -79,7 +79,7 @@ impl Render<'_> {
         });
     }
 
-    /// Takes note of videos that the page shows to a place where their pictures are missing.
+    /// Records videos that the page shows up to a place where their pictures are missing.
     pub(super) fn warn_about_cuts(&mut self, page: &OpenPage, length: f64) {
         for media in page.description.media.iter().filter(|media| media.tag == "video") {
             let found = media.src.as_deref().map(|src| self.light.library.info(src));
@@ -92,7 +92,7 @@ impl Render<'_> {
         }
     }
 
-    /// Takes note of a page that is transparent in vain, or wants to be and is not.
+    /// Records a page that is transparent in vain, or declares itself so and is not.
     pub(super) fn warn_about_alpha(&mut self, page: &OpenPage, plan: &Plan) {
         let backgrounds = &page.description.backgrounds;
         let holds = |output: &OutputPlan| {
@@ -119,7 +119,7 @@ impl Render<'_> {
         self.warnings.push(warning);
     }
 
-    /// An error if the job does not let what is not right with the page pass.
+    /// Fails if the job does not accept the warnings.
     pub(super) fn refuse_warnings(&self) -> Result<()> {
         let about_variables =
             |w: &&Warning| ABOUT_VARIABLES.contains(&w.code.as_str()) && self.job.strict_variables;
@@ -132,7 +132,7 @@ impl Render<'_> {
         if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }
     }
 
-    /// Leaves out the page's own word for what is listed with its reason elsewhere.
+    /// Leaves out the page's own warnings about addresses that are listed with a reason elsewhere.
     fn without_listed(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
         let ledger = self.access.ledger.requests();
         let missed = ledger.iter().filter(|r| r.outcome != NetworkOutcome::Mapped);
@@ -147,8 +147,8 @@ impl Render<'_> {
         warnings
     }
 
-    /// Takes note of what frames asked for when they were drawn, and of what was not right with
-    /// them; an error if the job is strict.
+    /// Records the requests of frames as they were drawn, and warnings about frames; fails if the
+    /// job is strict.
     pub(super) fn warn_about_frames(&mut self, meter: &SessionMeter) -> Result<()> {
         let mut late = self.request_warnings();
         late.extend(self.clock.take_warnings());
@@ -171,7 +171,7 @@ impl Render<'_> {
         self.files.as_ref().map(FileFinder::refused_links).unwrap_or_default()
     }
 
-    /// Leaves out what says of a link no more than that it was not loaded.
+    /// Leaves out warnings that only report that a link was not loaded.
     fn without_links(&self, mut warnings: Vec<Warning>) -> Vec<Warning> {
         let links = self.refused_links();
         warnings.retain(|warning| {
@@ -182,14 +182,14 @@ impl Render<'_> {
     }
 }
 
-/// Says addresses where libav knows only our places for what they brought.
+/// Replaces the local paths in libav's messages by the addresses that were loaded there.
 fn name_files(warnings: &mut [Warning], access: &Access) {
     for warning in warnings {
         warning.message = access.named(std::mem::take(&mut warning.message));
     }
 }
 
-/// What is not right with a link that leads out of the composition's directory.
+/// The warning about a link that leads out of the composition's directory.
 fn of_link(link: &RefusedLink) -> Warning {
     let RefusedLink { file, target, .. } = link;
     let (file, target) = (file.display(), target.display());
@@ -206,7 +206,7 @@ fn of_link(link: &RefusedLink) -> Warning {
     }
 }
 
-/// What is not right with a request to another host.
+/// The warning about a request to another host.
 pub(super) fn of_request(request: &NetworkRequest) -> Option<Warning> {
     let NetworkRequest { url, outcome, version, reason, hint, .. } = request;
     let reason = reason.as_deref().unwrap_or("no answer");

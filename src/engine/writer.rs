@@ -1,6 +1,6 @@
 //! A render into a writer of the caller's.
 //!
-//! The output is a pipe with a name, which a thread reads: what writes outputs knows pipes already.
+//! The output is a named pipe, which a thread reads: the sinks can already write to pipes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::job::{Job, JobError};
 use crate::report::Report;
 
-/// How often the reader looks whether the render has ended.
+/// The interval at which the reader checks whether the render has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Renders `request` into `writer`.
@@ -53,7 +53,7 @@ pub(super) fn render_to(request: Request<'_>, mut writer: impl Write + Send) -> 
         ended.store(true, Ordering::Release);
         (rendered, copied.join())
     });
-    // A panic of the writer's stays one.
+    // A panic of the writer's is passed on.
     let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     match (rendered, written) {
         (Err(Error::Cancelled), Err(e)) if !asked.is_cancelled() => Err(Error::Sink(e.into())),
@@ -65,15 +65,15 @@ pub(super) fn render_to(request: Request<'_>, mut writer: impl Write + Send) -> 
     }
 }
 
-/// Makes a pipe and opens it for reading. Open for writing as well, so that it has no end before the
-/// render has one.
+/// Makes a pipe and opens it for reading. It is open for writing as well, so that it does not end
+/// before the render does.
 fn make_pipe(path: &Path) -> io::Result<File> {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
-/// Copies what comes until `ended` and nothing is left.
+/// Copies all bytes until `ended` is set and none are left.
 fn copy(reader: &File, writer: &mut impl Write, ended: &AtomicBool) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -93,12 +93,12 @@ fn copy(reader: &File, writer: &mut impl Write, ended: &AtomicBool) -> io::Resul
     }
 }
 
-/// Throws away what comes until `ended`: a render that is being cancelled must not wait for a reader.
+/// Discards all bytes until `ended`: a render that is being cancelled must not wait for a reader.
 fn drain(reader: &File, ended: &AtomicBool) {
     while !ended.load(Ordering::Acquire) && copy(reader, &mut io::sink(), ended).is_ok() {}
 }
 
-/// Waits a while for something to read.
+/// Waits a while for bytes to read.
 fn wait(reader: &File) -> io::Result<()> {
     let within =
         Timespec { tv_sec: 0, tv_nsec: i64::try_from(LOOK.as_nanos()).unwrap_or_default() };
