@@ -1,7 +1,7 @@
 //! Conversion ahead of the encoder, on a thread of its own.
 //!
-//! While an encoder looks at one frame, the next is brought into its format. Both ways are bounded:
-//! an encoder that is slow holds the thread up, and with it whoever brings pictures.
+//! While an encoder works on one frame, the next is brought into its format. Both channels are
+//! bounded: a slow encoder blocks the thread, and with it the caller that pushes pictures.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const DEPTH: usize = 2;
 /// The name of the thread, for messages.
 const NAME: &str = "convert";
 
-/// Converts pictures in their order, up to so many ahead of whoever takes them.
+/// Converts pictures in their order, a limited number ahead of their use.
 #[derive(Debug)]
 pub(super) struct Ahead {
     /// `None` when no more come: the thread ends then.
@@ -49,8 +49,8 @@ impl Ahead {
         Ok(Self { pictures: Some(pictures), converted, thread: Some(thread), under_way: 0 })
     }
 
-    /// Takes the picture of frame `number`. Returns frames that are converted, in their order: none
-    /// while there is room for more, one as soon as there is not.
+    /// Takes the picture of frame `number`. Returns converted frames in their order: none while
+    /// there is room for more, one as soon as there is not.
     pub(super) fn push(
         &mut self,
         picture: Arc<Picture>,
@@ -77,7 +77,7 @@ impl Ahead {
         }
     }
 
-    /// Lets go of what the converter holds: no more pictures come.
+    /// Ends the converter's input: no more pictures come.
     pub(super) fn end(&mut self) {
         self.pictures = None;
         if let Some(thread) = self.thread.take() {
@@ -85,7 +85,7 @@ impl Ahead {
         }
     }
 
-    /// The thread has ended before its time.
+    /// The error for a thread that has ended before its time.
     fn panicked(&mut self) -> Error {
         self.pictures = None;
         let panic = self.thread.take().and_then(|thread| thread.join().err());
@@ -100,7 +100,7 @@ impl Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        // The thread may wait for somebody who takes what it has.
+        // The thread may wait for its frames to be taken.
         while self.under_way > 0 && self.converted.recv().is_ok() {
             self.under_way -= 1;
         }

@@ -1,4 +1,4 @@
-//! What sinks find out inside of themselves, for the report: times, and what is not right.
+//! The sinks' measurements for the report: times, and warnings.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ struct Times {
     light: Mutex<Option<ContentLightLevel>>,
 }
 
-/// What time is spent on.
+/// The kind of work that time is spent on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
     /// Scaling and color conversion.
@@ -84,7 +84,7 @@ impl SinkStats {
         self.0.stored_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Tells sinks how bright the frames are, before they finish.
+    /// Sets the brightness of the frames for the sinks, before they finish.
     pub(crate) fn set_light(&self, level: Option<ContentLightLevel>) {
         *self.0.light.lock().unwrap_or_else(PoisonError::into_inner) = level;
     }
@@ -93,7 +93,7 @@ impl SinkStats {
         *self.0.light.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was not right so far, and has not been told.
+    /// Takes the warnings that have not been reported yet.
     pub(crate) fn take_warnings(&self) -> Vec<Warning> {
         std::mem::take(&mut self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }

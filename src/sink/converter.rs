@@ -1,4 +1,4 @@
-//! Pictures into frames as one encoder wants them: scaled, flattened, converted.
+//! Pictures into frames as one encoder needs them: scaled, flattened, converted.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::frame::resize::Scaler;
 use crate::frame::{Alpha, CodedFormat, Picture, PixelFormat};
 use crate::plan::{Plan, VideoPlan};
 
-/// Converts pictures, and knows the last one.
+/// Converts pictures, and keeps the last one.
 #[derive(Debug)]
 pub(super) struct Converter {
     video: VideoPlan,
@@ -19,15 +19,15 @@ pub(super) struct Converter {
     has_alpha: bool,
     scaler: Scaler,
     pool: FramePool,
-    /// Colors of the frames, where there is a palette.
+    /// The scenes with their colors, where there is a palette.
     scenes: Option<Scenes>,
-    /// The last picture and what it became.
+    /// The last picture and its converted frame.
     last: Option<(Arc<Picture>, VideoFrame)>,
     clock: SinkStats,
 }
 
 impl Converter {
-    /// For output `index` of the plan.
+    /// Creates a converter for output `index` of the plan.
     pub(super) fn new(
         plan: &Plan,
         index: usize,
@@ -65,13 +65,13 @@ impl Converter {
         Ok(frame)
     }
 
-    /// Lets go of what it holds.
+    /// Drops the last picture.
     pub(super) fn forget(&mut self) {
         self.last = None;
     }
 }
 
-/// `picture` in the size of the output, and without transparency that the output cannot hold.
+/// The picture in the size of the output, and without transparency that the output cannot hold.
 /// `None` if it is so already.
 pub(super) fn shaped(
     picture: &Picture,

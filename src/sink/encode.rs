@@ -29,7 +29,7 @@ const PICTURE: usize = 0;
 pub(crate) struct EncodeSink {
     plan: Arc<Plan>,
     index: usize,
-    // Before the target: what writes into it is closed first.
+    // Before the target: writers into it are closed first.
     ahead: Ahead,
     encoder: Encoder,
     sound: Option<SoundStream>,
@@ -37,16 +37,16 @@ pub(crate) struct EncodeSink {
     muxer: Option<Muxer>,
     light: Option<LightNote>,
     target: Target,
-    /// Frames that have come, and those of them that were encoded.
+    /// The number of frames that have come, and of those that were encoded.
     taken: u64,
     frames: u64,
     clock: SinkStats,
 }
 
-/// What an output needs besides its plan.
+/// The results of an earlier pass that an output needs besides its plan.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    /// What a first pass has left.
+    /// The statistics of a first pass.
     pub pass: Option<PassFile>,
     /// The colors of each scene, for palettes.
     pub scenes: Option<Scenes>,
@@ -100,8 +100,8 @@ impl EncodeSink {
         })
     }
 
-    /// Opens all that writes an output, and throws it away: what libav refuses is refused before the
-    /// first frame, although the output is only written after the last.
+    /// Opens everything for an output, and discards it: settings that libav refuses are refused
+    /// before the first frame, although the output is only written after the last.
     pub(super) fn try_out(
         plan: &Arc<Plan>,
         index: usize,
@@ -148,7 +148,7 @@ impl EncodeSink {
     }
 }
 
-/// Gives `frame` to the encoder as number `number`, as a keyframe where the output wants one.
+/// Sends `frame` to the encoder as number `number`, as a keyframe where the output wants one.
 pub(super) fn send(
     encoder: &mut Encoder,
     mut frame: VideoFrame,
@@ -159,7 +159,7 @@ pub(super) fn send(
     encoder.send(&mut frame, i64::try_from(number).expect("a render has fewer frames"))
 }
 
-/// The encoder of an output: of the graphics card if it works and is wanted, else the usual one.
+/// The encoder of an output: the graphics card's if it works and is wanted, else the usual one.
 fn open_encoder(
     output: &OutputPlan,
     settings: crate::av::EncoderSettings,
@@ -175,7 +175,7 @@ fn open_encoder(
 }
 
 impl EncodeSink {
-    /// Encodes the next frame, and writes what of it is done.
+    /// Encodes the next frame, and writes its finished packets.
     fn encode(&mut self, picture: VideoFrame) -> Result<()> {
         let output = &self.plan.outputs[self.index];
         send(&mut self.encoder, picture, self.frames, output)?;
@@ -185,7 +185,7 @@ impl EncodeSink {
             written.map_err(|e| self.target.named(e))?;
         }
         self.drain()?;
-        // In step with the picture: neither waits long for the other in the muxer.
+        // In step with the picture, so that neither stream waits long for the other in the muxer.
         if let (Some(sound), Some(muxer)) = (&mut self.sound, &mut self.muxer) {
             sound.advance(self.frames, muxer).map_err(|e| self.target.named(e))?;
         }

@@ -1,6 +1,6 @@
 //! `OpenEXR` files: half floats in linear light, colors multiplied by alpha as the format wants it.
 //!
-//! 1 is the page's white. In HDR that is 203 nit (ITU-R BT.2408), which the file says, too
+//! 1 is the page's white. In HDR that is 203 nit (ITU-R BT.2408), which the file states, too
 //! (`whiteLuminance`), beside the chromaticities of BT.2020.
 
 use std::io::Cursor;
@@ -19,11 +19,11 @@ use crate::color::{Cicp, MasteringDisplay};
 use crate::frame::Picture;
 use crate::frame::convert::deep;
 
-/// What 1 stands for in HDR, in nit.
+/// The light of 1 in HDR, in nit.
 #[expect(clippy::cast_possible_truncation, reason = "203")]
 const WHITE: f32 = REFERENCE_WHITE as f32;
 
-/// The file of a picture whose code values mean `color`.
+/// Encodes the file of a picture whose code values mean `color`.
 pub(super) fn encode(picture: &Picture, color: Cicp) -> ImageResult<Vec<u8>> {
     let hdr = LightCodes::of(color);
     // IEC 61966-2-1.
@@ -59,7 +59,7 @@ pub(super) fn encode(picture: &Picture, color: Cicp) -> ImageResult<Vec<u8>> {
     Ok(file.into_inner())
 }
 
-/// The image with what says how its light is meant, where that is not the usual.
+/// The image with attributes for the meaning of its light, where that is not the usual one.
 fn described<Channels>(mut image: Image<Layer<Channels>>, color: Cicp) -> Image<Layer<Channels>> {
     if color.is_hdr() {
         image.attributes.chromaticities = Some(bt2020());

@@ -25,7 +25,7 @@ pub(super) struct GifSink {
     scaler: Scaler,
     surveyor: ColorHistogram,
     store: FrameStore,
-    /// The last picture as it came, and as it is kept.
+    /// The last picture as it came, and as it is stored.
     last: Option<(Arc<Picture>, Arc<Picture>)>,
     clock: SinkStats,
     cancel: CancelToken,

@@ -11,8 +11,8 @@ use crate::warning::Warning;
 /// Bits per pixel and second where an encoder knows no constant quality: 8 Mbit/s at 1080p30.
 const BITS_PER_PIXEL: f64 = 0.13;
 
-/// The first of the output's hardware encoders that encodes a frame; else a warning that says why
-/// not, if it has any.
+/// The first of the output's hardware encoders that encodes a frame; otherwise a warning with the
+/// reason, if the output has any such encoder.
 pub(super) fn open(
     output: &OutputPlan,
     software: &EncoderSettings,
@@ -62,7 +62,7 @@ pub(crate) fn working() -> Vec<String> {
     names.filter(works).collect()
 }
 
-/// Encodes one gray frame. An error says why the encoder does not work here.
+/// Encodes one gray frame. The error is the reason why the encoder does not work here.
 fn probe(settings: &EncoderSettings) -> Result<(), AvError> {
     if !crate::av::has_encoder(&settings.name) {
         let doing = format!("encoder {}", settings.name);

@@ -1,9 +1,9 @@
-//! Where frames go: into files, a digest, or nowhere.
+//! The destinations of frames: files, a digest, or nowhere.
 //!
 //! | sink | for |
 //! |---|---|
 //! | `EncodeSink` | encoded outputs: a file, a playlist with segments, standard output |
-//! | `TwoPassSink`, `GifSink` | encoders that must see all frames first: they are kept meanwhile |
+//! | `TwoPassSink`, `GifSink` | encoders that need all frames first, which are stored meanwhile |
 //! | `SequenceSink` | a file per frame |
 //! | `SoundSink` | files of sound alone |
 //! | `MotionBlur` | motion blur: several moments of a frame become one |
@@ -65,7 +65,7 @@ use crate::job::Codec;
 use crate::pipeline::FrameSink;
 use crate::plan::{Plan, Thinning};
 
-/// Opens what writes all outputs of a plan.
+/// Opens the sink for all outputs of a plan.
 pub(crate) fn open(
     plan: &Arc<Plan>,
     clock: &SinkStats,
@@ -105,7 +105,7 @@ fn open_one(
     Ok(Box::new(ThinnedSink::new(inner, thinning, frames)))
 }
 
-/// Opens what writes all frames of `plan` into one of its outputs.
+/// Opens the sink for all frames of `plan` into one of its outputs.
 fn open_plain(
     plan: &Arc<Plan>,
     index: usize,

@@ -1,7 +1,7 @@
 //! Motion blur: several moments of a frame, averaged in light as a shutter does it.
 //!
-//! The shutter is open for the whole frame. Code values are sRGB (IEC 61966-2-1); what is transparent
-//! has no color to give.
+//! The shutter is open for the whole frame. Code values are sRGB (IEC 61966-2-1); transparent
+//! pixels have no color to give.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::frame::{Frame, Picture, PixelFormat};
 use crate::pipeline::{Artifact, FrameSink};
 use crate::time::FrameIndex;
 
-/// Steps from black to white by which light is brought back to code values.
+/// Steps from black to white in the table from light to code values.
 const STEPS: usize = 1 << 14;
 
 /// Pixels that one task averages.
 const PIXELS_PER_TASK: usize = 1 << 14;
 
-/// Gives another sink one frame for so many that it gets.
+/// Averages a number of frames into one for another sink.
 pub(crate) struct MotionBlur<'s> {
     sink: &'s mut dyn FrameSink,
     samples: usize,
@@ -34,7 +34,7 @@ struct Curve {
 }
 
 impl<'s> MotionBlur<'s> {
-    /// For `samples` pictures per frame, at least 1.
+    /// Creates a sink for `samples` pictures per frame, at least 1.
     pub(crate) fn new(sink: &'s mut dyn FrameSink, samples: u32) -> Self {
         let light = (0..=255_u8).map(|code| linear_of_srgb(f32::from(code) / 255.0)).collect();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
@@ -47,7 +47,7 @@ impl<'s> MotionBlur<'s> {
 }
 
 impl Curve {
-    /// What a shutter sees of these pictures, of which there is at least one.
+    /// The average light of these pictures, of which there is at least one.
     fn average(&self, taken: &[Arc<Picture>]) -> Arc<Picture> {
         let first = &taken[0];
         if taken.iter().all(|picture| Arc::ptr_eq(picture, first)) {

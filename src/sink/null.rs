@@ -1,4 +1,4 @@
-//! A sink that forgets.
+//! A sink that discards all frames.
 
 use crate::error::Result;
 use crate::frame::Frame;

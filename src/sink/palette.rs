@@ -1,8 +1,9 @@
 //! Palettes of 255 colors, one per scene, and pictures drawn with them.
 //!
-//! While frames are kept, a [`ColorHistogram`] counts their colors and notices where scenes change. A
-//! palette is cut out of the counts by variance (after Wu) and improved by a few rounds of k-means.
-//! Where a scene has no more colors than that, they are its palette. The 256th color is nothing.
+//! While frames are stored, a [`ColorHistogram`] counts their colors and notices where scenes
+//! change. A palette is cut out of the counts by variance (after Wu) and improved by a few rounds
+//! of k-means. Where a scene has no more colors than that, they are its palette. The 256th color is
+//! transparent.
 
 mod draw;
 
@@ -13,7 +14,7 @@ use rayon::prelude::*;
 pub(super) use self::draw::Scenes;
 use crate::frame::{Picture, PixelFormat};
 
-/// Colors of a palette, without the one that is nothing.
+/// Colors of a palette, without the transparent one.
 pub(super) const COLORS: usize = 255;
 
 /// Bits of a component by which colors are counted.
@@ -26,7 +27,7 @@ const CUT: f64 = 0.6;
 /// Rounds of k-means.
 const ROUNDS: usize = 4;
 
-/// How much a difference of red, green and blue counts.
+/// The weights of differences of red, green and blue.
 const WEIGHTS: [f32; 3] = [2.0, 4.0, 1.5];
 
 /// Red, green, blue.
@@ -158,7 +159,7 @@ fn bucket_of(color: Color) -> usize {
     color.into_iter().fold(0, |at, c| at << BITS | usize::from(c >> (8 - BITS)))
 }
 
-/// Up to [`COLORS`] colors that stand for those that were counted.
+/// Chooses up to [`COLORS`] colors that represent the counted ones.
 fn palette_of(buckets: &[Bucket]) -> Vec<Color> {
     let points: Vec<(f32, [f32; 3])> = buckets
         .iter()
@@ -261,7 +262,7 @@ impl Cut {
         for (i, (w, point)) in self.points.iter().enumerate().take(self.points.len() - 1) {
             weight += f64::from(*w);
             sum += f64::from(*w) * f64::from(point[axis]);
-            // The larger the squared means, the smaller what is left.
+            // The larger the squared means, the smaller the remaining error.
             let gain = sum * sum / weight + (whole - sum) * (whole - sum) / (total - weight);
             if gain > best.0 {
                 best = (gain, i + 1);

@@ -1,7 +1,7 @@
 //! A file that gets its name only when it is whole.
 //!
 //! Symbolic links are written through: the file that a link leads to is replaced, or made, and the
-//! link stays. Of hard links only the named one gets the new file. What is no regular file is never
+//! link stays. Of hard links only the named one gets the new file. Only regular files are ever
 //! replaced.
 
 use std::ffi::OsStr;
@@ -15,18 +15,18 @@ use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use crate::error::{Error, Result};
 
-/// How much of a file's name its unfinished file has in its own, in bytes: names have a limit.
+/// The most bytes of a file's name in that of its unfinished file: names have a limit.
 const NAME_BYTES: usize = 64;
 
-/// Links that may lead to each other.
+/// Most links that may lead to each other.
 const MOST_LINKS: usize = 40;
 
-/// A file under construction, next to its final place; removed unless it is kept.
+/// A file under construction, next to its final place; removed unless `keep` is called.
 #[derive(Debug)]
 pub(super) struct PartialFile {
     temporary: TempPath,
     target: PathBuf,
-    /// Where links lead.
+    /// The file that links lead to.
     place: PathBuf,
 }
 
@@ -40,24 +40,24 @@ impl PartialFile {
         let file: NamedTempFile = tempfile::Builder::new()
             .prefix(&format!(".{}.", short_name(&place)))
             .suffix(&format!(".partial.{}", extension.unwrap_or_default()))
-            // What a newly created file gets: the user's umask applies.
+            // The mode of a newly created file: the user's umask applies.
             .permissions(fs::Permissions::from_mode(0o666))
             .tempfile_in(directory)
             .map_err(Error::io("cannot create", target))?;
         Ok(Self { temporary: file.into_temp_path(), target: target.to_owned(), place })
     }
 
-    /// Where to write.
+    /// The path to write to.
     pub(super) fn path(&self) -> &Path {
         &self.temporary
     }
 
-    /// Where it will be.
+    /// The final path.
     pub(super) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Gives the file its name, replacing what had it before.
+    /// Gives the file its name, and replaces the one that had it.
     pub(super) fn keep(self) -> Result<PathBuf> {
         let Self { temporary, target, place } = self;
         replaceable(&target)?;
@@ -73,13 +73,13 @@ impl PartialFile {
     }
 }
 
-/// Files under construction, in a hidden directory next to their final place; removed unless they
-/// are kept.
+/// Files under construction, in a hidden directory next to their final place; removed unless one of
+/// the `keep` methods is called.
 #[derive(Debug)]
 pub(super) struct PartialDirectory {
     temporary: TempDir,
     target: PathBuf,
-    /// Where links lead.
+    /// The place that links lead to.
     place: PathBuf,
 }
 
@@ -91,8 +91,8 @@ impl PartialDirectory {
         Ok(Self { temporary, target: target.to_owned(), place })
     }
 
-    /// Creates a directory that takes the place of the directory `target`: next to it, or within
-    /// where it can only be filled, as one that something is mounted on.
+    /// Creates a directory that replaces the directory `target`: next to it, or within it where it
+    /// can only be filled, as a mount point.
     pub(super) fn replacing(target: &Path) -> Result<Self> {
         let place = followed(target).map_err(Error::io("cannot write into", target))?;
         let parent = parent_of(&place);
@@ -118,22 +118,22 @@ impl PartialDirectory {
             .map_err(Error::io("cannot create", target))
     }
 
-    /// Where to write.
+    /// The path to write to.
     pub(super) fn path(&self) -> &Path {
         self.temporary.path()
     }
 
-    /// What the user asked for.
+    /// The path that the user asked for.
     pub(super) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// The name of the file that the user asked for, where links lead.
+    /// The name of the file that the user asked for, after links.
     pub(super) fn file_name(&self) -> &OsStr {
         self.place.file_name().unwrap_or_default()
     }
 
-    /// Moves all files next to `target`; the one called `last` becomes it when the others are there.
+    /// Moves all files next to `target`; the one called `last` becomes it after the others.
     pub(super) fn keep_beside(self, last: &OsStr) -> Result<PathBuf> {
         let mut files = self.files()?;
         files.retain(|file| file.file_name() != Some(last));
@@ -142,7 +142,7 @@ impl PartialDirectory {
         Ok(self.target)
     }
 
-    /// Gives the directory its name. One that has it and holds nothing but files that `is_ours` is
+    /// Gives the directory its name. An existing one that holds only files that are `is_ours` is
     /// replaced.
     pub(super) fn keep(self, is_ours: impl Fn(&str) -> bool) -> Result<PathBuf> {
         let own = self.path().file_name().unwrap_or_default().to_owned();
@@ -162,15 +162,15 @@ impl PartialDirectory {
         Ok(target)
     }
 
-    /// What lies in it.
+    /// The files in it.
     pub(super) fn files(&self) -> Result<Vec<PathBuf>> {
         let path = self.temporary.path();
         list(path).map_err(Error::io("cannot read", path))
     }
 }
 
-/// Puts the directory `new` in the place of another. Returns whether that worked; else all is as it
-/// was.
+/// Puts the directory `new` in the place of another. Returns whether that worked; if not, both are
+/// as before.
 fn replace(new: &Path, place: &Path) -> bool {
     let old = new.with_extension("old");
     if fs::rename(place, &old).is_err() {
@@ -178,7 +178,7 @@ fn replace(new: &Path, place: &Path) -> bool {
     }
     let is_done = fs::rename(new, place).is_ok();
     if is_done {
-        // What is left of it has another name.
+        // The rest of it has another name.
         drop(fs::remove_dir_all(&old));
     } else {
         drop(fs::rename(&old, place));
@@ -213,9 +213,9 @@ fn is_mounted(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices)
 }
 
-/// Where the links of `path` lead, whether or not there is something.
+/// The path after all links of `path`, whether or not anything is there.
 fn followed(path: &Path) -> io::Result<PathBuf> {
-    // Without a slash at the end, behind which a link is not seen.
+    // Without a slash at the end, which would hide a link.
     let mut path: PathBuf = path.components().collect();
     for _ in 0..MOST_LINKS {
         match fs::symlink_metadata(&path) {
@@ -231,7 +231,7 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("its symbolic links lead in a circle"))
 }
 
-/// Where the links of `target` lead, if a file there can be made or replaced.
+/// The path after all links of `target`, if a file there can be made or replaced.
 pub(super) fn replaceable(target: &Path) -> Result<PathBuf> {
     let failed = || Error::io("cannot write", target);
     let place = followed(target).map_err(failed())?;
@@ -265,7 +265,7 @@ fn shortened(name: &OsStr, most: usize) -> String {
     name[..end.unwrap_or_default()].to_owned()
 }
 
-/// An error if there is a directory with anything in it but files that `is_ours`.
+/// Fails if there is a directory with anything in it but files that are `is_ours`.
 pub(super) fn check_replaceable(target: &Path, is_ours: impl Fn(&str) -> bool) -> Result<()> {
     if !target.exists() {
         return Ok(());

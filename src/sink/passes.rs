@@ -1,4 +1,4 @@
-//! Two passes: the first measures while frames are captured and kept, the second encodes them.
+//! Two passes: the first measures while frames are captured and stored, the second encodes them.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::pipeline::{Artifact, FrameSink};
 use crate::plan::Plan;
 use crate::time::FrameIndex;
 
-/// What a first pass leaves for the second: a file, or text, as the encoder has it.
+/// The statistics that a first pass leaves for the second: a file, or text, by encoder.
 #[derive(Debug)]
 pub(super) struct PassFile {
     directory: TempDir,
@@ -32,7 +32,7 @@ impl PassFile {
         Ok(Self { directory, text: String::new() })
     }
 
-    /// Makes of `settings` those of the first or the second pass.
+    /// Changes `settings` to those of the first or the second pass.
     pub(super) fn apply(&self, settings: &mut EncoderSettings, is_second: bool) {
         let path = self.directory.path().join("statistics").to_string_lossy().into_owned();
         let number = 1 + u32::from(is_second);
@@ -56,7 +56,7 @@ impl PassFile {
     }
 }
 
-/// Keeps frames while the first pass measures them.
+/// Stores frames while the first pass measures them.
 #[derive(Debug)]
 pub(super) struct TwoPassSink {
     plan: Arc<Plan>,
@@ -102,7 +102,7 @@ impl TwoPassSink {
         })
     }
 
-    /// Takes what the first pass has to say; packets are not needed.
+    /// Takes the statistics of the first pass; packets are not needed.
     fn drain(&mut self) -> Result<bool> {
         loop {
             match self.first.receive()? {
@@ -129,7 +129,7 @@ impl FrameSink for TwoPassSink {
         while !self.drain()? {}
         let Self { plan, index, target, mut first, mut pass, store, clock, cancel, .. } = *self;
         pass.text = first.take_statistics();
-        // It writes its file when it is closed.
+        // The encoder writes its file when it is closed.
         drop(first);
         let learned = Learned { pass: Some(pass), scenes: None };
         let second = EncodeSink::open(&plan, index, target, learned, clock.clone())?;
@@ -137,7 +137,7 @@ impl FrameSink for TwoPassSink {
     }
 }
 
-/// Writes kept frames into a sink.
+/// Writes stored frames into a sink.
 pub(super) fn replay(
     store: FrameStore,
     sink: EncodeSink,

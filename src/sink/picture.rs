@@ -20,7 +20,8 @@ use crate::frame::{Picture, PixelFormat, Size};
 use crate::job::PictureFormat;
 
 impl PictureFormat {
-    /// Writes `picture` to the file `path`, which appears when it is whole. Returns its bytes.
+    /// Writes `picture` to the file `path`, which appears when it is complete. Returns its size in
+    /// bytes.
     pub fn write(self, picture: &Picture, path: &Path) -> Result<u64> {
         let file = PartialFile::create(path)?;
         let encoded = self.encode(picture, Cicp::SRGB).map_err(std::io::Error::other);
@@ -57,7 +58,7 @@ impl PictureFormat {
         Ok(bytes)
     }
 
-    /// With 16 bits for each component.
+    /// Encodes the picture with 16 bits for each component.
     fn encode_deep(self, picture: &Picture, cicp: Cicp) -> ImageResult<Vec<u8>> {
         let has_alpha = !picture.is_opaque();
         let pixels = picture.data.chunks_exact(picture.format.bytes_per_pixel());
@@ -82,8 +83,8 @@ fn tiff(data: &[u8], size: Size, color: ExtendedColorType) -> ImageResult<Vec<u8
     Ok(file.into_inner())
 }
 
-/// The PNG with a chunk that says what its codes mean (W3C PNG, third edition, 11.3.2.6), if that is
-/// HDR.
+/// The PNG with a chunk for the meaning of its codes (W3C PNG, third edition, 11.3.2.6), if they
+/// are HDR.
 fn with_cicp(png: Vec<u8>, color: Cicp) -> Vec<u8> {
     // The signature, and the header's chunk of 13 bytes with its length, name and checksum.
     const AFTER_HEADER: usize = 8 + 25;

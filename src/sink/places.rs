@@ -1,4 +1,4 @@
-//! Whether what a job writes can be written, asked before anything is rendered.
+//! Checks that a job's files can be written, before anything is rendered.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::job::{Codec, Destination, Job, Place};
 use crate::plan::{OutputPlan, Plan};
 use crate::warning::Warning;
 
-/// Makes each file that the job writes, and takes it away again. Makes no directories.
+/// Makes each file that the job writes, and removes it again. Makes no directories.
 pub(crate) fn check_places(job: &Job) -> Result<()> {
     for (_, destination, ..) in job.destinations()? {
         if destination.place == Place::File {
@@ -72,7 +72,7 @@ fn check_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A warning for each place that has less room than an output is known to take.
+/// Adds a warning for each place with less room than an output is known to need.
 pub(crate) fn warn_about_space(plan: &Plan, warnings: &mut Vec<Warning>) {
     for output in plan.outputs.iter().filter(|output| output.place == Place::File) {
         let Some(needed) = least_bytes(output, plan) else { continue };
@@ -92,7 +92,7 @@ pub(crate) fn warn_about_space(plan: &Plan, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// Bytes that an output will take, where what is written is known beforehand.
+/// Bytes that an output will take, where its content is known beforehand.
 fn least_bytes(output: &OutputPlan, plan: &Plan) -> Option<u64> {
     let frames = plan.stream.frames;
     match (output.video.codec, output.video.bitrate) {

@@ -1,4 +1,4 @@
-//! Paths that mean nothing but themselves.
+//! Paths without special characters.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 
-/// A way to a directory by a name in which nothing has a meaning of its own.
+/// A path to a directory, of characters without a special meaning.
 ///
-/// What names the segments of a playlist, and what resolves their names, takes `%`, `#`, `?` and `:`
-/// for more than characters.
+/// The muxer that names the segments of a playlist, and players that resolve the names, treat `%`,
+/// `#`, `?` and `:` as more than characters.
 #[derive(Debug)]
 pub(super) struct PlainDirectory {
     path: PathBuf,
-    /// Holds the link that `path` is, where the directory's own name will not do.
+    /// Holds the link at `path`, where the directory's own name will not do.
     _link: Option<TempDir>,
 }
 

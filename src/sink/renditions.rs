@@ -10,7 +10,7 @@ use crate::job::AudioCodec;
 use crate::plan::OutputPlan;
 use crate::time::FrameRate;
 
-/// Writes them beside the playlist `media` of picture and sound, and `main`, which names all.
+/// Writes them beside the playlist `media` of picture and sound, and `main`, which lists all.
 pub(super) fn write(
     media: &Path,
     main: &Path,
@@ -81,7 +81,7 @@ pub(super) fn mend_target(media: &Path) -> Result<()> {
     fs::write(media, mended).map_err(Error::io("cannot write", media))
 }
 
-/// Bits per second: of the segment that has most, and of all.
+/// Bits per second: of the segment with the most, and of all.
 fn rates(playlist: &str, media: &Path) -> Result<(u64, u64)> {
     let (mut peak, mut bits, mut secs, mut length) = (0.0_f64, 0.0, 0.0, 0.0);
     for line in playlist.lines() {
@@ -101,7 +101,7 @@ fn rates(playlist: &str, media: &Path) -> Result<(u64, u64)> {
     Ok((whole(peak).max(1), whole(bits / f64::max(secs, 0.001)).max(1)))
 }
 
-/// What decoders are needed (RFC 6381), as the head of the segments says.
+/// The required decoders (RFC 6381), from the head of the segments.
 fn codecs(playlist: &str, media: &Path, output: &OutputPlan) -> Option<String> {
     let map = playlist.lines().find_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\""))?;
     let head = fs::read(media.with_file_name(map.strip_suffix('"')?)).ok()?;

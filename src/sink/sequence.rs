@@ -1,4 +1,4 @@
-//! A file for each frame, in a directory that gets its name when it is whole.
+//! A file for each frame, in a directory that gets its name when it is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,14 +26,14 @@ const SOUND: &str = "audio.wav";
 pub(super) struct SequenceSink {
     plan: Arc<Plan>,
     index: usize,
-    // Before the directory: what writes into it is closed first.
+    // Before the directory: writers into it are closed first.
     sound: Option<(SoundStream, Muxer)>,
     directory: PartialDirectory,
     format: PictureFormat,
     scaler: Scaler,
-    /// Pictures to be written, and the frames that show them.
+    /// Pictures that wait to be written, with the frames that show them.
     waiting: Vec<(Arc<Picture>, Vec<u64>)>,
-    /// What is waiting at most.
+    /// The most pictures that wait.
     most: usize,
     /// The last picture as it came.
     last: Option<Arc<Picture>>,
@@ -45,7 +45,7 @@ pub(super) struct SequenceSink {
 impl SequenceSink {
     pub(super) fn open(plan: &Arc<Plan>, index: usize, clock: SinkStats) -> Result<Self> {
         let output = &plan.outputs[index];
-        // Rather now than when all is drawn.
+        // An existing directory is checked now, not after all is drawn.
         check_replaceable(&output.path, |name| is_ours(output.names.as_ref(), name))?;
         let directory = PartialDirectory::replacing(&output.path)?;
         let open = |audio| -> Result<_> {
@@ -79,7 +79,7 @@ impl SequenceSink {
         names.expect("a sequence has names")
     }
 
-    /// Writes all pictures that wait but, while more may come, the last.
+    /// Writes all waiting pictures, except the last while more may come.
     fn write_waiting(&mut self, is_last: bool) -> Result<()> {
         let kept = if is_last { None } else { self.waiting.pop() };
         let waiting = std::mem::replace(&mut self.waiting, kept.into_iter().collect());
@@ -109,7 +109,7 @@ pub(super) fn is_ours(names: Option<&FileNames>, name: &str) -> bool {
     name == SOUND || names.is_some_and(|names| names.matches(name))
 }
 
-/// How the pictures of an output are stored.
+/// The file format of an output's pictures.
 fn format_of(output: &OutputPlan) -> PictureFormat {
     let video = &output.video;
     let is_deep = video.pixel_format.bits() == 16;
@@ -170,7 +170,7 @@ impl FrameSink for SequenceSink {
     }
 }
 
-/// What a finished directory must hold.
+/// The expected content of a finished directory.
 #[derive(Clone, Copy, Debug)]
 struct Expected {
     size: Size,
@@ -178,7 +178,7 @@ struct Expected {
     has_sound: bool,
 }
 
-/// Whether all files are there, and the first and the last have the right size.
+/// Checks that all files are there, and that the first and the last have the right size.
 fn verify(directory: &Path, names: &FileNames, expected: Expected) -> Result<(), String> {
     for frame in [0, expected.frames.saturating_sub(1)] {
         let path = directory.join(names.of(frame));

@@ -1,4 +1,4 @@
-//! What encoder and muxer are told for an output of a plan.
+//! Settings of encoder and muxer for an output of a plan.
 
 use super::sound::SoundStream;
 use super::target::Target;
@@ -9,10 +9,10 @@ use crate::job::{Codec, Container, Metadata};
 use crate::plan::{OutputPlan, SEGMENT_SECS};
 use crate::time::FrameRate;
 
-/// What files say that they were made by.
+/// The program name that files state as their writer.
 pub(super) const PROGRAM: &str = concat!("pagereel ", env!("CARGO_PKG_VERSION"));
 
-/// What the encoder of an output is told.
+/// The encoder's settings for an output.
 pub(super) fn encoder_settings(
     output: &OutputPlan,
     frame_rate: FrameRate,
@@ -39,15 +39,15 @@ pub(super) fn encoder_settings(
     }
 }
 
-/// By how much less than asked for an encoder spends in two passes.
+/// The bits by which an encoder falls short of its bitrate in two passes.
 fn spare(output: &OutputPlan, bits: u64) -> u64 {
-    // Measured: 2 to 7 % with the limits that it is given.
+    // Measured: 2 to 7 % with our limits.
     let is_vpx = output.video.encoder.starts_with("libvpx");
     if output.video.two_pass && is_vpx { bits / 25 } else { 0 }
 }
 
-/// Languages whose two names in ISO 639-2 differ: the one of today, and the bibliographic one, which
-/// alone `QuickTime` files know.
+/// Languages with two names in ISO 639-2: the present one, and the bibliographic one, the only one
+/// that `QuickTime` files know.
 const LANGUAGES: [(&str, &str); 20] = [
     ("sqi", "alb"),
     ("hye", "arm"),
@@ -80,7 +80,7 @@ pub(super) fn language_in(container: Container, language: &str) -> &str {
     }
 }
 
-/// What the muxer of an output is told.
+/// The muxer's settings for an output.
 pub(super) fn muxer_settings(
     output: &OutputPlan,
     stream: &StreamInfo,
@@ -105,7 +105,7 @@ pub(super) fn muxer_settings(
     let is_iso = matches!(output.container, Container::Mp4 | Container::Mov | Container::Hls);
     let names_itself = metadata.encoder && !metadata.tags.contains_key("encoding_tool");
     if is_iso && output.container != Container::Mov && names_itself {
-        // What MP4 calls the encoder.
+        // MP4's name for the encoder.
         whole.push(pair("encoding_tool", PROGRAM));
     }
     MuxerSettings {
@@ -116,7 +116,7 @@ pub(super) fn muxer_settings(
         metadata: whole,
         encoder: metadata.encoder.then(|| PROGRAM.into()),
         stream_metadata: vec![picture, language],
-        // Apple's players know no other.
+        // Apple's players know no other tag.
         codec_tag: (video.codec == Codec::Hevc && is_iso).then_some(*b"hvc1"),
         chapters: chapters(&output.metadata, stream),
         apart_us: None,
@@ -130,7 +130,7 @@ fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, Strin
     let pair = |key: &str, value: String| (key.to_owned(), value);
     match (output.container, target) {
         (Container::Gif, _) => {
-            // It counts repetitions; -1 is none, 0 is for ever.
+            // The option counts repetitions; -1 is none, 0 is forever.
             let repetitions = match plays {
                 0 => 0,
                 1 => -1,
@@ -157,13 +157,13 @@ fn container_options(output: &OutputPlan, target: &Target) -> Vec<(String, Strin
     }
 }
 
-/// How the names of segments begin: the playlist's name, as far as it is a piece of an address.
+/// The prefix of segment names: the playlist's name, changed where it is no piece of an address.
 ///
-/// Players resolve what a playlist names, so that `#`, `?`, `%` and spaces mean something else, and
-/// a line may begin with a comment. Names that are changed get a number, so that those of another
-/// playlist are not replaced.
+/// Players resolve the names in a playlist, so that `#`, `?`, `%` and spaces have another meaning,
+/// and a line that begins with one is a comment. Names that are changed get a number, so that those
+/// of another playlist are not replaced.
 pub(super) fn segment_stem(name: &str) -> String {
-    /// With what is added, file systems take it.
+    /// File systems still accept it with the suffixes.
     const LONGEST: usize = 200;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
@@ -175,7 +175,7 @@ pub(super) fn segment_stem(name: &str) -> String {
     format!("{short}-{:08x}", crc32fast::hash(name.as_bytes()))
 }
 
-/// Names of parts, as far as they are within the stream.
+/// Names of chapters, as far as they lie within the stream.
 pub(super) fn chapters(metadata: &Metadata, stream: &StreamInfo) -> Vec<MuxedChapter> {
     let end = stream.frames as f64 / stream.frame_rate.as_f64();
     #[expect(clippy::cast_possible_truncation, reason = "a day at most")]

@@ -18,7 +18,7 @@ const CHUNK: u64 = 48_000;
 struct Mixed {
     mixer: Mixer,
     rate: FrameRate,
-    /// Samples that were handed out.
+    /// The number of samples handed out.
     written: u64,
     clock: SinkStats,
 }
@@ -31,7 +31,7 @@ impl Mixed {
         Self { mixer, rate, written: 0, clock }
     }
 
-    /// Hands `take` what comes until the end of the first `frames` frames, a chunk at a time.
+    /// Passes the samples up to the end of the first `frames` frames to `take`, a chunk at a time.
     fn advance<E>(
         &mut self,
         frames: u64,
@@ -62,7 +62,7 @@ pub(super) struct SoundStream {
     out: Encoded,
 }
 
-/// An encoder, and where its packets go.
+/// An encoder, and the stream for its packets.
 #[derive(Debug)]
 struct Encoded {
     encoder: AudioEncoder,
@@ -94,18 +94,18 @@ impl SoundStream {
         Ok(Self { mixed: Mixed::new(plan, rate, clock), out })
     }
 
-    /// What the muxer has to know of it.
+    /// The encoder, for the muxer's description of the stream.
     pub(super) const fn encoder(&self) -> &AudioEncoder {
         &self.out.encoder
     }
 
-    /// In a file without pictures.
+    /// Makes it the first stream, for a file without pictures.
     pub(super) fn alone(mut self) -> Self {
         self.out.stream = 0;
         self
     }
 
-    /// Packets that so much sound will make at most.
+    /// The most packets that this sound makes.
     pub(super) fn packets(plan: &AudioPlan) -> u64 {
         // The shortest frames are those of Opus, 20 ms, and 576 samples of MP3 with low rates.
         plan.samples / u64::from(plan.sample_rate / 50).min(576) + 8
@@ -120,7 +120,7 @@ impl SoundStream {
         })
     }
 
-    /// Writes what the encoder still holds.
+    /// Writes the packets that the encoder still holds.
     pub(super) fn finish(&mut self, muxer: &mut Muxer) -> Result<(), AvError> {
         let clock = self.mixed.clock.clone();
         let _timed = clock.time(Part::Sound);
@@ -143,7 +143,7 @@ impl Encoded {
     }
 }
 
-/// Gives a sink that takes sound the mix of a plan, after each frame what belongs to it.
+/// Gives a sink the mix of a plan: after each frame the samples that belong to it.
 pub(crate) struct WithSound<S> {
     inner: S,
     mixed: Mixed,

@@ -16,20 +16,21 @@ use crate::job::{AudioCodec, Container};
 use crate::pipeline::{Artifact, FrameSink};
 use crate::plan::{Plan, SoundPlan};
 
-/// Samples that a decoder of AAC may give beyond the end: what fills its last frame.
+/// Samples that a decoder of AAC may return beyond the end: the padding of its last frame.
 const AAC_FRAME: u64 = 1024;
 
 /// Bytes above which a WAV file needs sizes of 64 bits.
 const MOST_WAV_BYTES: u64 = u32::MAX as u64 - (1 << 16);
 
-/// Writes a file of sound alone, in step with frames whose pictures it does not look at.
+/// Writes a file of sound alone, in step with frames whose pictures it ignores.
 ///
-/// What cannot be gone back in gets the file when it is finished: its length stands at the front.
+/// A destination that cannot be rewritten gets the file when it is finished: its length is at the
+/// front.
 #[derive(Debug)]
 pub(super) struct SoundSink {
     plan: Arc<Plan>,
     index: usize,
-    // Before the targets: what writes into them is closed first.
+    // Before the targets: writers into them are closed first.
     sound: SoundStream,
     muxer: Muxer,
     target: Target,
@@ -62,7 +63,7 @@ impl SoundSink {
     }
 }
 
-/// What the muxer is told.
+/// The muxer's settings.
 fn settings(output: &SoundPlan, plan: &Plan) -> MuxerSettings {
     let SoundPlan { container, audio, metadata, .. } = output;
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
@@ -121,7 +122,7 @@ impl FrameSink for SoundSink {
     }
 }
 
-/// What a finished file has that was not planned.
+/// The difference of a finished file from the plan.
 fn difference(facts: &SoundFileFacts, output: &SoundPlan) -> Option<String> {
     let audio = &output.audio;
     let name = audio.codec.codec_name(audio.bits);

@@ -1,7 +1,8 @@
-//! Frames kept until they are needed a second time.
+//! Frames that are stored until they are needed a second time.
 //!
-//! Losslessly, in a file without a name: it is gone when we are, whatever ends us. Each picture is
-//! compressed by LZ4, a picture that is the last one again takes no room. The room is bounded.
+//! They are stored losslessly, in a file without a name: it disappears with this process, even if
+//! that is killed. Each picture is compressed by LZ4, and a repeated picture takes no room. The
+//! room is bounded.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,7 +17,7 @@ use crate::frame::{Picture, PixelFormat, Size};
 /// The most that the frames of one render may take, in bytes.
 pub(super) const MOST_BYTES: u64 = 64 << 30;
 
-/// Pictures being kept.
+/// A store of pictures.
 #[derive(Debug)]
 pub(super) struct FrameStore {
     file: BufWriter<File>,
@@ -31,14 +32,14 @@ pub(super) struct FrameStore {
 /// One frame.
 #[derive(Clone, Copy, Debug)]
 enum Entry {
-    /// The picture of the frame before.
+    /// The same picture as the frame before.
     Again,
-    /// So many compressed bytes.
+    /// A picture of so many compressed bytes.
     Picture { bytes: usize, size: Size, format: PixelFormat },
 }
 
 impl FrameStore {
-    /// An empty store that may take so many bytes.
+    /// Creates an empty store that may take so many bytes.
     pub(super) fn create(most: u64) -> Result<Self> {
         let directory = tempfile::env::temp_dir();
         let file = tempfile::tempfile_in(&directory)
@@ -54,7 +55,7 @@ impl FrameStore {
         })
     }
 
-    /// Keeps one more frame.
+    /// Stores one more frame.
     pub(super) fn push(&mut self, picture: &Arc<Picture>) -> Result<()> {
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, picture)) {
             self.entries.push(Entry::Again);
@@ -98,7 +99,7 @@ impl FrameStore {
     }
 }
 
-/// Kept frames, one after the other.
+/// Stored frames, one after the other.
 #[derive(Debug)]
 pub(super) struct Replay {
     file: BufReader<File>,
@@ -109,7 +110,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// The next frame's picture; `None` after the last.
+    /// Reads the next frame's picture; `None` after the last.
     pub(super) fn next(&mut self) -> Result<Option<Arc<Picture>>> {
         match self.entries.next() {
             None => return Ok(None),

@@ -12,10 +12,10 @@ use rustix::io::Errno;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 
-/// How long a pipe waits for its reader.
+/// The time for which a pipe waits for its reader.
 const READER_PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often it looks for one.
+/// The interval at which it looks for one.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A pipe that has a reader, or a device, open for writing. Never created and never replaced.
@@ -26,7 +26,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Opens it; a pipe as soon as somebody reads, an error if nobody comes.
+    /// Opens the path; a pipe as soon as it has a reader, and an error if none comes.
     pub(super) fn open(path: &Path, cancel: &CancelToken) -> Result<Self> {
         Self::open_within(path, cancel, READER_PATIENCE)
     }

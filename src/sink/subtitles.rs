@@ -6,13 +6,13 @@ use crate::plan::OutputPlan;
 use crate::plan::SubtitlePlan;
 use crate::time::FrameRate;
 
-/// Longest packet that shows nothing, in milliseconds: containers count ticks in 32 bits.
+/// Longest packet without a cue, in milliseconds: containers count ticks in 32 bits.
 const LONGEST_PAUSE: i64 = 600_000;
 
-/// Beyond what an encoder holds back, how far apart streams may come, in microseconds.
+/// The distance of streams beyond what an encoder holds back, in microseconds.
 const APART_US: u64 = 10_000_000;
 
-/// More frames than an encoder holds back.
+/// More frames than any encoder holds back.
 const HELD_BACK: u64 = 256;
 
 /// The subtitles of an output.
@@ -27,7 +27,7 @@ struct Track {
     stream: TextStream,
     /// The number of its stream in the file.
     number: usize,
-    /// What is still to be written, the next last.
+    /// The lines that remain to be written, the next one last.
     left: Vec<Line>,
 }
 
@@ -40,9 +40,9 @@ struct Line {
 }
 
 impl Subtitles {
-    /// `first` is the number of their first stream.
+    /// Creates the streams; `first` is the number of the first one.
     pub(super) fn new(output: &OutputPlan, rate: FrameRate, frames: u64, first: usize) -> Self {
-        // A playlist's are files of their own.
+        // A playlist has files of its own for them.
         let plans = if output.container == Container::Hls { &[][..] } else { &output.subtitles };
         let tracks = plans.iter().zip(first..).map(|(plan, number)| Track {
             stream: TextStream::new(plan.codec, plan.default),
@@ -52,12 +52,12 @@ impl Subtitles {
         Self { tracks: tracks.collect(), rate }
     }
 
-    /// For the muxer's head.
+    /// The streams, for the muxer's head.
     pub(super) fn streams(&self) -> impl Iterator<Item = &dyn Described> {
         self.tracks.iter().map(|track| -> &dyn Described { &track.stream })
     }
 
-    /// Writes what begins before the end of the first `frames` frames.
+    /// Writes the lines that begin before the end of the first `frames` frames.
     pub(super) fn advance(
         &mut self,
         frames: u64,
@@ -67,7 +67,7 @@ impl Subtitles {
         self.advance_to(moment(self.rate, frames), output, muxer)
     }
 
-    /// Writes all that is left.
+    /// Writes all remaining lines.
     pub(super) fn finish(&mut self, output: &OutputPlan, muxer: &mut Muxer) -> Result<(), AvError> {
         self.advance_to(i64::MAX, output, muxer)
     }
@@ -98,7 +98,7 @@ fn moment(rate: FrameRate, frame: u64) -> i64 {
     i64::try_from(ms / u128::from(rate.num.get())).unwrap_or(i64::MAX)
 }
 
-/// What is written of it, in order. Where a stream must show something at any time, as in MP4 and
+/// The lines of a stream, in order. Where a stream must show something at any time, as in MP4 and
 /// MOV, pauses are written too.
 fn lines(plan: &SubtitlePlan, end: i64) -> Vec<Line> {
     let has_pauses = plan.codec == "mov_text";
@@ -119,7 +119,7 @@ fn lines(plan: &SubtitlePlan, end: i64) -> Vec<Line> {
     lines
 }
 
-/// Tells a muxer of them: `settings` are those for the streams before.
+/// Adds the streams to a muxer's settings: `settings` are those for the streams before.
 pub(super) fn describe(
     settings: &mut MuxerSettings,
     output: &OutputPlan,
@@ -133,7 +133,7 @@ pub(super) fn describe(
     settings.stream_metadata.truncate(before);
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     for plan in &output.subtitles {
-        // And one that ends the stream.
+        // And one packet that ends the stream.
         let packets = lines(plan, moment(rate, frames)).len() as u64 + 1;
         settings.packets.push(packets);
         let language = super::settings::language_in(output.container, &plan.language);
@@ -141,14 +141,14 @@ pub(super) fn describe(
         if let Some(label) = &plan.label {
             metadata.push(pair("title", label));
             if plan.codec == "mov_text" {
-                // What players of MP4 show.
+                // The name that players of MP4 show.
                 metadata.push(pair("handler_name", label));
             }
         }
         settings.stream_metadata.push(metadata);
     }
     if ["matroska", "webm"].contains(&settings.format.as_str()) {
-        // Else it would mark the first as the one to show.
+        // Otherwise libav would mark the first stream as the one to show.
         settings.options.push(pair("default_mode", "infer_no_subs"));
     }
     let held_back = HELD_BACK * 1_000_000 * u64::from(rate.den.get()) / u64::from(rate.num.get());

@@ -1,4 +1,4 @@
-//! Where an encoded output is written until it is whole.
+//! The place where an encoded output is written until it is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use crate::error::{Error, Result};
 use crate::job::{Container, Place};
 use crate::plan::OutputPlan;
 
-/// Where an encoded output is written until it is whole.
+/// The place where an encoded output is written until it is complete.
 #[derive(Debug)]
 pub(super) enum Target {
     File(PartialFile),
-    /// Files that belong together: where they are, a way to there, the playlist of picture and sound
-    /// by that way, and the one that the user asked for, which may be the same.
+    /// Files that belong together: their directory, a plain path to it, the playlist of picture and
+    /// sound by that path, and the one that the user asked for, which may be the same.
     Files(PartialDirectory, PlainDirectory, PathBuf, PathBuf),
     /// A pipe or a device.
     Stream(Stream),
     /// A descriptor that the caller has opened, and its name.
     Descriptor(u32, PathBuf),
-    /// What is encoded is counted and thrown away.
+    /// Nothing: encoded bytes are counted and discarded.
     Nowhere,
 }
 
@@ -64,7 +64,7 @@ impl Target {
         }
     }
 
-    /// For the muxer.
+    /// The target for the muxer.
     pub(super) fn for_muxer(&self) -> MuxTarget<'_> {
         match self {
             Self::File(file) => MuxTarget::File(file.path()),
@@ -78,7 +78,7 @@ impl Target {
         }
     }
 
-    /// Where it can be read back.
+    /// The path at which it can be read back.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file.path()),
@@ -104,7 +104,7 @@ impl Target {
         self.files()?.into_iter().map(size).sum()
     }
 
-    /// Gives it the user's name. Returns that name, where there is one.
+    /// Gives the output the user's name. Returns that name, where there is one.
     pub(super) fn keep(self) -> Result<Option<PathBuf>> {
         match self {
             Self::File(file) => file.keep().map(Some),
@@ -116,7 +116,7 @@ impl Target {
         }
     }
 
-    /// An error about the partial file, told about the file that the user asked for.
+    /// Changes an error about the partial file into one about the file that the user asked for.
     pub(super) fn named(&self, error: AvError) -> AvError {
         let (partial, target) = match self {
             Self::File(file) => (file.path(), file.target()),

@@ -12,7 +12,7 @@ use crate::plan::{PosterPlan, SidecarPlan};
 pub(super) struct TeeSink {
     pub sinks: Vec<Box<dyn FrameSink>>,
     pub posters: Vec<Poster>,
-    /// Files of subtitles, which are whole from the beginning.
+    /// Files of subtitles, which are complete from the beginning.
     pub sidecars: Vec<PartialFile>,
     pub frames: u64,
 }
@@ -24,7 +24,7 @@ pub(super) struct Poster {
     format: PictureFormat,
     file: PartialFile,
     bytes: u64,
-    /// What code values of the frames mean.
+    /// The color that code values of the frames mean.
     color: Cicp,
 }
 
@@ -39,7 +39,7 @@ impl Poster {
     }
 }
 
-/// Writes a file of subtitles, under another name until all outputs are there.
+/// Writes a file of subtitles, under another name until all outputs are complete.
 pub(super) fn sidecar(plan: &SidecarPlan) -> Result<PartialFile> {
     let file = PartialFile::create(&plan.path)?;
     std::fs::write(file.path(), &plan.text).map_err(Error::io("cannot write", &plan.path))?;

@@ -6,19 +6,19 @@ use crate::pipeline::{Artifact, FrameSink};
 use crate::plan::Thinning;
 use crate::time::FrameIndex;
 
-/// Hands on some of the frames, numbered anew.
+/// Passes on some of the frames, numbered anew.
 pub(super) struct ThinnedSink {
     inner: Box<dyn FrameSink>,
     thinning: Thinning,
-    /// Frames that came.
+    /// The number of frames that came.
     seen: u64,
-    /// Frames that were handed on, and how many there will be.
+    /// The number of frames passed on, and their total.
     written: u64,
     frames: u64,
 }
 
 impl ThinnedSink {
-    /// `frames` is how many `inner` expects.
+    /// Creates the sink; `frames` is the number that `inner` expects.
     pub(super) const fn new(inner: Box<dyn FrameSink>, thinning: Thinning, frames: u64) -> Self {
         Self { inner, thinning, seen: 0, written: 0, frames }
     }

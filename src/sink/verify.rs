@@ -1,4 +1,4 @@
-//! Whether a written file is what was planned.
+//! Checks a written file against its plan.
 
 mod animation;
 mod playlist;
@@ -12,9 +12,9 @@ use crate::frame::{CodedFormat, StreamInfo};
 use crate::job::{Codec, Container};
 use crate::plan::OutputPlan;
 
-/// Reads the file back and compares it with the plan. Returns what was read.
+/// Reads the file back and compares it with the plan. Returns the facts that were read.
 ///
-/// `path` is where the file is now; errors name the output.
+/// `path` is the file's present place; errors name the output.
 pub(super) fn verify(
     path: &Path,
     output: &OutputPlan,
@@ -66,7 +66,7 @@ pub(super) fn frame_bytes(output: &OutputPlan) -> u64 {
     pixels * components * sample
 }
 
-/// FFmpeg's name of what a decoder makes of the coded pictures.
+/// FFmpeg's name of the pixel format into which the coded pictures decode.
 fn decoded_format(output: &OutputPlan) -> &'static str {
     let video = &output.video;
     match (video.codec, video.pixel_format) {
@@ -75,7 +75,7 @@ fn decoded_format(output: &OutputPlan) -> &'static str {
         // Its decoder takes 4444 for 12 bits.
         (Codec::Prores, CodedFormat::Yuv444p10) => "yuv444p12le",
         (Codec::Prores, CodedFormat::Yuva444p10) => "yuva444p12le",
-        // Transparency is a stream of its own, which FFmpeg's decoder leaves alone.
+        // Transparency is a stream of its own, which FFmpeg's decoder ignores.
         (Codec::Vp9 | Codec::Vp8, CodedFormat::Yuva420p) => "yuv420p",
         (_, format) => format.name(),
     }
@@ -129,7 +129,7 @@ fn difference(facts: &VideoFacts, output: &OutputPlan, stream: &StreamInfo) -> O
         })
 }
 
-/// What is wrong with the keyframes.
+/// The fault of the keyframes.
 fn keyframes_difference(
     facts: &VideoFacts,
     output: &OutputPlan,
@@ -139,7 +139,7 @@ fn keyframes_difference(
     if matches!(output.container, Container::Gif | Container::Apng) {
         return None;
     }
-    // By their order: time stamps may have been rounded.
+    // By their order, because time stamps may have been rounded.
     let place = |pts: &i64| facts.pts.binary_search(pts).ok().map(|at| at as u64);
     let keys: Vec<u64> = facts.key_pts.iter().filter_map(place).collect();
     if keys.first() != Some(&0) {
@@ -154,7 +154,7 @@ fn keyframes_difference(
     (longest > gop).then(|| format!("{longest} frames follow upon a keyframe, expected {gop}"))
 }
 
-/// What is wrong with the subtitles.
+/// The fault of the subtitles.
 fn subtitle_difference(facts: &VideoFacts, output: &OutputPlan) -> Option<String> {
     /// Matroska counts in milliseconds, from which MP4's ticks are rounded.
     const TICK_SECS: f64 = 1.5e-3;
@@ -185,7 +185,7 @@ fn subtitle_difference(facts: &VideoFacts, output: &OutputPlan) -> Option<String
     })
 }
 
-/// What is wrong with the sound.
+/// The fault of the sound.
 fn sound_difference(
     facts: &VideoFacts,
     output: &OutputPlan,
@@ -207,7 +207,7 @@ fn sound_difference(
     }
     let length = audio.samples as f64 / f64::from(audio.sample_rate);
     let frame = 1.0 / stream.frame_rate.as_f64();
-    // A last packet may reach beyond the end, by less than one of ALAC's.
+    // A last packet may extend beyond the end, by less than one of ALAC's.
     let slack = frame.max(4096.0 / f64::from(audio.sample_rate)) + SOUND_TICK_SECS;
     let is_off = sound.start.abs() > SOUND_TICK_SECS || (sound.end - length).abs() > slack;
     is_off.then(|| {

@@ -1,8 +1,8 @@
-//! The light of HDR10 in the words of HEVC and AV1, and where they belong in a keyframe.
+//! The light of HDR10 in the syntax of HEVC and AV1, and its place in a keyframe.
 
 use crate::color::{ContentLightLevel, MasteringDisplay};
 
-/// `MaxCLL` and `MaxFALL`, as all have them.
+/// `MaxCLL` and `MaxFALL` in the byte order of all formats.
 pub(super) const fn level_bytes(level: ContentLightLevel) -> [u8; 4] {
     let [a, b] = level.max_content.to_be_bytes();
     let [c, d] = level.max_frame_average.to_be_bytes();
@@ -26,12 +26,13 @@ pub(super) fn hevc_message(display: MasteringDisplay, level: Option<ContentLight
         payload.extend([144, 4]);
         payload.extend(level_bytes(level));
     }
-    // The bit that ends it.
+    // The stop bit.
     payload.push(0x80);
     [&header[..], &escaped(&payload)].concat()
 }
 
-/// Bytes as they stand in a NAL unit: an escape keeps start codes from appearing (H.265, 7.4.2.1).
+/// Bytes as they are stored in a NAL unit: an escape keeps start codes from appearing (H.265,
+/// 7.4.2.1).
 pub(crate) fn escaped(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + 2);
     let mut zeros = 0;
@@ -46,9 +47,9 @@ pub(crate) fn escaped(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Where the first slice's NAL unit begins in an access unit with start codes.
+/// The place of the first slice's NAL unit in an access unit with start codes.
 pub(crate) fn first_slice(unit: &[u8]) -> Option<usize> {
-    // What has lengths in place of start codes is not understood.
+    // Units with lengths in place of start codes are not understood.
     if !unit.starts_with(&[0, 0, 1]) && !unit.starts_with(&[0, 0, 0, 1]) {
         return None;
     }
@@ -63,7 +64,7 @@ pub(crate) fn first_slice(unit: &[u8]) -> Option<usize> {
     Some(start - usize::from(is_long))
 }
 
-/// Two metadata OBUs (AV1 specification, 5.8 and 6.7), the levels' last.
+/// Two metadata OBUs (AV1 specification, 5.8 and 6.7), that of the levels last.
 pub(super) fn av1_message(display: MasteringDisplay, level: Option<ContentLightLevel>) -> Vec<u8> {
     // Type 5, with a size.
     const METADATA: u8 = 5 << 3 | 1 << 1;
@@ -94,7 +95,7 @@ pub(super) fn av1_message(display: MasteringDisplay, level: Option<ContentLightL
     bytes
 }
 
-/// Where the sequence header ends in a temporal unit, whose OBUs have sizes.
+/// The end of the sequence header in a temporal unit, whose OBUs have sizes.
 pub(crate) fn end_of_sequence_header(unit: &[u8]) -> Option<usize> {
     const SEQUENCE_HEADER: u8 = 1;
     let mut at = 0;

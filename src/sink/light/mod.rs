@@ -1,19 +1,18 @@
-//! What HDR10 files say about their light: the display they are made for, and `MaxCLL` and
-//! `MaxFALL`.
+//! The light of HDR10 files: the display they are made for, and `MaxCLL` and `MaxFALL`.
 //!
-//! The display is known from the plan, how bright the frames are only when the last is there. Yet
+//! The display is known from the plan, the brightness of the frames only after the last one. Yet
 //! both belong into every keyframe and, where the container writes its head first, to the front of
-//! the file. So the levels are written as a placeholder of the same length, and put right in the
-//! finished file. Standard output cannot be gone back in: there only the display is told.
+//! the file. So the levels are written as a placeholder of the same length, and corrected in the
+//! finished file. Standard output cannot be rewritten: there only the display is stated.
 //!
-//! | where | what |
+//! | format | place |
 //! |---|---|
 //! | HEVC | an SEI NAL unit with messages 137 and 144 in each keyframe |
 //! | AV1 | two metadata OBUs after each sequence header |
 //! | MP4, MOV | `mdcv` and `clli` |
 //! | Matroska, `WebM` | `MasteringMetadata`, `MaxCLL` and `MaxFALL`, with the checksum of their element |
 //!
-//! **Invariant:** a form of the levels is as long as that of any other levels.
+//! **Invariant:** all levels have the same length in a file.
 
 pub(crate) mod bitstream;
 pub(crate) mod patch;
@@ -24,26 +23,26 @@ use crate::error::{Error, Result};
 use crate::job::{Codec, Container};
 use crate::plan::OutputPlan;
 
-/// Levels that no frame has: more light on average than in the brightest pixel.
+/// Levels that no frame has: a higher average than the brightest pixel.
 const PLACEHOLDER: ContentLightLevel =
     ContentLightLevel { max_content: 0xfffe, max_frame_average: 0xffff };
 
-/// What one output says about its light, while it is written.
+/// The statement of one output about its light, while it is written.
 #[derive(Debug)]
 pub(super) struct LightNote {
     codec: Codec,
     container: Container,
     display: MasteringDisplay,
-    /// Whether it can be gone back in.
+    /// Whether the output can be rewritten.
     is_file: bool,
-    /// What keyframes get; empty for codecs that have no place for it.
+    /// The message for keyframes; empty for codecs that have no place for it.
     message: Vec<u8>,
-    /// In how many keyframes it is.
+    /// The number of keyframes that have it.
     written: usize,
 }
 
 impl LightNote {
-    /// For an output of HDR10; `None` for others.
+    /// The note for an output of HDR10; `None` for others.
     pub(super) fn new(output: &OutputPlan) -> Option<Self> {
         let display = output.video.mastering_display?;
         let (codec, container) = (output.video.codec, output.container);
@@ -53,12 +52,12 @@ impl LightNote {
         Some(Self { codec, container, display, is_file, message, written: 0 })
     }
 
-    /// What the muxer writes into the head.
+    /// The display and the levels that the muxer writes into the head.
     pub(super) fn head(&self) -> (MasteringDisplay, Option<ContentLightLevel>) {
         (self.display, self.is_file.then_some(PLACEHOLDER))
     }
 
-    /// Where the message belongs in a keyframe, and the message. It counts as written.
+    /// The message, and its place in a keyframe. It counts as written.
     pub(super) fn for_keyframe(&mut self, keyframe: &[u8]) -> Option<(usize, Vec<u8>)> {
         const START_CODE: &[u8] = &[0, 0, 0, 1];
         let (at, start) = match self.codec {
@@ -70,7 +69,7 @@ impl LightNote {
         Some((at, [start, &self.message].concat()))
     }
 
-    /// Puts the levels right in the finished files.
+    /// Replaces the placeholders by the levels in the finished files.
     pub(super) fn complete(
         self,
         target: &Target,
@@ -103,7 +102,7 @@ impl LightNote {
     }
 }
 
-/// What a keyframe of `codec` says; nothing where the codec has no place for it.
+/// The message in a keyframe of `codec`; empty where the codec has no place for it.
 fn message(codec: Codec, display: MasteringDisplay, level: Option<ContentLightLevel>) -> Vec<u8> {
     match codec {
         Codec::Hevc => bitstream::hevc_message(display, level),
@@ -112,7 +111,7 @@ fn message(codec: Codec, display: MasteringDisplay, level: Option<ContentLightLe
     }
 }
 
-/// The levels as the head of a container has them.
+/// The levels as the head of a container stores them.
 fn head(container: Container, level: ContentLightLevel) -> Vec<u8> {
     let [a, b] = level.max_content.to_be_bytes();
     let [c, d] = level.max_frame_average.to_be_bytes();
@@ -129,10 +128,10 @@ fn head(container: Container, level: ContentLightLevel) -> Vec<u8> {
     }
 }
 
-/// The levels as files have them.
+/// The levels as files store them.
 ///
-/// They are upper bounds (Rec. ITU-T H.265, D.3.35), 0 where nothing is known. So a nit more is as
-/// true where their bytes would get an escape in a NAL unit, and another length.
+/// They are upper bounds (Rec. ITU-T H.265, D.3.35), 0 where unknown. So a nit is added where their
+/// bytes would need an escape in a NAL unit, which would change their length.
 fn told(level: ContentLightLevel) -> ContentLightLevel {
     let is_plain = bitstream::escaped(&bitstream::level_bytes(level)).len() == 4;
     ContentLightLevel { max_content: level.max_content + u16::from(!is_plain), ..level }

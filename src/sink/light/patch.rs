@@ -1,4 +1,4 @@
-//! Bytes of a finished file that are replaced by others, as many.
+//! Replaces bytes of a finished file by others of the same length.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -7,15 +7,15 @@ use std::path::Path;
 
 use memchr::memmem::Finder;
 
-/// What is read at once.
+/// The size of one read.
 const CHUNK: usize = 1 << 20;
 
-/// Replaces the first of each pair by the second, which is as long, wherever it stands. Returns the
+/// Replaces the first of each pair by the second, which is as long, wherever it occurs. Returns the
 /// places, pair by pair; an empty pair has none.
 pub(super) fn patch(path: &Path, pairs: &[(Vec<u8>, Vec<u8>)]) -> io::Result<Vec<Vec<u64>>> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let finders: Vec<_> = pairs.iter().map(|(old, _)| Finder::new(old)).collect();
-    // What lies across two chunks is seen in the second.
+    // A match across two chunks is found in the second.
     let overlap = pairs.iter().map(|(old, _)| old.len()).max().unwrap_or(0).saturating_sub(1);
     let mut places = vec![Vec::new(); pairs.len()];
     let mut buffer = vec![0; CHUNK + overlap];
@@ -57,7 +57,7 @@ fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Computes the checksums of those elements of a Matroska file anew in which one of `places` lies.
+/// Recomputes the checksums of the elements of a Matroska file that contain one of `places`.
 ///
 /// Elements of the first level may begin with the CRC-32 of the rest of them (RFC 8794, 11.3.1).
 pub(crate) fn repair_checksums(path: &Path, places: &[u64]) -> io::Result<()> {
@@ -89,7 +89,7 @@ fn repair(file: &File, element: &Element) -> io::Result<()> {
     file.write_all_at(&crc32fast::hash(rest).to_le_bytes(), element.start + 2)
 }
 
-/// Where the content of an element lies.
+/// The place of an element's content.
 struct Element {
     id: u32,
     start: u64,

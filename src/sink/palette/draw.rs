@@ -9,19 +9,19 @@ use crate::av::VideoFrame;
 use crate::frame::{Picture, PixelFormat, Size};
 use crate::job::Dither;
 
-/// The number of the color that is nothing.
+/// The number of the transparent color.
 const NOTHING: u8 = 255;
 
 /// Bits of a component by which the nearest color is looked up.
 const BITS: u32 = 6;
 
-/// How far the fixed pattern reaches, in code values.
+/// The amplitude of the fixed pattern, in code values.
 const PATTERN: i32 = 16;
 
 /// Thresholds of the fixed pattern, in 16ths.
 const BAYER: [[i32; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]];
 
-/// The palettes of all scenes, and what was drawn last.
+/// The palettes of all scenes, and the last drawn picture.
 #[derive(Debug)]
 pub(in crate::sink) struct Scenes {
     list: Vec<Scene>,
@@ -39,7 +39,7 @@ impl Scenes {
         new
     }
 
-    /// Goes to the scene of a frame; frames come in order. Returns whether it is another one.
+    /// Changes to the scene of a frame; frames come in order. Returns whether it is another one.
     pub(in crate::sink) fn go_to(&mut self, frame: u64) -> bool {
         let next = self.list.get(self.current + 1);
         let is_next = next.is_some_and(|scene| scene.first <= frame);
@@ -97,8 +97,8 @@ impl Scenes {
 
     /// The number of each pixel's color.
     ///
-    /// What is as in the last picture keeps its number, whatever the dither would make of it: so
-    /// nothing flickers where nothing moves, and it takes no room in the file.
+    /// Pixels that are as in the last picture keep their number, regardless of the dither: so
+    /// nothing flickers where nothing moves, and they take no room in the file.
     fn numbers(&self, picture: &Picture, dither: Dither) -> Vec<u8> {
         let (width, format) = (picture.size.width as usize, picture.format);
         let bytes = format.bytes_per_pixel();
@@ -121,7 +121,7 @@ impl Scenes {
                     continue;
                 }
                 if self.list[self.current].is_exact {
-                    // In order, so that each can be found.
+                    // The palette is sorted, so that each color can be found.
                     let found = palette.binary_search(&format.rgb(pixel)).unwrap_or_default();
                     numbers.push(u8::try_from(found).unwrap_or_default());
                     continue;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::frame::StreamInfo;
 use crate::plan::OutputPlan;
 
-/// What an animated WebP says about itself: a RIFF file with an `ANMF` per frame.
+/// The header's facts about an animated WebP: a RIFF file with an `ANMF` per frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Animation {
     width: u32,
@@ -70,13 +70,13 @@ impl Animation {
         if (self.width, self.height) != (size.width, size.height) {
             return Some(format!("the size is {}x{}, expected {size}", self.width, self.height));
         }
-        // Frames that show the same picture become one.
+        // Frames with the same picture become one.
         if self.frames > stream.frames {
             return Some(format!("there are {} frames, expected {}", self.frames, stream.frames));
         }
         let duration = stream.frames as f64 / stream.frame_rate.as_f64();
         let tolerance = 1.5 / stream.frame_rate.as_f64() + 0.02;
-        // Where all frames show one picture it is no animation.
+        // If all frames have the same picture, it is no animation.
         let off = self.ms > 0 && (self.secs() - duration).abs() > tolerance;
         off.then(|| format!("the duration is {:.3} s, expected {duration:.3} s", self.secs()))
     }

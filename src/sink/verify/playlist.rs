@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::frame::StreamInfo;
 
-/// What is wrong with the playlist at `path`, whose segments lie beside it.
+/// The fault of the playlist at `path`, whose segments lie beside it.
 pub(super) fn difference(path: &Path, stream: &StreamInfo) -> Option<String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -15,7 +15,7 @@ pub(super) fn difference(path: &Path, stream: &StreamInfo) -> Option<String> {
     difference_in(&text, stream, size)
 }
 
-/// `size` says how many bytes a file beside the playlist has.
+/// The fault of a playlist's text; `size` returns the bytes of a file beside the playlist.
 fn difference_in(text: &str, stream: &StreamInfo, size: impl Fn(&str) -> u64) -> Option<String> {
     if !text.starts_with("#EXTM3U\n") {
         return Some("the playlist does not begin with #EXTM3U".into());
