@@ -2,8 +2,8 @@
 //!
 //! A page declares them (`window.__hf.transitions`, or `HyperShader.init`): from scene `a` to scene
 //! `b` within a time. In that time the page is drawn twice, once with each scene alone, and the
-//! pictures become one here: in linear light, the same way for SDR and HDR. How far a transition has
-//! gone follows from time, so it does not matter who draws which frame.
+//! pictures become one here: in linear light, the same way for SDR and HDR. The progress of a
+//! transition follows from time, so it does not matter which session draws a frame.
 //!
 //! The names and looks are HyperFrames'.
 
@@ -58,7 +58,7 @@ pub enum Shader {
 }
 
 impl Shader {
-    /// All of them.
+    /// All shaders.
     pub const ALL: [Self; 15] = [
         Self::Crossfade,
         Self::DomainWarp,
@@ -77,7 +77,7 @@ impl Shader {
         Self::LightLeak,
     ];
 
-    /// The name by which pages call it.
+    /// The name that pages use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Crossfade => "crossfade",
@@ -98,7 +98,7 @@ impl Shader {
         }
     }
 
-    /// The one with this name.
+    /// The shader with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|shader| shader.name() == name)
     }
@@ -132,7 +132,7 @@ pub enum Ease {
 }
 
 impl Ease {
-    /// GSAP's name for it, such as `power2.inOut`; what follows the first dot defaults to `out`.
+    /// GSAP's name for it, such as `power2.inOut`; the part after the first dot defaults to `out`.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let (family, end) = name.split_once('.').unwrap_or((name, "out"));
         let power = match family {
@@ -215,11 +215,11 @@ impl Accent {
     }
 }
 
-/// Where frames and the times that pages write meet, in seconds: as for clips.
+/// The tolerance between frames and the times that pages write, in seconds: as for clips.
 const EDGE_SECS: f64 = 1e-6;
 
 impl Transition {
-    /// How far it has gone in a frame, from 0 to 1; `None` before and after it.
+    /// Its progress in a frame, from 0 to 1; `None` before and after it.
     pub(crate) fn progress(&self, index: FrameIndex, rate: FrameRate) -> Option<f64> {
         let seconds = rate.seconds(index);
         let part = (seconds - self.time) / self.duration;
@@ -228,7 +228,7 @@ impl Transition {
         is_under_way.then(|| self.ease.at(part.clamp(0.0, 1.0)))
     }
 
-    /// The first of several that is under way in a frame: its place, and how far it has gone.
+    /// The first of several that is under way in a frame: its place, and its progress.
     pub(crate) fn under_way(
         all: &[Self],
         index: FrameIndex,

@@ -1,8 +1,8 @@
 //! The sound of a file, decoded to 48 kHz stereo with the place of every sample.
 //!
-//! Places come from the file's own time stamps, counted from its start: what an encoder put in front
-//! (priming) is gone, and a hole in the stream stays a hole. Reading goes forward; to go elsewhere,
-//! open the file again at that place.
+//! Places come from the file's own time stamps, counted from its start: the encoder's priming at
+//! the front is gone, and a hole in the stream stays a hole. Reading goes forward; to read from
+//! another place, open the file again there.
 
 use std::ffi::c_int;
 use std::fmt;
@@ -16,7 +16,8 @@ use super::length::said_length;
 use super::resampler::{Resampler, SampleLayout};
 use super::{AvError, SAMPLE_RATE, StereoSample, log};
 
-/// Where reading begins ahead of the place that is wanted: decoders need a few packets to settle.
+/// The distance before the wanted place at which reading begins: decoders need a few packets to
+/// settle.
 const PREROLL_SECS: f64 = 0.3;
 
 /// Demuxers whose time stamps can be trusted after a seek. Others guess them from the bitrate.
@@ -26,22 +27,22 @@ const EXACT_DEMUXERS: [&str; 4] = ["mov", "wav", "flac", "w64"];
 const COARSE_DEMUXER: &str = "matroska";
 const LONG_WAY_SECS: f64 = 120.0;
 
-/// Time stamps may be this far off. Containers round them.
+/// The tolerance of time stamps. Containers round them.
 const JITTER_SECS: f64 = 1e-3;
 
-/// Those that are further off count as a hole at once if it is longer than this, else when they
-/// have been off for so long: around Vorbis' short blocks they leave the way and come back.
+/// Time stamps that are further off count as a hole at once if it is longer than this, else after
+/// they have been off for so long: around Vorbis' short blocks they go off and come back.
 const HOLE_SECS: f64 = 0.1;
 
-/// A file may be this much shorter than it says, and by two packets: its last, and what was put in
-/// front of its first one, are no sound, and some headers count them.
+/// A file may be this much shorter than its header says, and by two packets: its last one, and the
+/// priming before its first one, are no sound, and some headers count them.
 const SHORT_SECS: f64 = 0.1;
 const SHORT_PACKETS: f64 = 2.0;
 
-/// Errors in a row after which a file is given up.
+/// Errors in a row after which reading a file stops.
 const MAX_ERRORS: u32 = 200;
 
-/// What is known of a file's sound before it is decoded.
+/// Facts about a file's sound before it is decoded.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SoundFacts {
     /// FFmpeg's name of the codec.
@@ -50,12 +51,12 @@ pub(crate) struct SoundFacts {
     pub duration: Option<f64>,
     /// The same where a header has counted it. One of AVI is a guess until the file is finished.
     pub counted: Option<f64>,
-    /// Length of the moving picture beside it, in seconds; where the file does not say it, as far as
-    /// it has been read.
+    /// Length of the moving picture beside it, in seconds; where the file does not state it, as far
+    /// as the file has been read.
     pub picture: Option<f64>,
 }
 
-/// Samples that follow each other without a hole.
+/// Consecutive samples without a hole.
 #[derive(Debug, Default)]
 pub(crate) struct SoundBlock {
     /// Place of the first, in samples from the file's start. May be negative.
@@ -65,13 +66,13 @@ pub(crate) struct SoundBlock {
 
 /// A stretch of sound without holes, on its way through the resampler.
 struct Run {
-    /// Where it begins.
+    /// The sample at which it begins.
     start: i64,
-    /// Samples that have come out.
+    /// The number of samples that have come out.
     produced: i64,
-    /// Where the next decoded frame should begin, in seconds.
+    /// The time at which the next decoded frame should begin, in seconds.
     expected: f64,
-    /// How long time stamps have been off, in seconds.
+    /// The time for which time stamps have been off, in seconds.
     off: f64,
     resampler: Resampler,
 }
@@ -84,19 +85,19 @@ pub(crate) struct AudioDecoder {
     stream: usize,
     /// Seconds per tick.
     tick: f64,
-    /// Where the file begins on its own clock, in seconds.
+    /// The beginning of the file on its own clock, in seconds.
     origin: f64,
     facts: SoundFacts,
-    /// Whether the file says how long it is.
+    /// Whether the file states its length.
     is_said: bool,
     run: Option<Run>,
     /// A decoded frame that begins a new run.
     held: Option<frame::Audio>,
     drained: bool,
-    /// Where the sound ends, in seconds, as far as it is decoded.
+    /// The end of the sound, in seconds, as far as it is decoded.
     end: f64,
     errors: u32,
-    /// What could not be decoded just now. It counts once time shows that something is missing.
+    /// The last decoding error. It counts once time stamps show that something is missing.
     doubt: Option<String>,
     fault: Option<String>,
 }
@@ -107,7 +108,7 @@ impl fmt::Debug for AudioDecoder {
     }
 }
 
-/// What the demuxer and the decoder have next.
+/// The next output of the demuxer and the decoder.
 enum Decoded {
     Frame(frame::Audio),
     End,
@@ -145,7 +146,7 @@ impl AudioDecoder {
         if target > 0.0 && (is_exact || is_coarse) {
             #[expect(clippy::cast_possible_truncation, reason = "a place within a file")]
             let micros = ((origin + target) * 1e6) as i64;
-            // Where it fails, all is read from the start.
+            // If the seek fails, all is read from the start.
             if let Err(error) = input.seek(micros, ..micros) {
                 tracing::debug!(path = %path.display(), %error, "not sought");
             }
@@ -169,22 +170,22 @@ impl AudioDecoder {
         }))
     }
 
-    /// What the file says of its sound.
+    /// The file's own facts about its sound.
     pub(crate) const fn facts(&self) -> &SoundFacts {
         &self.facts
     }
 
-    /// Where the sound ends, in seconds from the file's start; meaningful once all is read.
+    /// The end of the sound, in seconds from the file's start; meaningful once all is read.
     pub(crate) const fn end(&self) -> f64 {
         self.end
     }
 
-    /// What was wrong with the file so far.
+    /// Takes the first fault of the file so far.
     pub(crate) fn take_fault(&mut self) -> Option<String> {
         self.fault.take()
     }
 
-    /// The next samples; `None` at the end.
+    /// Reads the next samples; `None` at the end.
     pub(crate) fn read(&mut self) -> Result<Option<SoundBlock>, AvError> {
         loop {
             let next = match self.held.take() {
@@ -219,7 +220,7 @@ impl AudioDecoder {
         let time = time.or(expected).unwrap_or(0.0);
         let length = frame.samples() as f64 / f64::from(frame.rate().max(1));
         let tolerance = JITTER_SECS.max(1.5 * self.tick);
-        // A tag between two files that were joined is no damage: time goes on behind it.
+        // A tag between two files that were joined is no damage: time goes on after it.
         let goes_on = expected.is_some_and(|expected| (time - expected).abs() <= tolerance);
         self.settle_doubt(stamp.is_none() || !goes_on);
         if let Some(run) = &mut self.run {
@@ -244,7 +245,7 @@ impl AudioDecoder {
         Ok(run.block(samples))
     }
 
-    /// The next decoded frame. What cannot be decoded is left out, and noted.
+    /// Decodes the next frame. Skips packets that cannot be decoded, and records the error.
     fn decode(&mut self) -> Decoded {
         loop {
             let mut frame = frame::Audio::empty();
@@ -269,7 +270,7 @@ impl AudioDecoder {
         }
     }
 
-    /// Hands the decoder one packet, or the end. Returns whether it is worth going on.
+    /// Sends one packet to the decoder, or the end. Returns whether to go on.
     fn feed(&mut self) -> bool {
         let mut packet = Packet::empty();
         let sent = match self.input.read(&mut packet) {
@@ -294,7 +295,7 @@ impl AudioDecoder {
         sent.or_else(|error| if self.stumble(error) { Ok(()) } else { Err(error) }).is_ok()
     }
 
-    /// Takes note of where pictures end, for files that do not say it.
+    /// Records the end of pictures, for files that do not state it.
     fn see_picture(&mut self, packet: &Packet) {
         let is_one = self.input.stream(packet.stream()).is_some_and(|stream| is_picture(&stream));
         if is_one && !self.is_said {
@@ -303,7 +304,7 @@ impl AudioDecoder {
         }
     }
 
-    /// Notes what cannot be decoded. Returns whether to go on.
+    /// Records a decoding error. Returns whether to go on.
     fn stumble(&mut self, error: ffmpeg_next::Error) -> bool {
         self.errors += 1;
         let text = log::take_last().unwrap_or_else(|| AvError::new("", error.into()).text);
@@ -311,14 +312,14 @@ impl AudioDecoder {
         self.errors < MAX_ERRORS
     }
 
-    /// What could not be decoded was sound, or nothing that is missed.
+    /// Settles whether the packets that could not be decoded were sound that is missed.
     fn settle_doubt(&mut self, is_missed: bool) {
         if let Some(text) = self.doubt.take().filter(|_| is_missed) {
             self.fault.get_or_insert(text);
         }
     }
 
-    /// Notes a sound that ends before its file says it does.
+    /// Records a sound that ends before the length in its file.
     fn notice_short(&mut self) {
         let Some(duration) = self.facts.duration else { return };
         let packet = f64::from(self.decoder.frame_size()) / f64::from(self.decoder.rate().max(1));
@@ -332,7 +333,7 @@ impl AudioDecoder {
 }
 
 impl Run {
-    /// What the resampler still holds.
+    /// Takes the samples that the resampler still holds.
     fn finish(mut self) -> Result<SoundBlock, AvError> {
         let samples = self.resampler.drain()?;
         Ok(self.block(samples))
@@ -351,7 +352,8 @@ fn place(secs: f64) -> i64 {
     (secs * f64::from(SAMPLE_RATE)).round() as i64
 }
 
-/// Takes a tag (ID3, version 2) off the front of a packet: they stand where MP3 files are joined.
+/// Removes a tag (ID3, version 2) from the front of a packet: tags stand where MP3 files are
+/// joined.
 fn skip_tag(packet: &mut Packet) {
     use ffmpeg_next::codec::packet::traits::Mut as _;
     let Some([b'I', b'D', b'3', _, _, _, size @ ..]) =
@@ -370,13 +372,13 @@ fn skip_tag(packet: &mut Packet) {
     }
 }
 
-/// Samples that encoders of AAC put in front of the sound.
+/// The numbers of samples with which encoders of AAC prime the sound.
 const AAC_PRIMING: [i32; 3] = [1024, 2048, 2112];
 
-/// By how much a beginning below 0 is rounded up, in seconds.
+/// The amount by which a beginning below 0 is rounded up, in seconds.
 ///
-/// Matroska counts in milliseconds and does not say how long AAC's priming is: a stream that begins
-/// at -21 ms begins 1024 samples before 0.
+/// Matroska counts in milliseconds and does not state the length of AAC's priming: a stream that
+/// begins at -21 ms begins 1024 samples before 0.
 fn rounding(stream: &format::stream::Stream<'_>) -> f64 {
     let tick = f64::from(stream.time_base());
     let start = stream.start_time();

@@ -13,18 +13,18 @@ use super::{AV_SAMPLE_RATE, AvError, StereoSample, c_string, check, log};
 /// Samples per packet where the codec leaves it open.
 const OPEN_FRAME: usize = 1024;
 
-/// All that an audio encoder is told before it opens.
+/// The settings with which an audio encoder is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct AudioEncoderSettings {
     /// FFmpeg's name, such as `aac`.
     pub name: String,
     /// Target bits per second, where the codec loses anything.
     pub bitrate: Option<u64>,
-    /// Samples per second of what comes out.
+    /// Samples per second of the output.
     pub rate: u32,
     /// 1 or 2.
     pub channels: u16,
-    /// Bits of each sample, where nothing is lost.
+    /// Bits of each sample, for lossless codecs.
     pub bits: Option<u8>,
     /// Whether the container keeps the parameter sets apart from the packets.
     pub global_header: bool,
@@ -35,19 +35,19 @@ pub(crate) struct AudioEncoderSettings {
 pub(crate) struct AudioEncoder {
     context: NonNull<ffi::AVCodecContext>,
     name: String,
-    /// To another rate than the engine's.
+    /// The resampler, for rates other than the engine's.
     resampler: Option<Resampler>,
     rate: u32,
-    /// Samples of the engine's rate that came in, and of its own that were made of them.
+    /// The number of samples taken at the engine's rate, and of those made at the encoder's.
     taken: u64,
     made: u64,
     /// Samples per frame.
     frame: usize,
-    /// Not yet enough for a frame.
+    /// Samples that do not yet fill a frame.
     waiting: VecDeque<StereoSample>,
-    /// Samples that the encoder has.
+    /// The number of samples sent to the encoder.
     sent: i64,
-    /// Whether what waits is the last.
+    /// Whether the waiting samples are the last.
     is_ending: bool,
 }
 
@@ -123,7 +123,7 @@ impl AudioEncoder {
         Ok(encoder)
     }
 
-    /// Gives it the next samples. Drain with [`Self::receive`] after each.
+    /// Sends the next samples. Drain with [`Self::receive`] after each.
     pub(crate) fn send(&mut self, samples: &[StereoSample]) -> Result<(), AvError> {
         self.taken += samples.len() as u64;
         let Some(resampler) = &mut self.resampler else {
@@ -135,7 +135,7 @@ impl AudioEncoder {
         Ok(())
     }
 
-    /// Takes what a resampler has made, but no more than there is time for.
+    /// Takes a resampler's output, but no more than there is time for.
     fn take(&mut self, samples: &[StereoSample]) {
         let most = samples_at(self.taken, self.rate).saturating_sub(self.made);
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(samples.len());
@@ -143,12 +143,12 @@ impl AudioEncoder {
         self.made += most as u64;
     }
 
-    /// Tells it that no samples will follow.
+    /// Tells the encoder that no samples will follow.
     pub(crate) fn send_end(&mut self) -> Result<(), AvError> {
         if let Some(resampler) = &mut self.resampler {
             let rest = resampler.drain()?;
             self.take(&rest);
-            // What a filter leaves open at the end is silence.
+            // The samples that the filter lacks at the end are silence.
             while self.made < samples_at(self.taken, self.rate) {
                 self.waiting.push_back([0.0; 2]);
                 self.made += 1;
@@ -162,7 +162,7 @@ impl AudioEncoder {
     pub(crate) fn receive(&mut self) -> Result<Received, AvError> {
         loop {
             match receive(self.context, &self.name)? {
-                // It takes a frame at a time, and no more before that has been asked for.
+                // The encoder takes one frame at a time, and the next after it asks for input.
                 Received::NeedsInput => {
                     if !self.feed()? {
                         return Ok(Received::NeedsInput);
@@ -223,14 +223,14 @@ impl Drop for AudioEncoder {
     }
 }
 
-/// How long so many of the engine's samples are at another rate, to the nearest sample.
+/// The number of samples at another rate for so many of the engine's, rounded.
 fn samples_at(samples: u64, rate: u32) -> u64 {
     let engine = u128::from(super::SAMPLE_RATE);
     let samples = (u128::from(samples) * u128::from(rate) + engine / 2) / engine;
     u64::try_from(samples).unwrap_or(u64::MAX)
 }
 
-/// Of the encoder's formats the one that keeps most; 16 bits where no more are wanted.
+/// The encoder's format that keeps most precision; 16 bits where no more are wanted.
 fn best_format(
     mut formats: *const ffi::AVSampleFormat,
     first: ffi::AVSampleFormat,
@@ -283,7 +283,7 @@ impl Frame {
         Ok(frame)
     }
 
-    /// Writes the samples; of two sides one channel becomes their mean.
+    /// Writes the samples; for one channel, the mean of both sides.
     fn fill(
         &mut self,
         format: ffi::AVSampleFormat,

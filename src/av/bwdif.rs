@@ -1,17 +1,17 @@
-//! Rows that an interlaced picture has from another moment, made anew for the moment of a field.
+//! Interpolates the rows of an interlaced picture that belong to the other field's moment.
 //!
-//! The filter is that of BBC research (W3FDIF, with its published coefficients), kept within what the
-//! fields before and after allow, as in Bwdif: fine lines that stand still stay whole, and what moves is
-//! interpolated from the rows above and below. It looks at columns only, so it takes any layout of
-//! samples.
+//! The filter is that of BBC research (W3FDIF, with its published coefficients), limited to the
+//! range of the fields before and after, as in Bwdif: still fine lines stay whole, and moving parts
+//! are interpolated from the rows above and below. It works on columns only, so it takes any layout
+//! of samples.
 
 use rayon::prelude::*;
 
-/// From fields of both moments: of the rows that are to be made, in both, ...
+/// Coefficients from fields of both moments: of the missing rows, in both fields, ...
 const HIGH: [i32; 3] = [5570, 3801, 1016];
 /// ... and of the field's own rows.
 const LOW: [i32; 2] = [4309, 213];
-/// From the field's own rows alone.
+/// Coefficients from the field's own rows alone.
 const ALONE: [i32; 2] = [5077, 981];
 
 /// Rows of samples of one byte, or of two in the machine's order.
@@ -19,13 +19,13 @@ const ALONE: [i32; 2] = [5077, 981];
 pub(super) struct Rows<'a> {
     pub data: &'a [u8],
     pub stride: usize,
-    /// Bytes of each row that count.
+    /// Bytes of each row that hold samples.
     pub bytes: usize,
     pub count: usize,
 }
 
 impl<'a> Rows<'a> {
-    /// A row; beyond the edges the nearest ones of the same field.
+    /// A row; beyond the edges the nearest one of the same field.
     pub(super) fn row(&self, y: isize) -> &'a [u8] {
         let last = self.count.cast_signed() - 1;
         let y = if y < 0 { -y } else { y };
@@ -50,18 +50,18 @@ pub(super) struct Around<'a> {
     pub after: Rows<'a>,
 }
 
-/// Which field of a frame is wanted.
+/// The field of a frame that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field {
     /// Whether it has the rows 0, 2, 4, ...
     pub is_top: bool,
     /// Whether the frame's other field comes first.
     pub is_second: bool,
-    /// Whether the other field before it, or the one after it, is not there.
+    /// Whether the other field before it, or the one after it, is missing.
     pub is_alone: bool,
 }
 
-/// How samples lie in a row.
+/// The layout of samples in a row.
 pub(super) trait Sample {
     const BYTES: usize;
     fn get(row: &[u8], at: usize) -> i32;
@@ -113,7 +113,7 @@ pub(super) fn fill(around: &Around<'_>, field: Field, depth: u32, out: &mut [u8]
     });
 }
 
-/// One row of the other field, for the moment of this one.
+/// Interpolates one row of the other field, for the moment of this one.
 fn interpolate<S: Sample>(around: &Around<'_>, field: Field, y: usize, most: i32, out: &mut [u8]) {
     let height = around.now.count;
     let is_edge = y < 4 || y + 5 > height;
@@ -234,7 +234,7 @@ mod tests {
         let around = Around { before: deep(a), now: deep(b), after: deep(c) };
         let mut out = vec![0; 2 * WIDTH * HEIGHT];
         fill(&around, which, 16, &mut out, 2 * WIDTH);
-        // Only what is clamped at 255 may differ.
+        // Only values clamped at 255 may differ.
         for (byte, word) in bytes.iter().zip(out.chunks_exact(2)) {
             assert_eq!(u16::from(*byte), u16::from_ne_bytes([word[0], word[1]]).min(255));
         }

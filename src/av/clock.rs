@@ -1,9 +1,9 @@
 //! The one clock of a file, for its pictures and for its sound.
 //!
 //! Both count from the same place, [`MediaInput::origin`], or they would not stay together. And in
-//! formats that may be cut and joined as they are (transport and program streams, Ogg) time may
-//! begin again in the middle: what follows goes on where the part before ended. All who read such a
-//! file from its beginning find the same times, because they depend on its packets alone.
+//! formats that may be cut and joined as they are (transport and program streams, Ogg) time stamps
+//! may restart in the middle: a new part continues where the part before ended. All readers of such
+//! a file from its beginning find the same times, because they depend on its packets alone.
 
 use std::collections::VecDeque;
 
@@ -12,40 +12,40 @@ use ffmpeg_next::{Packet, ffi, format, media};
 use super::door::MediaInput;
 use super::read_packet;
 
-/// Times that fall back by more than this have begun again, in microseconds.
+/// Times that fall back by more than this have restarted, in microseconds.
 const BACK: i64 = 100_000;
 
 /// Times that are ahead by more than this belong to another recording, as with ffmpeg.
 const AHEAD: i64 = 10_000_000;
 
-/// Packets that are held back until it is known by how much time has moved.
+/// Most packets that are held back until the shift of the new part is known.
 const MAX_WAITING: usize = 512;
 
-/// By how much the times of a file's parts are moved.
+/// The shifts of the times of a file's parts.
 #[derive(Default)]
 pub(super) struct Clock {
-    /// Whether the format allows that times begin again.
+    /// Whether the format allows times to restart.
     may_jump: bool,
-    /// The stream that decides by how much: of pictures, if there are some.
+    /// The stream that decides the shift: of pictures, if there are any.
     leader: Option<usize>,
     streams: Vec<Stream>,
-    /// Microseconds that are added to the times of the part that began last.
+    /// The shift of the newest part, in microseconds.
     newest: i64,
     /// Packets of other streams that have jumped before the leader.
     waiting: VecDeque<Packet>,
-    /// What comes next: packets whose times are right.
+    /// The next packets, whose times are right.
     ready: VecDeque<Packet>,
 }
 
-/// One stream's way through the parts.
+/// One stream's progress through the parts.
 #[derive(Clone, Copy, Default)]
 struct Stream {
     counts: bool,
     /// Microseconds of a tick, as a ratio.
     base: (i64, i64),
-    /// What is added to its times, in microseconds.
+    /// The shift of its times, in microseconds.
     moved: i64,
-    /// When its last packet was decoded, and when its next one should be, in microseconds.
+    /// The decoding time of its last packet, and the expected one of its next, in microseconds.
     last: Option<(i64, i64)>,
 }
 
@@ -65,16 +65,16 @@ fn scaled(value: i64, (num, den): (i64, i64)) -> i64 {
     i64::try_from((2 * value * num + den).div_euclid(2 * den)).unwrap_or(i64::MAX)
 }
 
-/// Where a packet's time stands to what was expected.
+/// The relation of a packet's time to the expected one.
 enum Judged {
-    /// It goes on.
+    /// It follows.
     Follows,
     /// A new part begins.
     Jumps,
 }
 
 impl Clock {
-    /// The clock of a file that has been opened and not been read.
+    /// The clock of a file that has been opened but not read.
     pub(super) fn of(input: &format::context::Input) -> Self {
         // SAFETY: the flags of the static format of an open context.
         let flags = unsafe { (*(*input.as_ptr()).iformat).flags };
@@ -91,17 +91,17 @@ impl Clock {
         }
     }
 
-    /// Whether times may begin again in the middle.
+    /// Whether times may restart in the middle.
     pub(super) const fn may_jump(&self) -> bool {
         self.may_jump
     }
 
-    /// What is added to the times of a stream now, in microseconds.
+    /// The present shift of a stream's times, in microseconds.
     pub(super) fn moved(&self, stream: usize) -> i64 {
         self.streams.get(stream).map_or(0, |stream| stream.moved)
     }
 
-    /// Goes on in the part whose times are moved by so many microseconds.
+    /// Continues in the part whose times are shifted by so many microseconds.
     pub(super) fn go_to(&mut self, moved: i64) {
         self.waiting.clear();
         self.ready.clear();
@@ -111,7 +111,7 @@ impl Clock {
         }
     }
 
-    /// Takes a packet as it is in the file.
+    /// Takes a packet as read from the file.
     fn take(&mut self, packet: Packet) {
         let at = packet.stream();
         let time = packet.dts().or_else(|| packet.pts());
@@ -123,7 +123,7 @@ impl Clock {
         let raw = stream.micros(time);
         match self.judge(at, raw) {
             Judged::Follows => self.pass(packet, raw),
-            // Who leads says when the new part begins.
+            // The leader decides when the new part begins.
             Judged::Jumps if self.leader.is_some_and(|leader| leader != at) => {
                 self.waiting.push_back(packet);
                 if self.waiting.len() > MAX_WAITING {
@@ -134,7 +134,7 @@ impl Clock {
         }
     }
 
-    /// Whether the next packet of a stream goes on, in its own part or in the one that began last.
+    /// Judges whether a stream's next packet follows, in its own part or in the newest one.
     fn judge(&mut self, at: usize, raw: i64) -> Judged {
         let stream = self.streams[at];
         let newest = self.newest;
@@ -143,7 +143,7 @@ impl Clock {
             return Judged::Follows;
         };
         let fits = |moved: i64| (last - BACK..=next + AHEAD).contains(&(raw + moved));
-        // Where another stream is as far, there only was nothing in between.
+        // Where another stream has come as far, there was just nothing in between.
         let is_there = |other: &Stream| {
             other.last.is_some_and(|(last, _)| (raw + stream.moved - last).abs() <= AHEAD)
         };
@@ -161,7 +161,7 @@ impl Clock {
         Judged::Jumps
     }
 
-    /// Begins a new part with a packet, or with the first that waits, and lets those go that wait.
+    /// Begins a new part with a packet, or with the first that waits, and releases those that wait.
     fn release(&mut self, first: Option<(Packet, i64)>) {
         let mut waiting = std::mem::take(&mut self.waiting);
         let first = first.or_else(|| {
@@ -180,7 +180,7 @@ impl Clock {
             let Some(time) = packet.dts().or_else(|| packet.pts()) else { continue };
             let at = packet.stream();
             let raw = self.streams[at].micros(time);
-            // What is still off is from a part of its own, too short to be told.
+            // A packet that is still off is from a part too short to be recognized.
             if matches!(self.judge(at, raw), Judged::Jumps) {
                 self.streams[at].moved = self.newest;
             }
@@ -188,7 +188,7 @@ impl Clock {
         }
     }
 
-    /// Lets a packet go, its times moved.
+    /// Releases a packet, with its times shifted.
     fn pass(&mut self, mut packet: Packet, raw: i64) {
         let at = packet.stream();
         let stream = &mut self.streams[at];
@@ -227,7 +227,7 @@ impl MediaInput {
         }
     }
 
-    /// Where the file begins on its own clock, in seconds; `None` where it does not say.
+    /// The beginning of the file on its own clock, in seconds; `None` where it does not state it.
     ///
     /// A start below 0 is priming that decoding takes away, not a beginning.
     pub(super) fn origin(&self) -> Option<f64> {
@@ -239,7 +239,7 @@ impl MediaInput {
         starts.reduce(f64::min).map(|start| start.max(0.0))
     }
 
-    /// Where a packet's contents end, in seconds from `origin`, without what is to be cut off.
+    /// The end of a packet's contents, in seconds from `origin`, without padding.
     pub(super) fn end_of(&self, packet: &Packet, origin: f64) -> Option<f64> {
         let stream = self.stream(packet.stream()).filter(counts)?;
         let tick = f64::from(stream.time_base());
@@ -283,7 +283,7 @@ mod tests {
         Clock { may_jump: true, leader: Some(0), streams: vec![stream; 2], ..Clock::default() }
     }
 
-    /// When packets are decoded, in milliseconds, by their streams and what their files say.
+    /// Decoding times of packets in milliseconds, from pairs of stream and time in the file.
     fn told(packets: &[(usize, i64)]) -> Vec<(usize, i64)> {
         let mut clock = clock();
         for &(stream, dts) in packets {
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn time_that_begins_again_goes_on() {
-        // Sound comes first, and waits until it is known where pictures go on.
+        // Sound comes first, and waits until the shift of the pictures is known.
         let joined = [(0, 1000), (1, 1010), (0, 1200), (1, 1210), (1, 1010), (0, 1000), (1, 1050)];
         let expected =
             [(0, 1000), (1, 1010), (0, 1200), (1, 1210), (0, 1240), (1, 1250), (1, 1290)];

@@ -1,36 +1,36 @@
-//! Whether the fields of a picture are of one moment, whatever its stream says.
+//! Finds out whether the fields of a picture are of one moment, regardless of its stream's flags.
 //!
-//! Films are broadcast and recorded in streams that are called interlaced though each frame was taken
-//! at once. Where something moves that shows: a frame whose rows are replaced by those of a neighbor is
-//! combed then, and the frame itself is not. In one that was taken as two fields, the rows that come
-//! next in time fit as well, or as badly, as its own (the idea of FFmpeg's `idet`).
+//! Films are broadcast and recorded in streams that are marked as interlaced though each frame was
+//! taken at once. Motion reveals that: a frame whose rows are replaced by those of a neighbor is
+//! combed then, and the frame itself is not. In one that was taken as two fields, the rows that
+//! come next in time fit as well, or as badly, as its own (the idea of FFmpeg's `idet`).
 
 use rayon::prelude::*;
 
 use super::DecodedFrame;
 use super::bwdif::{Around, Byte, Sample, Word};
 
-/// How much more combed, as a part of two, frames with rows of any neighbor must be. `idet` has three,
-/// of both neighbors together.
+/// The factor, in halves, by which frames with rows of any neighbor must be more combed. `idet` has
+/// three, of both neighbors together.
 const MORE: u64 = 3;
 
-/// Frames that must be whole before a stream is thought to be a film.
+/// Frames that must be whole before a stream is taken for a film.
 const LEAST_WHOLE: usize = 3;
 
-/// Rows and columns of a block. Only blocks in which something moves are looked at.
+/// Rows and columns of a block. Only blocks with motion are measured.
 const BLOCK: usize = 8;
 
-/// How far, on average, a block that moves is from the one before and the one after, in levels of 8
-/// bits: beyond what grain and coding do.
+/// The average distance of a moving block from the one before and the one after, in levels of 8
+/// bits: more than grain and coding cause.
 const MOVED: u64 = 4;
 
-/// How combed a frame is by itself, and with its even and odd rows taken from the frame before it, and
-/// from the one after.
+/// The combing of a frame by itself, and with its even and odd rows taken from the frame before it,
+/// and from the one after.
 type Combing = [u64; 5];
 
 impl DecodedFrame {
-    /// Whether it is surely of one moment, judged by the frames `before` and `after` it, or by one of
-    /// them at an end. `None` where nothing moves, or nothing can be said.
+    /// Whether the frame is surely of one moment, judged by the frames `before` and `after` it, or
+    /// by one of them at an end. `None` where nothing moves, or the result is unclear.
     pub(crate) fn is_of_one_moment(
         &self,
         before: Option<&Self>,
@@ -57,7 +57,7 @@ impl DecodedFrame {
     }
 }
 
-/// Whether most of those in which something moves are of one moment. Frames come as they are shown.
+/// Whether most frames with motion are of one moment. Frames come in display order.
 pub(super) fn seem_whole(frames: &[DecodedFrame]) -> bool {
     let verdicts = frames.windows(3).filter_map(|three| match three {
         [before, now, after] if now.is_interlaced() => {
@@ -70,7 +70,8 @@ pub(super) fn seem_whole(frames: &[DecodedFrame]) -> bool {
     whole >= LEAST_WHOLE && 4 * whole >= 3 * verdicts.len()
 }
 
-/// Whether rows of any neighbor fit clearly worse than its own; `None` where none does, or nothing moves.
+/// Whether rows of every neighbor fit clearly worse than its own; `None` where none does, or
+/// nothing moves.
 fn judge([own, others @ ..]: Combing) -> Option<bool> {
     if others == [0; 4] {
         return None;
@@ -78,7 +79,7 @@ fn judge([own, others @ ..]: Combing) -> Option<bool> {
     Some(others.iter().all(|other| 2 * other > MORE * own))
 }
 
-/// How combed those blocks are that have `moved` so far.
+/// The combing of the blocks that have `moved` so far.
 fn measure<S: Sample>(around: &Around<'_>, moved: u64) -> Combing {
     let (rows, columns) = (around.now.count, around.now.bytes / S::BYTES);
     let bands = (0..rows.saturating_sub(2) / BLOCK).into_par_iter().map(|band| {
@@ -101,8 +102,8 @@ fn added(a: Combing, b: Combing) -> Combing {
     std::array::from_fn(|i| a[i] + b[i])
 }
 
-/// Of the block at a row, and from one column to another: how combed it is, and how far from the frame
-/// before it and the one after.
+/// The combing of the block at a row, from one column to another, and its distance from the frames
+/// before and after.
 fn measure_block<S: Sample>(
     around: &Around<'_>,
     (first, from, to): (usize, usize, usize),

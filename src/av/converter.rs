@@ -8,7 +8,7 @@ use ffmpeg_next::ffi;
 use super::{AvError, DecodedFrame, check};
 use crate::frame::Size;
 
-/// Rows of RGB or RGBA, as they are written one below the other.
+/// Rows of RGB or RGBA, stored one below the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RgbLayout {
     pub size: Size,
@@ -20,7 +20,7 @@ pub(crate) struct RgbLayout {
 }
 
 impl RgbLayout {
-    /// Bytes of one row, with what stands in front of it.
+    /// Bytes of one row, including the bytes in front of it.
     pub(crate) fn stride(&self) -> usize {
         let components = if self.has_alpha { 4 } else { 3 };
         let bytes = if self.is_deep { 2 } else { 1 };
@@ -45,8 +45,8 @@ pub(crate) struct Converter {
     wide: Vec<u8>,
 }
 
-/// Pixels that libswscale's fast kernels write at a time. A last block for which a row has no room is
-/// left out.
+/// Pixels that libswscale's fast kernels write at a time. They omit a last block for which a row
+/// has no room.
 const BLOCK: u32 = 8;
 
 // SAFETY: the context is used by one thread at a time.
@@ -56,7 +56,7 @@ impl Converter {
     /// Bytes that libswscale may write past the end of the last row.
     pub(crate) const SLACK: usize = 64;
 
-    /// The picture in rows. What stands in front of the rows is undefined.
+    /// The picture in rows. The bytes in front of the rows are undefined.
     pub(crate) fn rgb(
         &mut self,
         frame: &DecodedFrame,
@@ -69,8 +69,8 @@ impl Converter {
         Ok(rows)
     }
 
-    /// Writes the picture's rows from the beginning of `rows` on, and anything between and behind
-    /// them: there must be [`Self::SLACK`] more bytes than the rows have.
+    /// Writes the picture's rows from the beginning of `rows` on, and arbitrary bytes between and
+    /// behind them: there must be [`Self::SLACK`] more bytes than the rows have.
     pub(crate) fn rgb_into(
         &mut self,
         frame: &DecodedFrame,
@@ -85,7 +85,7 @@ impl Converter {
         let stride = RgbLayout { size, lead: 0, ..layout }.stride();
         let mut wide = std::mem::take(&mut self.wide);
         wide.resize(stride * size.height as usize + Self::SLACK, 0);
-        // What stands behind a row is taken for a longer lead of the next.
+        // The room behind a row is treated as a longer lead of the next.
         let lead = stride - row;
         let done = self.scale(frame, RgbLayout { lead, ..layout }, &mut wide);
         let rows = rows.chunks_mut(layout.stride()).take(size.height as usize);
@@ -209,7 +209,7 @@ fn matrix(frame: &ffi::AVFrame) -> c_int {
     number as c_int
 }
 
-/// The format without the range that old names carry, and whether that is the full one.
+/// The format without the range in old names, and whether that is the full one.
 fn without_j(format: c_int) -> (ffi::AVPixelFormat, bool) {
     use ffi::AVPixelFormat as Format;
     // SAFETY: libav wrote the number of one of its formats.

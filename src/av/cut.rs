@@ -1,12 +1,12 @@
-//! Whether a file was cut off: a download that broke off, a recorder that died.
+//! Detects files that were cut off: broken downloads, recorders that died.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-/// Bytes at the beginning of a file in which its outermost size stands.
+/// Bytes at the beginning of a file that contain its outermost size.
 const HEAD_BYTES: u64 = 4096;
 
-/// Whether a file is shorter than its outermost box says, where one does: in Matroska and in AVI.
+/// Whether a file is shorter than its outermost box states, where one does: in Matroska and in AVI.
 pub(super) fn is_cut_off(path: &Path) -> bool {
     let read = || -> std::io::Result<(Vec<u8>, u64)> {
         let mut file = std::fs::File::open(path)?;
@@ -23,7 +23,7 @@ pub(super) fn is_cut_off(path: &Path) -> bool {
 fn said_size(head: &[u8]) -> Option<u64> {
     if head.starts_with(b"RIFF") {
         let size = u32::from_le_bytes(*head.get(4..)?.first_chunk()?);
-        // What was written to a pipe has none.
+        // A file that was written to a pipe has no size.
         return (!matches!(size, 0 | u32::MAX)).then_some(u64::from(size) + 8);
     }
     // RFC 8794: an identifier, a size, a content, one after the other.
@@ -37,7 +37,7 @@ fn said_size(head: &[u8]) -> Option<u64> {
     u64::try_from(at).ok()
 }
 
-/// A number of one to eight bytes, `None` for unknown, and how many bytes it takes.
+/// A number of one to eight bytes, `None` for unknown, and its length in bytes.
 fn vint(bytes: &[u8]) -> Option<(Option<u64>, usize)> {
     let first = *bytes.first()?;
     let length = first.leading_zeros() as usize + 1;

@@ -13,8 +13,9 @@ impl DecodedFrame {
         self.as_ref().interlaced_frame != 0
     }
 
-    /// The picture at the moment of its first field, or of its second, with the frames `before` and
-    /// `after` it, where there are such. `None` where its pixels cannot be told apart, or the three are not alike.
+    /// The picture at the moment of its first field, or of its second, from the frames `before` and
+    /// `after` it, where there are any. `None` where its pixels have no separate samples, or the
+    /// three are not alike.
     pub(crate) fn field(
         &self,
         before: Option<&Self>,
@@ -48,7 +49,7 @@ impl DecodedFrame {
         Ok(Some(made))
     }
 
-    /// As the function of this name says of its format.
+    /// The samples of its format, as the function of this name returns them.
     pub(super) fn samples(&self) -> Option<(u32, usize)> {
         samples(self.as_ref().format)
     }
@@ -68,7 +69,7 @@ impl DecodedFrame {
         Ok(made)
     }
 
-    /// The rows of a plane, where there is one that is stored from the top.
+    /// The rows of a plane, if it is stored from the top.
     pub(super) fn rows(&self, plane: usize, chroma_rows: usize) -> Option<Rows<'_>> {
         let raw = self.as_ref();
         let (bytes, count) = extent(raw, plane, chroma_rows)?;
@@ -81,7 +82,7 @@ impl DecodedFrame {
         Some(Rows { data, stride, bytes, count })
     }
 
-    /// The same of a frame that nobody else has seen, and its stride.
+    /// The writable rows of a frame that is not yet shared, and its stride.
     fn rows_mut(&mut self, plane: usize, count: usize, bytes: usize) -> Option<(&mut [u8], usize)> {
         let raw = self.as_ref();
         let stride = usize::try_from(raw.linesize[plane]).ok().filter(|&s| s >= bytes)?;
@@ -94,8 +95,8 @@ impl DecodedFrame {
     }
 }
 
-/// Bits of the samples of a format, and the logarithm of how many rows of luma share one of chroma.
-/// `None` where samples are not whole bytes or words in the machine's order.
+/// Bits of the samples of a format, and the logarithm of the number of luma rows that share one of
+/// chroma. `None` where samples are not whole bytes or words in the machine's order.
 fn samples(format: c_int) -> Option<(u32, usize)> {
     // SAFETY: the answer is null for what is no pixel format, else static.
     let descriptor = unsafe {
@@ -115,7 +116,7 @@ fn samples(format: c_int) -> Option<(u32, usize)> {
     (fits && !(depth > 8 && is_swapped)).then_some((depth, usize::from(descriptor.log2_chroma_h)))
 }
 
-/// Bytes of a row of a plane that count, and how many rows it has.
+/// Bytes of a row of a plane that hold samples, and the number of its rows.
 fn extent(frame: &ffi::AVFrame, plane: usize, chroma_rows: usize) -> Option<(usize, usize)> {
     // SAFETY: a computation on plain numbers; formats come from libav.
     let bytes = unsafe {

@@ -1,9 +1,9 @@
-//! The one door through which libav opens what it reads.
+//! The one door through which libav opens files.
 //!
-//! A page says which bytes are opened, and libav looks at those to see what they are: at a list of
-//! other files, too, which may name any file of this machine. So libav gets an open file to read
-//! from and nothing else: what it reads is judged before anything of it is acted upon, no protocol
-//! is allowed, and demuxers that ask for a second file do not get one.
+//! A page chooses the bytes that are opened, and libav detects their format: also lists of other
+//! files, which may name any file of this machine. So libav gets an open file to read from and
+//! nothing else: the format is judged before it is acted upon, no protocol is allowed, and demuxers
+//! that ask for a second file do not get one.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::fs::File;
@@ -17,7 +17,7 @@ use ffmpeg_next::{Dictionary, ffi};
 use super::clock::Clock;
 use super::{AvError, c_string, check};
 
-/// Demuxers that read one file, and nothing that it names.
+/// Demuxers that read one file, and no others that it names.
 const CONTAINERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,\
     mpegvideo,flv,live_flv,kux,asf,asf_o,ogg,mxf,gxf,lxf,nut,nsv,rm,wtv,ivf,obu,dv,dhav,swf,r3d,\
     h261,h263,h264,hevc,vvc,evc,m4v,av1,vc1,vc1test,dirac,dnxhd,cavsvideo,avs2,avs3,\
@@ -28,10 +28,10 @@ const CONTAINERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegt
     dts,dtshd,truehd,mlp,mpc,mpc8,gsm,ilbc,oma,aea,voc,sox,dsf,iff,shn,ircam,nistsphere,qcp,\
     xwma,daud,codec2,bonk,osq,aa,aax";
 
-/// What of our own is read back: the same, and playlists.
+/// The formats of our own that are read back: the same, and playlists.
 const WRITTEN: &str = "hls";
 
-/// Bytes that are read at a time.
+/// The size of one read, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// A file that libav reads.
@@ -60,7 +60,7 @@ impl DerefMut for MediaInput {
     }
 }
 
-/// Opens a file that somebody else has made. `doing` says what fails, for errors.
+/// Opens a foreign file. `doing` is the failing action, for errors.
 pub(super) fn open_media(path: &Path, doing: &str) -> Result<MediaInput, AvError> {
     let no_file = |e: std::io::Error| match e.raw_os_error() {
         Some(code) => AvError::new(doing, ffi::AVERROR(code)),
@@ -72,7 +72,7 @@ pub(super) fn open_media(path: &Path, doing: &str) -> Result<MediaInput, AvError
         return Err(AvError::refused(doing, "it is a directory"));
     }
     let mut io = StreamIo::from_read_seek_with_capacity(file, BUFFER_BYTES).map_err(failed)?;
-    // Of the name only the ending counts: the rest could be a pattern.
+    // Only the name's ending counts: the rest could be a pattern.
     let name = c_string(&format!("media.{}", ending(path)))?;
     let mut format: *const ffi::AVInputFormat = ptr::null();
     // SAFETY: an open reader, and a place for the answer; zero stands for libav's own limits.
@@ -88,7 +88,7 @@ pub(super) fn open_media(path: &Path, doing: &str) -> Result<MediaInput, AvError
     }
     let mut options = Dictionary::new();
     options.set("format_whitelist", &listed());
-    // Nothing is opened but the file that is open already.
+    // Nothing is opened except the file that is open already.
     options.set("protocol_whitelist", "none");
     // SAFETY: allocates, or returns null; what it allocates is owned by `opened` from then on.
     let opened = unsafe {
@@ -113,7 +113,7 @@ pub(super) fn open_written(path: &Path, doing: &str) -> Result<MediaInput, AvErr
     if path.extension().is_none_or(|ending| ending != "m3u8") {
         return open_media(path, doing);
     }
-    // FFmpeg takes what stands before a colon for a protocol.
+    // FFmpeg takes the text before a colon for a protocol.
     let mut url = std::ffi::OsString::from("file:");
     url.push(path);
     let mut options = Dictionary::new();
@@ -123,7 +123,7 @@ pub(super) fn open_written(path: &Path, doing: &str) -> Result<MediaInput, AvErr
     opened.map(MediaInput::new).map_err(|e| AvError::of(doing, e))
 }
 
-/// Looks into the streams: not all is in the headers.
+/// Reads the beginning of the streams: not all is in the headers.
 fn with_streams(mut input: Input, doing: &str) -> Result<MediaInput, AvError> {
     // SAFETY: an open context.
     let found = unsafe { ffi::avformat_find_stream_info(input.as_mut_ptr(), ptr::null_mut()) };
@@ -131,7 +131,7 @@ fn with_streams(mut input: Input, doing: &str) -> Result<MediaInput, AvError> {
     Ok(MediaInput::new(input))
 }
 
-/// Refuses to open what a file names.
+/// Refuses to open other files that a file names.
 unsafe extern "C" fn open_nothing(
     _: *mut ffi::AVFormatContext,
     _: *mut *mut ffi::AVIOContext,
@@ -159,7 +159,7 @@ fn is_listed(kind: &str) -> bool {
     names.into_iter().any(|name| kind.split(',').any(|kind| kind == name))
 }
 
-/// Why a file is not opened whose bytes libav takes for `kind`.
+/// The reason why a file is not opened whose format libav detects as `kind`.
 fn refusal(kind: &str, path: &Path) -> String {
     let list = match kind {
         "hls" | "applehttp" | "hls,applehttp" => "an HLS playlist",
@@ -194,7 +194,7 @@ mod tests {
         opened.map_or_else(|e| e.to_string(), |_| "opened".to_owned())
     }
 
-    /// Lists by whatever name, also where what they name is there and could be read.
+    /// Lists of any name, even if the files that they name exist and can be read.
     #[test]
     fn lists_of_files_are_not_opened() {
         let directory = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use crate::color::Cicp;
 use crate::frame::{CodedFormat, Size};
 use crate::time::FrameRate;
 
-/// All that an encoder is told before it opens.
+/// The settings with which an encoder is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct EncoderSettings {
     /// FFmpeg's name, such as `libx264`.
@@ -26,9 +26,9 @@ pub(crate) struct EncoderSettings {
     pub gop: Option<u32>,
     /// Whether frames may refer to those of the group before.
     pub open_gop: bool,
-    /// Which of two passes this is, where there are two.
+    /// The pass, if there are two.
     pub pass: Option<Pass>,
-    /// Threads; more than one frame may then be in the works.
+    /// The number of threads; more than one frame may then be in the works.
     pub threads: u32,
     /// The encoder's own options. One that it does not know is an error.
     pub options: Vec<(String, String)>,
@@ -36,7 +36,7 @@ pub(crate) struct EncoderSettings {
     pub global_header: bool,
 }
 
-/// How many bits are spent, where the encoder is not steered by quality alone.
+/// The bits to spend, where the encoder is not controlled by quality alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RateControl {
     /// Target bits per second.
@@ -50,31 +50,31 @@ pub(crate) struct RateControl {
 /// One of two passes.
 #[derive(Clone, Debug)]
 pub(crate) enum Pass {
-    /// Only measures. What it learns is asked for with [`Encoder::take_statistics`].
+    /// Only measures. Take the result with [`Encoder::take_statistics`].
     First,
-    /// Spends bits by what the first learned.
+    /// Spends bits by the statistics of the first.
     Second(String),
 }
 
-/// What an encoder answers when asked for a packet.
+/// An encoder's answer when asked for a packet.
 pub(crate) enum Received {
     /// The next packet, in decoding order, in the encoder's time base.
     Packet(Packet),
-    /// Nothing until it gets another frame.
+    /// None until it gets another frame.
     NeedsInput,
-    /// Nothing any more: every frame has come out.
+    /// None any more: every frame has come out.
     Drained,
 }
 
-/// Macroblocks of a row that x264's AVX-512 kernels look at together.
+/// Macroblocks of a row that x264's AVX-512 kernels process together.
 const X264_BLOCKS: u32 = 8;
 
 /// The options, with which the same frames give the same bytes.
 ///
-/// x264's AVX-512 kernel that carries costs from frame to frame (`mbtree_propagate_list`, up to core
-/// 164 at least) goes by eight macroblocks and takes those behind the end of a row with them: the
-/// beginning of the next row, and after the last one whatever is in memory. Widths that are not whole
-/// eights of macroblocks get the AVX2 kernels, which are exact and one tenth slower.
+/// x264's AVX-512 kernel that carries costs from frame to frame (`mbtree_propagate_list`, up to
+/// core 164 at least) works on eight macroblocks at a time and includes those behind the end of a
+/// row: the beginning of the next row, and after the last one arbitrary memory. Widths that are not
+/// whole eights of macroblocks get the AVX2 kernels, which are exact and one tenth slower.
 fn with_repeatable_kernels(settings: &EncoderSettings) -> Cow<'_, [(String, String)]> {
     let blocks = settings.size.width.div_ceil(16);
     let is_exact = !settings.name.starts_with("libx264") || blocks.is_multiple_of(X264_BLOCKS);
@@ -83,7 +83,7 @@ fn with_repeatable_kernels(settings: &EncoderSettings) -> Cow<'_, [(String, Stri
     }
     let mut options = settings.options.clone();
     match options.iter_mut().find(|(key, _)| key == "x264-params") {
-        // The last one counts.
+        // The last option counts.
         Some((_, theirs)) => *theirs = format!("asm=AVX2:{theirs}"),
         None => options.push(("x264-params".into(), "asm=AVX2".into())),
     }
@@ -105,7 +105,7 @@ const fn has_avx512() -> bool {
 pub(crate) struct Encoder {
     context: NonNull<ffi::AVCodecContext>,
     name: String,
-    /// Learned in a first pass so far.
+    /// The statistics of a first pass so far.
     statistics: String,
 }
 
@@ -113,7 +113,7 @@ pub(crate) struct Encoder {
 unsafe impl Send for Encoder {}
 
 impl Encoder {
-    /// Opens the encoder, and refuses options that it did not understand.
+    /// Opens the encoder, and refuses options that it does not know.
     pub(crate) fn open(settings: &EncoderSettings) -> Result<Self, AvError> {
         super::init();
         let doing = || format!("encoder {}", settings.name);
@@ -214,7 +214,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Gives it the next frame, to be shown at `pts`. Drain with [`Self::receive`] after each.
+    /// Sends the next frame, to be shown at `pts`. Drain with [`Self::receive`] after each.
     pub(crate) fn send(&mut self, frame: &mut VideoFrame, pts: i64) -> Result<(), AvError> {
         log::clear();
         // SAFETY: the encoder takes its own references to what it keeps.
@@ -222,7 +222,7 @@ impl Encoder {
         check(sent, format!("encoder {}, frame {pts}", self.name)).map(drop)
     }
 
-    /// Tells it that no frame will follow.
+    /// Tells the encoder that no frame will follow.
     pub(crate) fn send_end(&mut self) -> Result<(), AvError> {
         // SAFETY: a null frame means the end of the stream.
         let sent = unsafe { ffi::avcodec_send_frame(self.context.as_ptr(), ptr::null()) };
@@ -247,13 +247,13 @@ impl Encoder {
 }
 
 impl Encoder {
-    /// What a first pass has learned, once everything has come out.
+    /// Takes the statistics of a first pass, once everything has come out.
     pub(crate) fn take_statistics(&mut self) -> String {
         std::mem::take(&mut self.statistics)
     }
 }
 
-/// What the muxer asks of an encoder.
+/// The description of a stream that the muxer needs.
 pub(crate) trait Described {
     /// The unit of its time stamps.
     fn time_base(&self) -> Rational;
@@ -281,7 +281,7 @@ impl Described for Encoder {
     }
 }
 
-/// Copies what every kind of stream has.
+/// Copies the parameters that every kind of stream has.
 pub(super) fn describe(
     context: NonNull<ffi::AVCodecContext>,
     stream: NonNull<ffi::AVStream>,
@@ -340,7 +340,7 @@ impl Options {
         check(set, format!("option {key}")).map(drop)
     }
 
-    /// The first option that nobody has taken.
+    /// The first option that was not taken.
     pub(super) fn first_left(&self) -> Option<String> {
         // SAFETY: an empty key with this flag walks through all entries.
         let entry = unsafe {

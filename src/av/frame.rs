@@ -1,4 +1,4 @@
-//! Video frames as libav wants them, from a pool.
+//! Video frames in libav's layout, from a pool.
 
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -75,7 +75,7 @@ impl From<Cicp> for ColorTags {
     }
 }
 
-/// Buffers of one frame size, used again when the encoder has let go of them.
+/// Buffers of one frame size, used again once the encoder has released them.
 #[derive(Debug)]
 pub(crate) struct FramePool {
     pool: NonNull<ffi::AVBufferPool>,
@@ -201,7 +201,7 @@ impl VideoFrame {
         Some(unsafe { &mut *raw.data[1].cast() })
     }
 
-    /// Whether the encoder is to make a keyframe of it, wherever else it would make one.
+    /// Sets whether the encoder must make a keyframe of it.
     pub(crate) fn set_keyframe(&mut self, is_forced: bool) {
         use ffi::AVPictureType::{AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE};
         // SAFETY: the frame is ours; this field is not shared with other handles.

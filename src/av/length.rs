@@ -1,4 +1,4 @@
-//! How long the sound of a file is, where the file does not know or says what cannot be.
+//! The length of a file's sound, where the file does not state it or states an impossible one.
 
 use ffmpeg_next::codec::packet::traits::Ref as _;
 use ffmpeg_next::{Packet, ffi, media};
@@ -6,7 +6,7 @@ use ffmpeg_next::{Packet, ffi, media};
 use super::AvError;
 use super::door::MediaInput;
 
-/// Most that is read of one file. What is longer is reckoned from the part that was read.
+/// The most that is read of one file. The length of a longer file is estimated from the part read.
 ///
 /// 2 GiB are three hours of the largest WAV and a day of MP3; the packets, a day of 20 ms each.
 const MAX_BYTES: i64 = 2 << 30;
@@ -15,20 +15,20 @@ const MAX_PACKETS: u64 = 4_500_000;
 /// Bytes of a file that may be neither header nor samples.
 const BESIDE_BYTES: i64 = 1 << 20;
 
-/// Demuxers whose word for the length counts. Others guess, count what an encoder wrote and not what
-/// was appended, or read what a program that wrote to a pipe could not correct.
+/// Demuxers whose stated length counts. Others guess, count only the encoder's samples without
+/// appended ones, or read a header that could not be corrected because it was written to a pipe.
 const TRUSTED: [&str; 14] = [
     "mov", "matroska", "webm", "asf", "wav", "w64", "aiff", "caf", "au", "flac", "wv", "tta",
     "ape", "tak",
 ];
 
-/// What a file says about its length in seconds, if that can be believed.
+/// The length in seconds that a file states, if it is credible.
 pub(super) fn said_length(input: &MediaInput) -> Option<f64> {
     let is_trusted = input.format().name().split(',').any(|name| TRUSTED.contains(&name));
     header_length(input).filter(|&secs| is_trusted && holds(input, secs))
 }
 
-/// What the header of a file says about its length in seconds, true or not.
+/// The length in seconds that the header of a file states, true or not.
 pub(super) fn header_length(input: &MediaInput) -> Option<f64> {
     use ffi::AVDurationEstimationMethod as Method;
     // SAFETY: a plain field of an open context.
@@ -37,7 +37,7 @@ pub(super) fn header_length(input: &MediaInput) -> Option<f64> {
     (method == Method::AVFMT_DURATION_FROM_STREAM && secs > 0.0).then_some(secs)
 }
 
-/// Whether a file is large enough for so many seconds, where that can be reckoned.
+/// Whether a file is large enough for so many seconds, where that can be computed.
 fn holds(input: &MediaInput, secs: f64) -> bool {
     let Some(stream) = input.streams().best(media::Type::Audio) else { return true };
     // SAFETY: plain fields of valid parameters, and a pure function.

@@ -1,4 +1,4 @@
-//! What libav would print, kept for error messages instead.
+//! libav's log lines, kept for error messages instead of printed.
 //!
 //! libav logs through one callback per process, called on whatever thread it works on. Lines are
 //! kept per thread, so that an error carries the lines of the call that failed and of no other
@@ -33,7 +33,7 @@ pub(super) fn take_last() -> Option<String> {
 
 fn keep(line: &str) {
     tracing::debug!(target: "libav", "{line}");
-    // A thread on its way out has no storage left.
+    // A thread that is ending has no storage left.
     LINES
         .try_with(|lines| {
             let mut lines = lines.borrow_mut();

@@ -1,4 +1,4 @@
-//! libav, linked: encoders, muxers, and reading back what was written.
+//! libav, linked: encoders, muxers, and reading files back.
 //!
 //! Thin owners around libav's structures. Knows nothing of jobs or browsers; no `ffi` type leaves
 //! this folder. EAGAIN and EOF are values here ([`Received`]), not errors.
@@ -63,17 +63,17 @@ const AV_SAMPLE_RATE: c_int = SAMPLE_RATE.cast_signed();
 /// Left and right at one moment, full scale at 1.
 pub(crate) type StereoSample = [f32; 2];
 
-/// What libav said, and about what.
+/// An error of libav, and the action that failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{doing}: {text}{}", .log.as_ref().map(|l| format!(" ({l})")).unwrap_or_default())]
 pub struct AvError {
-    /// What was attempted.
+    /// The action that was attempted.
     pub doing: String,
     /// libav's error code, 0 when the refusal is ours.
     pub code: i32,
     /// libav's words for the code.
     pub text: String,
-    /// The last line that libav logged meanwhile.
+    /// The last line that libav logged during it.
     pub log: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl AvError {
         Self { doing: doing.into(), code, text, log: log::take_last() }
     }
 
-    /// What the wrapper crate calls an error, in libav's own words.
+    /// Converts an error of the wrapper crate, in libav's own words.
     fn of(doing: impl Into<String>, error: ffmpeg_next::Error) -> Self {
         Self::new(doing, error.into())
     }
@@ -103,7 +103,7 @@ impl AvError {
         Self::new(doing, ffi::AVERROR(ffi::ENOMEM))
     }
 
-    /// The same, with `name` where it says `path`: pages may read it.
+    /// The same error, with `name` in place of `path`: pages may read it.
     pub(crate) fn naming(mut self, path: &std::path::Path, name: &str) -> Self {
         let path = path.display().to_string();
         self.doing = self.doing.replace(&path, name);
@@ -119,7 +119,7 @@ impl AvError {
         [ENOSPC, EDQUOT].contains(&-self.code)
     }
 
-    /// What the user can do about it.
+    /// Advice to the user.
     pub fn hint(&self) -> Option<String> {
         self.is_storage_full().then(|| "free some space, or write elsewhere".into())
     }
@@ -137,7 +137,7 @@ fn check(code: c_int, doing: impl Into<String>) -> Result<c_int, AvError> {
 
 /// Reads the next packet of a file. False at its end.
 ///
-/// `Packet::read` of the wrapper would leak what the packet held before.
+/// `Packet::read` of the wrapper would leak the packet's previous data.
 fn read_packet(
     input: &mut format::context::Input,
     packet: &mut Packet,

@@ -10,31 +10,31 @@ use super::encoder::{Described, Options};
 use super::{AvError, c_string, check, log};
 use crate::color::{ContentLightLevel, MasteringDisplay};
 
-/// How to write the container.
+/// Settings of the container.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MuxerSettings {
     /// FFmpeg's name, such as `mp4`.
     pub format: String,
-    /// Packets that will come in each stream, so that room for their index can be left at the
+    /// The number of packets that will come in each stream, to leave room for their index at the
     /// front.
     pub packets: Vec<u64>,
     /// Whether the file is made of fragments, each with an index of its own.
     pub fragmented: bool,
     /// The muxer's own options. One that it does not know is an error.
     pub options: Vec<(String, String)>,
-    /// Title and the like of the whole.
+    /// Title and other metadata of the whole file.
     pub metadata: Vec<(String, String)>,
-    /// What the file says that it was made by, if anything.
+    /// The program that the file states as its writer, if any.
     pub encoder: Option<String>,
-    /// Language and the like of each stream.
+    /// Language and other metadata of each stream.
     pub stream_metadata: Vec<Vec<(String, String)>>,
     /// The four characters that name the first stream's codec, where the usual ones will not do.
     pub codec_tag: Option<[u8; 4]>,
     pub chapters: Vec<MuxedChapter>,
-    /// How far apart the packets of two streams may come, in microseconds, where a stream has few;
-    /// without it they wait for each other.
+    /// The distance in microseconds that the packets of two streams may have, where a stream has
+    /// few; without it they wait for each other.
     pub apart_us: Option<u64>,
-    /// What the head says about the light of the first stream's pictures.
+    /// The light of the first stream's pictures, for the head.
     pub light: Option<(MasteringDisplay, Option<ContentLightLevel>)>,
 }
 
@@ -66,21 +66,21 @@ struct AvContentLight {
     max_fall: c_uint,
 }
 
-/// How long a pipe whose reader takes nothing is waited for, in microseconds: ten minutes.
+/// The longest wait for a pipe whose reader takes nothing, in microseconds: ten minutes.
 const READER_PATIENCE_US: u64 = 600_000_000;
 
-/// Where a container is written.
+/// The place where a container is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MuxTarget<'a> {
     File(&'a Path),
-    /// An open descriptor, which cannot be gone back in, and what errors call it.
+    /// An open descriptor, which cannot be rewritten, and its name in errors.
     Descriptor(u32, &'a Path),
-    /// For formats that write nothing.
+    /// Nothing, for formats that write no file.
     Nowhere,
 }
 
 impl MuxTarget<'_> {
-    /// libav's address, and what errors call it.
+    /// libav's address, and the name in errors.
     pub(super) fn address(self) -> Result<(String, PathBuf), AvError> {
         match self {
             // Without the scheme, a colon in the name would be taken for one.
@@ -96,7 +96,7 @@ impl MuxTarget<'_> {
     }
 }
 
-/// How time stamps of a stream become the container's.
+/// The conversion of a stream's time stamps to the container's.
 #[derive(Clone, Copy, Debug)]
 struct MuxedStream {
     encoder: Rational,
@@ -105,7 +105,7 @@ struct MuxedStream {
     shift: i64,
 }
 
-/// Opens what `url` names and `target` is, to be written.
+/// Opens the `target` at `url` for writing.
 pub(super) fn open_for_writing(
     context: &mut *mut ffi::AVIOContext,
     url: &str,
@@ -158,7 +158,7 @@ impl Muxer {
         Ok(found.flags & ffi::AVFMT_GLOBALHEADER != 0)
     }
 
-    /// Opens `target`, a file is emptied, and writes the header for one stream per encoder.
+    /// Opens `target`, truncates a file, and writes the header for one stream per encoder.
     pub(crate) fn create(
         target: MuxTarget<'_>,
         encoders: &[&dyn Described],
@@ -208,7 +208,7 @@ impl Muxer {
         }
         // SAFETY: plain fields of a valid context.
         let raw = unsafe { &mut *context.as_ptr() };
-        // Packets wait for those of the other streams, however far apart an encoder lets them come.
+        // Packets wait for those of the other streams, even if an encoder sends them far apart.
         raw.max_interleave_delta = settings.apart_us.unwrap_or_default().cast_signed();
         // Same job, same bytes: no random identifiers and no dates.
         raw.flags |= ffi::AVFMT_FLAG_BITEXACT;
@@ -216,8 +216,8 @@ impl Muxer {
         raw.strict_std_compliance = ffi::FF_COMPLIANCE_EXPERIMENTAL;
         let is_matroska = ["matroska", "webm"].contains(&settings.format.as_str());
         if is_matroska || settings.format == "hls" {
-            // They write down by how much sound is primed and pictures are decoded early; else all
-            // would be late by that.
+            // These formats store the priming of sound and the delay of pictures; otherwise all
+            // would be late by it.
             raw.avoid_negative_ts = ffi::AVFMT_AVOID_NEG_TS_DISABLED;
         }
 
@@ -309,7 +309,7 @@ impl Muxer {
         self.check_file()
     }
 
-    /// Says what display and what light HDR pictures have, before the header is written.
+    /// Sets the display and the light of HDR pictures, before the header is written.
     fn set_light(
         &mut self,
         stream: usize,
@@ -372,7 +372,7 @@ impl Muxer {
         Ok(())
     }
 
-    /// Writes what is left, and closes the file. Returns its size in bytes.
+    /// Writes the remaining packets, and closes the file. Returns its size in bytes.
     pub(crate) fn finish(mut self) -> Result<u64, AvError> {
         log::clear();
         self.finished = true;
@@ -434,8 +434,8 @@ fn set_all(
 
 /// Whether the loaded libavformat writes Opus into Matroska by the encoder's time stamps.
 ///
-/// A track says by how much its sound is primed (`CodecDelay`), and players take that off each
-/// block's time, so the first block stands at 0. Since 59.30.100 (FFmpeg 6) the muxer sees to it.
+/// A track states the priming of its sound (`CodecDelay`), and players subtract that from each
+/// block's time, so the first block stands at 0. Since 59.30.100 (FFmpeg 6) the muxer ensures that.
 fn leaves_delay_to_us() -> bool {
     const SINCE: c_uint = (59 << 16) + (30 << 8) + 100;
     // SAFETY: a pure function without arguments.
@@ -465,8 +465,8 @@ fn container_options(settings: &MuxerSettings, heads: i64) -> Result<Options, Av
 ///
 /// Per packet: 4 bytes of size (`stsz`), 8 of composition offset (`ctts`), 4 when it is a keyframe
 /// (`stss`), 1 of dependency (`sdtp`), 8 of place (`co64`) and 12 of chunk (`stsc`) if every packet
-/// were a chunk of its own. Chapters are packets of a stream of their own and stand in a list, which
-/// holds their names. What is left over becomes a `free` box.
+/// were a chunk of its own. Chapters are packets of a stream of their own and stand in a list,
+/// which holds their names. The remainder becomes a `free` box.
 fn index_bytes(settings: &MuxerSettings) -> u64 {
     const STREAM: u64 = 4096;
     const PACKET: u64 = 37;

@@ -1,11 +1,11 @@
-//! Packets with more in them than the encoder wrote.
+//! Inserts bytes into an encoder's packets.
 
 use ffmpeg_next::codec::packet::traits::{Mut as _, Ref as _};
 use ffmpeg_next::{Packet, ffi};
 
 use super::{AvError, check};
 
-/// The packet with `bytes` inserted before its byte `at`, all else as it was.
+/// The packet with `bytes` inserted before its byte `at`, and otherwise unchanged.
 pub(crate) fn with_inserted(packet: &Packet, at: usize, bytes: &[u8]) -> Result<Packet, AvError> {
     let data = packet.data().unwrap_or_default();
     let mut longer = Packet::new(data.len() + bytes.len());

@@ -1,9 +1,9 @@
-//! What packets say about the shape of their pictures, found without decoding.
+//! The parameters in packets for the shape of their pictures, found without decoding.
 //!
-//! A stream may go on in another size, or with pixels of another aspect: recordings of calls, phones
-//! turned while they record, broadcasts. Such a change is announced in front of a picture from which
-//! decoding can begin, but for VP9, which may change in any. Only that something else is said counts
-//! here; what it means for pictures is told by decoding one.
+//! A stream may change its size, or the aspect of its pixels: recordings of calls, phones turned
+//! while they record, broadcasts. Such a change is announced in front of a picture from which
+//! decoding can begin, except in VP9, which may change in any. Only the change itself counts here;
+//! its meaning for pictures is found by decoding one.
 
 use ffmpeg_next::codec::Id;
 
@@ -11,8 +11,8 @@ use ffmpeg_next::codec::Id;
 #[derive(Debug)]
 pub(super) struct ParameterWatch {
     codec: Id,
-    /// Bytes of the length in front of each unit of H.264 and HEVC; 0 where they are told apart by
-    /// start codes.
+    /// Bytes of the length in front of each unit of H.264 and HEVC; 0 where start codes separate
+    /// them.
     length_bytes: usize,
     vp9: Vp9Sizes,
 }
@@ -28,7 +28,7 @@ impl ParameterWatch {
         Self { codec, length_bytes: length.unwrap_or_default(), vp9: Vp9Sizes::default() }
     }
 
-    /// The bytes of a packet that say what pictures look like; empty where it says nothing.
+    /// The bytes of a packet that determine the shape of pictures; empty where there are none.
     pub(super) fn said(&mut self, data: &[u8]) -> Vec<u8> {
         match self.codec {
             Id::H264 | Id::HEVC => self.sets(data),
@@ -63,7 +63,7 @@ impl ParameterWatch {
             if is_set {
                 found.extend_from_slice(unit);
             }
-            // They stand in front of the pictures that they are about.
+            // They stand in front of the pictures that they apply to.
             !is_picture
         };
         if self.length_bytes == 0 {
@@ -91,7 +91,7 @@ fn first(data: &[u8], count: usize) -> Vec<u8> {
     data[..count.min(data.len())].to_vec()
 }
 
-/// Where units between start codes (00 00 01) begin and end.
+/// The beginnings and ends of units between start codes (00 00 01).
 fn units(data: &[u8]) -> impl Iterator<Item = (usize, usize)> {
     let mut starts = memchr::memmem::find_iter(data, &[0, 0, 1]).map(|at| at + 3).peekable();
     std::iter::from_fn(move || {
@@ -103,7 +103,7 @@ fn units(data: &[u8]) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// Size and aspect from the sequence headers of MPEG-1 and MPEG-2, with what is to be displayed.
+/// Size and aspect from the sequence headers of MPEG-1 and MPEG-2, with the displayed part.
 fn sequence_headers(data: &[u8]) -> Vec<u8> {
     let mut found = Vec::new();
     for (at, end) in units(data) {
@@ -302,7 +302,7 @@ impl Bits<'_> {
         u16::try_from(self.read(16)? + 1).ok()
     }
 
-    /// Passes over what VP9 says about colors.
+    /// Skips VP9's fields about colors.
     fn color(&mut self, profile: u32) -> Option<()> {
         if profile >= 2 {
             self.read(1)?;

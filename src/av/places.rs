@@ -1,4 +1,4 @@
-//! Where the pictures of a file are, by its packets.
+//! The places of a file's pictures, by its packets.
 
 use std::ffi::c_int;
 use std::path::Path;
@@ -11,22 +11,22 @@ use super::length::header_length;
 use super::video_reader::{VideoReader, said};
 use super::{AvError, check};
 
-/// A file that was cut off lacks at least so much of the length that it says, in seconds.
+/// The least part of its stated length that a file lacks if it was cut off, in seconds.
 const CUT_SECS: f64 = 0.5;
 
 /// One picture's place in the file, by its packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PacketPlace {
-    /// When it is shown, in ticks.
+    /// The time at which it is shown, in ticks.
     pub pts: i64,
-    /// When it is decoded, in ticks.
+    /// The time at which it is decoded, in ticks.
     pub dts: i64,
     /// Whether decoding can begin here.
     pub is_key: bool,
-    /// A number for what it says about the shape of pictures from here on, if it says something.
+    /// A number for its parameters of the shape of pictures from here on, if it has any.
     pub said: Option<u64>,
-    /// The byte at which reading may begin to find it, and by how much times are moved there, in
-    /// microseconds: where times have begun again in between, they do not lead to it.
+    /// The byte at which reading may begin to find it, and the shift of times there, in
+    /// microseconds: where times have restarted in between, they do not lead to it.
     pub part: Option<(i64, i64)>,
 }
 
@@ -35,13 +35,13 @@ pub(crate) struct PacketPlace {
 pub(crate) struct Listing {
     /// In decoding order.
     pub places: Vec<PacketPlace>,
-    /// Where pictures and sound end, or should, in seconds from the file's start.
+    /// The end of pictures and sound, actual or promised, in seconds from the file's start.
     pub end: f64,
-    /// From when on pictures are missing that the file promises, in seconds from its start.
+    /// The time from which promised pictures are missing, in seconds from the file's start.
     pub missing_from: Option<f64>,
 }
 
-/// A packet as it is in the file: its time may be missing.
+/// A packet as in the file: its time may be missing.
 struct Listed {
     pts: Option<i64>,
     dts: i64,
@@ -61,7 +61,7 @@ impl VideoReader {
         let mut watch = self.parameter_watch();
         let (mut end, mut shown_until, mut last_end) = (0.0_f64, 0.0_f64, 0.0_f64);
         let mut is_broken = false;
-        // Where a packet does not say where it begins, an earlier one does.
+        // Where a packet has no position, that of an earlier one counts.
         let mut part = (0, 0);
         loop {
             match self.input.read(&mut packet) {
@@ -120,7 +120,8 @@ impl VideoReader {
         Ok(Listing { places: places.collect(), end, missing_from })
     }
 
-    /// How long the pictures are that an AVI file counts: libav takes what is left of it for all.
+    /// The length of the pictures that an AVI file counts: libav takes the present rest of it for
+    /// all.
     fn counted_length(&self) -> f64 {
         let Some(stream) = self.input.stream(self.stream) else { return 0.0 };
         let rate = f64::from(stream.avg_frame_rate());
@@ -131,7 +132,7 @@ impl VideoReader {
         }
     }
 
-    /// Where a packet of whatever stream ends, in seconds.
+    /// The end of a packet of any stream, in seconds.
     fn end_of_any(&self, packet: &Packet, origin: f64) -> f64 {
         let tick = self.input.stream(packet.stream()).map_or(0.0, |s| f64::from(s.time_base()));
         let start = packet.pts().or_else(|| packet.dts()).unwrap_or_default();
@@ -140,7 +141,7 @@ impl VideoReader {
 
     /// Whether an index lists more packets than could be read.
     fn lacks_packets(&self, read: usize) -> bool {
-        // Those of other formats list some packets only, or what is not in the file on purpose.
+        // Indexes of other formats list only some packets, or packets that are left out on purpose.
         let has_index = self.input.format().name().split(',').any(|name| name == "mov");
         let Some(stream) = self.input.stream(self.stream).filter(|_| has_index) else {
             return false;
@@ -157,7 +158,7 @@ impl VideoReader {
         unsafe { (*stream.parameters().as_ptr()).video_delay > 0 }
     }
 
-    /// Goes to the last place at or before this one where decoding can begin.
+    /// Seeks to the last place at or before this one where decoding can begin.
     pub(crate) fn seek(&mut self, place: &PacketPlace) -> Result<(), AvError> {
         let stream = c_int::try_from(self.stream).unwrap_or(-1);
         let (at, flags, moved) = match place.part {
@@ -187,9 +188,9 @@ impl VideoReader {
 }
 
 /// Finds times of pictures that have none where others have: in program streams only some packets
-/// carry them. What others refer to is shown when the next such picture is decoded.
+/// carry them. A reference picture is shown when the next one is decoded.
 ///
-/// Where no packet has one, as in AVI, the order in which they are decoded is all there is.
+/// Where no packet has one, as in AVI, only the decoding order is known.
 fn fill_in(listed: &mut [Listed], reorders: bool) {
     let is_late = |listed: &Listed| listed.pts.is_some_and(|pts| pts > listed.dts);
     if !reorders || !listed.iter().any(is_late) {

@@ -8,12 +8,12 @@ use super::DecodedFrame;
 use crate::color::Range;
 use crate::frame::Size;
 
-/// How the components of a source became red, green and blue.
+/// The relation of a source's components to red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum SourceMatrix {
-    /// They are red, green and blue.
+    /// The components are red, green and blue.
     Identity,
-    /// Luma and two color differences, by how much red and blue are of the luma.
+    /// Luma and two color differences, with the shares of red and blue in luma.
     Luma { red: f32, blue: f32 },
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum SourcePrimaries {
     P3,
 }
 
-/// Where one component lies in memory.
+/// The place of one component in memory.
 #[derive(Clone, Copy, Debug)]
 struct Component<'a> {
     data: &'a [u8],
@@ -75,7 +75,7 @@ impl Planes<'_> {
             }
             return;
         }
-        // What stands above the code belongs to nothing.
+        // The bits above the code have no meaning.
         let mask = u16::MAX >> (16 - self.depth);
         if is_swapped {
             for (code, bytes) in codes.iter_mut().zip(data.chunks(step)) {
@@ -97,7 +97,7 @@ impl Planes<'_> {
 }
 
 impl DecodedFrame {
-    /// Its components; what it cannot be read for where they are not known.
+    /// The components of the picture; an error with the reason if they cannot be read.
     pub(crate) fn planes(&self) -> Result<Planes<'_>, String> {
         use ffi::AVColorPrimaries as Primaries;
         use ffi::AVColorRange::AVCOL_RANGE_JPEG;
@@ -175,7 +175,7 @@ impl DecodedFrame {
     }
 }
 
-/// The matrix that a picture of HDR says it has; that of BT.2020 where it says nothing.
+/// The matrix that an HDR picture states; that of BT.2020 where it states none.
 fn luma_matrix(frame: &ffi::AVFrame) -> Result<SourceMatrix, String> {
     use ffi::AVColorSpace as Space;
     let (red, blue) = match frame.colorspace {
@@ -187,7 +187,8 @@ fn luma_matrix(frame: &ffi::AVFrame) -> Result<SourceMatrix, String> {
     Ok(SourceMatrix::Luma { red, blue })
 }
 
-/// H.273 calls the places 0 to 5. Unknown ones are to the left, as most encoders have them.
+/// The offsets of the places that H.273 numbers from 0 to 5. Unknown ones are to the left, as in
+/// most encoders.
 fn chroma_offset(location: ffi::AVChromaLocation, (x, y): (u32, u32)) -> (f32, f32) {
     use ffi::AVChromaLocation as Location;
     // Of the pixels that share a sample, the first, the middle, the last.

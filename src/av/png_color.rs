@@ -1,4 +1,4 @@
-//! What a PNG says about its colors, which libavformat does not tell yet.
+//! The colors that a PNG states, which libavformat does not report yet.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};

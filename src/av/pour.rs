@@ -1,4 +1,4 @@
-//! A finished file into something that is written from the beginning to the end.
+//! Copies a finished file into a target that is written from the beginning to the end.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -76,7 +76,7 @@ impl SubtitleFacts {
     fn count(&mut self, packet: &Packet, base: f64) {
         let begins = packet.pts().unwrap_or_default();
         if self.is_shown && self.codec == "mov_text" {
-            // Each ends where the next begins; fragments do not say how long one lasts.
+            // Each ends where the next begins; fragments do not state the length of one.
             self.end = self.end.max(begins as f64 * base);
         }
         // Timed text whose length is 0 shows nothing.
@@ -151,7 +151,7 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
                 key_pts.push(shown);
             }
             if !is_decodable && pts.len() <= DECODED_PACKETS {
-                // What is wrong shows when no picture comes.
+                // A fault shows when no picture comes.
                 _ = decoder.send_packet(&packet);
                 is_decodable = decoder.receive_frame(&mut picture).is_ok();
             }
@@ -203,9 +203,9 @@ pub(crate) fn probe_video(path: &Path) -> Result<VideoFacts, AvError> {
     })
 }
 
-/// A stream's number and the seconds of its tick, where it is one of subtitles. Chapters of MP4 and MOV
-/// are none: their reader makes a list of them, but where a time code has taken their track's reference,
-/// which only the tag `text` tells then (subtitles are `tx3g`).
+/// A stream's number and the seconds of its tick, if it is one of subtitles. Chapters of MP4 and
+/// MOV are not: their reader makes a list of them, except where a time code has taken their track's
+/// reference; then only the tag `text` identifies them (subtitles are `tx3g`).
 fn subtitle_facts(stream: &format::stream::Stream<'_>) -> Option<(usize, f64, SubtitleFacts)> {
     let parameters = stream.parameters();
     // SAFETY: a plain field of valid parameters.
@@ -219,7 +219,7 @@ fn subtitle_facts(stream: &format::stream::Stream<'_>) -> Option<(usize, f64, Su
     Some((stream.index(), f64::from(stream.time_base()), facts))
 }
 
-/// What stands in the header, with the stream's number and the seconds of its tick.
+/// The facts in the header, with the stream's number and the seconds of its tick.
 fn sound_facts(
     stream: &format::stream::Stream<'_>,
 ) -> Result<(usize, f64, SoundStreamFacts), ffmpeg_next::Error> {
@@ -229,7 +229,7 @@ fn sound_facts(
     let priming = unsafe { (*stream.parameters().as_ptr()).initial_padding };
     let begins = stream.start_time() as f64 * base;
     let start = match priming {
-        // Cut off by an edit list, or by whoever plays it.
+        // Cut off by an edit list, or by the player.
         ..=0 => begins.max(0.0),
         priming if begins < 0.0 => begins + f64::from(priming) / f64::from(decoder.rate().max(1)),
         _ => begins,
@@ -245,19 +245,19 @@ fn sound_facts(
     Ok((stream.index(), base, facts))
 }
 
-/// What kinds of streams a file has.
+/// The kinds of streams in a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MediaKinds {
-    /// Pictures that move; covers of sound files are none.
+    /// Whether it has moving pictures; covers of sound files are none.
     pub has_video: bool,
     pub has_sound: bool,
-    /// Of the largest pictures that the headers name.
+    /// The size of the largest pictures that the headers name.
     pub size: Size,
-    /// Seconds: as the container says, or measured where there is only sound.
+    /// The length in seconds: from the container, or measured where there is only sound.
     pub duration: Option<f64>,
 }
 
-/// Opens `path` and looks at its headers, and at all packets where only those tell how long it is.
+/// Opens `path` and reads its headers, and all packets where only those tell the length.
 pub(crate) fn probe_kinds(path: &Path) -> Result<MediaKinds, AvError> {
     super::init();
     let doing = format!("cannot read {}", path.display());

@@ -7,13 +7,13 @@ use ffmpeg_next::{ffi, frame};
 
 use super::{AV_SAMPLE_RATE, AvError, StereoSample, check};
 
-/// What decoded samples look like. When it changes, a new resampler is needed.
+/// The layout of decoded samples. When it changes, a new resampler is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SampleLayout {
     rate: c_int,
     format: c_int,
     channels: c_int,
-    /// The mask of speakers, 0 where the file does not tell.
+    /// The mask of speakers, 0 where the file does not state it.
     speakers: u64,
 }
 
@@ -94,14 +94,14 @@ impl Resampler {
         self.layout
     }
 
-    /// Takes a frame, and gives what is ready.
+    /// Converts a frame, and returns the samples that are ready.
     pub(super) fn convert(&mut self, frame: &frame::Audio) -> Result<Vec<StereoSample>, AvError> {
         // SAFETY: a valid frame; with many channels the planes stand in `extended_data`.
         let (data, count) = unsafe { ((*frame.as_ptr()).extended_data, frame.samples()) };
         self.run(data, c_int::try_from(count).unwrap_or_default())
     }
 
-    /// Takes the engine's samples, and gives what is ready.
+    /// Converts the engine's samples, and returns those that are ready.
     pub(super) fn convert_mix(
         &mut self,
         samples: &[StereoSample],
@@ -110,7 +110,7 @@ impl Resampler {
         self.run(&raw mut plane, c_int::try_from(samples.len()).unwrap_or_default())
     }
 
-    /// Gives what is left.
+    /// Returns the remaining samples.
     pub(super) fn drain(&mut self) -> Result<Vec<StereoSample>, AvError> {
         self.run(ptr::null_mut(), 0)
     }

@@ -1,13 +1,13 @@
-//! How a decoded picture is to be shown: its pixels' aspect, and which way up.
+//! The shape in which a decoded picture is shown: its pixels' aspect, and its orientation.
 
 use ffmpeg_next::ffi;
 
 use crate::frame::Size;
 
-/// How far an axis of a display matrix may be from one of the picture's, as the tangent of one degree.
+/// The tolerance for axes of a display matrix, as the tangent of one degree.
 const ALIGNED: f64 = 0.017_455;
 
-/// Which way up coded pictures are shown: they are mirrored first, then turned.
+/// The orientation in which coded pictures are shown: they are mirrored first, then turned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Orientation {
     /// Whether left and right change places.
@@ -31,13 +31,13 @@ impl Orientation {
         }
     }
 
-    /// What libav's display matrix asks for: nine numbers of four bytes, in rows. One that scales is
-    /// taken for what it does besides; one that is askew, for none, as Chrome does.
+    /// The orientation in libav's display matrix: nine numbers of four bytes, in rows. The scale of
+    /// a matrix is ignored; a skewed matrix counts as none, as in Chrome.
     pub(super) fn of_matrix(matrix: &[u8]) -> Self {
         let numbers = matrix.chunks_exact(4).map(|b| i32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
         let numbers: Vec<f64> = numbers.map(f64::from).collect();
         let &[a, b, _, c, d, ..] = &*numbers else { return Self::default() };
-        // Where the axes of the picture go: (a, b) and (c, d).
+        // The directions of the picture's axes: (a, b) and (c, d).
         let along = |main: f64, other: f64| other.abs() <= main.abs() * ALIGNED && main != 0.0;
         let quarter_turns = if along(a, b) && along(d, c) {
             if d > 0.0 { 0 } else { 2 }
@@ -49,7 +49,7 @@ impl Orientation {
         Self { is_mirrored: a * d - b * c < 0.0, quarter_turns }
     }
 
-    /// What a decoder found in the stream itself.
+    /// The orientation that a decoder found in the stream itself.
     fn of_frame(frame: &ffi::AVFrame) -> Option<Self> {
         let kind = ffi::AVFrameSideDataType::AV_FRAME_DATA_DISPLAYMATRIX;
         // SAFETY: a valid frame; the answer is null or lives as long as it.
@@ -59,10 +59,10 @@ impl Orientation {
     }
 }
 
-/// Size and looks of one picture.
+/// Size, aspect and orientation of one picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
-    /// As decoded, without what the stream cuts off.
+    /// The decoded size, without rows and columns that the stream crops.
     pub coded: Size,
     /// Width of a pixel by its height.
     pub pixel_aspect: (u32, u32),
@@ -93,7 +93,7 @@ impl Shape {
     }
 }
 
-/// What a container says of all pictures of a stream.
+/// The container's shape for all pictures of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamShape {
     pub pixel_aspect: Option<(u32, u32)>,
@@ -101,8 +101,8 @@ pub(crate) struct StreamShape {
 }
 
 impl StreamShape {
-    /// The shape of one of them. The container's word on pixels counts more than the stream's, as in
-    /// Chrome and FFmpeg; the picture's own on its orientation, which is rare, more than the container's.
+    /// The shape of one of them. The container's pixel aspect takes precedence over the stream's,
+    /// as in Chrome and FFmpeg; the picture's own orientation, which is rare, over the container's.
     pub(super) fn of_frame(self, frame: &ffi::AVFrame) -> Option<Shape> {
         let (Ok(width @ 1..), Ok(height @ 1..)) =
             (u32::try_from(frame.width), u32::try_from(frame.height))
@@ -121,7 +121,7 @@ impl StreamShape {
 /// A pixel's width and height, where they make sense.
 pub(super) fn aspect(ratio: ffi::AVRational) -> Option<(u32, u32)> {
     match (u32::try_from(ratio.num), u32::try_from(ratio.den)) {
-        // What would make a picture thousands of times as wide is a mistake.
+        // A ratio that would make a picture a hundred times as wide is a mistake.
         (Ok(num @ 1..), Ok(den @ 1..)) if num / den < 100 && den / num < 100 => Some((num, den)),
         _ => None,
     }
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(orientation(0.0, 1.0, 1.0, 0.0), (true, 3), "over the diagonal");
         assert_eq!(orientation(0.0, -1.0, -1.0, 0.0), (true, 1), "over the other");
         assert_eq!(orientation(-2.0, 0.0, 0.0, 2.0), (true, 0), "scaled");
-        // Chrome shows what is askew as it is coded.
+        // Chrome shows skewed pictures as they are coded.
         let (sin, cos) = 30_f64.to_radians().sin_cos();
         assert_eq!(orientation(cos, sin, -sin, cos), (false, 0));
         let (sin, cos) = 135_f64.to_radians().sin_cos();
@@ -169,7 +169,7 @@ mod tests {
             let Size { width, height } = Shape { coded: size, pixel_aspect, orientation }.display();
             (width, height)
         };
-        // As Chrome says of such files.
+        // The sizes that Chrome reports for such files.
         assert_eq!(display((1, 1), 0), (320, 180));
         assert_eq!(display((4, 3), 0), (427, 180));
         assert_eq!(display((16, 15), 0), (341, 180));

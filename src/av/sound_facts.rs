@@ -7,7 +7,7 @@ use ffmpeg_next::{Packet, codec, frame, media};
 use super::AvError;
 use super::door::open_written;
 
-/// What a file of sound says about itself, and how much really is in it.
+/// The facts in a file of sound, and the amount of sound that it really has.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SoundFileFacts {
@@ -16,7 +16,7 @@ pub(crate) struct SoundFileFacts {
     /// Samples per second.
     pub sample_rate: u32,
     pub channels: u16,
-    /// Samples that come out of the decoder, without what is primed and padded.
+    /// Samples that the decoder returns, without priming and padding.
     pub samples: u64,
     /// Bits per second, container included.
     pub bitrate: i64,
@@ -35,7 +35,7 @@ pub(crate) fn probe_sound(path: &Path) -> Result<SoundFileFacts, AvError> {
         .ok_or_else(|| AvError::refused(doing(), "there is no sound in it"))?;
     let index = stream.index();
     let mut context = codec::Context::from_parameters(stream.parameters()).map_err(failed)?;
-    // Without it, the decoder does not know what to leave out at the ends.
+    // Without it, the decoder does not know the samples to omit at the ends.
     context.set_time_base(stream.time_base());
     // SAFETY: a plain field of a context that is not open yet.
     unsafe { (*context.as_mut_ptr()).pkt_timebase = stream.time_base().into() };

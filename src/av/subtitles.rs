@@ -1,4 +1,4 @@
-//! Streams of subtitles, which no encoder makes.
+//! Streams of subtitles, which are written without an encoder.
 
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -10,18 +10,18 @@ use super::encoder::Described;
 use super::{AvError, c_string};
 use crate::cues::Cue;
 
-/// Ticks of a millisecond where MP4 and MOV count: as fine as any sound, because its muxer compares
+/// Ticks per millisecond in MP4 and MOV: as fine as those of any sound, because the muxer compares
 /// the numbers of two streams as if their units were the same.
 const ISO_TICKS: i64 = 192;
 
-/// What the sample description of timed text says after its first fields (3GPP TS 26.245): no flags,
-/// in the middle, below, on nothing, in a box of the player's; font 1 in 16 points, white, and a
+/// The sample description of timed text after its first fields (3GPP TS 26.245): no flags, in the
+/// middle, below, without background, in a box of the player's; font 1 in 16 points, white, and a
 /// table with one font, `Arial`.
 const SAMPLE_DESCRIPTION: &[u8] = b"\0\0\0\0\x01\xff\0\0\0\0\0\0\0\0\0\0\0\0\
     \0\0\0\0\0\x01\0\x10\xff\xff\xff\xff\
     \0\0\0\x12ftab\0\x01\0\x01\x05Arial";
 
-/// How libav pads what its decoders read.
+/// Bytes of padding that libav's decoders require.
 const PADDING: usize = ffi::AV_INPUT_BUFFER_PADDING_SIZE as usize;
 
 /// One stream of subtitles.
@@ -46,7 +46,7 @@ impl TextStream {
         if self.is_timed_text() { ISO_TICKS } else { 1 }
     }
 
-    /// A packet that shows `cue`.
+    /// Makes a packet with `cue`.
     pub(crate) fn packet(&self, cue: &Cue) -> Packet {
         let data = match self.codec {
             "mov_text" => timed_text(cue),
@@ -56,7 +56,7 @@ impl TextStream {
         self.timed(&data, cue.start, cue.end)
     }
 
-    /// A packet that shows nothing, from one millisecond to another.
+    /// Makes a packet without a cue, from one millisecond to another.
     pub(crate) fn pause(&self, start: i64, end: i64) -> Packet {
         self.timed(&[0, 0], start, end)
     }
@@ -73,10 +73,10 @@ impl TextStream {
     }
 }
 
-/// A sample of timed text: its length, the text, and which characters have which styles.
+/// Makes a sample of timed text: its length, the text, and the styles of its characters.
 fn timed_text(cue: &Cue) -> Vec<u8> {
     let (text, runs) = cue.styled();
-    // Texts are shorter by far.
+    // Texts are far shorter.
     let short = |number: usize| u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes();
     let mut data = short(text.len()).to_vec();
     data.extend(text.bytes());
@@ -120,7 +120,7 @@ impl Described for TextStream {
         if !self.is_timed_text() {
             return Ok(());
         }
-        // In QuickTime files too, whose older kind of text is described otherwise.
+        // In QuickTime files, too, whose older kind of text is described differently.
         parameters.codec_tag = u32::from_le_bytes(*b"tx3g");
         let bytes = SAMPLE_DESCRIPTION.len();
         // SAFETY: allocates zeroed memory of that size, or returns null.

@@ -17,10 +17,10 @@ use super::parameters::ParameterWatch;
 use super::png_color::png_color;
 use super::shape::{Orientation, Shape, StreamShape, aspect};
 
-/// Frames that are decoded to see how long those of interlaced files are shown.
+/// Frames that are decoded to find the display time of interlaced ones.
 const LOOKED_AT: usize = 8;
 
-/// What the code values of a source mean.
+/// The meaning of a source's code values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SourceTransfer {
     /// Light up to a white, as displays show it.
@@ -31,29 +31,29 @@ pub(crate) enum SourceTransfer {
     Hlg,
 }
 
-/// What a video file says about its pictures.
+/// The facts in a video file about its pictures.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "answers to different questions")]
 pub(crate) struct SourceFacts {
     /// The shape of the first picture.
     pub shape: Shape,
-    /// What the container says of the shape of all.
+    /// The container's shape for all pictures.
     pub stream_shape: StreamShape,
     pub has_alpha: bool,
     /// Whether the file has a sound stream.
     pub has_sound: bool,
-    /// How long a frame is shown, in ticks, where some of the first are interlaced.
+    /// The display time of a frame in ticks, where some of the first are interlaced.
     pub interlaced_ticks: Option<i64>,
-    /// Whether those that are called interlaced and come first are of one moment each.
+    /// Whether the first frames that are marked as interlaced are of one moment each.
     pub seems_whole: bool,
     pub transfer: SourceTransfer,
-    /// Whether its components can be read at full depth, as colors that are known, and opaque.
+    /// Whether its components can be read at full depth, in known colors, and opaque.
     pub is_readable: bool,
-    /// The brightest light of the display it was made on, in nit, where it says so.
+    /// The brightest light of the display it was made on, in nit, if stated.
     pub peak: Option<f64>,
     /// Seconds of one tick of all time stamps.
     pub tick: f64,
-    /// Where the file's own time begins, in ticks.
+    /// The beginning of the file's own time, in ticks.
     pub start: i64,
     /// The length of the file in seconds, where its container knows it.
     pub duration: Option<f64>,
@@ -84,8 +84,8 @@ impl DecodedFrame {
         frame.map(|frame| Self { frame }).ok_or_else(|| AvError::out_of_memory("frame"))
     }
 
-    /// Says which colors it has, in code points of H.273, before it is shared. Those that are not
-    /// HDR stay unsaid.
+    /// Sets its colors, in code points of H.273, before it is shared. Colors that are not HDR are
+    /// not set.
     fn tag(&self, primaries: u8, transfer: u8) {
         use ffi::AVColorPrimaries as Primaries;
         use ffi::AVColorTransferCharacteristic as Trc;
@@ -107,7 +107,7 @@ impl DecodedFrame {
         }
     }
 
-    /// The same, to be filled by whoever made it, before it is shared.
+    /// libav's mutable view of it, to be filled by its maker before it is shared.
     pub(super) fn as_mut_ptr(&self) -> *mut ffi::AVFrame {
         self.frame.as_ptr()
     }
@@ -118,7 +118,7 @@ impl DecodedFrame {
         unsafe { self.frame.as_ref() }
     }
 
-    /// When it is shown, in ticks of its file.
+    /// The time at which it is shown, in ticks of its file.
     pub(crate) fn pts(&self) -> Option<i64> {
         let raw = self.as_ref();
         [raw.best_effort_timestamp, raw.pts].into_iter().find(|&t| t != ffi::AV_NOPTS_VALUE)
@@ -142,14 +142,14 @@ impl Drop for DecodedFrame {
     }
 }
 
-/// An open video file that stands somewhere.
+/// An open video file, at some position.
 pub(crate) struct VideoReader {
     pub(super) input: MediaInput,
     pub(super) decoder: codec::decoder::Video,
     pub(super) stream: usize,
     pub(super) name: String,
     pub(super) is_drained: bool,
-    /// What a PNG says about its colors.
+    /// The colors that a PNG states.
     png_color: Option<[u8; 4]>,
 }
 
@@ -191,20 +191,21 @@ impl VideoReader {
         Ok(Self { decoder, stream: index, name, is_drained: false, png_color, input })
     }
 
-    /// FFmpeg's own VP8 and VP9 decoders leave out the alpha channel; those of libvpx do not.
+    /// The decoder for a codec. FFmpeg's own VP8 and VP9 decoders omit the alpha channel; those of
+    /// libvpx do not.
     fn codec_of(id: codec::Id, has_alpha: bool) -> Option<ffmpeg_next::Codec> {
         let by_name = ffmpeg_next::decoder::find_by_name;
         let preferred = match id {
             codec::Id::VP8 if has_alpha => by_name("libvpx"),
             codec::Id::VP9 if has_alpha => by_name("libvpx-vp9"),
-            // FFmpeg's own needs hardware.
+            // FFmpeg's own decoder needs hardware.
             codec::Id::AV1 => by_name("libdav1d").or_else(|| by_name("libaom-av1")),
             _ => None,
         };
         preferred.or_else(|| ffmpeg_next::decoder::find(id))
     }
 
-    /// What the file says about itself. May decode the beginning: not all is in the headers.
+    /// The facts in the file. May decode the beginning: not all is in the headers.
     pub(crate) fn facts(&mut self) -> Result<SourceFacts, AvError> {
         let first = self.next_frame()?.ok_or_else(|| self.error("it has no picture"))?;
         let stream =
@@ -237,7 +238,7 @@ impl VideoReader {
         Ok(facts)
     }
 
-    /// Whether the container, or the stream's header, says that frames are interlaced.
+    /// Whether the container, or the stream's header, states that frames are interlaced.
     fn declares_fields(&self) -> bool {
         use ffi::AVFieldOrder as Order;
         // SAFETY: a plain field of an open decoder.
@@ -245,8 +246,8 @@ impl VideoReader {
         !matches!(order, Order::AV_FIELD_UNKNOWN | Order::AV_FIELD_PROGRESSIVE)
     }
 
-    /// How long frames are shown, if some of those after `first` are interlaced, or it is; and whether
-    /// these only say so.
+    /// The display time of frames, if `first` or some of those after it are interlaced; and whether
+    /// these are only marked so.
     fn fields_after(&mut self, first: DecodedFrame) -> Result<(Option<i64>, bool), AvError> {
         let mut is_interlaced = first.is_interlaced();
         let mut last = first.pts();
@@ -272,7 +273,7 @@ impl VideoReader {
         Ok((typical.filter(|_| is_interlaced), seems_whole))
     }
 
-    /// What sees packets say something about the shape of their pictures.
+    /// The watch that detects changed parameters of pictures in packets.
     pub(super) fn parameter_watch(&self) -> ParameterWatch {
         // SAFETY: an open decoder has its extradata, of this many bytes, or none.
         let extradata = unsafe {
@@ -287,7 +288,7 @@ impl VideoReader {
         ParameterWatch::new(self.decoder.id(), extradata)
     }
 
-    /// The next picture in the order they are shown; `None` after the last.
+    /// Reads the next picture in display order; `None` after the last.
     ///
     /// Packets that cannot be decoded are passed over: the pictures around them remain.
     pub(crate) fn next_frame(&mut self) -> Result<Option<DecodedFrame>, AvError> {
@@ -312,7 +313,7 @@ impl VideoReader {
             if self.is_drained {
                 return Ok(None);
             }
-            // What cannot be read on ends the file: what is there is shown.
+            // A read error ends the file: the pictures so far are shown.
             let is_there = self.read(&mut packet).unwrap_or_else(|error| {
                 tracing::debug!(file = self.name, %error, "not read on");
                 false
@@ -373,7 +374,7 @@ fn mastering_peak(frame: &ffi::AVFrame) -> Option<f64> {
     is_there.then(|| f64::from(num) / f64::from(den))
 }
 
-/// What a stream's header says about the shape of its pictures.
+/// The shape of pictures in a stream's header.
 fn stream_shape(stream: &format::stream::Stream<'_>) -> StreamShape {
     let matrix = stream.side_data().find(|d| d.kind() == SideDataType::DisplayMatrix);
     StreamShape {
@@ -383,7 +384,7 @@ fn stream_shape(stream: &format::stream::Stream<'_>) -> StreamShape {
     }
 }
 
-/// A number for what a packet says about the shape of pictures, in itself or beside.
+/// A number for the parameters of the shape of pictures in a packet, or in its side data.
 pub(super) fn said(watch: &mut ParameterWatch, packet: &Packet) -> Option<u64> {
     let beside = [SideDataType::NewExtraData, SideDataType::ParamChange];
     let beside = packet.side_data().filter(|data| beside.contains(&data.kind()));

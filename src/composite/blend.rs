@@ -1,10 +1,10 @@
 //! One frame: the page's picture and the light of its videos, mixed pixel by pixel.
 //!
 //! Where a video is drawn black the page's picture has `p = Σ aᵢ·cᵢ`, and where it is drawn white
-//! `p + w`: all that Chrome does to it (layers above and below, opacity, clips, masks, soft edges) is
-//! in its weight `w`, exactly, because blending is linear in each color. So the frame's light is
-//! `(1 - W)·light(p / (1 - W)) + Σ wᵢ·videoᵢ` with `W = Σ wᵢ`. Three videos share one picture, each
-//! in a primary color of its own.
+//! `p + w`: all of Chrome's effects on it (layers above and below, opacity, clips, masks, soft
+//! edges) are in its weight `w`, exactly, because blending is linear in each color. So the frame's
+//! light is `(1 - W)·light(p / (1 - W)) + Σ wᵢ·videoᵢ` with `W = Σ wᵢ`. Three videos share one
+//! picture, each in a primary color of its own.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -21,8 +21,8 @@ use crate::color::transfer::{BT2020_FROM_BT709, REFERENCE_WHITE, linear_of_srgb}
 use crate::frame::{Picture, PixelFormat};
 use crate::transition::Light;
 
-/// Steps of [`PAGE_LIGHT`] per code. Under a video codes are fractions, and where sRGB bends, at
-/// code 10, whole steps would be off by 2.5 codes of 16-bit PQ; these are off by 0.3.
+/// Steps of [`PAGE_LIGHT`] per code. Under a video, codes are fractions, and at the bend of sRGB,
+/// at code 10, whole steps would be off by 2.5 codes of 16-bit PQ; these are off by 0.3.
 const STEPS: u16 = 4;
 
 /// Linear components of the page, in nit, by their codes in parts; the last twice.
@@ -34,10 +34,10 @@ static PAGE_LIGHT: LazyLock<Vec<f32>> = LazyLock::new(|| {
     (0..=255 * STEPS + 1).map(light).collect()
 });
 
-/// How bright the frames of a render are (CTA-861.3), measured as they are made.
+/// Measures the brightness of a render's frames (CTA-861.3) as they are made.
 #[derive(Debug, Default)]
 pub(crate) struct LightMeter {
-    // Floats that are not negative have the order of their bits.
+    // Non-negative floats have the order of their bits.
     max_content: AtomicU32,
     max_frame_average: AtomicU32,
 }
@@ -63,7 +63,7 @@ impl LightMeter {
     }
 }
 
-/// How bright one frame is, by the brightest component of each pixel, in nit.
+/// The brightness of one frame, by the brightest component of each pixel, in nit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct FrameLight {
     pub brightest: f32,
@@ -76,26 +76,27 @@ pub(super) struct Layer<'a> {
     pub picture: Content<'a>,
     /// The picture of the page in which it has a color.
     pub matte: &'a Picture,
-    /// Which primary color.
+    /// The number of its primary color.
     pub channel: usize,
     /// Columns and rows that it may touch.
     pub columns: Range<usize>,
     pub rows: Range<usize>,
 }
 
-/// What a layer shows.
+/// The content of a layer.
 #[derive(Debug)]
 pub(super) enum Content<'a> {
-    /// Light, wherever it lies.
+    /// Light, at any place.
     Placed(Placed<'a>),
-    /// Codes that lie pixel on pixel, so many columns and rows away.
+    /// Codes that lie pixel on pixel, with an offset in columns and rows.
     Aligned { codes: Codes<'a>, decoder: &'a Decoder, shift: (isize, isize) },
 }
 
 /// The weight of a pixel that is a code of the output already.
 const IS_CODE: u16 = u16::MAX;
 
-/// The frame of a page that shows `layers`, whose picture with all of them black is `base`.
+/// Composes the frame of a page that shows `layers`, whose picture with all of them black is
+/// `base`.
 pub(super) fn compose(
     base: &Picture,
     layers: &[Layer<'_>],
@@ -145,16 +146,16 @@ pub(super) fn light_of_page(
     );
 }
 
-/// Room for the row that one thread works on.
+/// Room for the row of one thread.
 struct Scratch {
     /// The light of all videos in each pixel, by their weights.
     light: Vec<Rgb>,
     /// The sum of their weights, of 255; [`IS_CODE`] where there is a code instead.
     weight: Vec<u16>,
     codes: [Vec<u16>; 3],
-    /// Those of the layer at hand, from the first column on in which it shows.
+    /// Codes of the current layer, from the first column on in which it shows.
     aligned: [Vec<u16>; 3],
-    /// And its weights.
+    /// The weights of the current layer.
     parts: Vec<u8>,
     sampled: Vec<Rgb>,
     read: CodeRow,
@@ -173,8 +174,8 @@ impl Scratch {
         }
     }
 
-    /// Adds up what shows of the videos in a row. Codes of `output` stay codes where nothing else
-    /// shows.
+    /// Adds up the visible light of the videos in a row. Codes of `output` stay codes where nothing
+    /// else shows.
     fn gather(
         &mut self,
         base: &Picture,
@@ -234,8 +235,7 @@ impl Scratch {
         }
     }
 
-    /// Brings codes of a row to where they are wanted, columns `range`, and makes codes of 16 bits
-    /// of them, too.
+    /// Shifts the codes of a row to the columns `range`, and makes codes of 16 bits of them, too.
     fn align(&mut self, full: &mut [Vec<f32>; 3], range: Range<usize>, shift: isize) {
         for (row, aligned) in full.iter_mut().zip(&mut self.aligned) {
             let last = row.len() - 1;
@@ -243,7 +243,7 @@ impl Scratch {
             match start.filter(|start| start + range.len() <= row.len()) {
                 Some(0) => {}
                 Some(start) => row.copy_within(start..start + range.len(), 0),
-                // Beyond its edges a picture goes on as it is there.
+                // Beyond its edges a picture continues with its edge pixels.
                 None => {
                     let at = |x: usize| row[x.saturating_add_signed(shift).min(last)];
                     *row = range.clone().map(at).collect();
@@ -292,7 +292,7 @@ impl Scratch {
         (brightest, total)
     }
 
-    /// Writes what is a code already.
+    /// Writes the pixels that are codes already.
     fn take_over(
         &self,
         columns: Range<usize>,
@@ -302,7 +302,7 @@ impl Scratch {
         let lights = output.table();
         let [red, green, blue] = self.codes.each_ref().map(|codes| &codes[columns.clone()]);
         let mut brightest = 0;
-        // Several sums do not wait for each other.
+        // Several sums avoid waiting for each other.
         let mut sums = [0.0_f64; 4];
         for (x, ((to, &r), (&g, &b))) in
             to.iter_mut().zip(red).zip(green.iter().zip(blue)).enumerate()
@@ -315,7 +315,7 @@ impl Scratch {
         (lights[usize::from(brightest)], sums.iter().sum())
     }
 
-    /// Writes what the page has a part in.
+    /// Writes the pixels to which the page contributes.
     fn blend(
         &self,
         columns: Range<usize>,
@@ -369,7 +369,7 @@ fn bytes_of([r, g, b]: [u16; 3]) -> [u8; 6] {
     [r0, r1, g0, g1, b0, b1]
 }
 
-/// A code of 16 bits of one from 0 to 1.
+/// Converts a code from 0 to 1 to 16 bits.
 fn code_of(code: f32) -> u16 {
     /// From here on floats are whole, and their last bits count.
     const WHOLE: f32 = (1 << 23) as f32;
@@ -391,7 +391,7 @@ fn page_light(codes: Rgb) -> Rgb {
     times(&BT2020_FROM_BT709, linear)
 }
 
-/// How much of a layer shows in the pixels of one row, of 255.
+/// The weights of a layer in the pixels of one row, of 255.
 struct Weights<'a> {
     base: &'a [u8],
     matte: &'a [u8],
@@ -484,7 +484,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_kernel_is_the_formula(
-            // Per pixel: a color, how much of the frame two videos take, and how they share it.
+            // Per pixel: a color, the share of the frame that two videos take, and its split
+            // between them.
             pixels in prop::collection::vec(
                 (any::<[u8; 3]>(), 0_u8..=255, 0_u8..=255, any::<bool>()),
                 PIXELS
@@ -502,7 +503,7 @@ mod tests {
                 let first = u8::try_from(u16::from(taken) * u16::from(part) / 255).unwrap();
                 weights[0].push(first);
                 weights[1].push(taken - first);
-                // Chrome has what is left of the page's colors in its picture.
+                // Chrome's picture has the rest of the page's colors.
                 let rest = f64::from(255 - taken) / 255.0;
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
                 base.push(color.map(|code| (f64::from(code) * rest) as u8));

@@ -47,7 +47,7 @@ impl Crossings {
         Arc::clone(fields.entry(shader).or_insert_with(made))
     }
 
-    /// The frame in which transition `number` has gone as far as `progress`.
+    /// The frame in which transition `number` has the given `progress`.
     pub(super) fn cross(
         &self,
         number: usize,
@@ -83,7 +83,7 @@ impl Crossings {
     }
 }
 
-/// What the light of scenes becomes.
+/// The output of the scenes' light.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target<'a> {
     /// Codes of HDR.

@@ -1,8 +1,9 @@
 //! One frame of SDR: the page's picture and those of its videos, mixed in code values.
 //!
-//! Chrome blends code values, too. Where a video is drawn black the page's picture has `p`, and where
-//! it is drawn in a primary color `p + w` in that component: `w` is how much of it shows, whatever lies
-//! above it. So the frame is `p + w·video`, to within the rounding of two pictures.
+//! Chrome blends code values, too. Where a video is drawn black the page's picture has `p`, and
+//! where it is drawn in a primary color `p + w` in that component: `w` is its visible share,
+//! including everything above it. So the frame is `p + w·video`, to within the rounding of two
+//! pictures.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::frame::{Picture, PixelFormat, Size};
 
-/// Pixels that are looked at together: most have all of the video, or nothing.
+/// Pixels that are tested together: most have all of the video, or nothing.
 const RUN: usize = 32;
 
 /// A video whose pixels lie on those of the frame.
@@ -23,13 +24,14 @@ pub(super) struct FlatLayer<'a> {
     pub shift: (isize, isize),
     /// The picture of the page in which it has a color.
     pub matte: &'a Picture,
-    /// Which primary color.
+    /// The number of its primary color.
     pub channel: usize,
     /// Columns and rows of the frame that it may touch.
     pub area: [Range<usize>; 2],
 }
 
-/// The frame of a page that shows `layers`, whose picture with all of them black is `base`.
+/// Composes the frame of a page that shows `layers`, whose picture with all of them black is
+/// `base`.
 pub(super) fn compose(base: &Picture, layers: &[FlatLayer<'_>]) -> Picture {
     let mut data = base.data.clone();
     data.par_chunks_exact_mut(base.stride()).enumerate().for_each(|(y, row)| {
@@ -48,7 +50,7 @@ impl FlatLayer<'_> {
         };
         let Some(down) = inside(y, self.shift.1, height) else { return };
         let video = &self.rows[down * width * 3..][..width * 3];
-        // Columns of the frame that have one of the video.
+        // The columns of the frame that the video covers.
         let first = self.area[0].start.max(self.shift.0.min(0).unsigned_abs());
         let last = width.saturating_add_signed(-self.shift.0).min(self.area[0].end);
         let Some(count) = last.checked_sub(first).filter(|&count| count > 0) else { return };
@@ -100,7 +102,7 @@ impl FlatLayer<'_> {
     }
 }
 
-/// Where red, green and blue stand in a pixel.
+/// The places of red, green and blue in a pixel.
 const fn places(format: PixelFormat) -> [usize; 3] {
     match format {
         PixelFormat::Bgrx8 => [2, 1, 0],
@@ -136,7 +138,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_kernel_is_the_formula(
-            // Per pixel: the page's color, and how much of it the video leaves.
+            // Per pixel: the page's color, and the share that the video leaves of it.
             pixels in prop::collection::vec((any::<[u8; 3]>(), prop::sample::select(vec![
                 0_u8, 0, 0, 0, 0, 0, 255, 255, 7, 130,
             ])), 140),

@@ -23,12 +23,12 @@ impl LightPicture {
     }
 }
 
-/// How the codes of one source become light.
+/// Converts the codes of one source to light.
 #[derive(Debug)]
 pub(super) struct Decoder {
     transfer: SourceTransfer,
     codes: &'static LightCodes,
-    /// Dims what is too bright for the output, by the brightest component.
+    /// Dims light that is too bright for the output, by the brightest component.
     limit: Option<Curve>,
 }
 
@@ -43,8 +43,9 @@ impl Decoder {
         is_same && self.limit.is_none() && primaries == SourcePrimaries::Bt2020
     }
 
-    /// For a source of PQ whose brightest light is `peak`, or of HLG. What is brighter than the
-    /// output's `most` nit is brought below it (ITU-R BT.2390), with its hue.
+    /// Creates a decoder for a source of PQ whose brightest light is `peak`, or of HLG. Light
+    /// brighter than the output's `most` nit is compressed below it (ITU-R BT.2390), and keeps its
+    /// hue.
     pub(super) fn new(transfer: SourceTransfer, peak: Option<f64>, most: f64) -> Self {
         let peak = if transfer == SourceTransfer::Pq { peak.unwrap_or(PQ_PEAK) } else { 0.0 };
         let limit = (peak > most).then(|| {
@@ -109,14 +110,14 @@ const fn wide(primaries: SourcePrimaries) -> Option<&'static Matrix> {
 #[derive(Debug)]
 pub(super) struct Codes<'a> {
     pub planes: Planes<'a>,
-    /// For each pixel of a row the samples of chroma around it, and how much of the second it has.
+    /// For each pixel of a row, the samples of chroma around it, and the share of the second.
     taps: Vec<(usize, usize, f32)>,
-    /// What codes of luma, or of red, green and blue, are multiplied by after an offset.
+    /// The factor, after an offset, of codes of luma, or of red, green and blue.
     luma: (f32, f32),
     chroma: (f32, f32),
 }
 
-/// Room for the row that one thread works on.
+/// Room for the row of one thread.
 #[derive(Debug, Default)]
 pub(super) struct CodeRow {
     /// Red, green and blue, or luma and color differences, of each pixel.
@@ -170,7 +171,7 @@ impl<'a> Codes<'a> {
         }
         let green = 1.0 - red - blue;
         let (from_cr, from_cb) = (2.0 - 2.0 * red, 2.0 - 2.0 * blue);
-        // What red and blue have too much of, green has too little.
+        // An excess of red and blue is a lack of green.
         let (green_cr, green_cb) = (from_cr * red / green, from_cb * blue / green);
         let [luma, cb, cr] = &mut scratch.full;
         for ((luma, cb), cr) in luma.iter_mut().zip(cb).zip(cr) {
@@ -200,7 +201,7 @@ impl<'a> Codes<'a> {
     }
 }
 
-/// The samples around a pixel, and how much of the second it has.
+/// The samples around a pixel, and the share of the second.
 fn between(at: usize, shift: u32, offset: f32, count: usize) -> (usize, usize, f32) {
     let place = ((at as f32 - offset) / (1 << shift) as f32).clamp(0.0, (count - 1) as f32);
     let floor = place.floor();

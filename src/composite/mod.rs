@@ -1,11 +1,11 @@
-//! Pages with videos: what Chrome draws and what libav decodes, put together.
+//! Pages with videos: pictures drawn by Chrome and decoded by libav, put together.
 //!
-//! HDR is put together in light.
-//! Light is in nit, linear, in the primaries of BT.2020; [`REFERENCE_WHITE`] is where the page's
-//! white goes. Chrome cannot carry it: its pictures are sRGB. So it draws each HDR video as a flat
-//! area, once black and once in a color, and the difference says how much of the video shows in each
-//! pixel (`blend`), whatever lies above it, clips it, turns it or lets it shine through. The video's
-//! own pictures come from its file (`light`) and are put where the page has them (`place`).
+//! HDR is put together in light. Light is in nit, linear, in the primaries of BT.2020;
+//! [`REFERENCE_WHITE`] is the light of the page's white. Chrome cannot carry it: its pictures are
+//! sRGB. So it draws each HDR video as a flat area, once black and once in a color, and the
+//! difference gives the video's visible share of each pixel (`blend`), including everything that
+//! covers, clips or turns it or makes it translucent. The video's own pictures come from its file
+//! (`light`) and are put in their place on the page (`place`).
 //!
 //! Videos of SDR whose pixels lie on those of the frame are mixed in code values (`flat`): Chrome
 //! need not load and draw them.

@@ -1,4 +1,4 @@
-//! Where a picture lies in the frame, and what it shows at each pixel.
+//! The place of a picture in the frame, and its light at each pixel.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use super::light::LightPicture;
 use crate::av::Orientation;
 use crate::page::NativeLayer;
 
-/// How far a side may be from whole pixels, or from its own length, to count as exact.
+/// The tolerance for a side to count as on whole pixels, or as of its own length.
 const EXACT: f64 = 1e-3;
 
-/// Where a picture lies, as a map from places in the frame to places in the picture.
+/// The place of a picture, as a map from places in the frame to places in the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Placement {
     /// (x, y, 1) of the frame to (u·w, v·w, w), where (0, 0) and (1, 1) are corners of the picture.
@@ -20,8 +20,8 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    /// Where the page shows a layer's picture; `None` where that cannot be said: it is seen from
-    /// its edge, or reaches behind the viewer.
+    /// The place of a layer's picture on the page; `None` if it has none: it is seen from its edge,
+    /// or extends behind the viewer.
     pub(super) fn of(layer: &NativeLayer, way: Orientation) -> Option<Self> {
         let snapped = snapped(layer);
         let (quad, [left, top, width, height]) = match snapped {
@@ -61,7 +61,8 @@ impl Placement {
         [u / w, v / w]
     }
 
-    /// How many pictures' widths and heights one pixel spans at a place, along its steepest way.
+    /// The widths and heights of the picture that one pixel spans at a place, along its steepest
+    /// direction.
     fn steepness(&self, x: f64, y: f64) -> [f64; 2] {
         const STEP: f64 = 0.5;
         let across = [self.at(x - STEP, y), self.at(x + STEP, y)];
@@ -70,7 +71,7 @@ impl Placement {
     }
 }
 
-/// The rectangle of a picture in whole pixels, where the page puts it without scale or turn: Chrome
+/// The rectangle of a picture in whole pixels, if the page shows it without scale or turn: Chrome
 /// draws it there.
 fn snapped(layer: &NativeLayer) -> Option<[f64; 4]> {
     let [a, b, c, d] = layer.quad;
@@ -89,7 +90,7 @@ fn snapped(layer: &NativeLayer) -> Option<[f64; 4]> {
     (is_plain && right > x && bottom > y).then_some([x, y, right - x, bottom - y])
 }
 
-/// 1 or -1 for a quadrilateral without dents, by its sense of rotation. `None` for others.
+/// 1 or -1 for a convex quadrilateral, by its sense of rotation. `None` for others.
 fn quad_turns(quad: &[[f64; 2]; 4]) -> Option<i32> {
     let corner = |i: usize| quad[i % 4];
     let mut signs = (0..4).map(|i| {
@@ -136,19 +137,20 @@ fn inverted(m: &[[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
     (!is_flat).then(|| [0, 1, 2].map(|c| [0, 1, 2].map(|r| minor(r, c) / determinant)))
 }
 
-/// A picture at its place, ready to be looked at.
+/// A picture at its place, ready to be sampled.
 #[derive(Debug)]
 pub(super) struct Placed<'a> {
     picture: Cow<'a, LightPicture>,
     /// From the frame to pixels of the picture, whose centers are at halves.
     inverse: [[f64; 3]; 3],
-    /// Columns and rows that lie between the frame and the picture, where that is all.
+    /// The shift in columns and rows from the frame to the picture, if the map is no more than
+    /// that.
     shift: Option<(isize, isize)>,
 }
 
 impl<'a> Placed<'a> {
-    /// Columns and rows between the frame and a picture of a size, where that is all that lies
-    /// between them.
+    /// The shift in columns and rows between the frame and a picture of a size, if their map is no
+    /// more than that.
     pub(super) fn shift(
         (width, height): (usize, usize),
         placement: &Placement,
@@ -157,7 +159,7 @@ impl<'a> Placed<'a> {
         whole_shift(&product(&scale, &placement.inverse))
     }
 
-    /// Where many pixels of the picture share one of the frame, they are averaged first.
+    /// Places a picture. Where many of its pixels share one of the frame, they are averaged first.
     pub(super) fn new(picture: &'a LightPicture, placement: &Placement, middle: [f64; 2]) -> Self {
         let steep = placement.steepness(middle[0], middle[1]);
         let side = |pixels: usize, steep: f64| {
@@ -179,8 +181,8 @@ impl<'a> Placed<'a> {
         Self { shift: whole_shift(&inverse), picture, inverse }
     }
 
-    /// What is shown in a row of the frame from column `from` on. Beyond its edges the picture goes
-    /// on as it is there.
+    /// Samples a row of the frame from column `from` on. Beyond its edges the picture continues
+    /// with its edge pixels.
     pub(super) fn sample(&self, y: usize, from: usize, out: &mut [Rgb]) {
         if let Some((across, down)) = self.shift {
             let inside = |at: usize, shift: isize, count: usize| {
@@ -215,7 +217,7 @@ impl<'a> Placed<'a> {
     }
 }
 
-/// The pixels around a place, and how much of the second it has.
+/// The pixels around a place, and the share of the second.
 fn neighbors(place: f64, count: usize) -> (usize, usize, f32) {
     let place = (place - 0.5).clamp(0.0, (count - 1) as f64);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
@@ -263,7 +265,7 @@ fn shrunk(picture: &LightPicture, width: usize, height: usize) -> LightPicture {
     LightPicture { width, height, pixels }
 }
 
-/// For each of `to` pixels, the first of the `from` pixels under it, and how much it has of each.
+/// For each of `to` pixels, the first of the `from` pixels under it, and its share of each.
 fn shares(from: usize, to: usize) -> Vec<(usize, Vec<f32>)> {
     let ratio = from as f64 / to as f64;
     let share = |pixel: usize| {
@@ -360,7 +362,8 @@ mod tests {
     }
 
     proptest! {
-        /// Corners go to corners, and the picture between them follows the plain formula.
+        /// Checks that corners go to corners, and that the picture between them follows the plain
+        /// formula.
         #[test]
         fn corners_meet(
             jitter in prop::array::uniform8(-20.0_f64..20.0),

@@ -1,4 +1,4 @@
-//! Frames of a page whose videos are put in here.
+//! Composes videos into the frames of a page.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -19,11 +19,11 @@ use crate::page::NativeLayer;
 use crate::pipeline::{FrameSource, OpenSource, Throughput};
 use crate::time::FrameIndex;
 
-/// What all sessions of a render composite with.
+/// Data with which all sessions of a render composite.
 #[derive(Clone, Debug)]
 pub(crate) struct Layering {
     pub library: Arc<Library>,
-    /// `None` for SDR.
+    /// The codes of the output; `None` for SDR.
     pub output: Option<&'static LightCodes>,
     pub meter: Arc<LightMeter>,
     pub crossings: Arc<Crossings>,
@@ -63,9 +63,9 @@ impl OpenSource for LayeredSources {
 struct LayeredSource {
     page: PageSource,
     layering: Layering,
-    /// Submitted, oldest first; the first is under way.
+    /// Submitted frames, oldest first; the first is under way.
     queue: VecDeque<FrameIndex>,
-    /// The pictures of the last frame, which the next may show again.
+    /// The decoded pictures of the last frame, which the next may show again.
     decoded: Vec<Decoded>,
     /// The same in SDR.
     flats: Vec<FlatPicture>,
@@ -90,11 +90,11 @@ struct Decoded {
     orientation: Orientation,
     frame: Arc<DecodedFrame>,
     decoder: Decoder,
-    /// All of it, once it is wanted.
+    /// The light of the whole picture, once it is needed.
     light: OnceLock<LightPicture>,
 }
 
-/// The frame made last, and what of.
+/// The last frame, and its sources.
 #[derive(Debug)]
 struct Last {
     captures: Captures,
@@ -156,7 +156,7 @@ fn is_same(before: &Captures, now: &Captures) -> bool {
 }
 
 impl LayeredSource {
-    /// A frame of SDR. Where nothing is to be put together, the page's picture is the frame.
+    /// Composes a frame of SDR. Without layers, the page's picture is the frame.
     fn mix(&mut self, index: FrameIndex, captures: Captures) -> Result<Arc<Picture>> {
         if captures.layers.is_empty() {
             self.last = None;
@@ -202,7 +202,7 @@ impl LayeredSource {
         Ok(picture)
     }
 
-    /// A layer's picture in SDR, in the room of one that is not shown any more.
+    /// A layer's picture in SDR, in the buffer of one that is no longer shown.
     fn decode_flat(
         &self,
         index: FrameIndex,
@@ -216,7 +216,7 @@ impl LayeredSource {
         Ok(FlatPicture { source, number, divisor, size, rows })
     }
 
-    /// One scene becomes the other.
+    /// Composes a frame of a transition between two scenes.
     fn cross(
         &mut self,
         index: FrameIndex,
@@ -234,7 +234,7 @@ impl LayeredSource {
         Ok(self.layering.crossings.cross(*number, *progress, [&from, &to], &target))
     }
 
-    /// Has the pictures of all layers, and only those, in light.
+    /// Decodes the light of the pictures of all layers, and drops all others.
     fn decode_all(&mut self, index: FrameIndex, captures: &[&Captures]) -> Result<()> {
         let mut decoded: Vec<Decoded> = Vec::new();
         for layer in captures.iter().flat_map(|captures| &captures.layers) {
@@ -247,7 +247,7 @@ impl LayeredSource {
         Ok(())
     }
 
-    /// Where the layers of a picture lie, and what they show.
+    /// The layers of a picture, with their places and contents.
     fn layers<'s>(&'s self, index: FrameIndex, captures: &'s Captures) -> Result<Vec<Layer<'s>>> {
         let size = captures.base.size;
         let frame = [size.width as usize, size.height as usize];
@@ -256,7 +256,7 @@ impl LayeredSource {
             let wanted = (layer.source, layer.picture_number);
             let decoded = self.decoded.iter().find(|d| (d.source, d.number) == wanted);
             let decoded = decoded.expect("all layers have been decoded");
-            // What is seen from its edge covers nothing.
+            // A layer seen from its edge covers nothing.
             if is_flat(&layer.quad) {
                 continue;
             }
@@ -339,7 +339,7 @@ fn middle(range: &std::ops::Range<usize>) -> f64 {
     (range.start + range.end) as f64 / 2.0
 }
 
-/// A layer's picture cannot be had, or put where the page has it.
+/// The error for a layer's picture that cannot be decoded, or placed on the page.
 fn media_error(
     index: FrameIndex,
     layer: &NativeLayer,

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes that are kept while nobody uses them.
+/// Bytes of unused buffers that are kept.
 const KEPT_BYTES: usize = 16 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Buffers(Mutex<Vec<Vec<u8>>>);
 
 impl Buffers {
-    /// A buffer with anything in it.
+    /// Takes a buffer with arbitrary content.
     pub(super) fn take(self: &Arc<Self>) -> Buffer {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Buffer { bytes: free.pop().unwrap_or_default(), home: Arc::clone(self) }

@@ -1,4 +1,4 @@
-//! Decoded pictures that may be wanted again, up to a number of bytes.
+//! Decoded pictures that may be needed again, up to a number of bytes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,8 +8,8 @@ use crate::av::DecodedFrame;
 /// A source's number, and a picture's.
 pub(super) type Key = (usize, usize);
 
-/// Pictures by their place. Those that somebody has had go first, for few are wanted twice; then
-/// those that nobody has asked for the longest.
+/// Pictures by their place. Those already used are dropped first, for few are needed twice; then
+/// the least recently requested ones.
 #[derive(Debug)]
 pub(super) struct Cache {
     limit: usize,
@@ -44,7 +44,7 @@ impl Cache {
         Some(Arc::clone(&entry.frame))
     }
 
-    /// Keeps a picture that is given to somebody now, or else was only passed.
+    /// Keeps a picture that is used now, or was only passed on the way.
     pub(super) fn put(&self, key: Key, frame: Arc<DecodedFrame>, was_given: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.clock += 1;

@@ -1,9 +1,9 @@
 //! Interlaced files: each frame has two fields, of two moments, and is shown as two pictures.
 //!
-//! Which of them a page shows follows from its time alone. At 50 frames per second, one of 25i shows
-//! every field; at 25, the first of each frame. Frames that are not interlaced, which such files also
-//! have, are shown as they are at both moments; and so are those that only say that they are (a film in
-//! a broadcaster's stream), where what moves in them shows it.
+//! The time alone determines which of them a page shows. At 50 frames per second, one of 25i shows
+//! every field; at 25, the first of each frame. Frames that are not interlaced, which such files
+//! also have, are shown as they are at both moments; and so are those that are only marked as
+//! interlaced (a film in a broadcaster's stream), where motion in them reveals it.
 
 use std::sync::{Arc, PoisonError};
 
@@ -11,20 +11,20 @@ use super::cache::Cache;
 use super::source::{Moment, Source};
 use crate::av::{AvError, DecodedFrame};
 
-/// Frames around those that are shown, for each of the few places that are shown at the same time.
+/// Frames kept around the shown ones, for each of the few places that are shown at the same time.
 const KEPT: usize = 9;
 
-/// The pictures that an interlaced file is shown as.
+/// The pictures into which an interlaced file is divided.
 #[derive(Debug)]
 pub(super) struct Fields {
-    /// When each is shown, in halves of the file's ticks.
+    /// The display time of each, in halves of the file's ticks.
     pub ticks: Vec<i64>,
-    /// The number of the frame that each belongs to.
+    /// The number of the frame of each.
     frames: Vec<usize>,
 }
 
 impl Fields {
-    /// Of frames that are shown at `ticks`, and last `frame_ticks`.
+    /// Creates the fields of frames that are shown at `ticks`, and last `frame_ticks`.
     ///
     /// Some streams have a packet for each field, which is shown half a frame after the other.
     pub(super) fn new(ticks: &[i64], frame_ticks: i64) -> Self {
@@ -45,7 +45,7 @@ impl Fields {
 }
 
 impl Source {
-    /// When pictures are shown, in parts of a tick of so many seconds.
+    /// The display times of pictures, and the seconds of their unit.
     pub(super) fn shown(&self) -> (&[i64], f64) {
         match &self.fields {
             Some(fields) => (&fields.ticks, self.facts.tick / 2.0),
@@ -53,7 +53,7 @@ impl Source {
         }
     }
 
-    /// The first picture that a frame is shown as.
+    /// The first picture of a frame.
     pub(super) fn first_of_frame(&self, frame: usize) -> usize {
         match &self.fields {
             Some(fields) => fields.frames.partition_point(|&of| of < frame),
@@ -61,7 +61,7 @@ impl Source {
         }
     }
 
-    /// What is shown as the picture of this number, or as the last.
+    /// The frame or field shown as the picture of this number, or the last.
     pub(super) fn picture(
         &self,
         number: usize,
@@ -81,7 +81,7 @@ impl Source {
             return Ok(now);
         }
         let at = self.number_of(&now);
-        // A field that has a packet of its own.
+        // The field has a packet of its own.
         let is_second = is_second || at < frame;
         let before = at.checked_sub(1).map(|before| self.kept_frame(before, cache, moment));
         let before = before.transpose()?;
@@ -102,7 +102,7 @@ impl Source {
         Ok(made.map_or(now, Arc::new))
     }
 
-    /// A frame, and for interlaced ones also what has been decoded around it.
+    /// A frame, and for interlaced ones also the frames decoded around it.
     fn kept_frame(
         &self,
         number: usize,
@@ -147,7 +147,7 @@ mod tests {
         let fields = Fields::new(&[0, 1, 2, 3, 4, 5], 2);
         assert_eq!(fields.ticks, [0, 2, 4, 6, 8, 10]);
         assert_eq!(fields.frames, [0, 1, 2, 3, 4, 5]);
-        // Frames among them.
+        // With frames among them.
         let fields = Fields::new(&[0, 1, 2, 4, 6, 7], 2);
         assert_eq!(fields.frames, [0, 1, 2, 2, 3, 3, 4, 5]);
         assert_eq!(fields.ticks, [0, 2, 4, 6, 8, 10, 12, 14]);

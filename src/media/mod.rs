@@ -2,7 +2,7 @@
 //!
 //! The page asks for [`Info`] about an address, and then for single pictures by their numbers. All
 //! sessions of a render share one [`Library`], so that a picture is decoded once even if several
-//! sessions render frames around it. Knows neither Chrome nor jobs.
+//! sessions render frames around it. The module knows neither Chrome nor jobs.
 
 mod buffers;
 mod cache;
@@ -37,24 +37,24 @@ const CACHE_BYTES: usize = 16 << 20;
 /// Files whose decoders stay open, at most: each holds up to a dozen pictures.
 const OPEN_SOURCES: usize = 16;
 
-/// A decoder may be needed once in this many rounds through those that are open, and some more.
+/// Rounds through the open decoders, and some more, within which a decoder must be needed again.
 const PATIENT_ROUNDS: u64 = 2;
 const PATIENT_QUESTIONS: u64 = 8;
 
 /// Largest width or height of a source.
 const MAX_SIDE: u32 = 16_384;
 
-/// A file, and what pages know it by: they are not told where on this machine it is.
+/// A file, and its name for pages, which must not learn its path on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Located {
     pub file: PathBuf,
     pub name: String,
 }
 
-/// Finds the file that stands for an address; else says why there is none.
+/// Finds the file behind an address; otherwise returns the reason why there is none.
 pub(crate) type Resolve = dyn Fn(&str) -> Result<Located, String> + Send + Sync;
 
-/// Why there are no pictures.
+/// The reason why there are no pictures.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum MediaError {
     /// There is no file for the address.
@@ -71,24 +71,24 @@ pub(crate) enum MediaError {
         /// Its size.
         size: Size,
     },
-    /// Nobody has asked about it before.
+    /// The source was not opened before.
     #[error("there is no such source")]
     Unknown,
 }
 
-/// What the page needs to know of a source.
+/// The facts about a source that the page needs.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Info {
-    /// What pictures of it are asked for with.
+    /// The key with which its pictures are requested.
     pub id: usize,
-    /// Of the first picture, upright and with square pixels.
+    /// Size of the first picture, upright and with square pixels.
     pub width: u32,
     pub height: u32,
     /// Seconds.
     pub duration: f64,
     pub has_sound: bool,
-    /// Whether nothing shines through its pictures.
+    /// Whether its pictures are opaque.
     pub is_opaque: bool,
     /// For HDR: `light` that can be read, or `unknown` colors, or transparency.
     pub hdr: Option<&'static str>,
@@ -96,18 +96,18 @@ pub(crate) struct Info {
     pub curve: Option<&'static str>,
     /// Seconds of one tick.
     pub tick: f64,
-    /// When each picture is shown, in ticks from the beginning; none in files of sound alone.
+    /// The display time of each picture, in ticks from the beginning; none in files of sound alone.
     pub ticks: Vec<i64>,
-    /// Where they are not all of one size: the first picture of each, width and height.
+    /// Where pictures differ in size: the first picture of each size, width and height.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sizes: Vec<(usize, u32, u32)>,
-    /// Where pictures are missing.
+    /// The place from which pictures are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
 }
 
 impl MediaError {
-    /// The same, with a name where it says a path.
+    /// The same error, with a name in place of a path.
     fn naming(self, Located { file, name }: &Located) -> Self {
         match self {
             Self::Av(error) => Self::Av(error.naming(file, name)),
@@ -120,29 +120,29 @@ impl MediaError {
 /// A file that was cut off.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Cut {
-    /// From when on there are no pictures, in seconds.
+    /// The time from which there are no pictures, in seconds.
     pub from: f64,
-    /// What to say of it.
+    /// The text of the warning about it.
     pub text: String,
 }
 
-/// A file that is being opened once, whoever asks for it.
+/// A file that is opened once for all callers.
 type Opened = Arc<OnceLock<Result<File, MediaError>>>;
 
-/// A file that has been asked about.
+/// A file that was requested.
 #[derive(Debug)]
 struct Known {
     id: usize,
-    /// By what it was asked for first.
+    /// The name by which it was requested first.
     name: String,
     opened: Opened,
 }
 
-/// What a file turned out to be.
+/// The kind of a file.
 #[derive(Clone, Debug)]
 enum File {
     Video(Arc<Source>),
-    /// Nothing to be seen: its length in seconds.
+    /// A file without pictures: its length in seconds.
     Sound(f64),
 }
 
@@ -206,9 +206,10 @@ impl File {
 /// Sources with open decoders.
 #[derive(Debug, Default)]
 struct Awake {
-    /// With the question that each was needed for; those used last, at the end.
+    /// Sources, with the number of the request that each was needed for; the most recent at the
+    /// end.
     sources: VecDeque<(Arc<Source>, u64)>,
-    /// Questions so far.
+    /// The number of requests so far.
     questions: u64,
 }
 
@@ -249,7 +250,7 @@ impl Library {
         }
     }
 
-    /// What there is at an absolute address.
+    /// Facts about the file at an absolute address.
     pub(crate) fn info(&self, address: &str) -> Result<Info, MediaError> {
         let located = (self.resolve)(address).map_err(MediaError::Unresolved)?;
         let (id, opened) = {
@@ -311,7 +312,8 @@ impl Library {
         }
     }
 
-    /// Notes that a source is asked for a picture, and closes the decoders of those that are over.
+    /// Records that a picture of a source is requested, and closes the decoders that are no longer
+    /// needed.
     fn touch(&self, source: &Arc<Source>) -> Moment {
         let mut awake = lock(&self.awake);
         awake.questions += 1;

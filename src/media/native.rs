@@ -1,4 +1,4 @@
-//! Pictures as they were decoded, for compositing in light, and what stands for them in the page.
+//! Pictures in their decoded format, for compositing in light, and their placeholders in the page.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use super::{Library, MAX_SIDE, MediaError, draw, lock};
 use crate::av::{AvError, Converter, DecodedFrame, Orientation, RgbLayout, Shape, SourceTransfer};
 use crate::frame::Size;
 
-/// A decoded picture, and what its file says of it.
+/// A decoded picture, and the facts in its file.
 #[derive(Debug)]
 pub(crate) struct NativePicture {
     pub frame: Arc<DecodedFrame>,
     pub transfer: SourceTransfer,
-    /// The brightest light of the display it was made on, in nit, where it says so.
+    /// The brightest light of the display it was made on, in nit, if stated.
     pub peak: Option<f64>,
-    /// Which way up it is shown.
+    /// The orientation in which it is shown.
     pub orientation: Orientation,
 }
 
@@ -38,7 +38,7 @@ impl Source {
         }
     }
 
-    /// The curve of its codes, if that is one of HDR.
+    /// The curve of its codes, if it is HDR.
     pub(super) fn curve(&self) -> Option<&'static str> {
         match self.facts.transfer {
             SourceTransfer::Sdr => None,
@@ -63,8 +63,8 @@ impl Library {
         Ok(NativePicture { frame, transfer: facts.transfer, peak: facts.peak, orientation })
     }
 
-    /// One picture of a source as the page would show it, in a `divisor`th of its size: rows of 8-bit
-    /// RGB, upright, into `rows`.
+    /// Writes one picture of a source as the page would show it, in a `divisor`th of its size, into
+    /// `rows`: rows of 8-bit RGB, upright.
     pub(crate) fn rgb_picture(
         &self,
         id: usize,

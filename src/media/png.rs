@@ -1,7 +1,7 @@
 //! Pictures for the page, cheap to make and to read: PNG without compression.
 //!
-//! Each row of pixels is a stored block of deflate by itself, so that rows lie at equal distances and
-//! whoever makes them writes them where they are sent from. Loaded and drawn in Chrome, on a busy
+//! Each row of pixels is a stored block of deflate by itself, so that rows lie at equal distances
+//! and are converted right into the buffer that is sent. Loaded and drawn in Chrome, on a busy
 //! machine, at 1920×1080: 83 and 107 ms, against 139 to 283 ms for kinds of BMP.
 
 use crate::av::RgbLayout;
@@ -17,7 +17,7 @@ const LEAD: usize = 6;
 /// Bytes behind the last row: zlib's sum, the data's, and the end.
 const TAIL: usize = 4 + 4 + 12;
 
-/// Where the pixels of a picture stand in its PNG of 8-bit RGB or RGBA.
+/// The places of a picture's pixels in its PNG of 8-bit RGB or RGBA.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StoredPng {
     pub size: Size,
@@ -49,7 +49,7 @@ impl StoredPng {
         &mut file[HEAD..]
     }
 
-    /// Writes what stands around the rows. Then `file` is a PNG.
+    /// Writes the bytes around the rows. Then `file` is a PNG.
     pub(super) fn seal(self, file: &mut Vec<u8>) {
         assert!(self.fits(), "a row is one block");
         let row = u16::try_from(self.row()).expect("a row is one block");

@@ -1,4 +1,4 @@
-//! Pictures of one file that differ in size, in the aspect of their pixels, or in which way up they are.
+//! Pictures of one file that differ in size, in pixel aspect, or in orientation.
 
 use std::collections::HashMap;
 
@@ -7,12 +7,12 @@ use super::source::{Moment, Source};
 use crate::av::{PacketPlace, Shape};
 
 impl Source {
-    /// The numbers of the pictures whose shape is not that of the one before, from 0 on.
+    /// The numbers of the pictures with another shape than the one before, from 0 on.
     ///
-    /// Packets tell where it may change; one picture of each kind is decoded to see how.
+    /// Packets tell where it may change; one picture of each kind is decoded to find its shape.
     pub(super) fn all_shapes(&self, places: &[PacketPlace]) -> Vec<(usize, Shape)> {
         let mut shapes = vec![(0, self.facts.shape)];
-        // What was said first is what the first picture looks like.
+        // The first announced parameters belong to the first picture's shape.
         let mut known = HashMap::new();
         let cache = Cache::new(0);
         for (number, said) in self.announcements(places) {
@@ -32,7 +32,7 @@ impl Source {
         shapes
     }
 
-    /// Where in the order they are shown something else is said than before, and what.
+    /// The places in display order where the announced parameters change, and the new parameters.
     fn announcements(&self, places: &[PacketPlace]) -> Vec<(usize, u64)> {
         let mut said = None;
         let mut by_time: Vec<_> = places
@@ -48,7 +48,7 @@ impl Source {
         by_time.into_iter().map(|(tick, said)| (number(tick), said)).collect()
     }
 
-    /// Where pictures are not all of one size: the first of each, and its width and height as the page
+    /// Where pictures differ in size: the first of each size, and its width and height as the page
     /// sees it.
     pub(super) fn sizes(&self) -> Vec<(usize, u32, u32)> {
         let sizes = self.shapes.iter().map(|(number, shape)| {

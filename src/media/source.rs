@@ -9,11 +9,11 @@ use super::fields::Fields;
 use super::tone_map::ToneMap;
 use crate::av::{AvError, DecodedFrame, Listing, PacketPlace, Shape, SourceFacts, VideoReader};
 
-/// How many places of one file are decoded at the same time at most: sessions that render far apart
-/// frames do not send each other back.
+/// The most places of one file that are decoded at the same time: sessions that render distant
+/// frames do not make each other seek.
 const CURSORS: usize = 3;
 
-/// Pictures are decoded and passed over up to this distance, even if decoding could begin nearer.
+/// The distance up to which pictures are decoded and skipped, even if decoding could begin nearer.
 const NEAR: usize = 24;
 
 /// Pictures with more pixels than this are decoded by two threads.
@@ -25,30 +25,30 @@ pub(super) struct Source {
     number: usize,
     path: PathBuf,
     pub facts: SourceFacts,
-    /// For HDR.
+    /// The tone map, for HDR.
     pub tone_map: Option<ToneMap>,
-    /// When each frame is shown, in ticks from the file's beginning; rising.
+    /// The display time of each frame, in ticks from the file's beginning; rising.
     pub ticks: Vec<i64>,
     /// The pictures where decoding can begin: their numbers and places.
     keys: Vec<(usize, PacketPlace)>,
-    /// Where its pictures and its sound end, in seconds.
+    /// The end of its pictures and its sound, in seconds.
     end: f64,
-    /// From when on pictures are missing that it promises, in seconds.
+    /// The time from which promised pictures are missing, in seconds.
     pub missing_from: Option<f64>,
-    /// For interlaced files.
+    /// The fields, for interlaced files.
     pub fields: Option<Fields>,
-    /// Frames around those that are shown, of interlaced files; the last one that was decoded first.
+    /// Frames around those shown, of interlaced files; the one decoded last comes first.
     pub kept: Mutex<VecDeque<(usize, Arc<DecodedFrame>)>>,
-    /// Where frames have another shape than those before: their numbers, from 0 on.
+    /// The numbers of frames with another shape than those before, from 0 on, and the shapes.
     pub shapes: Vec<(usize, Shape)>,
     cursors: Mutex<Vec<Cursor>>,
 }
 
-/// When something is asked for, counted in questions to the whole library.
+/// The time of a request, counted in requests to the whole library.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub now: u64,
-    /// After so many questions, what was not needed for any of them is let go of.
+    /// The number of requests after which everything is closed that none of them needed.
     pub patience: u64,
 }
 
@@ -58,16 +58,16 @@ impl Moment {
     }
 }
 
-/// A reader, and the picture that it brings next.
+/// A reader, and the picture that it decodes next.
 #[derive(Debug)]
 struct Cursor {
     reader: VideoReader,
     next: usize,
-    /// Pictures before it may lack what they refer to.
+    /// Pictures before it may lack their references.
     sound_from: usize,
-    /// The picture it brought last.
+    /// The picture it decoded last.
     last: Option<Arc<DecodedFrame>>,
-    /// When it was moved last.
+    /// The time of its last use.
     used: u64,
 }
 
@@ -105,7 +105,7 @@ impl Source {
         Ok(source)
     }
 
-    /// How long it lasts, in seconds: as the file says, else as its pictures and its sound say.
+    /// The length in seconds: from the file, or else from its pictures and its sound.
     pub(super) fn duration(&self) -> f64 {
         let last = *self.ticks.last().expect("a source has pictures");
         let step = match self.ticks.len() {
@@ -117,13 +117,13 @@ impl Source {
         self.facts.duration.map_or(measured, |duration| duration.max(last as f64 * self.facts.tick))
     }
 
-    /// Lets go of decoders.
+    /// Closes all decoders.
     pub(super) fn close_decoders(&self) {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The frame of this number. What cannot be decoded is replaced by the one before.
+    /// The frame of this number. A frame that cannot be decoded is replaced by the one before.
     pub(super) fn frame(
         &self,
         index: usize,
@@ -135,7 +135,7 @@ impl Source {
             let found = self.frame_from_its_key(at, cache, moment);
             let (key_at, _) = self.key_before(at);
             match found {
-                // A file that was cut off has nothing from here on: what was last stays.
+                // A file that was cut off has nothing from here on: the last picture stays.
                 Err(_) if key_at > 0 => at = key_at - 1,
                 found => return found,
             }
@@ -152,7 +152,7 @@ impl Source {
             return Ok(frame);
         }
         let mut cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have decoded it while we waited.
+        // Another thread may have decoded it during the wait.
         if let Some(frame) = cache.get((self.number, index)) {
             return Ok(frame);
         }
@@ -164,7 +164,7 @@ impl Source {
         let nearest = (0..cursors.len())
             .filter(|&at| behind(&cursors[at]))
             .min_by_key(|&at| index - cursors[at].next);
-        // The one used last stands at the end.
+        // The cursor used last stands at the end.
         let mut cursor = match nearest {
             Some(at) => cursors.remove(at),
             None => self.cursor_at(index, &mut cursors)?,
@@ -181,7 +181,7 @@ impl Source {
         (self.keys.get(at).map_or(0, |&(key, _)| key), at)
     }
 
-    /// A reader that brings a picture at or before `index` next.
+    /// A reader whose next picture is at or before `index`.
     fn cursor_at(&self, index: usize, cursors: &mut Vec<Cursor>) -> Result<Cursor, AvError> {
         let old = if cursors.len() < CURSORS { None } else { Some(cursors.remove(0)) };
         let mut reader = match old {
@@ -201,14 +201,14 @@ impl Source {
                 });
             };
             reader.seek(place)?;
-            // Not all containers land where they were sent: the first picture tells.
+            // Not all containers seek exactly: the first picture tells.
             let first = loop {
                 let Some(frame) = reader.next_frame()? else { break None };
                 let number = self.number_of(&frame);
                 if number >= *key {
                     break Some((number, frame));
                 }
-                // Else it precedes the key, from which on pictures are whole, or the container
+                // Otherwise it precedes the key, from which on pictures are whole, or the container
                 // landed before it, and the key will come.
             };
             match first {
@@ -241,7 +241,7 @@ impl Source {
         }
         loop {
             let Some(frame) = cursor.reader.next_frame()? else {
-                // The end came early. What was last stays.
+                // The end came early. The last picture stays.
                 cursor.next = self.ticks.len();
                 return cursor.last.clone().ok_or_else(|| {
                     let doing = format!("cannot decode {}", self.path.display());
@@ -260,7 +260,7 @@ impl Source {
                 return Ok(frame);
             }
             if number > index {
-                // The one that was asked for cannot be decoded.
+                // The requested picture cannot be decoded.
                 let shown = before.unwrap_or(frame);
                 cache.put((self.number, index), Arc::clone(&shown), true);
                 return Ok(shown);
@@ -275,7 +275,7 @@ impl Source {
     }
 }
 
-/// When pictures are shown, and the numbers of those where decoding can begin.
+/// The display times of pictures, and the numbers of those where decoding can begin.
 fn in_order(places: &[PacketPlace], start: i64) -> (Vec<i64>, Vec<(usize, PacketPlace)>) {
     let mut places: Vec<_> = places.to_vec();
     places.sort_by_key(|place| place.pts);

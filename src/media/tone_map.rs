@@ -29,20 +29,20 @@ fn quantized(value: f64) -> u8 {
 
 /// Maps the light of sources of one kind to that of SDR.
 ///
-/// The brightest of the three components decides how much all of them are dimmed (ITU-R BT.2390),
-/// so that hues stay. Colors outside of BT.709 are brought in towards gray of the same luminance.
+/// The brightest of the three components determines the dimming of all of them (ITU-R BT.2390), so
+/// that hues stay. Colors outside of BT.709 are brought in towards gray of the same luminance.
 #[derive(Debug)]
 pub(super) struct ToneMap {
     /// Light by the upper 12 bits of a code: in nit for PQ, of the scene for HLG.
     light: Vec<f32>,
-    /// What light is multiplied by, by the square root of the brightest component over the peak.
+    /// The factor of light, by the square root of the brightest component over the peak.
     gain: Vec<f32>,
     peak: f32,
     is_hlg: bool,
 }
 
 impl ToneMap {
-    /// For a source whose brightest light is `peak` nit, if it says so.
+    /// Creates the map for a source whose brightest light is `peak` nit, if known; `None` for SDR.
     pub(super) fn new(transfer: SourceTransfer, peak: Option<f64>) -> Option<Self> {
         let is_hlg = match transfer {
             SourceTransfer::Sdr => return None,
@@ -61,7 +61,7 @@ impl ToneMap {
         Some(Self { light: light.collect(), gain: gain.collect(), peak: narrowed(peak), is_hlg })
     }
 
-    /// Rows of 16-bit RGB to rows of 8-bit RGB, both with so many bytes in front of each row.
+    /// Converts rows of 16-bit RGB to 8-bit RGB, both with so many bytes in front of each row.
     pub(super) fn apply(
         &self,
         rows: &[u8],
@@ -148,7 +148,7 @@ mod tests {
         let red = [0.6274, 0.0691, 0.0164].map(|c| code(c * 800.0));
         let [r, g, b] = map.pixel(red);
         assert!(r > 200 && g < 12 && b < 12, "{r} {g} {b}");
-        // What SDR cannot show comes out as near as it can, and not as something else.
+        // A color that SDR cannot show becomes the nearest one, and not a different one.
         let [r, g, b] = map.pixel([0.0, 500.0, 0.0].map(code));
         assert!(g > 200 && r == 0 && b < 160, "{r} {g} {b}");
     }

@@ -1,11 +1,11 @@
-//! What each transition makes of its two scenes, row by row.
+//! The shaders of transitions, which mix two scenes row by row.
 //!
 //! The looks are those of HyperFrames' shaders: the same displacements, fronts and shapes, by the
 //! same noise. Scenes are mixed in light; glow, scan lines and the like are added to codes of sRGB,
-//! carried on a little beyond white, because that is what decides how far they shine.
+//! extended a little beyond white, because that determines how far they shine.
 //!
 //! Every one shows the first scene alone at progress 0 and the second alone at progress 1, to the
-//! bit: beside it stand frames that show them alone.
+//! bit: the neighboring frames show them alone.
 
 use super::Shader;
 use super::noise::{Field, cloud, noise, random, ridges};
@@ -15,15 +15,15 @@ use super::scene::{Light, Scene, code_of_light, light_of_code, mix};
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     still: Option<Field>,
-    /// Of what moves through the picture: wider and higher than that.
+    /// Noise of moving effects: wider and higher than the frame.
     moving: Option<Field>,
 }
 
-/// How far noise that moves can be looked up: in widths and in heights.
+/// The range of moving noise: in widths and in heights.
 const MOVING_SPAN: [usize; 2] = [2, 2];
 
 impl Fields {
-    /// What `shader` needs for frames of a size in pixels.
+    /// Creates the noise of `shader` for frames of a size in pixels.
     pub(crate) fn new(shader: Shader, width: usize, height: usize) -> Self {
         let still = |function: &(dyn Fn(f32, f32) -> [f32; 3] + Sync)| Self {
             still: Some(Field::new(width, height, [1, 1], function)),
@@ -87,7 +87,7 @@ fn blend(a: Codes, b: Codes, part: f32) -> Codes {
 /// The code up to which glow shines: twice the light of white.
 const HOTTEST: f32 = 1.353;
 
-/// Adds codes to a light. What is added has no alpha: it takes nothing away.
+/// Adds codes to a light. Added light has no alpha: it covers nothing.
 fn shine(light: Light, codes: Codes, part: f32) -> Light {
     if part == 0.0 {
         return light;
@@ -111,7 +111,7 @@ fn dim(light: Light, part: f32) -> Light {
 /// White, opaque.
 const WHITE: Light = [1.0; 4];
 
-/// One row of a transition that has gone as far as `progress`, from 0 to 1.
+/// Blends one row of a transition at `progress`, from 0 to 1.
 ///
 /// Both scenes have one size. Light that is added may go over 1.
 pub(crate) fn blend_row(
@@ -191,32 +191,32 @@ pub(crate) fn blend_row(
     }
 }
 
-/// What the pixels of a row have in common.
+/// Values shared by the pixels of a row.
 struct Place {
-    /// In pixels.
+    /// The frame's width in pixels.
     width: f32,
-    /// In pixels.
+    /// The frame's height in pixels.
     height: f32,
     /// The row's middle, from 0 to 1.
     v: f32,
     y: usize,
     /// Progress.
     p: f32,
-    /// What is left of it.
+    /// 1 minus the progress.
     rest: f32,
     /// 0 at both ends of the transition, 1 in its middle.
     window: f32,
 }
 
 impl Place {
-    /// From the middle of the frame, in its sides; and how far that is.
+    /// The vector from the middle of the frame, in its sides; and its length.
     fn to_middle(&self, u: f32) -> (f32, f32, f32) {
         let (x, y) = (u - 0.5, self.v - 0.5);
         (x, y, x.hypot(y))
     }
 
-    /// 0 at both ends of the transition and 1 but for a moment beside them: for what would begin or
-    /// end with a jump.
+    /// A factor of 0 at both ends of the transition, and 1 except close to them: for effects that
+    /// would begin or end with a jump.
     fn gate(&self) -> f32 {
         smooth(0.0, 0.1, self.p) * smooth(1.0, 0.9, self.p)
     }
@@ -239,8 +239,8 @@ fn domain_warp(
     shine(light, color, 2.0 * smooth(0.1, 0.0, away) * at.gate())
 }
 
-/// How much of the first scene a front has left where noise is `n`. Noise ends before 0 and 1, but
-/// not by as much as a front is soft.
+/// The share of the first scene that a front has left where noise is `n`. Noise ends before 0 and
+/// 1, but by less than the softness of a front.
 fn staying(n: f32, progress: f32, edge: f32) -> f32 {
     let soft = smooth(progress - edge, progress + edge, n);
     let [begin, end] = [smooth(0.1, 0.0, progress), smooth(0.9, 1.0, progress)];
@@ -264,7 +264,7 @@ fn ridged_burn(a: Light, b: Light, at: &Place, u: f32, ridge: f32, accent: &Acce
 }
 
 /// Both scenes move to the left by one and a half widths, and blur as they do; beyond their edges
-/// these are drawn out.
+/// the edge pixels continue.
 fn whip_pan(a: &Scene, b: &Scene, at: &Place, u: f32) -> Light {
     const TAPS: u8 = 10;
     let panned = |scene: &Scene, by: f32, step: f32| {
@@ -324,7 +324,7 @@ fn gravitational_lens(a: &Scene, b: Light, at: &Place, u: f32) -> Light {
     mix(dim(light, 1.0 - dark), b, smooth(0.3, 0.9, at.p))
 }
 
-/// Where a zoom looks, and how much of what it sees each channel takes.
+/// The places that a zoom samples, and each channel's share of each sample.
 ///
 /// Red goes a little farther than green, and blue less far: all three are read off the same places,
 /// by straight lines between them.
@@ -332,7 +332,7 @@ struct ZoomTaps([[f32; 3]; Self::COUNT]);
 
 impl ZoomTaps {
     const COUNT: usize = 12;
-    /// How far channels go, in the way of green.
+    /// The distances of the channels, relative to green.
     const REACH: [f32; 3] = [1.06, 1.0, 0.94];
 
     fn new() -> Self {
@@ -379,15 +379,15 @@ fn chromatic_split(scenes: [&Scene; 2], greens: [Light; 2], at: &Place, u: f32) 
     mix(from, to, at.p)
 }
 
-/// What one row of the glitch has in common.
+/// Values shared by one row of the glitch.
 struct GlitchRow {
     shift: f32,
     block: f32,
     moment: f32,
-    /// What scan lines take from codes.
+    /// The amount that scan lines subtract from codes.
     darker: f32,
     brightness: f32,
-    /// Into how many steps codes fall.
+    /// The number of steps to which codes are reduced.
     levels: f32,
 }
 
@@ -421,7 +421,7 @@ impl GlitchRow {
         let light = [a.at(u + apart, v)[0], green[1], a.at(u - apart, v)[2]];
         let [r, g, b] = light.map(|c| {
             let code = (code_of_light(c) - self.darker).max(0.0) * self.brightness;
-            // A moment after the beginning there are as many steps as in the page itself.
+            // Shortly after the beginning there are as many steps as in the page itself.
             let stepped = (code * self.levels).floor() / self.levels;
             light_of_code(code + (stepped - code) * at.window)
         });
@@ -469,13 +469,13 @@ fn cross_warp_morph(a: &Scene, b: &Scene, at: &Place, u: f32, [du, dv, n]: [f32;
     mix(leaving, coming, (turn * begin).max(end))
 }
 
-/// Light from beyond the upper right corner, with a streak across, and film that takes no more.
+/// Light from beyond the upper right corner, with a streak across, and film that is overexposed.
 fn light_leak(a: Light, b: Light, at: &Place, u: f32, accent: &Accent) -> Light {
     let distance = (u - 1.3).hypot(at.v + 0.2);
     let leak = (4.0 * at.p * (-1.8 * distance).exp()).clamp(0.0, 1.0);
     let warm = blend(accent.plain, accent.bright, 0.7 * distance);
     let streak = 0.3 * leak * (-15.0 * (at.v + 0.2 + -0.3 * u).abs()).exp();
-    // The film's curve is not there from one frame to the next.
+    // The film's curve fades in, so that it does not appear from one frame to the next.
     let exposed = smooth(0.0, 0.1, at.p);
     let [red, green, blue] = [0, 1, 2].map(|c| {
         let code = code_of_light(a[c]);

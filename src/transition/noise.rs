@@ -1,9 +1,9 @@
 //! Noise that is the same on every machine.
 //!
-//! Shaders commonly take the digits of a large sine behind the point as a random number, so that
-//! noise is whatever the graphics card's sine leaves there. Ours is that of `SwiftShader`, Chrome's own
-//! drawing without a card: clouds then lie where HyperFrames' library has them in such a browser. It
-//! is made of nothing but sums and products, rounded as IEEE 754 says.
+//! Shaders commonly take the fraction digits of a large sine as a random number, so that noise
+//! depends on the graphics card's sine. Ours is that of `SwiftShader`, Chrome's own drawing without
+//! a card: clouds then lie where HyperFrames' library has them in such a browser. It uses only sums
+//! and products, rounded as in IEEE 754.
 
 use rayon::prelude::*;
 
@@ -34,12 +34,12 @@ fn fused(a: f32, b: f32, c: f32) -> f32 {
 fn sine(x: f32) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "rounded once, here")]
     const TURN: f32 = (1.0 / std::f64::consts::TAU) as f32;
-    // A quarter ahead, the curve is even: what is left of whole turns needs no sign.
+    // A quarter ahead, the curve is even: the remainder of whole turns needs no sign.
     let ahead = fused(x, -TURN, 0.25);
     quarter_sine(0.25 - (ahead - ahead.round_ties_even()).abs())
 }
 
-/// The digits behind the point of a large number.
+/// The fraction digits of a large number.
 fn digits(x: f32) -> f32 {
     let large = x * 43_758.547;
     large - large.floor()
@@ -65,7 +65,7 @@ pub(super) fn noise(x: f32, y: f32) -> f32 {
     upper + part_y * (lower - upper)
 }
 
-/// Sums five octaves of something, each turned, about twice as fine and half as strong.
+/// Sums five octaves of a function, each turned, about twice as fine and half as strong.
 fn octaves(x: f32, y: f32, each: impl Fn(f32, f32) -> f32) -> f32 {
     let (mut x, mut y, mut strength, mut sum) = (x, y, 0.5, 0.0);
     for _ in 0..5 {
@@ -87,11 +87,11 @@ pub(super) fn ridges(x: f32, y: f32) -> f32 {
     octaves(x, y, |x, y| (-1.0 + noise(x, y) * 2.0).abs())
 }
 
-/// Pixels between two points at which a field is worked out, in frames of this height and more.
+/// Pixels between two points at which a field is computed, in frames of this height and more.
 const STEP: usize = 4;
 const LARGE: usize = 540;
 
-/// Three values for every place of a frame, worked out at some pixels and joined by straight lines.
+/// Three values for every place of a frame, computed at some pixels and joined by straight lines.
 #[derive(Debug)]
 pub(super) struct Field {
     step: usize,
@@ -100,7 +100,8 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// Of a function of places from (0, 0) to (1, 1), or to a `span` of so many frames.
+    /// Creates the field of a function of places from (0, 0) to (1, 1), or to a `span` of so many
+    /// frames.
     pub(super) fn new(
         width: usize,
         height: usize,
@@ -117,7 +118,7 @@ impl Field {
         Self { step, columns, points }
     }
 
-    /// The values at a place in pixels, whose middle is whole.
+    /// The values at a place in pixels, whose centers are whole.
     pub(super) fn at(&self, x: f32, y: f32) -> [f32; 3] {
         let [(left, part_x), (top, part_y)] = [x, y].map(|place| {
             let place = place / self.step as f32;
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn noise_is_that_of_swiftshader() {
-        // As read from WebGL in Chrome 156.
+        // Values read from WebGL in Chrome 156.
         for (x, y, expected) in [
             (0.0, 0.0, 0.0),
             (1.0, 0.0, 0.25),

@@ -3,7 +3,7 @@
 /// Red, green, blue and alpha of a pixel: linear, premultiplied, 1 for the page's white.
 pub(crate) type Light = [f32; 4];
 
-/// What a scene looks like.
+/// The light of a scene.
 #[derive(Debug)]
 pub(crate) struct Scene {
     width: usize,
@@ -12,7 +12,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Of pixels in rows from the top; `width * height` of them.
+    /// Creates a scene of pixels in rows from the top; `width * height` of them.
     pub(crate) fn new(width: usize, height: usize, pixels: Vec<Light>) -> Self {
         assert_eq!(pixels.len(), width * height);
         assert!(!pixels.is_empty(), "a scene has an area");
@@ -32,14 +32,15 @@ impl Scene {
         &self.pixels[y * self.width..][..self.width]
     }
 
-    /// The light in a row at a place from 0 to 1; beyond the edges theirs.
+    /// The light in a row at a place from 0 to 1; beyond the edges, that of the edge.
     pub(super) fn in_row(&self, y: usize, u: f32) -> Light {
         let row = self.row(y);
         let (x0, x1, part) = neighbors(u, self.width);
         mix(row[x0], row[x1], part)
     }
 
-    /// The light at a place, where (0, 0) and (1, 1) are corners; beyond the edges theirs.
+    /// The light at a place, where (0, 0) and (1, 1) are corners; beyond the edges, that of the
+    /// edge.
     pub(super) fn at(&self, u: f32, v: f32) -> Light {
         let (x0, x1, part_x) = neighbors(u, self.width);
         let (y0, y1, part_y) = neighbors(v, self.height);
@@ -50,10 +51,10 @@ impl Scene {
     }
 }
 
-/// The pixels on both sides of a place along one axis, and the second one's part.
+/// The pixels on both sides of a place along one axis, and the share of the second.
 fn neighbors(place: f32, length: usize) -> (usize, usize, f32) {
     let last = (length - 1) as f32;
-    // Anything that is not a number lands on the first.
+    // A value that is not a number counts as 0.
     let at = (-0.5 + place * length as f32).max(0.0).min(last);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
     let first = at as usize;
