@@ -1,4 +1,4 @@
-//! Where the page is.
+//! The address of the page.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use url::Url;
 
 use super::{Job, JobError, ValueError};
 
-/// Where the page is, as the user writes it.
+/// The address of the page, as the user writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// An HTML file, or a directory with an `index.html`.
@@ -39,7 +39,7 @@ pub enum Entry {
 }
 
 impl fmt::Display for Entry {
-    /// The page as people know it: relative to its root, or a URL.
+    /// The page's name for people: relative to its root, or a URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { page, .. } => page.display().fmt(f),
@@ -64,7 +64,7 @@ impl Job {
         if !page.is_file() {
             return Err(JobError::Missing { what: "the composition", path: page });
         }
-        // The page itself may be a link: what is served is its place, not its target.
+        // The page itself may be a link: its own directory is served, not that of its target.
         let folder = absolute(folder)?;
         let root = self.root.as_deref().map_or_else(|| Ok(folder.clone()), absolute)?;
         match folder.strip_prefix(&root) {
@@ -87,7 +87,7 @@ fn absolute(folder: &Path) -> Result<PathBuf, JobError> {
 }
 
 impl Address {
-    /// What an address looks like, for messages.
+    /// The form of an address, for messages.
     const EXPECTED: &str = "a file, a directory or an http(s) URL";
 
     /// The same address with a relative path taken from `base`.

@@ -1,7 +1,7 @@
 //! HyperFrames' names for our fields.
 //!
-//! They are moved to their place in the tree before it is read, so that nothing after this module
-//! knows them. What was moved is remembered: an error must name the field that the user wrote.
+//! They are moved to their place in the tree before it is read, so that no other module knows them.
+//! The moves are remembered: an error must name the field that the user wrote.
 
 use serde_json::{Map, Value};
 
@@ -22,17 +22,18 @@ const ALIASES: [(&str, &str); 10] = [
     ("workers", "capture.workers"),
 ];
 
-/// The aliases that stood in a job.
+/// The aliases found in a job.
 #[derive(Debug, Default)]
 pub(super) struct Moved(Vec<(&'static str, &'static str)>);
 
 impl Moved {
-    /// The name that the user knows for the field at `path`.
+    /// The name that the user wrote for the field at `path`.
     pub(super) fn written<'a>(&self, path: &'a str) -> &'a str {
         let alias = |list: &[(&'static str, &'static str)]| {
             list.iter().find(|(_, target)| *target == path).map(|(alias, _)| *alias)
         };
-        // `size` has no other fields: where one of them was written as an alias, both are meant so.
+        // `size` has no other fields: where one of them was written as an alias, both names are
+        // aliases.
         let is_flat_size = self.0.iter().any(|(_, target)| target.starts_with("size."));
         let all = if is_flat_size && path.starts_with("size.") { &ALIASES[..] } else { &self.0 };
         alias(all).unwrap_or(path)
@@ -69,7 +70,7 @@ fn place(
     let (owner, name) = match target.split_once('.') {
         Some((owner, name)) => {
             let object = job.entry(owner).or_insert_with(|| Value::Object(Map::new()));
-            // Such as `width` beside `"size": "1920x1080"`.
+            // Both are given, such as `width` beside `"size": "1920x1080"`.
             (object.as_object_mut().ok_or_else(|| conflict(owner))?, name)
         }
         None => (job, target),
@@ -84,7 +85,7 @@ fn color_mode(hdr_mode: &Value) -> Result<Value, JobError> {
     match hdr_mode.as_str() {
         Some("auto") => Ok("auto".into()),
         Some("force-sdr") => Ok("sdr".into()),
-        // HyperFrames then follows the media, and takes HLG where they leave it open.
+        // HyperFrames then follows the media, and uses HLG where they do not decide.
         Some("force-hdr") => Ok("hlg".into()),
         _ => Err(JobError::BadValue {
             path: "hdrMode".into(),

@@ -1,4 +1,4 @@
-//! Codecs of pictures: what each can store.
+//! Codecs of pictures, and the formats that each can store.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -78,7 +78,7 @@ impl Codec {
         }
     }
 
-    /// FFmpeg's name of what a file of it holds.
+    /// FFmpeg's name of the codec in a file of it.
     pub(crate) const fn codec_name(self) -> &'static str {
         match self {
             Self::Dnxhr => "dnxhd",
@@ -89,7 +89,7 @@ impl Codec {
         }
     }
 
-    /// What it can store, the usual first.
+    /// The formats that it can store, the usual first.
     pub const fn formats(self) -> &'static [CodedFormat] {
         use CodedFormat::{
             Argb, Bgr0, Bgra, Gbrap16, Gbrp16, Pal8, Rgb24, Rgb48, Rgba, Rgba64, Yuv420p,
@@ -143,12 +143,12 @@ impl Codec {
         }
     }
 
-    /// Whether it can be told how many bits to spend.
+    /// Whether it can be given a number of bits to spend.
     pub const fn has_bitrate(self) -> bool {
         self.largest_crf().is_some()
     }
 
-    /// Whether nothing is lost whatever its settings are.
+    /// Whether it is lossless with any settings.
     pub const fn is_lossless(self) -> bool {
         matches!(
             self,
@@ -162,7 +162,7 @@ impl Codec {
         )
     }
 
-    /// Whether quality `lossless` can be asked for.
+    /// Whether it supports the quality `lossless`.
     pub const fn can_be_lossless(self) -> bool {
         self.is_lossless()
             || matches!(self, Self::H264 | Self::Hevc | Self::Av1 | Self::Vp9 | Self::Webp)

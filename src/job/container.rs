@@ -61,7 +61,7 @@ pub enum Container {
 }
 
 impl Container {
-    /// How names of outputs may end, for messages.
+    /// The possible endings of outputs' names, for messages.
     pub(super) const EXTENSIONS: &str = ".mp4, .mov, .mkv, .webm, .gif, .apng, .webp, .y4m, .raw, \
                                          .m3u8, .wav, .flac, .m4a, .mp3 or .opus, or a directory such as frames/ or frames/%06d.png";
 
@@ -140,7 +140,7 @@ impl Container {
         matches!(self, Self::Png | Self::Jpeg | Self::Tiff | Self::Exr)
     }
 
-    /// Whether pictures of this codec can carry the light of HDR in it, with what says so.
+    /// Whether pictures of this codec can carry HDR in it, with the tags for it.
     pub fn holds_hdr(self, codec: Codec) -> bool {
         codec.holds_hdr() && (codec != Codec::Png || self == Self::Png)
     }
@@ -283,7 +283,7 @@ impl AudioCodec {
         }
     }
 
-    /// The usual bitrate; `None` where nothing is lost.
+    /// The usual bitrate; `None` for lossless codecs.
     pub const fn default_bitrate(self) -> Option<u64> {
         match self {
             Self::Aac | Self::Mp3 => Some(192_000),

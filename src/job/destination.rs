@@ -1,4 +1,4 @@
-//! Where an output goes, and what kind it is.
+//! The destination of an output, and its kind.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub struct Destination {
     pub container: Container,
     /// The names of a sequence's files.
     pub names: Option<FileNames>,
-    /// What its name stands for.
+    /// The meaning of its name.
     pub place: Place,
 }
 
@@ -41,7 +41,7 @@ impl FileNames {
         Self { before: "frame_".into(), digits: 6, after: format!(".{extension}") }
     }
 
-    /// What `text` means, if there is exactly one number in it, such as `%d` or `%04d`.
+    /// Parses `text` if it has exactly one number in it, such as `%d` or `%04d`.
     fn parse(text: &str) -> Option<Self> {
         let (before, rest) = text.split_once('%')?;
         let (digits, after) = rest.split_once('d')?;
@@ -84,7 +84,7 @@ impl Destination {
         Self { path, container: Container::Null, names: None, place: Place::Nowhere }
     }
 
-    /// What `output` and `format` mean together; `field` names the output in messages.
+    /// The meaning of `output` and `format` together; `field` names the output in messages.
     pub(super) fn resolve(
         output: &Path,
         format: Option<Container>,
@@ -163,7 +163,7 @@ impl Destination {
 }
 
 impl Container {
-    /// Whether it can be written without ever going back; sound alone is finished first.
+    /// Whether it can be written in one pass; sound alone is finished first.
     const fn can_be_piped(self) -> bool {
         matches!(
             self,

@@ -41,7 +41,7 @@ pub enum DisplayPreset {
 }
 
 impl Display {
-    /// As files say it.
+    /// The display in the units of files.
     pub(crate) fn resolved(self) -> MasteringDisplay {
         let preset = match self.preset {
             DisplayPreset::Bt2020Nits1000 => MasteringDisplay::BT2020_1000,

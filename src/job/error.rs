@@ -1,11 +1,11 @@
-//! What can be wrong with a job.
+//! Errors in a job.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::time::FrameRate;
 
-/// Why a job is refused.
+/// The reason for which a job is refused.
 ///
 /// Field paths are dotted, such as `video.crf`, and name the field as the user wrote it.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +16,11 @@ pub enum JobError {
     Missing {
         /// The file's part in the job, such as "the composition".
         what: &'static str,
-        /// Where it was looked for.
+        /// The path where it was expected.
         path: PathBuf,
     },
 
-    /// A file is there and cannot be read.
+    /// A file exists but cannot be read.
     #[error("cannot read ({error}): {}", .path.display())]
     Read {
         /// The file.
@@ -32,9 +32,9 @@ pub enum JobError {
     /// The text is not JSON.
     #[error("not JSON: line {line}, column {column}: {message}")]
     Syntax {
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// From 1.
+        /// The column, from 1.
         column: usize,
         /// What the parser expected.
         message: String,
@@ -58,7 +58,7 @@ pub enum JobError {
         allowed: &'static [&'static str],
     },
 
-    /// A request to a service sets what only the service may.
+    /// A request to a service sets a field that only the service may set.
     #[error("field `{path}` cannot be set from outside")]
     Forbidden {
         /// The field.
@@ -88,18 +88,18 @@ pub enum JobError {
         path: String,
         /// The value as JSON, cut to a line.
         found: String,
-        /// What would have been right; completes "must be".
+        /// The valid values; completes "must be".
         expected: String,
     },
 
-    /// What a file holds that the job names cannot be used.
+    /// The content of a file that the job names cannot be used.
     #[error("{}: {message} (`{field}`)", .path.display())]
     BadFile {
         /// The field that names it.
         field: String,
         /// The file.
         path: PathBuf,
-        /// What is wrong in it, with the line.
+        /// The fault in it, with the line.
         message: String,
     },
 
@@ -108,13 +108,13 @@ pub enum JobError {
     InFile {
         /// The job file.
         file: PathBuf,
-        /// What is wrong in it.
+        /// The fault in it.
         error: Box<Self>,
     },
 }
 
 impl JobError {
-    /// What the user can do about it.
+    /// Advice to the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::InFile { error, .. } => error.hint(),

@@ -1,4 +1,4 @@
-//! Families that the job brings: their names, and where their files are.
+//! Families that the job provides: their names, and the places of their files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,17 +13,17 @@ use serde::{Serialize, Serializer};
 use super::{Entry, Job, JobError};
 use crate::fonts::{Face, FontLibrary};
 
-/// Families and where their faces are. The field `aliases` gives families further names.
+/// Families and the places of their faces. The field `aliases` gives families further names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fonts {
     /// Each family with its sources.
     pub families: BTreeMap<String, Vec<FontSource>>,
-    /// Names that pages use, each with the family that is meant.
+    /// Names that pages use, each with the family that it stands for.
     pub aliases: BTreeMap<String, String>,
 }
 
 impl Fonts {
-    /// The files, directories and packages that are named.
+    /// The files, directories and packages that the job names.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.families.values().flatten().map(|source| match source {
             FontSource::Named(path) => path.as_path(),
@@ -32,13 +32,13 @@ impl Fonts {
     }
 }
 
-/// Where faces of a family are.
+/// The place of a family's faces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum FontSource {
     /// A font file, a directory of them, or an npm package. Relative to the job file.
     Named(PathBuf),
-    /// A font file, with what its rule says instead of its own tables.
+    /// A font file, with descriptors in place of its own tables.
     File(FontFile),
 }
 
@@ -80,13 +80,13 @@ pub enum FontStyle {
     Italic,
 }
 
-/// What a source looks like, for messages.
+/// The form of a source, for messages.
 const SOURCE: &str = "a font file, a directory of fonts or an npm package";
 const SOURCES: &str = "a font file, a directory of fonts, an npm package, or a list of them";
 const WEIGHT: &str = "a weight from 1 to 1000, or two such as \"100 900\"";
 
 impl Job {
-    /// Checks what can be judged without the file system.
+    /// Checks the fonts as far as possible without the file system.
     pub(super) fn validate_fonts(&self) -> Result<(), JobError> {
         let named = self.fonts.families.keys().map(|name| (name, field(name)));
         let aliases = self.fonts.aliases.keys().map(|name| (name, alias_field(name)));
@@ -113,7 +113,7 @@ impl Job {
         Ok(())
     }
 
-    /// Finds the fonts that the job names, and where more are to be looked for.
+    /// Finds the fonts that the job names, and the places to look for more.
     ///
     /// Packages are those of the directories called `node_modules` beside the page and above it; of
     /// the working directory for a page that a server delivers, and only the job's.
@@ -149,7 +149,7 @@ impl Job {
 }
 
 impl Fonts {
-    /// Takes paths of files from `base`. Names of packages stay as they are.
+    /// Resolves paths of files against `base`. Names of packages stay as they are.
     pub(super) fn relative_to(&mut self, base: &Path) {
         for source in self.families.values_mut().flatten() {
             match source {
@@ -166,7 +166,7 @@ impl Fonts {
 }
 
 impl FontSource {
-    /// The faces, and where they come from.
+    /// The faces, and their origins.
     fn find(
         &self,
         family: &str,

@@ -1,4 +1,4 @@
-//! Codecs and pixel formats that a job asks for, the defaults resolved.
+//! Codecs and pixel formats of a job, the defaults resolved.
 
 use super::{Codec, Container, JobError, Quality, Video};
 use crate::frame::CodedFormat;
@@ -15,7 +15,8 @@ impl Video {
         self.codec.or(holding).unwrap_or_else(|| container.codecs()[0])
     }
 
-    /// How `codec` stores HDR: with 10 bits at least. `None` if it cannot be as the job says.
+    /// The format in which `codec` stores HDR: with 10 bits at least. `None` if the job's settings
+    /// exclude it.
     pub(crate) fn hdr_format_of(&self, codec: Codec) -> Option<CodedFormat> {
         let is_deep = |format: &CodedFormat| format.bits() >= 10;
         let usual = codec.formats().iter().copied().find(is_deep);
@@ -23,7 +24,8 @@ impl Video {
         if asked { self.pixel_format_of(codec, false).filter(is_deep) } else { usual }
     }
 
-    /// How `codec` stores pixels, the defaults resolved. `None` if it cannot be as the job says.
+    /// The format in which `codec` stores pixels, the defaults resolved. `None` if the job's
+    /// settings exclude all.
     pub fn pixel_format_of(&self, codec: Codec, alpha: bool) -> Option<CodedFormat> {
         let formats = codec.formats();
         let find = |has: &dyn Fn(CodedFormat) -> bool| formats.iter().copied().find(|&f| has(f));
@@ -46,7 +48,7 @@ impl Video {
     }
 }
 
-/// What a profile of the editing codecs stores.
+/// The format that a profile of the editing codecs stores.
 fn profile_format(codec: Codec, profile: &str, alpha: bool) -> Option<CodedFormat> {
     Some(match (codec, profile) {
         (Codec::Prores, "4444" | "4444xq") if alpha => CodedFormat::Yuva444p10,
@@ -57,7 +59,7 @@ fn profile_format(codec: Codec, profile: &str, alpha: bool) -> Option<CodedForma
     })
 }
 
-/// What is wrong with the pixel format or the profile.
+/// The error for the pixel format or the profile.
 pub(crate) fn bad_format(video: &Video, codec: Codec, field: &str) -> JobError {
     let names: Vec<_> = codec.formats().iter().map(|format| format.name()).collect();
     JobError::BadValue {

@@ -1,4 +1,4 @@
-//! A page that lies in no file.
+//! A page without a file.
 
 use std::fmt;
 use std::fs;
@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::Job;
 use super::address::Address;
 
-/// Finds what the page asks for by its path, such as `img/logo.png`; `None` if there is no such file.
+/// Finds the file that the page requests by its path, such as `img/logo.png`; `None` if there is
+/// none.
 type Resolve = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 
 /// A page that lies in no file, and what knows the files that it asks for.
@@ -32,14 +33,14 @@ type Resolve = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 pub struct InlinePage(Arc<Inner>);
 
 struct Inner {
-    /// Holds the page, and what it has asked for. Gone with the last clone.
+    /// Holds the page, and the files that it has requested. Removed with the last clone.
     directory: TempDir,
     resolve: Box<Resolve>,
 }
 
 impl InlinePage {
-    /// A page, and what finds the files that it asks for: `resolve` is called with their paths, on
-    /// threads of the engine's, and should return soon.
+    /// Creates a page whose files `resolve` finds: it is called with their paths, on threads of the
+    /// engine's, and should return soon.
     ///
     /// The files are kept in a private temporary directory, where the engine's decoders read them,
     /// until the page and all jobs with it are dropped.
@@ -62,7 +63,7 @@ impl InlinePage {
         let Some(bytes) = (self.0.resolve)(path) else { return Ok(()) };
         let folder = place.parent().unwrap_or(self.0.directory.path());
         fs::create_dir_all(folder)?;
-        // Two may ask at the same time, and neither may see half of it.
+        // Two threads may ask at the same time, and neither may read half of it.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut file, &bytes)?;
         file.persist(place).map(drop).map_err(|e| e.error)
@@ -83,7 +84,7 @@ impl PartialEq for InlinePage {
 }
 
 impl Job {
-    /// A job about a page that lies in no file, without an output.
+    /// A job about a page without a file, without an output.
     pub fn inline(page: InlinePage) -> Self {
         let directory = page.0.directory.path().to_owned();
         let mut job = Self::without_output(directory.clone());

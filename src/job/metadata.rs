@@ -1,4 +1,4 @@
-//! What an output says about itself.
+//! The metadata of an output.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::time::FrameRate;
 /// Longest text, in bytes: some containers count them in 16 bits.
 const MOST_BYTES: usize = 65_535;
 
-/// Seconds between chapters at least: containers count milliseconds.
+/// The least seconds between chapters: containers count milliseconds.
 const CHAPTER_STEP: f64 = 1e-3;
 
-/// Tags that MP4 has a place for, by FFmpeg's names; all else its muxer leaves out in silence.
+/// Tags that MP4 has a place for, by FFmpeg's names; its muxer silently omits all others.
 const MP4_TAGS: &[&str] = &[
     "title",
     "artist",
@@ -49,11 +49,11 @@ const MP4_TAGS: &[&str] = &[
     "creation_time",
 ];
 
-/// The same of WAV.
+/// The same for WAV.
 const WAV_TAGS: &[&str] =
     &["title", "artist", "album", "comment", "copyright", "date", "genre", "track", "encoder"];
 
-/// The same of `QuickTime`.
+/// The same for `QuickTime`.
 const MOV_TAGS: &[&str] = &[
     "title",
     "artist",
@@ -127,7 +127,7 @@ impl Default for Metadata {
 }
 
 impl Metadata {
-    /// Checks what can be judged by itself.
+    /// Checks the metadata as far as possible on its own.
     pub(super) fn validate(&self) -> Result<(), JobError> {
         if let Some(language) = &self.language
             && !(language.len() == 3 && language.bytes().all(|b| b.is_ascii_lowercase()))
@@ -190,7 +190,7 @@ impl Metadata {
         if !drops {
             return Ok(());
         }
-        // SMPTE ST 12-1: numbers are left out at 29.97 and 59.94 Hz.
+        // SMPTE ST 12-1: numbers are skipped at 29.97 and 59.94 Hz.
         let is_ntsc = rate.den.get() == 1001 && [30_000, 60_000].contains(&rate.num.get());
         if !is_ntsc {
             let expected = format!(
@@ -205,7 +205,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// What none of these outputs can hold, in sentences.
+    /// The metadata that none of these outputs can hold, in sentences.
     pub(crate) fn left_out(&self, containers: &[Container], secs: f64) -> Vec<String> {
         let is_held = |key: &str| containers.iter().any(|&container| holds(container, key));
         let title = self.title.iter().map(|_| ("title", "metadata.title".to_owned()));
@@ -271,7 +271,7 @@ fn validate_text(path: &str, text: &str) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Whether an output of this kind keeps a tag of the whole.
+/// Whether an output of this kind keeps a tag of the whole file.
 fn holds(container: Container, key: &str) -> bool {
     use Container::{Apng, Exr, Gif, Hls, Jpeg, M4a, Mov, Mp4, Png, Raw, Tiff, Wav, Webp, Y4m};
     let is_in = |tags: &[&str]| tags.iter().any(|tag| tag.eq_ignore_ascii_case(key));
@@ -298,7 +298,7 @@ fn timecode_of(text: &str) -> Option<([u32; 4], bool)> {
     Some(([part(0)?, part(3)?, part(6)?, part(9)?], bytes[8] == b';'))
 }
 
-/// Whether it is a moment of ISO 8601 as containers take it.
+/// Whether it is a time of ISO 8601 in the form that containers take.
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 19

@@ -1,8 +1,8 @@
-//! What the user asks for, as written.
+//! The user's request, as written.
 //!
-//! A [`Job`] is `job.json` as a value: everything optional is still open, paths are resolved
-//! against the job file, and nothing has been looked up on the page. [`Job::validate`] refuses what
-//! can never be rendered; what depends on the page is decided by the plan.
+//! A [`Job`] is `job.json` as a value: optional fields may be unset, paths are resolved against the
+//! job file, and nothing has been looked up on the page. [`Job::validate`] refuses jobs that can
+//! never be rendered; the plan decides everything that depends on the page.
 //!
 //! A job file is read in three steps, each with its own module: HyperFrames' names become ours
 //! (`aliases`), the tree becomes values (`tree`), relative paths become resolved ones (`read`).

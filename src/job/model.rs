@@ -378,7 +378,7 @@ pub struct Timeouts {
 }
 
 impl Job {
-    /// A job that renders `composition` to the file `output`, all else by default.
+    /// A job that renders `composition` to the file `output`, with defaults otherwise.
     pub fn new(composition: impl Into<Address>, output: impl Into<PathBuf>) -> Self {
         Self { output: Some(output.into()), ..Self::without_output(composition) }
     }
@@ -417,12 +417,12 @@ impl Job {
         }
     }
 
-    /// Whether it names anything to write, or is measured as if it did.
+    /// Whether it names any output, or is only measured.
     pub fn has_outputs(&self) -> bool {
         self.output.is_some() || self.format == Some(Container::Null) || !self.outputs.is_empty()
     }
 
-    /// Where the main output goes; an error when the job names none that can be written.
+    /// The destination of the main output; an error when the job names none that can be written.
     pub fn destination(&self) -> Result<Destination, JobError> {
         if self.output.is_none() && self.format == Some(Container::Null) {
             return Ok(Destination::nowhere());

@@ -1,4 +1,4 @@
-//! What the page may reach, and where mapped addresses lie on disk.
+//! The hosts that the page may reach, and the places of mapped addresses on disk.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,22 +11,22 @@ use serde::{Serialize, Serializer};
 use super::{Entry, Job, JobError, ValueError};
 use crate::network::{HostPattern, Map, MapKey, PrivateHost};
 
-/// Which hosts the page may load from. Its own is always one of them.
+/// The hosts that the page may load from. Its own is always one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NetworkPolicy {
-    /// All.
+    /// All hosts.
     #[default]
     Allow,
-    /// None.
+    /// No other hosts.
     Deny,
-    /// These: `fonts.gstatic.com`, `*.example.org` or `localhost:8080`.
+    /// These hosts: `fonts.gstatic.com`, `*.example.org` or `localhost:8080`.
     Hosts(Vec<String>),
 }
 
 const POLICY: &str = "allow, deny or a list of host names";
 
 impl Job {
-    /// Checks what can be judged without the file system.
+    /// Checks the settings as far as possible without the file system.
     pub(super) fn validate_network(&self) -> Result<(), JobError> {
         for key in self.network.map.keys() {
             map_key(key)?;
@@ -48,7 +48,7 @@ impl Job {
         })
     }
 
-    /// Who may be at an address that is not public.
+    /// The hosts that may have an address that is not public.
     pub(crate) fn private_hosts(&self) -> Vec<PrivateHost> {
         self.network.private.iter().filter_map(|entry| entry.parse().ok()).collect()
     }
@@ -77,7 +77,7 @@ impl Job {
 }
 
 impl NetworkPolicy {
-    /// The hosts; `None` if all are allowed. Those that are not host names are left out.
+    /// The hosts; `None` if all are allowed. Skips entries that are not host names.
     pub(crate) fn hosts(&self) -> Option<Vec<HostPattern>> {
         match self {
             Self::Allow => None,

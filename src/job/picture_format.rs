@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// How a picture is stored in a file.
+/// The format of a picture in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureFormat {
     /// PNG: lossless, RGB where the picture is opaque, else RGBA.
@@ -22,13 +22,13 @@ pub enum PictureFormat {
 }
 
 impl PictureFormat {
-    /// What a file name may end in, for messages.
+    /// The possible endings of a file name, for messages.
     pub const EXTENSIONS: &str = ".png, .jpg, .jpeg, .webp, .tif, .tiff or .exr";
 
-    /// The quality of JPEG where none is asked for.
+    /// The default quality of JPEG.
     pub const JPEG_QUALITY: u8 = 95;
 
-    /// The format that a file name asks for, if it is one.
+    /// The format for a file name's ending, if it has one.
     pub fn of(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {

@@ -1,31 +1,31 @@
-//! What an output's name stands for: a file, or something that is written into.
+//! The meaning of an output's name: a file, or something to write into.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-/// What an output's name stands for.
+/// The meaning of an output's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// A file or a directory, which gets its name when it is whole.
+    /// A file or a directory, which gets its name when it is complete.
     #[default]
     File,
     /// An open descriptor of this process, such as 1, standard output.
     Descriptor(u32),
-    /// A pipe or a device, which is written into from the beginning to the end.
+    /// A pipe or a device, which is written from the beginning to the end.
     Stream,
     /// Nothing: the output is only measured.
     Nowhere,
 }
 
 impl Place {
-    /// Whether what has been written cannot be gone back to, or read again.
+    /// Whether written bytes cannot be changed, or read again.
     pub const fn is_streamed(self) -> bool {
         !matches!(self, Self::File)
     }
 
-    /// What `path` stands for by its name and by what is there; an error says what is in the way.
+    /// The meaning of `path`, from its name and the file there; an error names the obstacle.
     ///
     /// Symbolic links are followed.
     pub(super) fn of(path: &Path) -> Result<Self, String> {
@@ -55,7 +55,7 @@ fn descriptor(path: &Path) -> Option<u32> {
     }
 }
 
-/// An error if there is no such descriptor, if it is not the caller's, or only to be read.
+/// Fails if there is no such descriptor, if it is not the caller's, or only open for reading.
 fn check_descriptor(number: u32) -> Result<(), String> {
     const CLOSE_ON_EXEC: u32 = 0o2_000_000;
     const ACCESS: u32 = 0o3;
@@ -67,7 +67,7 @@ fn check_descriptor(number: u32) -> Result<(), String> {
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
     let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
     match flags {
-        // What this program has opened for itself is closed in those that it starts.
+        // Descriptors that this program has opened for itself are closed in its children.
         Some(flags) if flags & CLOSE_ON_EXEC == 0 && flags & ACCESS != 0 => Ok(()),
         Some(flags) if flags & CLOSE_ON_EXEC == 0 => {
             Err(format!("descriptor {number}, which is open for reading only"))

@@ -10,7 +10,7 @@ use super::tree::{self, closest, excerpt};
 use super::{Destination, Job, JobError, aliases};
 
 impl Job {
-    /// Reads a job file; its relative paths are taken from its directory.
+    /// Reads a job file; resolves its relative paths against its directory.
     ///
     /// Names, types and spellings are checked here, ranges by [`Job::validate`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, JobError> {
@@ -24,7 +24,7 @@ impl Job {
             .map_err(|error| JobError::InFile { file: path.into(), error: Box::new(error) })
     }
 
-    /// Reads a job from JSON text; relative paths are taken from `base`.
+    /// Reads a job from JSON text; resolves relative paths against `base`.
     pub fn from_str(text: &str, base: impl AsRef<Path>) -> Result<Self, JobError> {
         // Editors on Windows begin files with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -88,7 +88,7 @@ pub(super) fn as_written(error: JobError, moved: &aliases::Moved) -> JobError {
     }
 }
 
-/// Where a field stands that was sought at the top of the job, such as `video.preset`.
+/// The proper place of a field that was written at the top of the job, such as `video.preset`.
 fn elsewhere(name: &str) -> Option<String> {
     let aliases: Vec<_> = aliases::names().collect();
     let job = serde_json::to_value(Job::without_output(Path::new(""))).ok()?;

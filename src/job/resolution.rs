@@ -41,7 +41,7 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// The pixels that it means for a composition of a size.
+    /// The pixels that the word means for a composition of a size.
     fn pixels(self, size: Size) -> Size {
         let of = |width, height| Size { width, height };
         let turned = |long, short| match size.width.cmp(&size.height) {
@@ -105,7 +105,7 @@ impl Job {
         Ok(Self { scale: resolution.scale(size)?, ..self.clone() })
     }
 
-    /// An error if the page that has been opened is not of the size from which the scale was taken.
+    /// Fails if the opened page is not of the size from which the scale was taken.
     pub(crate) fn check_resolution(&self, size: Size) -> Result<(), JobError> {
         let Some(resolution) = self.resolution else { return Ok(()) };
         let scale = resolution.scale(size)?;

@@ -1,15 +1,15 @@
-//! What others may ask of a service.
+//! The fields that a request to a service may set.
 
 use serde_json::{Map, Value};
 
 use super::tree::{self, excerpt};
 use super::{Job, JobError, aliases, read};
 
-/// What a request may set: fields of a job, or fields of one of its parts.
+/// The fields of a job, or of one of its parts, that a request may set.
 ///
-/// All others stay the service's: where files are read and written, what the browser is and what it
-/// may reach, how long and with how many browsers is worked, and options that an encoder understands
-/// by itself, some of which name files. A field that jobs get one day is not among them by itself.
+/// Only the service sets all others: paths of files, the browser and the hosts that it may reach,
+/// time limits and the number of browsers, and encoders' own options, some of which name files. A
+/// new field of jobs is not allowed until it is listed.
 const ALLOWED: [&str; 45] = [
     "alpha",
     "audio.bitrate",
@@ -59,12 +59,13 @@ const ALLOWED: [&str; 45] = [
 ];
 
 impl Job {
-    /// This job, with what `request` asks for: the JSON object that a service got from somebody else.
+    /// This job, with the fields of `request`: the JSON object that a service got from a client.
     ///
-    /// The job is the service's: the page or its directory, the output, the browser, what the page may
-    /// reach, time limits. A request sets what the film is like: its size, rate and length, variables,
-    /// codec, quality, metadata. Anything else in it is refused by name, so that no path, program or
-    /// policy comes from outside. Values are judged by [`validate`](Self::validate), as ever.
+    /// The job is the service's: the page or its directory, the output, the browser, the network
+    /// policy, time limits. A request sets properties of the film: its size, rate and length,
+    /// variables, codec, quality, metadata. Any other field in it is refused by name, so that no
+    /// path, program or policy comes from outside. Values are checked by
+    /// [`validate`](Self::validate), as usual.
     ///
     /// ```
     /// use pagereel::Job;
@@ -107,7 +108,7 @@ fn forbidden(fields: &Map<String, Value>, owner: &str) -> Option<String> {
             .any(|allowed| allowed.strip_prefix(&*path).is_some_and(|rest| rest.starts_with('.')));
         match value {
             Value::Object(parts) if is_owner => forbidden(parts, &path),
-            // Of the wrong type, which is said when it is read.
+            // The type is wrong, which is reported when the field is read.
             _ if is_owner => None,
             _ => Some(path),
         }
@@ -115,7 +116,7 @@ fn forbidden(fields: &Map<String, Value>, owner: &str) -> Option<String> {
 }
 
 fn set(job: &mut Map<String, Value>, name: String, value: Value) {
-    // Parts one by one; but values that are objects as a whole are the request's.
+    // Parts are set field by field; but values that are objects as a whole are the request's.
     let is_whole = ALLOWED.contains(&&*name);
     match (job.get_mut(&name), value) {
         (Some(Value::Object(own)), Value::Object(asked)) if !is_whole => own.extend(asked),

@@ -1,4 +1,4 @@
-//! Device pixels per CSS pixel, and the size that pictures have by it.
+//! Device pixels per CSS pixel, and the size of pictures by it.
 
 use super::JobError;
 use crate::frame::Size;
@@ -9,10 +9,10 @@ const MAX_SIDE: u32 = 16_384;
 /// The scales that a job may ask for.
 pub(super) const RANGE: std::ops::RangeInclusive<f64> = 0.5..=4.0;
 
-/// What a side may be off a whole number: scales such as 4/3 are written with few digits.
+/// The tolerance of a side from a whole number: scales such as 4/3 are written with few digits.
 const TOLERANCE: f64 = 1e-3;
 
-/// The size of pictures of a page that is laid out in `size` CSS pixels.
+/// The size of pictures of a page with a layout of `size` CSS pixels.
 pub(crate) fn picture_size(size: Size, scale: f64) -> Result<Size, JobError> {
     let refused =
         |expected| JobError::BadValue { path: "scale".into(), found: scale.to_string(), expected };
@@ -35,7 +35,7 @@ pub(crate) fn picture_size(size: Size, scale: f64) -> Result<Size, JobError> {
     Err(refused(format!("such that both sides of {size} come out whole, such as {nearest}")))
 }
 
-/// The greatest common one.
+/// The greatest common divisor.
 const fn divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { divisor(b, a % b) }
 }

@@ -57,7 +57,7 @@ pub enum Sidecar {
 }
 
 impl Sidecar {
-    /// What its name ends with.
+    /// The ending of its name.
     pub(crate) const fn extension(self) -> &'static str {
         match self {
             Self::Vtt => "vtt",
@@ -66,20 +66,20 @@ impl Sidecar {
     }
 }
 
-/// Subtitles that have been read, by the composition's time.
+/// Subtitles that have been read, in the composition's time.
 #[derive(Clone, Debug)]
 pub(crate) struct SubtitleText {
-    /// Which of the job's `subtitles` has asked for them.
+    /// The entry of the job's `subtitles` that they come from.
     pub entry: usize,
     /// The file that they come from, or the track's address.
     pub file: PathBuf,
-    /// Where it lies on this machine.
+    /// The path on this machine.
     pub local: Option<PathBuf>,
     /// As in the job, or as `srclang` has it.
     pub language: String,
-    /// What players call it.
+    /// The name that players show.
     pub label: Option<String>,
-    /// Whether players show it where nothing else is chosen.
+    /// Whether players show it unless told otherwise.
     pub default: bool,
     pub cues: Vec<Cue>,
 }
@@ -138,7 +138,7 @@ pub(crate) const fn subtitle_codec(container: Container) -> Option<&'static str>
 }
 
 impl Job {
-    /// Checks what can be judged without the files.
+    /// Checks the subtitles as far as possible without the files.
     pub(super) fn validate_subtitles(&self) -> Result<(), JobError> {
         for (i, subtitle) in self.subtitles.iter().enumerate() {
             subtitle.validate(i, self.subtitles[..i].iter().any(|other| other.default))?;
@@ -172,7 +172,7 @@ impl Job {
         Ok(())
     }
 
-    /// What the files of subtitles hold.
+    /// Reads the files of subtitles.
     pub(crate) fn read_subtitles(&self) -> Result<Vec<SubtitleText>, JobError> {
         let files = self.subtitles.iter().enumerate();
         let files = files.filter_map(|(i, subtitle)| Some((i, subtitle, subtitle.file.as_ref()?)));
@@ -200,7 +200,7 @@ impl Job {
         read.collect()
     }
 
-    /// What is wrong with a text.
+    /// The error for a text.
     pub(crate) fn in_text(&self, text: &SubtitleText, message: String) -> JobError {
         let kind = if self.subtitles[text.entry].file.is_some() { "file" } else { "tracks" };
         let field = format!("subtitles[{}].{kind}", text.entry);
@@ -209,7 +209,7 @@ impl Job {
 }
 
 impl Subtitle {
-    /// Checks entry `i`; `has_default` says whether one before it is chosen.
+    /// Checks entry `i`; `has_default` is set if one before it is the default.
     fn validate(&self, i: usize, has_default: bool) -> Result<(), JobError> {
         /// Longest label, in bytes.
         const LONGEST: usize = 1000;
@@ -250,7 +250,7 @@ impl Subtitle {
     }
 }
 
-/// Whether files can stand beside such an output.
+/// Whether files can be written beside such an output.
 pub(crate) fn has_sidecars(container: Container, place: Place) -> bool {
     place == Place::File && !container.is_sequence()
 }

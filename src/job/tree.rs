@@ -1,4 +1,4 @@
-//! Typed values from a JSON tree, with what went wrong as data.
+//! Typed values from a JSON tree, with faults as data.
 //!
 //! `serde_json` turns every fault into a sentence. Here the tree is walked by a deserializer of our
 //! own, so that a message can name the field, show the value and list what is allowed.
@@ -18,7 +18,7 @@ use super::JobError;
 /// Longest excerpt of a value in a message, in characters.
 const MAX_EXCERPT: usize = 60;
 
-/// Reads a `T`, or says which part of `tree` stands against it.
+/// Reads a `T`, or returns an error about the part of `tree` that is wrong.
 pub(super) fn typed<T: DeserializeOwned>(tree: &Value) -> Result<T, JobError> {
     serde_path_to_error::deserialize(Node(tree)).map_err(|error| {
         let path = dotted(error.path());
@@ -58,7 +58,7 @@ pub(super) fn closest<'a>(
     (distance <= 1.max(name.len() / 3)).then(|| (*name).to_owned())
 }
 
-/// Levenshtein's: how many letters to insert, remove or replace.
+/// Levenshtein's distance: the number of letters to insert, remove or replace.
 fn edit_distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -99,7 +99,7 @@ enum Fault {
         allowed: &'static [&'static str],
     },
     MissingField(&'static str),
-    /// What would have been right.
+    /// The valid values.
     Expected(String),
 }
 
@@ -132,7 +132,7 @@ impl de::Error for Fault {
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         match found {
-            // No field is signed, so what does not fit is too large.
+            // No field is signed, so a number that does not fit is too large.
             Unexpected::Unsigned(_) if expected.to_string().starts_with('u') => {
                 Self::Expected("a smaller whole number".into())
             }

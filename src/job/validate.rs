@@ -1,4 +1,4 @@
-//! What no page can make right.
+//! Checks for faults that no page can make right.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ use crate::time::FrameRate;
 const MAX_DURATION_SECS: f64 = 86_400.0;
 
 impl Job {
-    /// Checks every value that can be judged without the page. Looks at nothing but the job.
+    /// Checks every value as far as possible without the page. Reads only the job.
     pub fn validate(&self) -> Result<(), JobError> {
         self.validate_time()?;
         self.validate_picture()?;
@@ -57,7 +57,7 @@ impl Job {
         Ok(all)
     }
 
-    /// Whether there is nothing to write but sound.
+    /// Whether the job writes only sound.
     pub(crate) fn is_sound_alone(&self) -> bool {
         let has_posters = self.outputs.iter().any(|output| output.at.is_some());
         let has_pictures = |(_, d, ..): &Encoding<'_>| !d.container.is_sound();
@@ -84,7 +84,7 @@ impl Job {
         Ok(encodings)
     }
 
-    /// Whether an output of it goes to standard output.
+    /// Whether an output of the job goes to standard output.
     pub fn writes_to_stdout(&self) -> bool {
         let all = self.destinations().unwrap_or_default();
         all.iter().any(|(_, destination, ..)| destination.is_stdout())
@@ -92,7 +92,7 @@ impl Job {
 
     fn validate_outputs(&self) -> Result<(), JobError> {
         if !self.has_outputs() {
-            // Frames for a caller's own sink.
+            // The frames are for a caller's own sink.
             validate_video(&self.video, self.video.codec.unwrap_or(Codec::H264), "")?;
             return validate_audio(&self.audio, None, "");
         }
@@ -238,7 +238,7 @@ impl Job {
                     second: "capture.mode: canvas".into(),
                 });
             }
-            // What JPEG loses would be taken for videos that shine through.
+            // JPEG's losses would look like videos that show through.
             ColorMode::Hdr10 | ColorMode::Hlg if self.capture.format == CaptureFormat::Jpeg => {
                 return Err(JobError::Conflict {
                     first: "color.mode: hdr10 or hlg".into(),
@@ -262,7 +262,7 @@ impl Job {
     }
 }
 
-/// The prefix of an output's fields, where it goes, and its settings.
+/// The prefix of an output's fields, its destination, and its settings.
 pub(crate) type Encoding<'a> = (String, Destination, &'a Video, &'a Audio);
 
 fn validate_codec(
@@ -311,7 +311,7 @@ fn validate_codec(
     Ok(())
 }
 
-/// HDR needs codecs that say what their code values mean, and 10 bits.
+/// HDR needs codecs that can store the meaning of their code values, and 10 bits.
 fn validate_hdr(
     video: &Video,
     codec: Codec,

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::frame::Size;
 
-/// A text that does not spell the value; holds what was expected.
+/// A text that does not spell the value; holds the expected form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct ValueError(pub(super) &'static str);
@@ -34,9 +34,9 @@ pub struct Bitrate(pub u64);
 /// The size of an output: pixels, or a name for them. In text such as `1280x720` or `720p`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputSize {
-    /// So many pixels.
+    /// The pixels of both sides.
     Pixels(Size),
-    /// So many on the shorter side, in the shape of the frames.
+    /// The pixels of the shorter side, in the shape of the frames.
     Shorter(u32),
 }
 
@@ -72,7 +72,7 @@ impl OutputSize {
 }
 
 impl FrameRange {
-    /// How many frames the range holds.
+    /// The number of frames in the range.
     pub const fn len(self) -> u64 {
         self.end.saturating_sub(self.start)
     }

@@ -25,7 +25,7 @@ pub enum Quality {
 }
 
 impl Quality {
-    /// The rung of the ladder that it stands for.
+    /// The rung of the ladder that the quality stands for.
     pub(crate) const fn rung(self) -> Self {
         match self {
             Self::Delivery => Self::High,

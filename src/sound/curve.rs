@@ -7,7 +7,7 @@ use crate::av::{SAMPLE_RATE, StereoSample};
 #[derive(Debug)]
 pub(super) struct Curve {
     points: Vec<VolumePoint>,
-    /// The last point that is not after the present.
+    /// The last point at or before the present.
     passed: usize,
 }
 
@@ -19,7 +19,7 @@ impl Curve {
     /// Changes `samples`, the first of which is heard at sample `at`.
     pub(super) fn apply(&mut self, at: i64, samples: &mut [StereoSample]) {
         if let [only] = self.points[..] {
-            // Full volume leaves every bit alone.
+            // Full volume leaves every bit unchanged.
             if only.volume.to_bits() != 1.0_f64.to_bits() {
                 scale(samples, only.volume);
             }

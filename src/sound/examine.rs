@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::av::{AudioDecoder, SoundFacts};
 
-/// What the sound of a file is, once its first samples have been decoded.
+/// Facts about the sound of a file, once its first samples have been decoded.
 ///
 /// `None` if the file has none; an error in words if it cannot be read.
 pub(crate) fn examine(file: &Path) -> Result<Option<SoundFacts>, String> {

@@ -1,10 +1,10 @@
-//! Keeps peaks below a ceiling, and leaves alone what stays below it by itself.
+//! Keeps peaks below a ceiling, and leaves sound below it unchanged.
 //!
 //! The gain is lowered ahead of a peak and comes back slowly. It is the mean over [`AHEAD`] samples
 //! of the least that any sample in reach needs, so it has reached that least when the peak is there
-//! (a common look-ahead limiter). Peaks are looked for between samples too, as ITU-R BS.1770-4,
-//! annex 2, does: the signal at four times the rate. While nothing needs less than 1, the gain is
-//! exactly 1 and every bit stays.
+//! (a common look-ahead limiter). Peaks between samples are found as in ITU-R BS.1770-4, annex 2:
+//! in the signal at four times the rate. While no sample needs less than 1, the gain is exactly 1
+//! and every bit stays.
 
 use std::collections::VecDeque;
 
@@ -16,13 +16,13 @@ const AHEAD: usize = 144;
 /// Samples for which a peak holds the gain down: both neighbors of a peak between samples.
 const HOLD: u64 = AHEAD as u64 + 2;
 
-/// How much of the missing gain comes back per sample: half of it in 30 ms.
+/// The share of the missing gain that returns per sample: half of it in 30 ms.
 const RELEASE: f64 = 0.000_481;
 
-/// Below this the gain counts as back.
+/// The distance from 1 below which the gain has returned.
 const RETURNED: f64 = 1e-4;
 
-/// Taps per phase of the interpolation, and samples by which it is late.
+/// Taps per phase of the interpolation, and the samples of its delay.
 const TAPS: usize = 12;
 const LATE: usize = TAPS / 2;
 
@@ -33,11 +33,11 @@ pub(super) struct Limiter {
     /// Interpolates at 1/4, 2/4 and 3/4 of the way between two samples.
     phases: [[f32; TAPS]; 3],
     history: VecDeque<StereoSample>,
-    /// Samples that wait for their gain.
+    /// Samples that wait for their gains.
     waiting: VecDeque<StereoSample>,
-    /// What the last samples need: (number, gain), ascending in both.
+    /// The least gains of the last samples: (number, gain), ascending in both.
     least: VecDeque<(u64, f64)>,
-    /// The gains whose mean is applied, and how many of them are below 1.
+    /// The gains whose mean is applied, and the number of them below 1.
     window: VecDeque<f64>,
     lowered: usize,
     returning: f64,
@@ -48,7 +48,7 @@ impl Limiter {
     /// The ceiling of a mix: -1 dB.
     pub(super) const CEILING: f32 = 0.891_250_9;
 
-    /// Samples that go in before the first comes out.
+    /// Samples that are taken before the first is returned.
     pub(super) const DELAY: usize = AHEAD + LATE;
 
     pub(super) fn new(ceiling: f32) -> Self {
@@ -65,7 +65,7 @@ impl Limiter {
         }
     }
 
-    /// Takes a sample, and gives the one from [`Self::DELAY`] samples before.
+    /// Takes a sample, and returns the one from [`Self::DELAY`] samples before.
     pub(super) fn pass(&mut self, sample: StereoSample) -> StereoSample {
         self.history.pop_front();
         self.history.push_back(sample);
@@ -98,7 +98,7 @@ impl Limiter {
         peak
     }
 
-    /// The gain for the sample that comes out, given what the one that went in needs.
+    /// The gain of the sample that is returned, given the need of the one that was taken.
     fn gain(&mut self, needed: f64) -> f64 {
         self.taken += 1;
         while self.least.back().is_some_and(|&(_, gain)| gain >= needed) {
@@ -124,7 +124,7 @@ impl Limiter {
     }
 }
 
-/// A windowed sinc that gives the value `part` of the way from one sample to the next.
+/// A windowed sinc for the value `part` of the way from one sample to the next.
 #[expect(clippy::cast_possible_truncation, reason = "samples are in single precision")]
 fn interpolator(part: f64) -> [f32; TAPS] {
     use std::f64::consts::PI;

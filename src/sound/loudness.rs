@@ -1,8 +1,8 @@
-//! How loud a mix is (ITU-R BS.1770, EBU R 128), and by how much it must be changed.
+//! The loudness of a mix (ITU-R BS.1770, EBU R 128), and the gain that it needs.
 //!
-//! What is measured is the mix, before any codec. One gain brings all of it to the target; where
-//! peaks would then pass the ceiling, the limiter takes from the loudness, and the gain is found in a
-//! few rounds. Everything is a function of the tracks, so any two renders find the same.
+//! The mix is measured before any codec. One gain brings all of it to the target; where peaks would
+//! then exceed the ceiling, the limiter reduces the loudness, and the gain is found in a few
+//! rounds. Everything is a function of the tracks, so any two renders find the same.
 
 use ebur128::{EbuR128, Mode};
 
@@ -10,13 +10,13 @@ use super::limiter::Limiter;
 use super::{Group, Mixer, Track};
 use crate::av::{SAMPLE_RATE, StereoSample};
 
-/// The most that a mix is raised by, in decibels: what is nearly silent stays so.
+/// The highest gain, in decibels: a nearly silent mix stays so.
 const MAX_GAIN: f64 = 40.0;
 
 /// Below this, in LUFS, parts of the mix may have been too quiet to count, and count when raised.
 const GATED: f64 = -50.0;
 
-/// How near to the target is near enough, in LU.
+/// The tolerance of the target, in LU.
 const NEAR: f64 = 0.05;
 
 /// Rounds in which the gain is found where the limiter works.
@@ -33,33 +33,33 @@ pub(crate) struct Mix<'a> {
     /// The composition's sample that comes first.
     pub start: i64,
     pub samples: u64,
-    /// Whether the two sides become one.
+    /// Whether the two sides are mixed to one.
     pub is_mono: bool,
 }
 
-/// How loud something is.
+/// The measured loudness of a mix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Loudness {
     /// Integrated, in LUFS; `None` for silence, and for less than 0.4 s.
     pub integrated: Option<f64>,
-    /// In dBTP.
+    /// The highest peak, in dBTP.
     pub true_peak: f64,
 }
 
-/// How a mix comes to a loudness.
+/// The gain of a mix, and its loudness before and after.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Settled {
-    /// As it was.
+    /// The loudness before the gain.
     pub before: Loudness,
-    /// What it is changed by, in decibels.
+    /// The gain, in decibels.
     pub gain: f64,
-    /// As it is then.
+    /// The loudness after the gain.
     pub after: Loudness,
 }
 
 /// Finds the gain by which the mix comes to `target` LUFS below a `ceiling`, as a factor.
 ///
-/// `None` when told to stop. Where the loudness cannot be measured, the gain is 0.
+/// `None` if cancelled. Where the loudness cannot be measured, the gain is 0.
 pub(crate) fn settle(
     mix: Mix<'_>,
     target: f64,
@@ -91,7 +91,7 @@ pub(crate) fn settle(
     Some(Settled { before, gain, after })
 }
 
-/// Mixes, and measures; `None` when told to stop.
+/// Mixes, and measures; `None` if cancelled.
 fn measure(
     mix: Mix<'_>,
     gain: f64,
@@ -127,7 +127,7 @@ fn measure(
 /// The factor of a ceiling in dBTP.
 #[expect(clippy::cast_possible_truncation, reason = "samples are in single precision")]
 pub(crate) fn ceiling(true_peak: f64) -> f32 {
-    // Its own, to the bit.
+    // The limiter's own ceiling, to the bit.
     if (true_peak + 1.0).abs() < 1e-9 {
         return Limiter::CEILING;
     }

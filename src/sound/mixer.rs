@@ -13,49 +13,49 @@ use crate::av::StereoSample;
 /// Samples that are mixed at a time.
 const BLOCK: usize = 1024;
 
-/// What was wrong with a track, found out while it was read.
+/// A fault of a track, found while it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// The track's name.
     pub label: String,
     /// Its file.
     pub file: PathBuf,
-    /// What happened.
+    /// The fault, in words.
     pub text: String,
 }
 
-/// Gives the composition's sound, from one sample on, in blocks.
+/// Mixes the composition's sound, from one sample on, in blocks.
 ///
-/// The result does not depend on how much is asked for at a time.
+/// The result does not depend on the number of samples read at a time.
 #[derive(Debug)]
 pub(crate) struct Mixer {
-    /// Those in no group.
+    /// Tracks in no group.
     voices: Vec<Voice>,
     buses: Vec<Bus>,
     gain: f32,
     limiter: Limiter,
     /// The next sample to be mixed.
     at: i64,
-    /// Mixed, and not yet handed over.
+    /// Samples that are mixed and not yet handed over.
     ready: VecDeque<StereoSample>,
-    /// Samples of the limiter's delay that are still to be dropped.
+    /// Samples of the limiter's delay that remain to be dropped.
     late: usize,
     faults: Vec<Fault>,
 }
 
-/// The tracks of a group, with what is done to all of them together.
+/// The tracks of a group, with the effects and the volume of all of them.
 #[derive(Debug)]
 struct Bus {
     voices: Vec<Voice>,
     chain: Chain,
     curve: Curve,
-    /// The next sample that goes into the effects.
+    /// The next sample that enters the effects.
     next: i64,
 }
 
 impl Mixer {
-    /// A mixer whose first sample is the composition's sample `start`, and whose peaks stay below
-    /// `ceiling`.
+    /// Creates a mixer whose first sample is the composition's sample `start`, and whose peaks stay
+    /// below `ceiling`.
     pub(crate) fn new(
         tracks: &[Track],
         groups: &[Group],
@@ -85,7 +85,7 @@ impl Mixer {
         }
     }
 
-    /// The next `count` samples.
+    /// Reads the next `count` samples.
     pub(crate) fn read(&mut self, count: usize) -> Vec<StereoSample> {
         while self.ready.len() < count {
             self.mix_block();
@@ -93,7 +93,7 @@ impl Mixer {
         self.ready.drain(..count).collect()
     }
 
-    /// What was wrong with the tracks so far, and has not been told.
+    /// Takes the faults of the tracks that have not been reported yet.
     pub(crate) fn take_faults(&mut self) -> Vec<Fault> {
         let grouped = self.buses.iter_mut().flat_map(|bus| &mut bus.voices);
         for voice in self.voices.iter_mut().chain(grouped) {

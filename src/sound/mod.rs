@@ -1,22 +1,22 @@
 //! The composition's sound: tracks placed to the sample, mixed, and handed over in blocks.
 //!
 //! Time is counted in samples of the composition at 48 kHz; an output sample `n` has everything
-//! that plays at `n / 48000` seconds. A [`Track`] says what plays when, and holds all that is needed:
-//! a [`Mixer`] opens its file when its time has come and closes it when it is over, so that memory
+//! that plays at `n / 48000` seconds. A [`Track`] holds a file and the time at which it plays: a
+//! [`Mixer`] opens the file when its time has come and closes it when it is over, so that memory
 //! does not grow with length or with the number of tracks.
 //!
 //! | module | for |
 //! |---|---|
-//! | `examine` | what is in a file, before it is needed |
+//! | `examine` | the sound in a file, before it is needed |
 //! | `playhead` | one file's samples in order, with loops, holes as silence |
 //! | `reader` | samples of any file, for pages that play them through a graph of their own |
 //! | `stretch` | another speed at the same pitch |
 //! | `curve` | volume over time |
 //! | `voice` | one track: its file, speed, effects and volume |
 //! | `mixer` | all tracks, groups, the gain of the whole |
-//! | `limiter` | peaks that would be cut off |
-//! | `loudness` | how loud the mix is, and the gain that brings it to a target |
-//! | `effects` | what `data-fx-chain` names |
+//! | `limiter` | peaks that would clip |
+//! | `loudness` | the loudness of the mix, and the gain that brings it to a target |
+//! | `effects` | the effects of `data-fx-chain` |
 
 mod curve;
 mod effects;

@@ -1,7 +1,8 @@
 //! One file's samples in order.
 //!
 //! Places are counted on through all rounds of a loop: round `n` begins at `round(n * length)`
-//! samples after the first, so that a length which is no whole number of samples does not add up.
+//! samples after the first, so that a length which is no whole number of samples adds up to no
+//! error.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ const MIN_LOOP_SECS: f64 = 1e-3;
 #[derive(Debug)]
 pub(super) struct Playhead {
     file: PathBuf,
-    /// Where every round begins in the file, in seconds.
+    /// The beginning of every round in the file, in seconds.
     from: f64,
     loops: bool,
     /// The next sample, counted on through all rounds, from the file's start.
@@ -28,12 +29,12 @@ pub(super) struct Playhead {
     block: SoundBlock,
     last: StereoSample,
     has_ended: bool,
-    /// Whether the file could not be read on.
+    /// Whether reading the file has failed.
     has_failed: bool,
     fault: Fault,
 }
 
-/// What is wrong with a file. Only the first thing counts: each round of a loop has the same.
+/// The fault of a file. Only the first one counts: each round of a loop has the same.
 #[derive(Debug)]
 enum Fault {
     None,
@@ -42,7 +43,7 @@ enum Fault {
 }
 
 impl Playhead {
-    /// A playhead at `from` seconds.
+    /// Creates a playhead at `from` seconds.
     pub(super) fn new(file: &Path, from: f64, loops: bool) -> Self {
         Self {
             file: file.to_owned(),
@@ -60,17 +61,17 @@ impl Playhead {
         }
     }
 
-    /// Whether nothing but silence follows.
+    /// Whether only silence follows.
     pub(super) const fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Whether the file could not be read on.
+    /// Whether reading the file has failed.
     pub(super) const fn has_failed(&self) -> bool {
         self.has_failed
     }
 
-    /// The first thing that was wrong with the file, once.
+    /// Takes the first fault of the file, once.
     pub(super) fn take_fault(&mut self) -> Option<String> {
         if let Some(text) = self.decoder.as_mut().and_then(AudioDecoder::take_fault) {
             self.note(text);
@@ -90,7 +91,7 @@ impl Playhead {
         }
     }
 
-    /// Closes the file, to be opened again elsewhere.
+    /// Closes the file, to be opened again at another place.
     fn close(&mut self) {
         if let Some(text) = self.decoder.take().and_then(|mut decoder| decoder.take_fault()) {
             self.note(text);
@@ -98,7 +99,7 @@ impl Playhead {
         self.block = SoundBlock::default();
     }
 
-    /// The sample that [`Self::fill`] gives next.
+    /// The sample that [`Self::fill`] reads next.
     pub(super) const fn at(&self) -> i64 {
         self.at
     }
@@ -109,7 +110,7 @@ impl Playhead {
             return;
         }
         if self.loops {
-            // Only what is decoded tells how long a round is.
+            // Only decoding tells the length of a round.
             self.measure();
             if let Some(length) = self.length {
                 let into = (at - self.first()) as f64 / length;
@@ -128,7 +129,7 @@ impl Playhead {
         sample_at(self.from)
     }
 
-    /// Where a round begins.
+    /// The beginning of a round.
     #[expect(clippy::cast_possible_truncation, reason = "a number of samples")]
     fn start_of(&self, round: u32) -> i64 {
         self.first() + (f64::from(round) * self.length.unwrap_or(0.0)).round() as i64
@@ -173,7 +174,7 @@ impl Playhead {
         }
     }
 
-    /// Fills `out` with what comes next, with silence after the end.
+    /// Fills `out` with the next samples, with silence after the end.
     pub(super) fn fill(&mut self, out: &mut [StereoSample]) {
         let mut rest = out;
         while !rest.is_empty() && !self.has_ended {
@@ -184,7 +185,7 @@ impl Playhead {
         rest.fill([0.0; 2]);
     }
 
-    /// Fills the beginning of `out`, up to the next joint. Returns how much.
+    /// Fills the beginning of `out`, up to the next joint. Returns the number of samples.
     fn fill_some(&mut self, out: &mut [StereoSample]) -> usize {
         let until = self.length.filter(|_| self.loops).map(|_| self.start_of(self.round + 1));
         if until.is_some_and(|until| self.at >= until) {
@@ -202,7 +203,7 @@ impl Playhead {
             };
             self.block = block;
         }
-        // Before the block there is a hole.
+        // There is a hole before the block.
         let ahead = usize::try_from(self.block.at - place).unwrap_or(0).min(out.len());
         if ahead > 0 {
             out[..ahead].fill([0.0; 2]);
@@ -216,7 +217,7 @@ impl Playhead {
         count
     }
 
-    /// What follows the file's last sample, until the round ends if it does.
+    /// Fills `out` after the file's last sample, until the round ends if it does.
     fn fill_after_end(&mut self, is_bounded: bool, out: &mut [StereoSample]) -> usize {
         if !self.loops {
             self.has_ended = true;

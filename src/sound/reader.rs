@@ -1,4 +1,4 @@
-//! Samples of files, as they are asked for.
+//! Samples of files, on request.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use super::playhead::Playhead;
 use crate::av::StereoSample;
 
-/// Files that are kept open: whoever asks for a part mostly asks for the next one, too, and several
-/// sessions do.
+/// Files that are kept open: a request for a part is mostly followed by one for the next, from
+/// several sessions.
 const MAX_OPEN: usize = 12;
 
 /// Most samples in one answer: 20 s.
@@ -16,12 +16,12 @@ pub(crate) const MAX_SAMPLES: usize = 960_000;
 /// Reads parts of files.
 #[derive(Debug, Default)]
 pub(crate) struct SoundReaders {
-    /// Those used last, at the end.
+    /// The open files, with the most recent at the end.
     open: Mutex<Vec<(PathBuf, Playhead)>>,
 }
 
 impl SoundReaders {
-    /// `count` samples from the sample `at` on, with silence after the end.
+    /// Reads `count` samples from the sample `at` on, with silence after the end.
     pub(crate) fn read(
         &self,
         file: &Path,
@@ -46,7 +46,7 @@ impl SoundReaders {
         Ok(samples)
     }
 
-    /// One that stands where reading goes on.
+    /// Takes a playhead that stands at `at`.
     fn take(&self, file: &Path, at: i64) -> Option<Playhead> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let is_there = |(path, playhead): &(PathBuf, Playhead)| path == file && playhead.at() == at;

@@ -1,9 +1,9 @@
 //! Another speed at the same pitch.
 //!
-//! WSOLA (Verhelst and Roelands, 1993): the output is made of overlapping windows of the input. Each
-//! is taken near the place where its middle belongs, at the offset at which it continues the one
-//! before best. Places are computed from the beginning, so errors do not add up: what is heard is at
-//! most [`REACH`] input samples from where it belongs, plus what a window itself cannot follow.
+//! WSOLA (Verhelst and Roelands, 1993): the output is made of overlapping windows of the input.
+//! Each is taken near its proper place, at the offset at which it continues the one before best.
+//! Places are computed from the beginning, so errors do not add up: the sound is at most [`REACH`]
+//! input samples from its proper place, besides changes within a window.
 
 use super::playhead::Playhead;
 use crate::av::StereoSample;
@@ -12,15 +12,15 @@ use crate::av::StereoSample;
 const HOP: usize = 480;
 const HOP_PLACES: i64 = 480;
 
-/// How far a window may be moved for a better fit: 5 ms.
+/// The largest shift of a window for a better fit: 5 ms.
 const REACH: i64 = 240;
 const REACH_SAMPLES: usize = 240;
 
-/// How much better a window at the end of the reach must fit than one in its place: of the windows
-/// that fit a tone, the nearest is taken.
+/// The amount by which a window at the end of the reach must fit better than one in its place: of
+/// the windows that fit a tone, the nearest is taken.
 const RELUCTANCE: f32 = 0.2;
 
-/// The coarse search looks at every so many offsets, and at every so many samples.
+/// The steps of the coarse search, in offsets and in samples.
 const COARSE: i64 = 4;
 const COARSE_SAMPLES: usize = 4;
 
@@ -28,26 +28,27 @@ const COARSE_SAMPLES: usize = 4;
 #[derive(Debug)]
 pub(super) struct Stretch {
     rate: f64,
-    /// Place in the input of output sample 0.
+    /// The place in the input of output sample 0.
     first: f64,
     /// The rise of a window.
     fade: Vec<f32>,
     /// Input that may be needed again, and the place of its first sample.
     input: Vec<StereoSample>,
     input_at: i64,
-    /// Where in the input the second half of the last window begins; `None` before the first.
+    /// The place in the input of the second half of the last window; `None` before the first.
     tail: Option<i64>,
     /// The number of the next hop of output.
     hop: u32,
-    /// Output that is ready, and how much of it has been taken.
+    /// Output that is ready, and the number of samples taken from it.
     ready: Vec<StereoSample>,
     taken: usize,
-    /// Where the input ended.
+    /// The place at which the input ended.
     end: Option<i64>,
 }
 
 impl Stretch {
-    /// A stretch whose output sample 0 is the input at the place `first`, at output sample `at`.
+    /// Creates a stretch whose output sample 0 is the input at the place `first`, at output sample
+    /// `at`.
     pub(super) fn new(rate: f64, first: f64, at: i64) -> Self {
         let at = usize::try_from(at).unwrap_or_default();
         Self {
@@ -65,7 +66,7 @@ impl Stretch {
             tail: None,
             hop: u32::try_from(at / HOP).unwrap_or(u32::MAX),
             ready: Vec::new(),
-            // What comes before `at` in its hop is made and dropped.
+            // Samples before `at` in its hop are made and dropped.
             taken: 0,
             end: None,
         }
@@ -73,17 +74,17 @@ impl Stretch {
     }
 
     fn skipped(mut self, samples: usize) -> Self {
-        // `fill` makes a hop when all is taken, so the debt is paid from the first one.
+        // `fill` makes a hop once all is taken, so these samples are dropped from the first one.
         self.taken = samples;
         self
     }
 
-    /// Whether nothing but silence follows.
+    /// Whether only silence follows.
     pub(super) fn has_ended(&self) -> bool {
         self.end.is_some_and(|end| self.tail.is_some_and(|tail| tail >= end))
     }
 
-    /// Fills `out` with what comes next.
+    /// Fills `out` with the next samples.
     pub(super) fn fill(&mut self, playhead: &mut Playhead, out: &mut [StereoSample]) {
         let mut rest = out;
         while !rest.is_empty() {
@@ -100,7 +101,7 @@ impl Stretch {
         }
     }
 
-    /// Where the middle of a window belongs in the input.
+    /// The proper place of a window's middle in the input.
     #[expect(clippy::cast_possible_truncation, reason = "a place within a file")]
     fn middle(&self, window: u32) -> i64 {
         (self.first + f64::from(window) * HOP as f64 * self.rate).round() as i64
@@ -126,7 +127,7 @@ impl Stretch {
         }
     }
 
-    /// Makes the input from `low` to `high` available, and forgets what is before.
+    /// Makes the input from `low` to `high` available, and drops earlier samples.
     fn keep_input(&mut self, low: i64, high: i64, playhead: &mut Playhead) {
         if self.input_at == i64::MIN {
             playhead.go_to(low);
@@ -148,7 +149,7 @@ impl Stretch {
         index.and_then(|index| self.input.get(index)).copied().unwrap_or_default()
     }
 
-    /// The offset at which the window at `next` continues what stands at `tail` best.
+    /// The offset at which the window at `next` best continues the one at `tail`.
     fn best_offset(&self, tail: i64, next: i64) -> i64 {
         let mono = |start: i64, i: usize| {
             let [left, right] = self.sample(start, i);
@@ -175,7 +176,7 @@ impl Stretch {
             let mut best = (f32::NEG_INFINITY, 0_i64);
             for offset in offsets {
                 let fit = fit(offset, step);
-                // Of equal ones the nearest to where the window belongs.
+                // Of equal ones, the nearest to the proper place.
                 if fit > best.0 || fit >= best.0 && offset.abs() < best.1.abs() {
                     best = (fit, offset);
                 }

@@ -1,4 +1,4 @@
-//! What plays when.
+//! The tracks of a composition, with their times.
 
 use std::path::PathBuf;
 

@@ -8,7 +8,7 @@ use super::stretch::Stretch;
 use super::{Track, sample_at};
 use crate::av::{SAMPLE_RATE, StereoSample};
 
-/// Speeds this close to 1 are 1.
+/// The tolerance for a speed of 1.
 const SAME_RATE: f64 = 1e-6;
 
 /// A track, opened when its time comes: its file, then its effects, then its volume.
@@ -18,19 +18,19 @@ pub(super) struct Voice {
     chain: Chain,
     curve: Curve,
     fades: Option<Curve>,
-    /// From when on its file gives nothing more.
+    /// The sample from which its file has no more sound.
     quiet: Option<i64>,
     is_over: bool,
 }
 
-/// What goes into the effects: the file, within the time in which the track is heard.
+/// The input of the effects: the file, within the time in which the track is heard.
 #[derive(Debug)]
 struct Input {
     track: Track,
     /// The samples of the composition in which it is heard.
     start: i64,
     end: i64,
-    /// The sample of the composition that comes next; `None` before the first.
+    /// The composition's next sample; `None` before the first.
     next: Option<i64>,
     source: Source,
 }
@@ -60,13 +60,13 @@ impl Voice {
         }
     }
 
-    /// Something that is wrong with its file.
+    /// A fault of its file.
     pub(super) fn fault(&self, text: String) -> Fault {
         let Track { label, file, .. } = &self.input.track;
         Fault { label: label.clone(), file: file.clone(), text }
     }
 
-    /// What was wrong with its file so far.
+    /// Takes the fault of its file so far.
     pub(super) fn take_fault(&mut self) -> Option<String> {
         match &mut self.input.source {
             Source::Plain(playhead) | Source::Stretched(playhead, _) => playhead.take_fault(),
@@ -74,9 +74,9 @@ impl Voice {
         }
     }
 
-    /// Adds what is heard from sample `at` on. Blocks must follow each other.
+    /// Adds its sound from sample `at` on. Blocks must follow each other.
     ///
-    /// Returns what was wrong with its file, once it is over.
+    /// Returns the fault of its file, if any, once it is over.
     pub(super) fn add_to(&mut self, at: i64, out: &mut [StereoSample]) -> Option<String> {
         let count = i64::try_from(out.len()).unwrap_or(i64::MAX);
         if self.is_over || at + count <= self.input.start {
@@ -105,7 +105,7 @@ impl Voice {
         if sounds_on && at + count < end {
             return None;
         }
-        // Its file is closed.
+        // This closes its file.
         let fault = self.take_fault();
         self.input.source = Source::Closed;
         self.is_over = true;
@@ -114,7 +114,7 @@ impl Voice {
 }
 
 impl Input {
-    /// Fills `out` with what comes next, with silence after the end.
+    /// Fills `out` with the next samples, with silence after the end.
     fn read(&mut self, out: &mut [StereoSample]) {
         let at = self.next.unwrap_or(self.start);
         let own = usize::try_from((self.end - at).max(0)).unwrap_or(usize::MAX).min(out.len());
@@ -139,7 +139,7 @@ impl Input {
         }
     }
 
-    /// The source, ready to give what is heard at sample `at`.
+    /// Opens the source, ready to read the sound at sample `at`.
     fn open(&self, at: i64) -> Source {
         let Track { file, from, origin, rate, loops, .. } = &self.track;
         let mut playhead = Playhead::new(file, *from, *loops);

@@ -8,12 +8,12 @@ use super::space::{Chorus, Delay, Phaser, PitchShift, Reverb};
 use crate::av::{SAMPLE_RATE, StereoSample};
 use crate::sound::limiter::Limiter;
 
-/// Something that changes samples, block after block.
+/// An effect that changes samples, block after block.
 pub(super) trait Process: std::fmt::Debug + Send {
     /// Changes one sample, given all before it.
     fn step(&mut self, sample: StereoSample) -> StereoSample;
 
-    /// Samples by which the result is late.
+    /// The number of samples by which the result is delayed.
     fn latency(&self) -> usize {
         0
     }
@@ -25,7 +25,7 @@ pub(super) fn factor(decibels: f64) -> f32 {
     10.0_f64.powf(decibels / 20.0) as f32
 }
 
-/// How much of a value is left after one sample, if a time constant is so long.
+/// The factor by which a value decays in one sample, for a time constant.
 #[expect(clippy::cast_possible_truncation, reason = "samples are in single precision")]
 pub(super) fn decay(ms: f64) -> f32 {
     (-1.0 / (ms.max(1e-3) / 1e3 * f64::from(SAMPLE_RATE))).exp() as f32
@@ -58,13 +58,13 @@ impl Process for Limiter {
     }
 }
 
-/// The effects of a track or a group. What makes them late is made up for.
+/// The effects of a track or a group. Their delay is compensated.
 #[derive(Debug)]
 pub(in crate::sound) struct Chain {
     effects: Vec<Box<dyn Process>>,
-    /// Samples that are still to be dropped from the beginning.
+    /// Samples that remain to be dropped from the beginning.
     late: usize,
-    /// How long it sounds on, in samples.
+    /// The length of its tail, in samples.
     tail: i64,
 }
 
@@ -79,13 +79,13 @@ impl Chain {
         }
     }
 
-    /// How long it sounds on when nothing comes in any more, in samples.
+    /// The length of its tail once the input has ended, in samples.
     pub(in crate::sound) const fn tail(&self) -> i64 {
         self.tail
     }
 
-    /// Fills `out` with what `source` gives, changed. The source is asked in order, for more than
-    /// `out` holds where the effects are late.
+    /// Fills `out` with the samples of `source`, changed by the effects. The source is read in
+    /// order, and further than `out` where the effects are delayed.
     pub(in crate::sound) fn fill(
         &mut self,
         out: &mut [StereoSample],

@@ -4,7 +4,7 @@ use super::Effect;
 use super::chain::{Process, decay, factor};
 use crate::av::StereoSample;
 
-/// Below this nothing has a level, in decibels.
+/// The least level, in decibels.
 const SILENCE_DB: f32 = -120.0;
 
 fn peak(sample: StereoSample) -> f32 {
@@ -35,7 +35,7 @@ impl Follower {
     }
 }
 
-/// How far a level is above a threshold, eased in over a knee; all in decibels.
+/// The excess of a level over a threshold, eased in over a knee; all in decibels.
 fn above(level: f32, threshold: f32, knee: f32) -> f32 {
     let over = level - threshold;
     match over {
@@ -55,11 +55,11 @@ fn knee(effect: &Effect) -> f32 {
     2.0 * decibels(single(effect, "knee"))
 }
 
-/// Lowers what is above a threshold.
+/// Lowers levels above a threshold.
 #[derive(Debug)]
 pub(super) struct Compressor {
     threshold: f32,
-    /// Decibels taken away per decibel above.
+    /// Decibels subtracted per decibel above.
     slope: f32,
     knee: f32,
     makeup: f32,
@@ -90,7 +90,7 @@ impl Process for Compressor {
     }
 }
 
-/// Holds the level below a limit, as fast as its attack allows.
+/// Keeps the level below a limit, as fast as its attack allows.
 #[derive(Debug)]
 pub(super) struct PeakLimiter {
     limit: f32,
@@ -116,7 +116,7 @@ impl Process for PeakLimiter {
     }
 }
 
-/// Lowers what is below a threshold, by its range at most.
+/// Lowers levels below a threshold, by its range at most.
 #[derive(Debug)]
 pub(super) struct Gate {
     threshold: f32,
@@ -127,7 +127,8 @@ pub(super) struct Gate {
     level: Follower,
 }
 
-/// How fast the level falls by which a gate decides: the waves of a tone must not open and close it.
+/// The time constant of the level by which a gate decides: the waves of a tone must not open and
+/// close it.
 const GATE_LEVEL_MS: f64 = 20.0;
 
 impl Gate {

@@ -18,7 +18,7 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn new(effect: &Effect) -> Self {
-        // Not quite half the rate: there the formulas end.
+        // Not quite half the rate: the formulas end there.
         let frequency = effect.get("frequency").min(f64::from(SAMPLE_RATE) * 0.49);
         let w = TAU * frequency / f64::from(SAMPLE_RATE);
         let (sin, cos) = w.sin_cos();

@@ -1,7 +1,7 @@
-//! What `data-fx-chain` names: filters, dynamics, distortion and space.
+//! The effects of `data-fx-chain`: filters, dynamics, distortion and space.
 //!
-//! Names, units, ranges and defaults of the parameters are HyperFrames'. The processors are our own,
-//! so a chain sounds alike there and here, and not the same to the bit.
+//! Names, units, ranges and defaults of the parameters are HyperFrames'. The processors are our
+//! own, so a chain sounds alike in both, though not identical to the bit.
 
 mod chain;
 mod dynamics;
@@ -32,15 +32,15 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// A parameter; every effect that was read has all of its own.
+    /// The value of a parameter; every effect that was read has all of its own.
     fn get(&self, name: &str) -> f64 {
         self.params.get(name).copied().unwrap_or_default()
     }
 
-    /// How long it sounds on when nothing comes in any more, in seconds.
+    /// The length of its tail once the input has ended, in seconds.
     pub(super) fn tail_secs(&self) -> f64 {
         match self.name {
-            // Down to a thousandth.
+            // Down to a thousandth of the level.
             "delay" => {
                 let rounds = (0.001_f64.ln() / self.get("feedback").ln()).clamp(1.0, 40.0);
                 (self.get("time") / 1e3 * (rounds + 1.0)).min(10.0)
@@ -52,13 +52,13 @@ impl Effect {
     }
 }
 
-/// A kind of effect: its name, and each parameter with least, most and usual value.
+/// A kind of effect: its name, and each parameter with least, greatest and default value.
 struct Kind {
     name: &'static str,
     params: &'static [(&'static str, f64, f64, f64)],
 }
 
-/// What a `saturate` can be shaped like; the first is usual.
+/// The shapes of a `saturate`; the first is the default.
 const SHAPES: [&str; 9] = ["tanh", "atan", "cubic", "exp", "alg", "quintic", "sin", "erf", "hard"];
 
 const FREQUENCY: &str = "frequency";

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Effect, KINDS, Kind, SHAPES};
 
-/// What stands beside the parameters and says nothing about the sound.
+/// Keys beside the parameters that do not affect the sound.
 const LABELS: [&str; 4] = ["type", "id", "label", "fromPreset"];
 
 /// HyperFrames' knobs that our processors do not have.
@@ -14,7 +14,7 @@ const IGNORED: [&str; 2] = ["lookahead", "release"];
 
 /// Reads a chain: `[{type, ...params}]`, or HyperFrames' `{nodes: [{type, params}]}`.
 ///
-/// Returns what can be applied, and what is wrong with the rest, in words.
+/// Returns the effects that can be applied, and the faults of the others, in words.
 pub(crate) fn read_chain(text: &str) -> (Vec<Effect>, Vec<String>) {
     let mut troubles = Vec::new();
     let value: Value = serde_json::from_str(text).unwrap_or_default();
@@ -47,7 +47,7 @@ fn read_effect(number: usize, node: &Value, troubles: &mut Vec<String>) -> Optio
         if is_flat && LABELS.contains(&key.as_str()) {
             continue;
         }
-        // Where the parameters stand apart, one of them is a `type` too.
+        // Where the parameters are in an object of their own, one of them is a `type`, too.
         if name == "saturate" && matches!(key.as_str(), "type" | "shape") {
             let known = SHAPES.iter().find(|known| value.as_str() == Some(known));
             if known.is_none() {
@@ -73,7 +73,7 @@ fn read_effect(number: usize, node: &Value, troubles: &mut Vec<String>) -> Optio
     Some(Effect { name: kind.name, params, shape })
 }
 
-/// A parameter and its value; nothing if there is none of that name, else its range.
+/// A parameter and its value; otherwise nothing if there is none of that name, or its range.
 fn read_param(
     kind: &Kind,
     key: &str,

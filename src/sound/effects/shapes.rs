@@ -6,9 +6,9 @@ use super::Effect;
 use super::chain::{Process, factor};
 use crate::av::StereoSample;
 
-/// Rounds off what comes near a threshold.
+/// Rounds off samples close to a threshold.
 ///
-/// It works at the rate of the samples: `oversample` is read and not used.
+/// It works at the rate of the samples: `oversample` is read but not used.
 #[derive(Debug)]
 pub(super) struct Saturate {
     shape: &'static str,

@@ -1,4 +1,4 @@
-//! Effects that remember: delays, and what is made of them.
+//! Effects with a memory: delays, and effects built from them.
 
 use std::f64::consts::TAU;
 
@@ -6,7 +6,7 @@ use super::Effect;
 use super::chain::{Process, samples};
 use crate::av::{SAMPLE_RATE, StereoSample};
 
-/// The last samples, with reading between them.
+/// The last samples, with interpolation between them.
 #[derive(Debug)]
 struct Ring {
     samples: Vec<StereoSample>,
@@ -161,17 +161,17 @@ impl Process for Phaser {
     }
 }
 
-/// Another pitch at the same speed: two taps run through a delay and take turns.
+/// Another pitch at the same speed: two taps move through a delay and alternate.
 #[derive(Debug)]
 pub(super) struct PitchShift {
     ring: Ring,
-    /// Places by which the taps fall behind per sample.
+    /// Samples by which the taps fall behind per sample.
     drift: f64,
     at: f64,
     mix: f32,
 }
 
-/// The stretch of delay that a tap runs through: 50 ms.
+/// The stretch of delay that a tap moves through: 50 ms.
 const WINDOW: f64 = 2400.0;
 const WINDOW_SAMPLES: usize = 2400;
 
@@ -228,7 +228,7 @@ struct Comb {
 const COMBS: [usize; 8] = [1215, 1293, 1390, 1476, 1548, 1623, 1695, 1760];
 const PASSES: [usize; 4] = [605, 480, 371, 245];
 
-/// The right side's paths are longer by so many samples.
+/// The number of samples by which the right side's paths are longer.
 const SPREAD: usize = 25;
 
 impl Reverb {
@@ -245,7 +245,7 @@ impl Reverb {
     }
 }
 
-/// Left from a shorter way back than right.
+/// Reads the left side from a shorter delay than the right.
 fn spread(ring: &Ring) -> StereoSample {
     let length = ring.samples.len();
     [ring.back(length - SPREAD)[0], ring.back(length)[1]]
