@@ -21,8 +21,9 @@ struct State {
     ended_cpu_ms: u64,
     start_cpu_ms: u64,
     captured: u64,
-    /// The reasons for which sessions were opened after the first.
-    recruited: Vec<String>,
+    /// The reasons for which sessions were opened after the first, and ended again.
+    decisions: Vec<String>,
+    idle_at_begin_ms: u64,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
     sought: BTreeMap<usize, Duration>,
@@ -85,22 +86,41 @@ impl SessionMeter {
         self.lock().captured
     }
 
-    /// Records that one more session was found worth its start.
-    pub(crate) fn recruited(&self, throughput: &Throughput) {
-        let per_frame =
-            |time: Duration| time.as_secs_f64() * 1e3 / throughput.written.max(1) as f64;
-        let (frame, waited) = (per_frame(throughput.elapsed), per_frame(throughput.waited));
-        self.lock().recruited.push(format!(
-            "{} sessions: a frame took {frame:.0} ms, the sink waited {waited:.0} of them, and {} \
-             frames were left",
+    /// Records the processors' idle time at the beginning of a throughput, in milliseconds.
+    pub(crate) fn begin_idle(&self, idle_ms: u64) {
+        self.lock().idle_at_begin_ms = idle_ms;
+    }
+
+    /// The processors' idle time at the beginning of the throughput, in milliseconds.
+    pub(crate) fn idle_at_begin(&self) -> u64 {
+        self.lock().idle_at_begin_ms
+    }
+
+    /// Records that one more session was found worth its start, while so many processors were `idle`.
+    pub(crate) fn session_added(&self, throughput: &Throughput, idle: f64) {
+        let frame = ms_per_frame(throughput.elapsed, throughput);
+        let waited = ms_per_frame(throughput.waited, throughput);
+        self.lock().decisions.push(format!(
+            "{} sessions: a frame took {frame:.0} ms, the sink waited {waited:.0} of them, {idle:.1} \
+             processors were idle, and {} frames were left",
             throughput.sessions + 1,
             throughput.left
         ));
     }
 
-    /// The reasons for which sessions were opened after the first.
-    pub(crate) fn recruits(&self) -> Vec<String> {
-        self.lock().recruited.clone()
+    /// Records that the last session has brought too little to be kept.
+    pub(crate) fn session_ended(&self, without: &Throughput, with: &Throughput) {
+        self.lock().decisions.push(format!(
+            "{} session(s) again: a frame took {:.0} ms with one more, {:.0} without",
+            without.sessions,
+            ms_per_frame(with.elapsed, with),
+            ms_per_frame(without.elapsed, without),
+        ));
+    }
+
+    /// The reasons for which sessions were opened after the first, and ended again.
+    pub(crate) fn decisions(&self) -> Vec<String> {
+        self.lock().decisions.clone()
     }
 
     /// Records that a frame was the same as the session's last.
@@ -148,4 +168,8 @@ impl SessionMeter {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn ms_per_frame(time: Duration, throughput: &Throughput) -> f64 {
+    time.as_secs_f64() * 1e3 / throughput.written.max(1) as f64
 }

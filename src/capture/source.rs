@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::autoscale::{Load, should_add};
+use super::autoscale::{Load, should_add, should_keep};
 use super::captures::LayerCaptures;
 use super::open::load;
 use super::{
@@ -84,22 +84,45 @@ impl OpenSource for PageSources {
 
     fn should_add_session(&self, throughput: &Throughput) -> bool {
         let Some(autoscaling) = &self.autoscaling else { return true };
-        let circumstances = || Load {
-            cores: autoscaling.cores,
-            start: autoscaling.start,
-            cpu_per_frame: self.cpu_per_frame(autoscaling),
-            has_videos: autoscaling.has_videos,
+        if throughput.written == 0 {
+            self.meter.begin_idle(sys::idle_ms());
+            return false;
+        }
+        let idle_ms = sys::idle_ms().saturating_sub(self.meter.idle_at_begin());
+        let load = || {
+            let cpu_per_frame = self.cpu_per_frame(autoscaling);
+            let elapsed = throughput.elapsed.as_secs_f64();
+            let used = cpu_per_frame.as_secs_f64() * throughput.written as f64 / elapsed;
+            // A quota can be less than what is idle.
+            let idle = idle_ms as f64 / 1e3 / elapsed;
+            Load {
+                start: autoscaling.start,
+                start_cpu: Duration::from_millis(self.meter.start_cpu_ms())
+                    / u32::try_from(throughput.sessions).unwrap_or(u32::MAX),
+                cpu_per_frame,
+                idle: idle.min(f64::from(autoscaling.cores) - used),
+                has_videos: autoscaling.has_videos,
+            }
         };
-        if !should_add(throughput, circumstances()) {
+        if !should_add(throughput, load()) {
             return false;
         }
         // The browsers' figures may be half a second old, and too low.
         self.meter.refresh();
-        let wants = should_add(throughput, circumstances());
+        let load = load();
+        let wants = should_add(throughput, load);
         if wants {
-            self.meter.recruited(throughput);
+            self.meter.session_added(throughput, load.idle);
         }
         wants
+    }
+
+    fn should_keep_session(&self, without: &Throughput, with: &Throughput) -> bool {
+        let keeps = self.autoscaling.is_none() || should_keep(without, with);
+        if !keeps {
+            self.meter.session_ended(without, with);
+        }
+        keeps
     }
 }
 

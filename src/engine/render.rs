@@ -207,7 +207,7 @@ impl Render<'_> {
         let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
         let sessions = stats.delivered.iter().zip(&stats.reopened).enumerate();
         let content_light = self.light.level(&plan.stream);
-        let mut decisions = meter.recruits();
+        let mut decisions = meter.decisions();
         decisions.extend(self.fallback.iter().flat_map(|fallback| fallback.reasons()));
         Report {
             schema_version: SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-//! The gate where sessions wait until they are wanted.
+//! The gate where sessions wait until they are wanted, and learn that they no longer are.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +26,11 @@ impl Gate {
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
+    }
+
+    /// Whether `session`, which has begun, is still wanted.
+    pub(super) fn keeps(&self, session: usize) -> bool {
+        session < self.lock().wanted
     }
 
     /// Waits until `session` is wanted. Returns false if it never will be.

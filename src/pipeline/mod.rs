@@ -6,12 +6,14 @@
 mod batch;
 mod gate;
 mod queue;
+mod scale;
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,7 @@ use serde::Serialize;
 pub use self::batch::Batches;
 use self::gate::{CloseOnDrop, Gate};
 pub use self::queue::{FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
+use self::scale::Scale;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, StreamInfo};
@@ -66,6 +69,13 @@ pub trait OpenSource: Sync {
     /// after each frame for the next one, until all sessions of the [`Parallelism`] are open.
     fn should_add_session(&self, throughput: &Throughput) -> bool {
         _ = throughput;
+        true
+    }
+
+    /// Whether the session that was opened last is worth keeping, by the throughput without it and
+    /// with it. Asked once, when it has had time to show that.
+    fn should_keep_session(&self, without: &Throughput, with: &Throughput) -> bool {
+        _ = (without, with);
         true
     }
 }
@@ -230,6 +240,7 @@ pub fn run(
     let stop = cancel.child();
     let outcomes = Mutex::new(Vec::with_capacity(sessions));
     let gate = Gate::default();
+    let working = AtomicUsize::new(0);
     let mut throughput = Throughput { left: stream.frames, ..Throughput::default() };
     while throughput.sessions < sessions
         && (throughput.sessions == 0 || sources.should_add_session(&throughput))
@@ -244,12 +255,14 @@ pub fn run(
     let received = pool.in_place_scope(|scope| {
         for session in 0..sessions {
             let (inlet, stop, outcomes, gate) = (inlet.clone(), &stop, &outcomes, &gate);
+            let working = &working;
             scope.spawn(move |_| {
                 if !gate.pass(session) {
                     return;
                 }
-                let lane = SessionRun { session, sources, inlet: &inlet, cancel: stop };
-                let outcome = catch_unwind(AssertUnwindSafe(|| lane.run())).unwrap_or_else(|e| {
+                let run =
+                    SessionRun { session, sources, inlet: &inlet, cancel: stop, gate, working };
+                let outcome = catch_unwind(AssertUnwindSafe(|| run.run())).unwrap_or_else(|e| {
                     let thread = format!("session-{session}");
                     Err(Error::Panicked { thread, message: panic_message(e.as_ref()) })
                 });
@@ -257,15 +270,12 @@ pub fn run(
             });
         }
         drop(inlet);
+        let mut scale = Scale::new(sessions, parallelism.batches.length.get());
         let mut on_frame = |outlet: &mut Outlet<Frame>, throughput: &mut Throughput, count| {
-            if throughput.sessions < sessions && sources.should_add_session(throughput) {
-                *throughput = Throughput {
-                    sessions: throughput.sessions + 1,
-                    left: throughput.left,
-                    ..Throughput::default()
-                };
-                outlet.widen(parallelism.window_of(throughput.sessions));
-                gate.open(throughput.sessions);
+            let working = working.load(Ordering::Relaxed);
+            if let Some(wanted) = scale.sessions(sources, throughput, working) {
+                outlet.resize(parallelism.window_of(wanted));
+                gate.open(wanted);
             }
             written(count);
         };
@@ -331,7 +341,7 @@ fn receive(
 
 /// The work of one session.
 #[derive(Debug, Default)]
-struct LaneTraffic {
+struct SessionWork {
     delivered: u64,
     reopened: u64,
 }
@@ -342,11 +352,14 @@ struct SessionRun<'a> {
     sources: &'a dyn OpenSource,
     inlet: &'a Inlet<Frame>,
     cancel: &'a CancelToken,
+    gate: &'a Gate,
+    /// Sessions that have delivered a frame.
+    working: &'a AtomicUsize,
 }
 
 impl SessionRun<'_> {
-    fn run(&self) -> Result<LaneTraffic> {
-        let mut stats = LaneTraffic::default();
+    fn run(&self) -> Result<SessionWork> {
+        let mut stats = SessionWork::default();
         // Opened under the first ticket: a source that cannot be opened loses a frame and so stops
         // the render, and no browser is started without work.
         let mut tickets = self.inlet.next_batch();
@@ -369,6 +382,9 @@ impl SessionRun<'_> {
                     debug_assert_eq!(ticket.index(), frame.index, "frames answer in order");
                     if ticket.deliver(frame) == Err(Stopped) {
                         break;
+                    }
+                    if stats.delivered == 0 {
+                        self.working.fetch_add(1, Ordering::Relaxed);
                     }
                     stats.delivered += 1;
                 }
@@ -394,6 +410,9 @@ impl SessionRun<'_> {
                 Err(e) => return Err(e),
             }
             // The next batch begins before the last one is complete.
+            if !self.gate.keeps(self.session) {
+                continue;
+            }
             if tickets.is_empty() {
                 tickets = self.inlet.next_batch();
             } else if tickets.len() < source.depth() {

@@ -171,10 +171,11 @@ impl<T> Drop for Ticket<T> {
 }
 
 impl<T> Outlet<T> {
-    /// Allows at most `window` frames in flight from now on, if that is more than before.
-    pub fn widen(&mut self, window: NonZeroUsize) {
+    /// Allows at most `window` frames in flight from now on, or one batch if that is more. Frames
+    /// that are already in flight stay there.
+    pub fn resize(&mut self, window: NonZeroUsize) {
         let mut state = self.0.lock();
-        state.window = state.window.max(window.get() as u64);
+        state.window = (window.get() as u64).max(self.0.batches.length.get());
         drop(state);
         self.0.changed.notify_all();
     }

@@ -25,6 +25,23 @@ pub(crate) fn cores() -> u32 {
     u32::try_from(cores).unwrap_or(u32::MAX)
 }
 
+/// Time for which the processors that this process may use have been idle since the machine began, all
+/// together, in milliseconds. 0 where there is no `/proc`.
+pub(crate) fn idle_ms() -> u64 {
+    let Ok(stat) = fs::read_to_string("/proc/stat") else { return 0 };
+    let allowed = rustix::thread::sched_getaffinity(None).ok();
+    let is_allowed = |cpu: usize| allowed.as_ref().is_none_or(|set| set.is_set(cpu));
+    // `cpu0 user nice system idle iowait …` in hundredths of a second (proc(5)).
+    let ticks = stat.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("cpu")?.split_ascii_whitespace();
+        let cpu: usize = words.next()?.parse().ok()?;
+        let idle: u64 = words.nth(3)?.parse().ok()?;
+        let waiting: u64 = words.next()?.parse().ok()?;
+        is_allowed(cpu).then_some(idle + waiting)
+    });
+    ticks.sum::<u64>() * 10
+}
+
 /// Most resident memory of this process so far, in bytes. 0 where there is no `/proc`.
 pub(crate) fn peak_resident_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -11,7 +11,8 @@ use pagereel::color::Cicp;
 use pagereel::error::BrowserError;
 use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
 use pagereel::parts::{
-    Batches, FrameQueue, FrameSource, OpenSource, Parallelism, RecvError, Throughput, run,
+    Batches, FrameQueue, FrameSource, OpenSource, Parallelism, RecvError, SessionStats, Throughput,
+    run,
 };
 use pagereel::time::{FrameIndex, FrameRate};
 use pagereel::{Artifact, CancelToken, Error, Frame, FrameSink, Picture, Result};
@@ -35,6 +36,8 @@ struct Fake {
     opened: AtomicUsize,
     /// Whether a session is wanted beside the first.
     wants: fn(&Throughput) -> bool,
+    /// Whether one is kept when it has worked for a while.
+    keeps: bool,
 }
 
 struct FakePage {
@@ -47,6 +50,12 @@ struct FakePage {
 impl OpenSource for Fake {
     fn should_add_session(&self, throughput: &Throughput) -> bool {
         (self.wants)(throughput)
+    }
+
+    fn should_keep_session(&self, without: &Throughput, with: &Throughput) -> bool {
+        assert_eq!((without.sessions, with.sessions), (1, 2));
+        assert!(without.written >= 20 && with.written >= 18);
+        self.keeps
     }
 
     fn open(&self, session: usize, _: &CancelToken) -> Result<Box<dyn FrameSource>> {
@@ -127,8 +136,8 @@ fn go_as_wanted(
     sink: &mut Log,
     cancel: &CancelToken,
     depth: usize,
-    wants: fn(&Throughput) -> bool,
-) -> Result<(Vec<u64>, usize)> {
+    (wants, keeps): (fn(&Throughput) -> bool, bool),
+) -> Result<(SessionStats, usize)> {
     let stream = StreamInfo {
         size: Size { width: 1, height: 1 },
         frame_rate: FrameRate::DEFAULT,
@@ -142,23 +151,23 @@ fn go_as_wanted(
         batches: Batches { length: NonZeroU64::new(3).unwrap(), offset: 1 },
     };
     let opened = AtomicUsize::new(0);
-    let fake = Fake { fault, died: Arc::default(), depth, opened, wants };
+    let fake = Fake { fault, died: Arc::default(), depth, opened, wants, keeps };
     let mut written = 0;
     let stats = run(&stream, parallelism, &fake, sink, cancel, &mut |n| written = n)?;
     assert_eq!(written, 200);
     assert_eq!(stats.delivered.iter().sum::<u64>(), 200);
-    Ok((stats.reopened, fake.opened.into_inner()))
+    Ok((stats, fake.opened.into_inner()))
 }
 
 fn go(fault: Fault, sink: &mut Log, cancel: &CancelToken, depth: usize) -> Result<Vec<u64>> {
-    go_as_wanted(fault, sink, cancel, depth, |_| true).map(|(reopened, _)| reopened)
+    go_as_wanted(fault, sink, cancel, depth, (|_| true, true)).map(|(stats, _)| stats.reopened)
 }
 
 #[test]
 fn sessions_are_opened_when_they_are_wanted() {
     let opened = |wants| {
         let mut sink = Log::default();
-        let result = go_as_wanted(Fault::None, &mut sink, &CancelToken::new(), 2, wants);
+        let result = go_as_wanted(Fault::None, &mut sink, &CancelToken::new(), 2, (wants, true));
         assert!(sink.seen.iter().copied().eq(0..200));
         result.unwrap().1
     };
@@ -167,8 +176,20 @@ fn sessions_are_opened_when_they_are_wanted() {
     // Those who wait at the gate when a session fails do not wait for ever.
     let mut sink = Log::default();
     let token = CancelToken::new();
-    let result = go_as_wanted(Fault::FatalAt(7), &mut sink, &token, 2, |_| false);
+    let result = go_as_wanted(Fault::FatalAt(7), &mut sink, &token, 2, (|_| false, true));
     assert!(result.unwrap_err().to_string().ends_with("bad picture"));
+}
+
+#[test]
+fn a_session_that_is_not_worth_keeping_ends() {
+    let mut sink = Log::default();
+    let wants: fn(&Throughput) -> bool = |now| now.sessions == 1 && now.written >= 20;
+    let went = go_as_wanted(Fault::None, &mut sink, &CancelToken::new(), 2, (wants, false));
+    assert!(sink.seen.iter().copied().eq(0..200));
+    let (stats, opened) = went.unwrap();
+    assert_eq!(opened, 2, "no other one is tried");
+    // Nine batches of three frames at most until it is judged, and what is in flight then.
+    assert!(stats.delivered[1] <= 40, "{:?}", stats.delivered);
 }
 
 fn fails(fault: Fault, sink: &mut Log) -> String {
