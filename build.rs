@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whether all libraries are there; says what to install if not.
+/// Whether all libraries are there; prints packages to install if not.
 fn check_libraries() -> bool {
     for (name, oldest) in LIBRARIES {
         match pkg_config::Config::new().atleast_version(oldest).cargo_metadata(false).probe(name) {
@@ -38,7 +38,7 @@ fn check_libraries() -> bool {
                 let mut numbers = library.version.split('.').filter_map(|n| n.parse::<u32>().ok());
                 let version = (numbers.next(), numbers.next());
                 if name == "libavformat" && version >= (Some(60), Some(15)) {
-                    // Since FFmpeg 6.1 what belongs to a stream stands in its codec parameters.
+                    // Since FFmpeg 6.1, side data of a stream is in its codec parameters.
                     println!("cargo::rustc-cfg=coded_side_data");
                 }
             }
@@ -68,7 +68,7 @@ fn join_runtimes(folder: &Path, out: &Path) {
     let mut used = Vec::new();
     for (name, entry, head) in [
         ("runtime.js", "main.js", ""),
-        // What is asked of `window` is asked of the worker's global object there.
+        // Uses of `window` go to the worker's global object there.
         ("worker_runtime.js", "worker_main.js", "const window = globalThis;\n"),
     ] {
         let mut done = Vec::new();
@@ -151,8 +151,8 @@ fn append(folder: &Path, name: &Path, done: &mut Vec<PathBuf>, joined: &mut Stri
     write!(joined, "// {shown}\n{body}").expect("writing to a string");
 }
 
-/// The lines of a script less those that are comments and nothing else: every document of a page reads
-/// the script anew. In the texts of shaders they are comments too.
+/// The lines of a script except those that are only comments: every document of a page reads the
+/// script anew. In the texts of shaders they are comments, too.
 fn without_comments(text: &str) -> impl Iterator<Item = &str> {
     let mut within = false;
     text.lines().filter(move |line| {

@@ -5,35 +5,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a pause looks whether it was cancelled.
+/// The interval at which a pause checks whether it was cancelled.
 const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Asks a render to stop. Cheap to clone; every clone is the same request.
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken {
     flag: Arc<AtomicBool>,
-    /// Cancelled with this one, but not the other way round.
+    /// The parent's flag: cancelled with this one, but not the other way round.
     parent: Option<Arc<AtomicBool>>,
 }
 
 impl CancelToken {
-    /// A token that nobody has cancelled.
+    /// Creates a token that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for the stop. The render returns as soon as it notices, within a fraction of a second.
+    /// Requests the stop. The render returns as soon as it notices, within a fraction of a second.
     pub fn cancel(&self) {
         self.flag.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a stop was asked for.
+    /// Whether a stop was requested.
     pub fn is_cancelled(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
             || self.parent.as_ref().is_some_and(|parent| parent.load(Ordering::Relaxed))
     }
 
-    /// Waits so long. Returns whether the render goes on then.
+    /// Waits for `duration`. Returns whether the render goes on after it.
     pub(crate) fn pause(&self, duration: Duration) -> bool {
         let until = Instant::now() + duration;
         while !self.is_cancelled() {

@@ -1,7 +1,7 @@
-//! What a composition is made of, and what is wrong with it.
+//! The structure of a composition, and its faults.
 //!
 //! A [`Check`] is the answer of [`Engine::check`](crate::Engine::check). It prints as a tree for
-//! people, and serializes for programs.
+//! people, and is serialized for programs.
 
 use std::fmt::{self, Write as _};
 
@@ -14,7 +14,7 @@ pub use crate::page::{
 use crate::time::FrameRate;
 use crate::warning::Warning;
 
-/// Rows of one list that are printed; the rest is counted.
+/// The most rows of one list that are printed; the rest is counted.
 const MAX_ROWS: usize = 40;
 
 /// Characters of a value that are printed.
@@ -128,7 +128,7 @@ fn tree_rows(tree: &Tree) -> Vec<Vec<String>> {
     for composition in tree.compositions.iter().filter(|c| !known(&c.parent)) {
         push_composition(tree, composition, 0, &mut rows);
         if std::mem::take(&mut is_first) {
-            // What stands in no composition with an id counts from the start of the whole.
+            // Clips in no composition with an id count from the start of the whole.
             let clips = tree.clips.iter().filter(|clip| !known(&clip.composition));
             rows.extend(clips.map(|clip| clip_row(clip, 1)));
         }
@@ -173,7 +173,7 @@ fn clip_row(clip: &Clip, depth: usize) -> Vec<String> {
     vec![indented(&clip.element, depth), clip.tag.clone(), span, track]
 }
 
-/// A warning, with what to do about it below.
+/// A warning, with its advice below.
 fn warning_rows(warning: &Warning) -> Vec<Vec<String>> {
     let hint = warning.hint.iter().map(|hint| vec![format!("  hint: {hint}")]);
     std::iter::once(vec![warning.message.clone()]).chain(hint).collect()
@@ -226,7 +226,7 @@ fn timeline_text(timeline: &Timeline) -> String {
     if parts.is_empty() { "timeline".into() } else { format!("timeline: {}", parts.join(", ")) }
 }
 
-/// From when to when; without an end until the whole ends.
+/// The span of a clip; without an end it lasts until the whole ends.
 fn span_text(start: Option<Number>, end: Option<Number>) -> String {
     match (start, end) {
         (None, None) => String::new(),

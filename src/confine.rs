@@ -1,8 +1,8 @@
-//! The disk as a wall: this process, and all that it starts, sees what a job needs and no more.
+//! The disk as a wall: this process and its children see the files of a job and no others.
 //!
-//! By Landlock, where the kernel has it: a fault in a decoder or in the browser then opens no file
-//! that the job has nothing to do with. It holds for the whole process and cannot be undone, so it is
-//! for programs that render one job; a service renders each in a process of its own.
+//! It uses Landlock, where the kernel has it: a fault in a decoder or in the browser then opens no
+//! unrelated file. It holds for the whole process and cannot be undone, so it is for programs that
+//! render one job; a service renders each in a process of its own.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 use crate::fonts::FontLibrary;
 use crate::job::{Entry, Job};
 
-/// What became of it.
+/// The result of confining the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Confinement {
-    /// Only what the job needs can be opened, from now on.
+    /// From now on only the files of the job can be opened.
     Confined,
-    /// All is as before, for this reason.
+    /// Nothing has changed, for this reason.
     Open(String),
 }
 
-/// Programs, libraries, settings and devices: read by whatever is started.
+/// Programs, libraries, settings and devices: read by all programs.
 const SYSTEM: [&str; 18] = [
     "/bin",
     "/etc",
@@ -44,17 +44,17 @@ const SYSTEM: [&str; 18] = [
     "/System",
 ];
 
-/// Written as well: shared memory, what a process says of itself, the display's socket and lock.
+/// Paths that are also written: shared memory, process state, the display's socket and lock.
 const SHARED: [&str; 3] = ["/dev", "/proc", "/tmp"];
 
-/// A person's fonts and certificates, below his home.
+/// The user's fonts and certificates, below the home directory.
 const PERSONAL: [&str; 4] = [".fonts", ".local/share/fonts", ".fonts.conf", ".pki/nssdb"];
 
-/// Lets this process open from now on only what `job` needs: its page's directory, mapped ones, fonts
-/// and packages, the system's programs, and for writing the directories of its outputs, of `writable`
-/// and for temporary files.
+/// Lets this process open from now on only the files of `job`: its page's directory, mapped ones,
+/// fonts and packages, the system's programs, and for writing the directories of its outputs, of
+/// `writable` and for temporary files.
 ///
-/// To be called before threads are started, because those that run already are not bound.
+/// To be called before threads are started, because running threads are not bound.
 pub fn confine(job: &Job, writable: &[&Path]) -> Confinement {
     if job.network.follow_symlinks {
         return Confinement::Open("network.followSymlinks lets links lead anywhere".into());
@@ -64,7 +64,7 @@ pub fn confine(job: &Job, writable: &[&Path]) -> Confinement {
     restrict(&reads, &writes)
 }
 
-/// What is read and what is written. What does not exist is left out.
+/// The paths to read and those to write. Skips those that do not exist.
 fn places(job: &Job) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     let mut reads: BTreeSet<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     let mut writes: BTreeSet<PathBuf> = SHARED.iter().map(PathBuf::from).collect();
@@ -102,13 +102,13 @@ fn places(job: &Job) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
     (reads, writes)
 }
 
-/// The directory of a program, with what it needs beside it.
+/// The directory of a program, with the files that it needs beside it.
 fn program_place(program: &Path) -> PathBuf {
     let program = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     program.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// The directory that a file, or a directory of files, is made in: the next one that is there.
+/// The directory in which a file, or a directory of files, is made: the nearest that exists.
 fn directory_of(path: &Path) -> PathBuf {
     let above = path.ancestors().skip(usize::from(!path.is_dir()));
     let there = above.into_iter().find(|above| above.is_dir()).map(Path::to_owned);
@@ -122,7 +122,8 @@ fn restrict(reads: &BTreeSet<PathBuf>, writes: &BTreeSet<PathBuf>) -> Confinemen
         RulesetCreatedAttr as _, RulesetError, RulesetStatus, path_beneath_rules,
     };
 
-    // The newest whose rights are all named here; older kernels get what they know of it.
+    // The newest version whose rights are all named here; older kernels get the part that they
+    // know.
     let known = ABI::V5;
     let restricted = || -> Result<RulesetStatus, RulesetError> {
         let rules = Ruleset::default()

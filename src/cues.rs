@@ -1,6 +1,6 @@
-//! Cues of subtitles: `WebVTT` and `SubRip` read, and written in the ways of containers.
+//! Cues of subtitles: reads `WebVTT` and `SubRip`, and writes the formats of containers.
 //!
-//! What is kept of styling is what all of them know: bold, italic and underlined text.
+//! Only the styles that all formats have are kept: bold, italic and underlined text.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,13 +12,13 @@ use std::str::Lines;
 /// Longest file, in bytes.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// Longest text of a cue, in bytes: MP4 counts those of all that show together in 16 bits.
+/// Longest text of a cue, in bytes: MP4 counts the bytes of all simultaneous cues in 16 bits.
 const MOST_TEXT: usize = 4096;
 
-/// Cues that show together at most, where a container has one at a time.
+/// Most simultaneous cues, where a container has one at a time.
 const MOST_TOGETHER: usize = 15;
 
-/// Something that is read from one time to another.
+/// A text that is shown from one time to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cue {
     /// Milliseconds.
@@ -51,7 +51,7 @@ pub(crate) fn read_cues(path: &Path) -> Result<Vec<Cue>, String> {
     cues_of(&bytes)
 }
 
-/// As [`read_cues`], from bytes.
+/// Reads cues as [`read_cues`] does, from bytes.
 pub(crate) fn cues_of(bytes: &[u8]) -> Result<Vec<Cue>, String> {
     parse_cues(&text_of(bytes)?)
 }
@@ -89,7 +89,7 @@ pub(crate) fn subrip_file(cues: &[Cue]) -> String {
     file
 }
 
-/// Milliseconds as files of cues have them, with `point` before the thousandths.
+/// Milliseconds in the format of cue files, with `point` before the thousandths.
 fn stamp(ms: i64, point: char) -> String {
     let (secs, ms) = (ms / 1000, ms % 1000);
     format!("{:02}:{:02}:{:02}{point}{ms:03}", secs / 3600, secs / 60 % 60, secs % 60)
@@ -118,7 +118,7 @@ const EXPECTED: &str = "a time such as 00:00:01.000 --> 00:00:02.000";
 fn parse_cues(text: &str) -> Result<Vec<Cue>, String> {
     let is_vtt = starts_block(text.lines().next().unwrap_or_default(), "WEBVTT");
     let mut cues: Vec<Cue> = Vec::new();
-    // What the last of them was read from: the text of SubRip may have empty lines.
+    // The text of the last cue, unparsed: the text of SubRip may have empty lines.
     let mut open: Option<(usize, i64, i64, String)> = None;
     let mut lines = text.lines().enumerate().peekable();
     let is_blank = |line: &str| ends_block(line, is_vtt);
@@ -139,7 +139,7 @@ fn parse_cues(text: &str) -> Result<Vec<Cue>, String> {
             let is_number = line.trim().bytes().all(|b| b.is_ascii_digit());
             let is_last = lines.clone().all(|(_, line)| is_blank(line));
             if next.is_some_and(has_time) || (is_number && is_last) {
-                // The name of the cue that follows, or a number at the very end.
+                // The line is the name of the cue that follows, or a number at the very end.
                 continue;
             }
             match &mut open {
@@ -176,7 +176,7 @@ fn no_time(number: usize, line: &str) -> String {
     format!("line {number}: expected {EXPECTED}, found {}", shown(line))
 }
 
-/// Whether it is a time that is not written as one, and no text.
+/// Whether the line is meant as a time, but not written as one.
 fn is_meant_as_time(line: &str) -> bool {
     let is_time = |word: Option<&str>| word.and_then(time).is_some();
     let mut words = line.split_whitespace();
@@ -188,7 +188,7 @@ fn has_time(line: &str) -> bool {
     line.contains("-->")
 }
 
-/// Whether it is an empty line. In `WebVTT` a space makes it another.
+/// Whether the line is empty. In `WebVTT` a space makes it another.
 fn ends_block(line: &str, is_vtt: bool) -> bool {
     line.is_empty() || (!is_vtt && line.trim().is_empty())
 }
@@ -209,13 +209,13 @@ fn block<'a>(
     }
     let is_next = lines.peek().is_some_and(|(_, line)| has_time(line));
     if is_next && block.last().is_some_and(|line| line.bytes().all(|b| b.is_ascii_digit())) {
-        // No empty line between two cues: that was the number of the next.
+        // There is no empty line between two cues: that line was the number of the next.
         block.pop();
     }
     Ok(block)
 }
 
-/// A cue whose text is complete. One without any text shows nothing.
+/// Adds a cue whose text is complete. One without any text is skipped.
 fn close(
     cues: &mut Vec<Cue>,
     read: Option<(usize, i64, i64, String)>,
@@ -232,7 +232,7 @@ fn close(
     Ok(())
 }
 
-/// A line as messages show it.
+/// A line as shown in messages.
 fn shown(line: &str) -> String {
     const LONGEST: usize = 60;
     let short: String = line.chars().take(LONGEST).collect();
@@ -249,7 +249,7 @@ fn times(line: &str) -> Option<(i64, i64)> {
     Some((time(start.trim())?, time(rest.split_whitespace().next()?)?))
 }
 
-/// `01:02:03.004`, `02:03.004`, with a comma too; in milliseconds.
+/// Parses `01:02:03.004`, `02:03.004`, also with a comma; returns milliseconds.
 fn time(text: &str) -> Option<i64> {
     let (whole, part) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -268,7 +268,7 @@ fn time(text: &str) -> Option<i64> {
     (minutes < 60 && seconds < 60).then_some(((hours * 60 + minutes) * 60 + seconds) * 1000 + ms)
 }
 
-/// Tags that `SubRip` files have; what else is between such signs is text.
+/// Tags of `SubRip` files; anything else between such signs is text.
 const SUBRIP_TAGS: [&str; 10] = ["b", "i", "u", "s", "font", "em", "strong", "span", "c", "v"];
 
 fn tag_name(inner: &str) -> String {
@@ -277,7 +277,7 @@ fn tag_name(inner: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// Tags and text of a cue. Tags that not all formats know are left out, their text stays.
+/// Tags and text of a cue. Tags that not all formats know are dropped, and their text stays.
 fn pieces(text: &str, is_vtt: bool) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -285,7 +285,7 @@ fn pieces(text: &str, is_vtt: bool) -> Vec<Piece> {
         let closing = if rest[at..].starts_with('<') { '>' } else { '}' };
         let end = rest[at..].find(closing).map(|length| at + length);
         let inner = end.map(|end| &rest[at + 1..end]);
-        // `{\an8}` is SubRip's word for a place; other braces and signs are text.
+        // `{\an8}` is SubRip's notation for a place; other braces and signs are text.
         let is_tag = inner.is_some_and(|inner| match closing {
             '}' => !is_vtt && inner.starts_with('\\'),
             _ if is_vtt => inner.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/'),
@@ -335,8 +335,8 @@ fn unescaped(text: &str) -> String {
 }
 
 impl Cue {
-    /// Without any styling, and which characters (from, to) have which styles: 1 is bold, 2 italic,
-    /// 4 underlined.
+    /// The text without styles, and ranges of characters (from, to) with their styles: 1 is bold, 2
+    /// italic, 4 underlined.
     pub(crate) fn styled(&self) -> (String, Vec<(usize, usize, u8)>) {
         let mut text = String::new();
         let (mut runs, mut depths, mut at) = (Vec::new(), [0_u32; 3], 0);
@@ -365,12 +365,12 @@ impl Cue {
         (text, runs)
     }
 
-    /// As `SubRip` has it.
+    /// The text in `SubRip`.
     pub(crate) fn subrip(&self) -> String {
         self.written(str::to_owned)
     }
 
-    /// As `WebVTT` has it.
+    /// The text in `WebVTT`.
     pub(crate) fn webvtt(&self) -> String {
         let escaped =
             |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -389,7 +389,7 @@ impl Cue {
         out.trim_matches('\n').to_owned()
     }
 
-    /// The same at other times, in milliseconds.
+    /// The same cue at other times, in milliseconds.
     pub(crate) fn at(&self, start: i64, end: i64) -> Self {
         Self { start, end, pieces: self.pieces.clone() }
     }
@@ -403,8 +403,8 @@ impl Cue {
         cues.iter().filter_map(cut).collect()
     }
 
-    /// The same text for containers that show one cue at a time: those that overlap stand together.
-    /// An error says where there are too many.
+    /// The same text for containers that show one cue at a time: overlapping cues become one. The
+    /// error names the place of too many.
     pub(crate) fn one_at_a_time(cues: &[Self]) -> Result<Vec<Self>, String> {
         let mut moments: Vec<i64> = cues.iter().flat_map(|cue| [cue.start, cue.end]).collect();
         moments.sort_unstable();
@@ -436,7 +436,7 @@ impl Cue {
         Ok(out)
     }
 
-    /// What closes its styles.
+    /// The tags that close its styles.
     fn unclosed(&self) -> Vec<Piece> {
         let letters = ['b', 'i', 'u'].into_iter();
         let closing = letters.flat_map(|letter| {

@@ -1,4 +1,4 @@
-//! What this machine offers, and what to do about what it lacks.
+//! The abilities of this machine, and advice about those that it lacks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ const ROUND_TRIPS: usize = 300;
 /// Generic families that pages ask for.
 const GENERIC: [&str; 4] = ["sans-serif", "serif", "monospace", "system-ui"];
 
-/// Lists those of the scripts `(name, character)` for which no font of the system has the character:
-/// it then looks like another that none has.
+/// Lists the scripts in pairs of `(name, character)` for which no font of the system has the
+/// character: it then looks like another that no font has.
 const FIND_BOXES: &str = r#"(scripts) => {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");
@@ -48,10 +48,10 @@ const SCRIPTS: [(&str, &str); 9] = [
     ("emoji", "🎉"),
 ];
 
-/// How good one finding is.
+/// The rating of one finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// As it should be.
+    /// All is well.
     Good,
     /// Renders work, but slower or less safely than they could.
     Limited,
@@ -59,23 +59,23 @@ pub enum State {
     Missing,
 }
 
-/// One thing that was looked at.
+/// The result of one examination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at.
+    /// The name of the examined part.
     pub name: &'static str,
-    /// How good it is.
+    /// The rating of the part.
     pub state: State,
-    /// What was found.
+    /// The details.
     pub detail: String,
-    /// What to do about it.
+    /// The advice about it.
     pub advice: Option<String>,
 }
 
-/// Everything that was looked at. Prints as a table.
+/// All findings. Prints as a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkup {
-    /// In the order of importance.
+    /// Findings in the order of importance.
     pub findings: Vec<Finding>,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for Checkup {
     }
 }
 
-/// Looks at browser, encoders and machine. Starts the browser for a moment.
+/// Examines browser, encoders and machine. Starts the browser for a moment.
 pub fn examine() -> Checkup {
     let mut checkup = Checkup::default();
     examine_browser(&mut checkup);
@@ -158,7 +158,7 @@ pub fn examine() -> Checkup {
     checkup
 }
 
-/// The median time of a command that does nothing.
+/// The median time of a command without effect.
 fn round_trip(page: &mut Page) -> Result<Duration, BrowserError> {
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {
@@ -170,7 +170,7 @@ fn round_trip(page: &mut Page) -> Result<Duration, BrowserError> {
     Ok(times[ROUND_TRIPS / 2])
 }
 
-/// Opens a window on a private display.
+/// Examines whether a window opens on a private display.
 fn examine_display(checkup: &mut Checkup) {
     let advice = "install xvfb and chromium: reading a window is the fastest way to take frames";
     let chrome = browser::find_kind(None, ChromeKind::Browser);
@@ -208,7 +208,7 @@ fn examine_display(checkup: &mut Checkup) {
     }
 }
 
-/// Which fonts stand behind the generic families, and which scripts have none.
+/// The fonts behind the generic families, and the scripts that have none.
 fn examine_fonts(page: &mut Page, checkup: &mut Checkup) -> Result<(), BrowserError> {
     let timeout = Duration::from_secs(10);
     let mut drawn = Vec::new();

@@ -1,4 +1,4 @@
-//! Everything that can end a render, by who is at fault.
+//! All errors that can end a render, by who is at fault.
 
 use std::path::{Path, PathBuf};
 
@@ -11,22 +11,22 @@ use crate::warning::Warning;
 /// The result of a fallible engine operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a render failed.
+/// The reason why a render failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The job asks for something that cannot be.
+    /// The job is invalid.
     #[error(transparent)]
     Job(#[from] JobError),
 
     /// The page opened, but it is not a composition that can be rendered.
     #[error("{message}")]
     Composition {
-        /// What is wrong and what was expected.
+        /// The fault, and the expectation.
         message: String,
         /// The page's last console lines.
         console: Vec<String>,
-        /// What to do about it, where something better than the general advice is known.
+        /// Advice, where it is better than the general one.
         hint: Option<String>,
     },
 
@@ -36,11 +36,11 @@ pub enum Error {
         .frames.saturating_sub(1)
     )]
     NoSuchMoment {
-        /// What was asked for.
+        /// The requested moment.
         moment: Moment,
         /// Length of the composition in seconds.
         duration: f64,
-        /// How many frames it has.
+        /// The number of its frames.
         frames: u64,
     },
 
@@ -51,7 +51,7 @@ pub enum Error {
     /// The browser failed outside of any frame.
     #[error("{source}")]
     Browser {
-        /// What happened.
+        /// The browser's error.
         source: BrowserError,
         /// The page's last console lines.
         console: Vec<String>,
@@ -62,7 +62,7 @@ pub enum Error {
     Capture {
         /// The output frame.
         index: FrameIndex,
-        /// What happened.
+        /// The browser's error.
         source: BrowserError,
         /// The page's last console lines.
         console: Vec<String>,
@@ -75,13 +75,13 @@ pub enum Error {
         index: FrameIndex,
         /// The element, such as `<video id="intro">`.
         label: String,
-        /// What is wrong.
+        /// The fault.
         message: String,
-        /// What to do about it.
+        /// The advice about it.
         hint: Option<String>,
     },
 
-    /// The job is strict and something would have been a warning.
+    /// The job is strict and there are warnings.
     #[error("{}", strict_message(.0))]
     Strict(Vec<Warning>),
 
@@ -89,7 +89,7 @@ pub enum Error {
     #[error("{0}")]
     Encode(#[from] AvError),
 
-    /// Something that every render needs is not there.
+    /// A requirement of every render is missing.
     #[error("this machine cannot render yet")]
     Unable,
 
@@ -100,19 +100,19 @@ pub enum Error {
         name: String,
     },
 
-    /// The finished file is not what was planned.
+    /// The finished file differs from the plan.
     #[error("{}: the written file failed verification: {message}", .path.display())]
     Verify {
         /// The file, under its final name.
         path: PathBuf,
-        /// What differs.
+        /// The difference.
         message: String,
     },
 
     /// A file or directory could not be read or written.
     #[error("{}: {doing}: {source}", .path.display())]
     Io {
-        /// What was attempted, such as "cannot create".
+        /// The failed action, such as "cannot create".
         doing: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -124,19 +124,19 @@ pub enum Error {
     #[error("the frame sink failed: {0}")]
     Sink(Box<dyn std::error::Error + Send + Sync>),
 
-    /// Something would grow beyond its bound.
+    /// Data would grow beyond its bound.
     #[error("too much: {0}")]
     Limit(String),
 
-    /// A session lost a frame; its own error says why.
+    /// A session lost a frame; its own error gives the reason.
     #[error("frame {} was never rendered", .0.0)]
     MissingFrame(FrameIndex),
 
-    /// The caller asked for the stop.
+    /// The caller requested the stop.
     #[error("cancelled")]
     Cancelled,
 
-    /// The browser cannot be kept in a network of its own, and the job requires it.
+    /// The browser cannot be isolated in a network of its own, and the job requires it.
     #[error("network.isolation is `required`, and there is no network namespace here: {0}")]
     NoIsolation(#[source] std::io::Error),
 
@@ -147,7 +147,7 @@ pub enum Error {
     /// The operating system refused something basic, such as a thread.
     #[error("{doing}: {source}")]
     System {
-        /// What was attempted.
+        /// The failed action.
         doing: &'static str,
         /// The system's reason.
         source: std::io::Error,
@@ -164,12 +164,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether a fresh browser may well succeed where this one failed.
+    /// Whether a fresh browser may succeed where this one failed.
     pub fn is_transient(&self) -> bool {
         self.browser().is_some_and(BrowserError::is_transient)
     }
 
-    /// Whether something has died that may live longer the next time.
+    /// Whether a process has died that may live longer the next time.
     pub(crate) fn is_death(&self) -> bool {
         self.browser().is_some_and(BrowserError::is_death)
     }
@@ -186,7 +186,7 @@ impl Error {
     /// The program's exit code for this error.
     ///
     /// 1 the render failed, 2 the job is invalid, 3 the environment lacks something, 75 browsers
-    /// died again and again (`EX_TEMPFAIL`: another time it may go well), 130 interrupted.
+    /// died repeatedly (`EX_TEMPFAIL`: a later attempt may succeed), 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Job(_) | Self::NoSuchMoment { .. } => 2,
@@ -228,7 +228,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Advice to the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Job(e) => e.hint(),
@@ -282,7 +282,7 @@ impl Error {
         }
     }
 
-    /// How well this explains a failed render, when several threads fail at once.
+    /// The explanatory value of this error for a failed render, when several threads fail at once.
     ///
     /// When one stage fails its neighbors fail with it, and the user must see the cause.
     pub(crate) fn weight(&self) -> u8 {
@@ -300,7 +300,7 @@ impl Error {
     }
 }
 
-/// What the warnings advise, each once, and the way out.
+/// The advice of the warnings, each once, and the field that allows them.
 fn strict_hint(warnings: &[Warning]) -> String {
     let mut hints: Vec<&str> = Vec::new();
     for hint in warnings.iter().filter_map(|warning| warning.hint.as_deref()) {

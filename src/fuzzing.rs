@@ -1,7 +1,7 @@
-//! Doors for fuzzing: each reads a stranger's bytes with the code that reads them in a render.
+//! Doors for fuzzing: each reads foreign bytes with the code that reads them in a render.
 //!
-//! A panic is a fault: of the reader, or of a promise that is checked here. `fuzz/` has a target for
-//! each, and seeds; the bench `fuzz` tries them without libFuzzer.
+//! A panic is a fault: of the reader, or of an invariant that is checked here. `fuzz/` has a target
+//! for each, and seeds; the bench `fuzz` tries them without libFuzzer.
 
 use std::fs;
 use std::io::Write as _;
@@ -22,7 +22,7 @@ use crate::sink::light::patch::repair_checksums;
 /// A reader, by the name of its target.
 pub type Door = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All doors.
 pub const DOORS: [Door; 10] = [
     ("range", range),
     ("path", path),
@@ -36,7 +36,7 @@ pub const DOORS: [Door; 10] = [
     ("font", font),
 ];
 
-/// A `Range` header, for a file of as many bytes as the first eight say.
+/// Reads a `Range` header, for a file whose length is in the first eight bytes.
 pub fn range(bytes: &[u8]) {
     let Some((length, text)) = bytes.split_first_chunk() else { return };
     let length = u64::from_le_bytes(*length);
@@ -46,7 +46,7 @@ pub fn range(bytes: &[u8]) {
     }
 }
 
-/// What follows a mapped prefix in an address: no file outside of its directory is found.
+/// Reads the part of an address after a mapped prefix: no file outside of its directory is found.
 pub fn path(bytes: &[u8]) {
     static TREE: OnceLock<Option<Map>> = OnceLock::new();
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/tree");
@@ -62,7 +62,7 @@ pub fn path(bytes: &[u8]) {
     assert!(file.starts_with(&tree) && file.is_file(), "{}", file.display());
 }
 
-/// Names of hosts, as policies have them.
+/// Reads names of hosts in a policy.
 pub fn host(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     drop(text.parse::<HostPattern>());
@@ -70,7 +70,7 @@ pub fn host(bytes: &[u8]) {
     drop(MapKey::parse(text));
 }
 
-/// A job file, and a request that a service takes from its users.
+/// Reads a job file, and a request that a service takes from its users.
 pub fn job(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(job) = Job::from_str(text, "/base") {
@@ -85,12 +85,12 @@ pub fn job(bytes: &[u8]) {
     }
 }
 
-/// Messages of a browser, one a line.
+/// Reads messages of a browser, one per line.
 pub fn devtools(bytes: &[u8]) {
     crate::browser::hear(bytes);
 }
 
-/// Keyframes of HEVC and AV1 into which something is put.
+/// Reads keyframes of HEVC and AV1 into which a message is inserted.
 pub fn bitstream(bytes: &[u8]) {
     assert!(first_slice(bytes).is_none_or(|at| at < bytes.len()), "HEVC");
     assert!(end_of_sequence_header(bytes).is_none_or(|at| at <= bytes.len()), "AV1");
@@ -99,7 +99,7 @@ pub fn bitstream(bytes: &[u8]) {
     assert!(!escaped.windows(3).any(is_code), "a start code within a NAL unit");
 }
 
-/// A Matroska file whose checksums are mended: where, the first eight bytes say.
+/// Reads a Matroska file whose checksums are repaired, at places from the first eight bytes.
 pub fn matroska(bytes: &[u8]) {
     let Some((places, content)) = bytes.split_first_chunk::<8>() else { return };
     let places = places.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair).into());
@@ -109,7 +109,7 @@ pub fn matroska(bytes: &[u8]) {
     assert_eq!(after, content.len() as u64, "its length has changed");
 }
 
-/// A file of subtitles, and what containers are given of it.
+/// Reads a file of subtitles, and writes its cues for containers.
 pub fn cues(bytes: &[u8]) {
     let Ok(cues) = cues_of(bytes) else { return };
     for cue in &cues {
@@ -126,7 +126,7 @@ pub fn cues(bytes: &[u8]) {
     drop(Cue::within(&cues, 1000, 2000));
 }
 
-/// A picture from a browser, or from a page.
+/// Reads a picture from a browser, or from a page.
 pub fn picture(bytes: &[u8]) {
     for format in [ImageFormat::Png, ImageFormat::Jpeg] {
         if let Ok(picture) = crate::frame::decode(bytes, format) {
@@ -139,7 +139,7 @@ pub fn picture(bytes: &[u8]) {
     }
 }
 
-/// A font file.
+/// Reads a font file.
 pub fn font(bytes: &[u8]) {
     drop(Traits::of(bytes));
 }

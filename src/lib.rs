@@ -1,6 +1,6 @@
 //! Renders HTML compositions to video.
 //!
-//! Headless Chrome draws a page at the exact moment of each frame; encoders of libav, linked into
+//! Headless Chrome draws a page at the exact time of each frame; encoders of libav, linked into
 //! this process, write the file. A composition is a page with HyperFrames-style `data-*` timing,
 //! GSAP timelines, CSS animations, or any script that follows the clock.
 //!
@@ -15,17 +15,17 @@
 //!
 //! | task | call |
 //! |---|---|
-//! | hear how far it is, end it from elsewhere | [`Engine::request`], [`Request::progress`], [`Request::cancel`] |
+//! | follow the progress, cancel from another thread | [`Engine::request`], [`Request::progress`], [`Request::cancel`] |
 //! | render on a thread of its own | [`Engine::start`] |
 //! | the file into a writer | [`Request::render_to`] |
 //! | each frame by a closure, or into a sink | [`Request::frames`], [`Request::render_into`] with a [`FrameSink`] |
 //! | pictures of single moments | [`Request::stills`] |
-//! | what would be rendered, what is wrong with the page | [`Engine::plan`], [`Engine::check`] |
-//! | a page that lies in no file | [`job::InlinePage`] |
-//! | how many renders at once, how long browsers wait | [`Engine::builder`] |
+//! | the plan of a render, the faults of the page | [`Engine::plan`], [`Engine::check`] |
+//! | a page without a file | [`job::InlinePage`] |
+//! | simultaneous renders, idle time of browsers | [`Engine::builder`] |
 //!
-//! Errors tell who is at fault ([`Error`]), what to do ([`Error::hint`]) and whether trying again may
-//! help ([`Error::is_transient`]). What goes on inside is told by `tracing`.
+//! Errors tell who is at fault ([`Error`]), what to do ([`Error::hint`]) and whether trying again
+//! may help ([`Error::is_transient`]). Internal events go to `tracing`.
 
 pub mod check;
 pub mod color;
@@ -96,7 +96,7 @@ pub mod parts {
     use crate::frame::yuv::{PlaneMut, Subsampling, yuv_from_rgb};
     use crate::media::{Library, Located};
 
-    /// Decodes all pictures of a video. Returns how many there are.
+    /// Decodes all pictures of a video. Returns their number.
     pub fn decode_video(path: &Path) -> Option<usize> {
         let mut reader = VideoReader::open(path, 1).ok()?;
         let mut count = 0;
@@ -106,7 +106,7 @@ pub mod parts {
         Some(count)
     }
 
-    /// Makes of all pictures of a video what a page is sent. Returns how many bytes that are.
+    /// Makes the pictures of a video that a page gets. Returns their size in bytes.
     pub fn video_pictures(path: &Path) -> Option<usize> {
         let located = Located { file: path.to_owned(), name: path.display().to_string() };
         let library = Library::new(Box::new(move |_| Ok(located.clone())));
@@ -120,7 +120,7 @@ pub mod parts {
         crate::frame::decode(bytes, ImageFormat::Png).ok()
     }
 
-    /// Converts to YUV 4:2:0 with chroma sited left, into planes without padding.
+    /// Converts to YUV 4:2:0 with left-sited chroma, into planes without padding.
     pub fn to_yuv420(picture: &Picture, planes: &mut [Vec<u8>; 3]) {
         let (luma, chroma) = (picture.size.width as usize, picture.size.width.div_ceil(2) as usize);
         let [y, cb, cr] = planes;

@@ -1,4 +1,4 @@
-//! How far a render is.
+//! The progress of a render.
 
 use std::fmt::Write as _;
 
@@ -63,13 +63,12 @@ pub enum Update {
     },
 }
 
-/// Hears about a render, on the thread that renders. Should return at once.
+/// Receives events of a render, on the thread that renders. Should return at once.
 pub trait Progress {
     /// Called for every step.
     fn event(&mut self, event: &Event);
 
-    /// Called for what is not right, as far as that is known before the first frame. All of it is in
-    /// the report.
+    /// Called for warnings that are known before the first frame. The report has all of them.
     fn warning(&mut self, _warning: &Warning) {}
 }
 
@@ -94,17 +93,18 @@ impl<'a> Reporter<'a> {
         self.send(status, percent, message.into(), None, None);
     }
 
-    /// The end without a result: the percentage stays where it is.
+    /// Reports the end without a result: the percentage stays where it is.
     pub(crate) fn ended(&mut self, status: Status, message: impl Into<String>) {
         self.send(status, self.percent, message.into(), None, None);
     }
 
-    /// What is not right, before the first frame.
+    /// Reports a warning, before the first frame.
     pub(crate) fn warning(&mut self, warning: &Warning) {
         self.progress.warning(warning);
     }
 
-    /// Frames written. One session reports every frame, several report every 30 and the last.
+    /// Reports frames written. One session reports every frame, several report every 30 and the
+    /// last.
     pub(crate) fn frame(&mut self, frame: u64, frames: u64, sessions: usize) {
         if sessions > 1 && !frame.is_multiple_of(30) && frame != frames {
             return;

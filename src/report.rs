@@ -1,4 +1,4 @@
-//! What happened in a render, for people and for programs.
+//! The report of a render, for people and for programs.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub enum Line<'a> {
     },
 }
 
-/// What a JSON Schema is of.
+/// The kind of document that a JSON Schema describes.
 #[cfg(feature = "schema")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Document {
@@ -56,7 +56,7 @@ pub enum Document {
     Events,
 }
 
-/// The JSON Schema of what the program writes.
+/// The JSON Schema of a document that the program writes.
 #[cfg(feature = "schema")]
 pub fn schema(document: Document) -> String {
     let generator = schemars::generate::SchemaSettings::default().for_serialize().into_generator();

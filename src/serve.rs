@@ -1,9 +1,9 @@
 //! A loopback server for the files of one composition.
 //!
 //! Reachable only on 127.0.0.1, and only under a host name that carries a random token
-//! (`<token>.localhost`, which browsers resolve to loopback themselves): a page from elsewhere, or
-//! another user's program that scans ports, gets nothing. Paths cannot leave the composition's
-//! directory; symbolic links in it can, if the job says so.
+//! (`<token>.localhost`, which browsers resolve to loopback themselves): a foreign page, or another
+//! user's program that scans ports, gets nothing. Paths cannot leave the composition's directory;
+//! symbolic links in it can, if the job allows it.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -31,26 +31,28 @@ use crate::error::{Error, Result};
 use crate::job::InlinePage;
 use crate::network::{Bounds, Place, ROUTE_PREFIX, Range, Route, content_type, parse_range};
 
-/// Threads that answer. Files come from the page cache, so two are plenty.
+/// The number of threads that answer. Files come from the page cache, so two are plenty.
 const THREADS: usize = 2;
 
-/// Threads for what a [`Route`] answers: pictures are large, and so is what each thread holds on to.
+/// The number of threads for a [`Route`]'s answers: pictures are large, and so is each thread's
+/// memory.
 const ROUTE_THREADS: usize = 3;
 
 /// Bytes read from a file at a time.
 const CHUNK: u64 = 256 * 1024;
 
-/// How often in a row a connection may fail to be accepted, and the pause before the next attempt.
+/// The number of times in a row that a connection may fail to be accepted, and the pause in
+/// between.
 const ACCEPT_ATTEMPTS: u32 = 1000;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long answers under way may take when the server stops.
+/// The time that answers under way have when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Most bytes that a page may post.
 const MAX_POST: u64 = 2 << 30;
 
-/// What a path segment of a URL cannot contain as it is.
+/// Characters that a path segment of a URL cannot contain as they are.
 const SEGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -75,7 +77,7 @@ pub(crate) struct FileServer {
 #[derive(Debug)]
 struct Site {
     files: Arc<Files>,
-    /// May know the files, but not this: nobody would end it then.
+    /// The route. It may hold the files, but not the site, which would then never be dropped.
     route: OnceLock<Arc<dyn Route>>,
 }
 
@@ -87,52 +89,52 @@ struct Files {
     root: PathBuf,
     /// Whether links may lead out of the root.
     follow: bool,
-    /// What knows files that are not there yet.
+    /// Provides files that are not there yet.
     assets: Option<InlinePage>,
-    /// Links that were asked for and lead out of it, each once.
+    /// Requested links that lead out of the root, each once.
     refused: Mutex<Vec<RefusedLink>>,
 }
 
-/// A link that leads out of the root, and was asked for.
+/// A requested link that leads out of the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedLink {
     /// Its address.
     pub url: String,
     /// The link, relative to the root.
     pub file: PathBuf,
-    /// Where it leads.
+    /// The link's target.
     pub target: PathBuf,
 }
 
-/// Most links that are remembered.
+/// The most links that are kept.
 const MAX_REFUSED: usize = 50;
 
-/// Finds the files that addresses of one server stand for.
+/// Finds the files at addresses of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct FileFinder(Arc<Files>);
 
 impl FileFinder {
     /// The file at an address of this server, by the rules for requests.
     ///
-    /// `None` for addresses of others; an error with the HTTP status if it would be refused.
+    /// `None` for other servers' addresses; an error with the HTTP status if it would be refused.
     pub(crate) fn find(&self, address: &str) -> Option<Result<PathBuf, StatusCode>> {
         Some(self.0.locate(&format!("/{}", self.path(address)?)))
     }
 
-    /// The path of an address of this server, below its root and as it is written.
+    /// The path of an address of this server, below its root and as written.
     pub(crate) fn path<'a>(&self, address: &'a str) -> Option<&'a str> {
         let rest = address.strip_prefix("http://")?.strip_prefix(&*self.0.host)?;
         rest.strip_prefix('/')?.split(['?', '#']).next()
     }
 
-    /// Links out of the root that were asked for so far.
+    /// Requested links that lead out of the root, so far.
     pub(crate) fn refused_links(&self) -> Vec<RefusedLink> {
         self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl FileServer {
-    /// Begins to serve the files below `root`, and with `follow` what links in it lead to.
+    /// Begins to serve the files below `root`, and with `follow` the targets of links in it.
     ///
     /// `listener` is a socket on 127.0.0.1 that the browsers can reach.
     pub(crate) fn start(
@@ -169,14 +171,14 @@ impl FileServer {
         Ok(Self { site, port, runtime: Some(runtime) })
     }
 
-    /// Answers with `route` what is asked for below a path of its own. Returns its address.
+    /// Answers requests below a path of its own by `route`. Returns its address.
     pub(crate) fn add_route(&self, route: Arc<dyn Route>) -> String {
         let is_first = self.site.route.set(route).is_ok();
         debug_assert!(is_first, "there is one route");
         format!("http://{}{ROUTE_PREFIX}", self.site.files.host)
     }
 
-    /// What finds the files of this server by their addresses.
+    /// A finder of this server's files by their addresses.
     pub(crate) fn finder(&self) -> FileFinder {
         FileFinder(Arc::clone(&self.site.files))
     }
@@ -196,7 +198,7 @@ impl Drop for FileServer {
         tracing::debug!(port = self.port, "the file server stops");
         let Some(runtime) = self.runtime.take() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
-            // Within a runtime of the caller's nothing may wait for ours.
+            // Within a runtime of the caller's, waiting for ours is not allowed.
             runtime.shutdown_background();
         } else {
             runtime.shutdown_timeout(STOP_TIMEOUT);
@@ -204,14 +206,14 @@ impl Drop for FileServer {
     }
 }
 
-/// Answers every connection in a task of its own: none waits for another.
+/// Answers every connection in a task of its own, so that none waits for another.
 async fn accept(listener: tokio::net::TcpListener, site: Arc<Site>) {
     let mut failures = 0;
     while failures < ACCEPT_ATTEMPTS {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of file descriptors, or a connection that was gone again.
+                // Out of file descriptors, or the connection was closed again.
                 tracing::debug!(%error, "connection not accepted");
                 failures += 1;
                 std::thread::sleep(ACCEPT_PAUSE);
@@ -254,7 +256,7 @@ impl Site {
         })
     }
 
-    /// What the route says, if the request is for it.
+    /// The route's answer, if the request is for it.
     async fn ask_route(&self, request: &Request<()>, body: Incoming) -> Option<Response<FileBody>> {
         let path = request.uri().path().strip_prefix(ROUTE_PREFIX)?.to_owned();
         let query = request.uri().query().unwrap_or_default().to_owned();
@@ -280,7 +282,7 @@ impl Site {
 }
 
 impl Files {
-    /// The file that a request is for, or the status that refuses it.
+    /// The file of a request, or the status that refuses it.
     fn find_for<B>(&self, request: &Request<B>) -> Result<PathBuf, StatusCode> {
         if header(request, HOST) != Some(&*self.host) {
             return Err(StatusCode::FORBIDDEN);
@@ -335,7 +337,7 @@ impl Files {
     }
 }
 
-/// Writes what is posted to a file without a name.
+/// Writes the posted body to a file without a name.
 async fn spool(mut body: Incoming) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     let mut bytes = 0;
@@ -354,7 +356,7 @@ fn header<B>(request: &Request<B>, name: HeaderName) -> Option<&str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Answers with the file, or with the part of it that a `Range` header names.
+/// Answers with the file, or with the part of it in a `Range` header.
 fn send_file<B>(request: &Request<B>, path: &Path) -> io::Result<Response<FileBody>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -384,7 +386,7 @@ fn send_file<B>(request: &Request<B>, path: &Path) -> io::Result<Response<FileBo
         .map_err(io::Error::other)
 }
 
-/// What is sent: bytes, or the next bytes of a file, read as they are sent.
+/// The body of an answer: bytes, or a file that is read as it is sent.
 struct FileBody {
     bytes: Option<Bytes>,
     file: Option<File>,

@@ -1,6 +1,6 @@
-//! What a render looks like to the one who waits for it.
+//! Output of a render on the terminal.
 //!
-//! Talk goes to standard error, data to standard output.
+//! Messages go to standard error, data to standard output.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -11,17 +11,17 @@ use pagereel::progress::Status;
 use pagereel::report::Line;
 use pagereel::{Error, Event, Frame, Progress, Report, Warning};
 
-/// How often a line is printed where there is no terminal.
+/// The interval between lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Who listens.
+/// The audience of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// A person: a bar on a terminal, lines elsewhere.
+    /// A person: a bar on a terminal, otherwise lines.
     Human,
     /// A program: one JSON object per line on standard output.
     Json,
-    /// Nobody: errors only.
+    /// Nobody: only errors.
     Quiet,
 }
 
@@ -30,11 +30,11 @@ pub(crate) struct Terminal {
     style: Style,
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
-    /// Warnings that have been shown.
+    /// Warnings that were already shown.
     told: Vec<Warning>,
 }
 
-/// The error with its causes, but for those that it has told already.
+/// The error with its causes, except those that its own text contains.
 fn message_of(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -50,7 +50,7 @@ impl Terminal {
         Self { style, bar: None, last_line: None, told: Vec::new() }
     }
 
-    /// Shows what was not right, and a line about the finished file.
+    /// Shows warnings, and a line about the finished file.
     pub(crate) fn done(&mut self, report: &Report) {
         for warning in &report.warnings {
             if !self.told.contains(warning) {
@@ -78,7 +78,7 @@ impl Terminal {
         }
     }
 
-    /// Shows that a picture has its file.
+    /// Shows that a picture was written to its file.
     pub(crate) fn wrote(&mut self, path: &Path, frame: &Frame, bytes: u64) {
         if self.style != Style::Quiet {
             self.say(&format!(
@@ -130,12 +130,12 @@ impl Terminal {
 
     fn say(&mut self, text: &str) {
         self.clear();
-        // Nobody is left to be told that standard error is closed.
+        // An error is ignored: it cannot be reported, as standard error is closed.
         drop(writeln!(io::stderr(), "{text}"));
     }
 
     fn line(line: &Line<'_>) {
-        // Nor is a reader missed that has gone away.
+        // A reader that has gone away is no error either.
         if let Ok(text) = serde_json::to_string(line) {
             drop(writeln!(io::stdout(), "{text}"));
         }
@@ -171,7 +171,7 @@ impl Terminal {
                 bar.tick();
             }
             _ if event.status == Status::Rendering => {
-                // Frames begin: a bar of its own, so that its rate counts from here.
+                // Frames begin: a new bar, so that its rate counts from here.
                 self.clear();
             }
             _ => {}

@@ -2,7 +2,7 @@
 //!
 //! A frame rate is a ratio, and the time of a frame is computed from its index, never accumulated.
 //! Seconds as floating point appear only where a page is asked to show a moment, and where a page
-//! says how long it lasts.
+//! states its duration.
 
 #[cfg(feature = "schema")]
 use std::borrow::Cow;
@@ -40,7 +40,7 @@ pub struct TimeBase {
     pub den: NonZeroU32,
 }
 
-/// Why a text is not a frame rate that can be rendered.
+/// The error for a text that is not a frame rate that can be rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}", FrameRate::EXPECTED)]
 pub struct FrameRateError;
@@ -49,7 +49,7 @@ impl FrameRate {
     /// 30 frames per second, for pages and jobs that name none.
     pub const DEFAULT: Self = Self::whole(NonZeroU32::new(30).expect("30 is not 0"));
 
-    /// What a frame rate looks like, for messages.
+    /// The form of a frame rate, for messages.
     pub const EXPECTED: &str = "a whole number or a ratio such as 30000/1001, within 1 to 240";
 
     /// A whole number of frames per second.
@@ -67,7 +67,7 @@ impl FrameRate {
 
     /// The exact rate that a decimal stands for, such as 30000/1001 for 29.97.
     ///
-    /// A guess that is fit to be suggested, not to be rendered.
+    /// A guess for suggestions, not for rendering.
     pub fn from_decimal(fps: f64) -> Option<Self> {
         // NTSC rates are written with two or three decimals.
         let ntsc = [24_000, 30_000, 48_000, 60_000, 120_000, 240_000];
@@ -94,7 +94,7 @@ impl FrameRate {
         TimeBase { num: self.den, den: self.num }
     }
 
-    /// Frames per second, for what only has to be close: progress, tolerances, messages.
+    /// Frames per second, for approximate uses: progress, tolerances, messages.
     pub fn as_f64(self) -> f64 {
         f64::from(self.num.get()) / f64::from(self.den.get())
     }
@@ -114,27 +114,27 @@ impl FrameRate {
         (raw >= 0.0).then(|| FrameIndex(raw.floor() as u64))
     }
 
-    /// So many times this rate.
+    /// This rate, multiplied by `factor`.
     pub(crate) fn times(self, factor: u32) -> Self {
         let factor = NonZeroU32::new(factor).unwrap_or(NonZeroU32::MIN);
         Self { num: self.num.saturating_mul(factor), ..self }
     }
 
-    /// One in so many of its frames, if that is a rate that can be rendered.
+    /// This rate, divided by `step`, if that can be rendered.
     pub(crate) fn divided(self, step: u32) -> Option<Self> {
         Self::new(self.num.get(), self.den.get().checked_mul(step)?)
     }
 
-    /// How many frames show `duration_secs`; 0 unless that is a number above 0.
+    /// The number of frames in `duration_secs`; 0 unless that is a number above 0.
     ///
-    /// A last frame that is cut short still counts, but a thousandth of a frame does not: it is
-    /// what rounding leaves of a duration such as 3.3366667 s (HyperFrames has the same rule).
+    /// A last frame that is cut short still counts, but a thousandth of a frame does not: it comes
+    /// from the rounding of a duration such as 3.3366667 s (HyperFrames has the same rule).
     pub fn frames_in(self, duration_secs: f64) -> u64 {
         let raw = duration_secs * f64::from(self.num.get()) / f64::from(self.den.get());
         let frames = if (raw - raw.round()).abs() <= 1e-3 { raw.round() } else { raw.ceil() };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let frames = if frames > 0.0 { frames as u64 } else { 0 };
-        // What lasts at all is seen.
+        // Any duration above 0 has a frame.
         if duration_secs > 0.0 { frames.max(1) } else { frames }
     }
 }

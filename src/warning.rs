@@ -1,4 +1,4 @@
-//! What is not right, but does not end a render.
+//! Faults that do not end a render.
 
 use serde::Serialize;
 

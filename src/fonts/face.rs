@@ -1,13 +1,13 @@
-//! One face of a family: a file and what it stands for.
+//! One face of a family: a font file and its descriptors.
 
 use std::path::{Path, PathBuf};
 
 use super::tables::Traits;
 
-/// What a font file's name ends in, the best first.
+/// The endings of font files' names, the best first.
 const EXTENSIONS: [&str; 4] = ["woff2", "otf", "ttf", "woff"];
 
-/// How deep below a directory files are looked for, and how many of them count.
+/// The depth below a directory to which files are searched, and the most that are read.
 const MAX_DEPTH: usize = 3;
 const MAX_FILES: usize = 2000;
 
@@ -21,7 +21,7 @@ pub(crate) struct Face {
     pub style: String,
     /// Percent, or the first and the last.
     pub stretch: Option<String>,
-    /// The characters that it is for; `None` for all.
+    /// The characters that it covers; `None` for all.
     pub range: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl Face {
 
     /// All faces in a directory, in the order of their files' names.
     ///
-    /// Of files that differ in nothing but the extension only the best counts.
+    /// Of files that differ only in their extension, the best one counts.
     pub(crate) fn of_directory(directory: &Path) -> Vec<Self> {
         let mut files = Vec::new();
         collect(directory, MAX_DEPTH, &mut files);

@@ -6,10 +6,10 @@ use url::{Url, form_urlencoded};
 
 use super::FontLibrary;
 
-/// What files are called in answered style sheets.
+/// The prefix of files' addresses in our style sheets.
 const FILES: &str = "https://fonts.gstatic.com/pagereel/";
 
-/// A style sheet of ours that stands for an address.
+/// A style sheet of ours that is the answer to an address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Sheet {
     pub css: String,
@@ -26,8 +26,8 @@ impl FontLibrary {
 
     /// The style sheet at an address of Google Fonts; `None` if no package has any of its families.
     ///
-    /// All faces of the families are declared, whichever the address lists. What no package has is
-    /// left to Google.
+    /// All faces of the families are declared, not only those in the address. Families that no
+    /// package has are left to Google.
     pub(crate) fn google(&self, url: &Url) -> Option<Sheet> {
         let is_sheet = matches!(url.path(), "/css" | "/css2" | "/icon");
         if url.host_str() != Some("fonts.googleapis.com") || !is_sheet {

@@ -1,12 +1,12 @@
 //! Font files for families that a page only names.
 //!
-//! A page says `font-family: Inter` and brings no file. The job may name one (`fonts`), and what
-//! `@fontsource` packages in a `node_modules` beside the page bring is found by itself. The page
+//! A page says `font-family: Inter` and contains no file. The job may name one (`fonts`), and
+//! `@fontsource` packages in a `node_modules` beside the page are found automatically. The page
 //! runtime asks for a family that neither the page nor the system has, and gets rules that declare
 //! its faces ([`FontLibrary::rules`]); addresses of Google Fonts are answered with the same rules
 //! ([`FontLibrary::google`]).
 //!
-//! Knows neither Chrome nor jobs.
+//! The module knows neither Chrome nor jobs.
 
 mod face;
 mod google;
@@ -24,22 +24,22 @@ pub(crate) use self::face::Face;
 pub(crate) use self::google::Sheet;
 pub(crate) use self::package::Package;
 
-/// What stands in rules before the place of a file, for pages whose runtime knows our address.
+/// The prefix of a file's place in rules, for pages whose runtime knows our address.
 pub(crate) const OWN: &str = "fonts:";
 
-/// The families that one render can bring, and their files.
+/// The families that one render can provide, and their files.
 #[derive(Debug, Default)]
 pub(crate) struct FontLibrary {
-    /// Those of the job, by their names in lower case.
+    /// The families of the job, by their names in lower case.
     named: BTreeMap<String, Family>,
-    /// Where packages are looked for, the nearest first.
+    /// The folders in which packages are searched, the nearest first.
     folders: Vec<PathBuf>,
     state: Mutex<State>,
 }
 
 #[derive(Clone, Debug)]
 struct Family {
-    /// As written.
+    /// The name as written.
     name: String,
     faces: Arc<[Face]>,
     /// The package or the file that it comes from.
@@ -48,14 +48,14 @@ struct Family {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Packages that were looked for, by the families' names in lower case.
+    /// Packages that were searched, by the families' names in lower case.
     found: HashMap<String, Option<Family>>,
-    /// What rules have named, by number.
+    /// Files that rules have named, by number.
     files: Vec<PathBuf>,
 }
 
 impl FontLibrary {
-    /// A library that finds packages in `folders`, the nearest first.
+    /// Creates a library that finds packages in `folders`, the nearest first.
     pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
         Self { folders, ..Self::default() }
     }
@@ -66,43 +66,43 @@ impl FontLibrary {
         folders.filter(|folder| folder.is_dir()).collect()
     }
 
-    /// Brings `faces` under `name`, whether or not the system has such a family.
+    /// Provides `faces` under `name`, even if the system has such a family.
     pub(crate) fn name(&mut self, name: &str, faces: Vec<Face>, source: PathBuf) {
         let family = Family { name: name.to_owned(), faces: faces.into(), source };
         self.named.insert(key(name), family);
     }
 
-    /// Brings the family `target` under `name`, too; false if there is no such family.
+    /// Provides the family `target` under `name`, too; false if there is no such family.
     pub(crate) fn alias(&mut self, name: &str, target: &str) -> bool {
         let Some(family) = self.family(target) else { return false };
         self.named.insert(key(name), Family { name: name.to_owned(), ..family });
         true
     }
 
-    /// A package by its name.
+    /// Finds a package by its name.
     pub(crate) fn package(&self, name: &str) -> Option<Package> {
         Package::find(&self.folders, name)
     }
 
-    /// Whether it may bring any family.
+    /// Whether it can provide no family at all.
     pub(crate) fn is_empty(&self) -> bool {
         let has_packages =
             |folder: &PathBuf| names::SCOPES.iter().any(|scope| folder.join(scope).is_dir());
         self.named.is_empty() && !self.folders.iter().any(has_packages)
     }
 
-    /// Rules for all families of the job. Each file's place follows after [`OWN`].
+    /// Rules for all families of the job. Each file's place follows [`OWN`].
     pub(crate) fn named_rules(&self) -> String {
         self.named.values().map(|family| self.write(family, OWN)).collect()
     }
 
-    /// Rules for one family; empty if there is none. Each file's place follows after [`OWN`].
+    /// Rules for one family; empty if there is none. Each file's place follows [`OWN`].
     pub(crate) fn rules(&self, name: &str) -> String {
         let family = self.family(name).map(|family| Family { name: name.to_owned(), ..family });
         family.map(|family| self.write(&family, OWN)).unwrap_or_default()
     }
 
-    /// The file at a place that rules have named: a number, then maybe its name.
+    /// The file at a place in rules: a number, then perhaps its name.
     pub(crate) fn file(&self, place: &str) -> Option<PathBuf> {
         let number: usize = place.split('/').next()?.parse().ok()?;
         self.lock().files.get(number).cloned()
@@ -168,7 +168,7 @@ impl FontLibrary {
     }
 }
 
-/// What to do about a family that is not there.
+/// Advice about a family that is missing.
 pub(crate) fn hint(family: &str) -> String {
     let name = names::stand_in(&key(family)).unwrap_or(family);
     let is_variable = key(name).ends_with(" variable");
@@ -180,7 +180,7 @@ pub(crate) fn hint(family: &str) -> String {
     format!("{install}name its files in the job: \"fonts\": {{ {family}: \"file.woff2\" }}")
 }
 
-/// Families are told apart without regard to case.
+/// The key of a family's name: case does not matter.
 fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }

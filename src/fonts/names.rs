@@ -1,7 +1,7 @@
-//! Which packages bring a family, and what stands in for families that none brings.
+//! Packages that provide a family, and stand-ins for families that no package provides.
 
-/// The scopes of packages with fonts. Those with single weights come first: their rules say for each
-/// weight what the designers drew for it.
+/// The scopes of packages with fonts. Those with single weights come first: their rules give each
+/// weight the file that was designed for it.
 pub(super) const SCOPES: [&str; 2] = ["@fontsource", "@fontsource-variable"];
 
 /// HyperFrames' stand-ins for families of other systems, in lower case.
@@ -77,12 +77,12 @@ pub(super) fn stand_in(name: &str) -> Option<&'static str> {
     STAND_INS.iter().find(|(_, names)| names.contains(&name)).map(|(family, _)| *family)
 }
 
-/// The packages that may bring a family, the best first.
+/// The packages that may provide a family, the best first.
 pub(super) fn packages(family: &str) -> impl Iterator<Item = String> {
     let family = family.to_lowercase();
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_');
     let is_sound = !family.is_empty() && family.chars().all(is_name);
-    // So `@fontsource-variable` calls its families.
+    // The suffix that `@fontsource-variable` gives its families.
     let (plain, is_variable) = match family.strip_suffix(" variable") {
         Some(plain) => (plain.to_owned(), true),
         None => (family, false),

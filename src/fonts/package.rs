@@ -10,7 +10,7 @@ use super::rules::{self, Rule};
 pub(crate) struct Package(PathBuf);
 
 impl Package {
-    /// Looks for a package, such as `@fontsource/inter`, in the nearest folder that has it.
+    /// Searches for a package, such as `@fontsource/inter`, in the nearest folder that has it.
     pub(super) fn find(folders: &[PathBuf], name: &str) -> Option<Self> {
         let is_part = |part: &str| !part.is_empty() && !part.starts_with('.');
         if !name.split('/').all(is_part) || name.contains('\\') {
@@ -25,13 +25,13 @@ impl Package {
         &self.0
     }
 
-    /// Its faces for `family`: those of its style sheets, else all its font files.
+    /// Its faces for `family`: those of its style sheets, or else all its font files.
     pub(crate) fn faces(&self, family: &str) -> Vec<Face> {
         let mut rules: Vec<Rule> = Vec::new();
         for sheet in self.sheets() {
             rules.extend(rules::read(&sheet, &self.0));
         }
-        // A package may bring several families. Its own name for the one that is asked for may differ.
+        // A package may have several families. Its own name for the requested one may differ.
         let is = |rule: &Rule, name: &str| rule.family.eq_ignore_ascii_case(name);
         let asked = rules.iter().any(|rule| is(rule, family));
         let first = rules.first().map(|rule| rule.family.clone());

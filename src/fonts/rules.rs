@@ -49,7 +49,7 @@ fn rule(block: &str, folder: &Path, root: &Path) -> Option<Rule> {
     Some(Rule { family: family?, face: Face { file: file?, ..found } })
 }
 
-/// A descriptor's text, if it is nothing more than that.
+/// A descriptor's text, if it has only plain characters.
 fn descriptor(value: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || " \n\t%+-.,?".contains(c);
     value
@@ -85,7 +85,7 @@ fn without_comments(text: &str) -> String {
     plain + rest
 }
 
-/// Where `wanted` stands in `text`, strings and parentheses apart.
+/// The places of `wanted` in `text`, outside of strings and parentheses.
 fn outside(text: &str, wanted: char) -> Vec<usize> {
     let (mut quote, mut depth) = (None, 0);
     let mut found = Vec::new();

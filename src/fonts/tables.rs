@@ -1,7 +1,7 @@
-//! What a font file says about its weight, slope and width.
+//! The weight, slope and width in a font file.
 //!
-//! Reads the tables `OS/2` and `fvar` of TrueType and OpenType files, also as WOFF (zlib, each table
-//! by itself) and WOFF2 (one Brotli stream with all tables).
+//! It reads the tables `OS/2` and `fvar` of TrueType and OpenType files, also as WOFF (zlib, each
+//! table by itself) and WOFF2 (one Brotli stream with all tables).
 
 use std::io::Read as _;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
-    /// Reads a file; `None` if it is no font that a page can load.
+    /// Reads a file; `None` if it is not a font that a page can load.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let mut bytes = Vec::new();
         std::fs::File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
@@ -120,7 +120,7 @@ fn woff2(bytes: &[u8]) -> Option<Tables> {
             _ => *b"else",
         };
         let length = base128(bytes, &mut at)?;
-        // Glyphs are transformed unless their version is 3, the others unless it is 0.
+        // Glyphs are transformed unless their version is 3, other tables unless it is 0.
         let is_glyphs = matches!(&tag, b"glyf" | b"loca");
         let is_transformed = if is_glyphs { version != 3 } else { version != 0 };
         let length = if is_transformed { base128(bytes, &mut at)? } else { length };
@@ -139,7 +139,7 @@ fn woff2(bytes: &[u8]) -> Option<Tables> {
     Some(tables)
 }
 
-/// The least and the most of a variation axis, where it has any width.
+/// The least and the most of a variation axis, if they differ.
 fn axis(fvar: &[u8], tag: [u8; 4]) -> Option<(i32, i32)> {
     let (first, size) = (usize::from(u16_at(fvar, 4)?), usize::from(u16_at(fvar, 10)?));
     let mut axes = (0..usize::from(u16_at(fvar, 8)?)).map(|i| first + size * i);

@@ -1,6 +1,6 @@
-//! The one judgement of where a file may lie, links followed.
+//! Judges the place of a file, with links followed.
 //!
-//! The file server, the map and the engine's own reading of media all ask here.
+//! The file server, the map and the engine's own reading of media all use it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,25 +9,25 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Bounds<'a> {
     /// Canonical.
     pub root: &'a Path,
-    /// Another directory that links may lead into, canonical.
+    /// Another directory into which links may lead, canonical.
     pub own: Option<&'a Path>,
     /// Whether links may lead anywhere.
     pub follow: bool,
 }
 
-/// What is at a place.
+/// The content of a place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// A file, by its canonical path.
     File(PathBuf),
-    /// What a link leads to that may not be followed.
+    /// The target of a link that may not be followed.
     Outside(PathBuf),
     /// Nothing, or no file: a pipe or a device would never end.
     Missing,
 }
 
 impl Bounds<'_> {
-    /// What is at `place`, which lies in the root by its name.
+    /// Looks at `place`, which lies in the root by its name.
     pub(crate) fn look(self, place: &Path) -> Place {
         let Ok(target) = place.canonicalize() else { return Place::Missing };
         let is_own = self.own.is_some_and(|own| target.starts_with(own));

@@ -1,4 +1,4 @@
-//! What an answer with a file says about it: its type, and which part of it is sent.
+//! Headers of an answer with a file: its type, and the part that is sent.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(crate) fn content_type(path: &Path) -> String {
     }
 }
 
-/// What a `Range` header asks for.
+/// The request in a `Range` header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Range {
     /// Not a single byte range: the whole file is a valid answer.

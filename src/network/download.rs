@@ -1,8 +1,8 @@
 //! Media of other hosts and of the page itself, for readers that need files.
 //!
 //! Each address is loaded once, into a file that lasts as long as the [`Access`] that asked. The
-//! rules for pages hold here, too, for each address that a server refers to. What a page has in
-//! itself, it hands over.
+//! rules for pages apply here, too, for each address that a server redirects to. A page hands over
+//! media that only it has.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -24,17 +24,17 @@ use url::{Host, Url};
 use super::resolver::PublicResolver;
 use super::{Access, NetworkOutcome, Verdict};
 
-/// How often a server is asked that cannot be reached, is busy, or stops in between.
+/// The number of attempts with a server that is unreachable or busy, or stops in between.
 const ATTEMPTS: u32 = 3;
 /// The pause before the second attempt; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a server may say nothing.
+/// The longest silence of a server.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one attempt may take in all, as with HyperFrames.
+/// The longest time of one attempt, as in HyperFrames.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// After so long no further attempt begins.
+/// The time after which no further attempt begins.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Addresses that are loaded at the same time.
@@ -47,22 +47,22 @@ const CHUNK: usize = 256 << 10;
 
 const MAX_REDIRECTS: usize = 10;
 
-/// How often it is looked whether a file has come, or is not wanted any more.
+/// The interval of checks whether a file has come, or is no longer wanted.
 const POLL: Duration = Duration::from_millis(10);
 
 const OVER: &str = "the render has ended";
 
-/// What the ledger calls requests for video and sound.
+/// The ledger's kind of requests for video and sound.
 pub(crate) const MEDIA: &str = "media";
 
-/// What the addresses of what pages have handed over begin with.
+/// The prefix of addresses for files that pages have handed over.
 pub(crate) const HELD_ADDRESS: &str = "pagereel-held:";
 
-/// What has been loaded, or is being loaded.
+/// Files that have been loaded, or are being loaded.
 #[derive(Default)]
 pub(super) struct Downloads {
     addresses: Mutex<Addresses>,
-    /// What pages have handed over.
+    /// Files that pages have handed over.
     held: Mutex<Vec<File>>,
     has_ended: AtomicBool,
     is_cancelled: Option<Box<dyn Fn() -> bool + Send + Sync>>,
@@ -71,22 +71,22 @@ pub(super) struct Downloads {
 #[derive(Debug, Default)]
 struct Addresses {
     all: BTreeMap<String, Slot>,
-    /// Those that nobody has begun to load.
+    /// Addresses whose loading has not begun.
     next: VecDeque<String>,
-    /// Threads that load.
+    /// The number of threads that load.
     threads: usize,
 }
 
-/// What an address has brought, once that is known.
+/// The result of an address, once it is known.
 type Slot = Arc<OnceLock<Loaded>>;
 type Loaded = Result<Kept, String>;
 
-/// Where the bytes of an address are.
+/// The place of an address's bytes.
 #[derive(Debug)]
 enum Kept {
-    /// In a file without a name, which is gone with us however we end.
+    /// In a file without a name, which disappears with this process, even if that is killed.
     Copy(File),
-    /// In a file that is mapped to the address that the server referred to.
+    /// In a file that is mapped to the address that the server redirected to.
     Mapped(PathBuf),
 }
 
@@ -112,7 +112,7 @@ impl Downloads {
 }
 
 impl Access {
-    /// Ends downloads once `is_cancelled` says so.
+    /// Ends downloads once `is_cancelled` returns true.
     pub(crate) fn cancelled_by(
         mut self,
         is_cancelled: impl Fn() -> bool + Send + Sync + 'static,
@@ -121,7 +121,7 @@ impl Access {
         self
     }
 
-    /// Gives up what is still being loaded, so that it is missing from all frames alike.
+    /// Gives up files that are still being loaded, so that they are missing from all frames alike.
     pub(crate) fn stop_waiting(&self) {
         for (address, slot) in &self.downloads.addresses().all {
             let reason = "it took longer to load than timeouts.ready allows";
@@ -131,14 +131,14 @@ impl Access {
         }
     }
 
-    /// Ends downloads: nobody waits for them any more.
+    /// Ends downloads: they are no longer needed.
     pub(crate) fn end(&self) {
         self.downloads.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps what a page has handed over. Returns the address that [`held`](Self::held) knows.
+    /// Keeps a file that a page has handed over. Returns its address for [`held`](Self::held).
     ///
-    /// The same again, from another session's page, gets the same address.
+    /// The same file from another session's page gets the same address.
     pub(crate) fn hold(&self, file: File) -> io::Result<String> {
         let mut held = self.downloads.held();
         for (number, known) in held.iter().enumerate() {
@@ -156,7 +156,7 @@ impl Access {
         self.downloads.held().get(number).map(path_of)
     }
 
-    /// `text` with the addresses of what we keep instead of our places for it.
+    /// The text, with the addresses of files in place of our paths for them.
     pub(crate) fn named(&self, mut text: String) -> String {
         let mut name = |file: &File, name: &str| {
             let path = path_of(file);
@@ -176,9 +176,9 @@ impl Access {
         text
     }
 
-    /// A file with what is at `address`, or why there is none; waits for it.
+    /// Waits for the file at `address`; an error gives the reason why there is none.
     ///
-    /// What cannot be loaded is noted in the ledger.
+    /// The ledger records addresses that cannot be loaded.
     pub(crate) fn download(self: &Arc<Self>, address: &str) -> Result<PathBuf, String> {
         let slot = self.loading(address)?;
         loop {
@@ -197,7 +197,7 @@ impl Access {
         self.loading(address).is_ok_and(|slot| slot.get().is_none())
     }
 
-    /// What becomes of an address, which begins to be loaded if it is new.
+    /// The slot of an address, which begins to load if it is new.
     fn loading(self: &Arc<Self>, address: &str) -> Result<Slot, String> {
         let mut addresses = self.downloads.addresses();
         if let Some(slot) = addresses.all.get(address) {
@@ -217,7 +217,7 @@ impl Access {
         Ok(Arc::clone(addresses.all.entry(address.to_owned()).or_default()))
     }
 
-    /// What a thread loads next; if nothing, it ends.
+    /// The next address for a thread; if there is none, the thread ends.
     fn next_address(&self) -> Option<(String, Slot)> {
         let mut addresses = self.downloads.addresses();
         let next = addresses.next.pop_front();
@@ -231,21 +231,21 @@ impl Access {
 
     fn load_into(&self, address: &str, slot: &Slot) {
         let loaded = load(self, address, &|| self.downloads.is_over() || slot.get().is_some());
-        // Noted before anybody can know of it.
+        // Recorded before the result is visible.
         if let Err(reason) = &loaded
             && slot.get().is_none()
             && !self.downloads.is_over()
         {
             self.ledger.missed(address, MEDIA, NetworkOutcome::Failed, reason.clone());
         }
-        // Too late if it was given up meanwhile.
+        // Too late if it has been given up meanwhile.
         drop(slot.set(loaded));
     }
 }
 
-/// Why there is nothing.
+/// The reason why there is no file.
 enum Trouble {
-    /// Another attempt may bring it.
+    /// A passing fault: another attempt may succeed.
     Passing(String),
     Lasting(String),
 }
@@ -263,7 +263,7 @@ impl From<ureq::Error> for Trouble {
     }
 }
 
-/// `is_over` says that nobody waits for it.
+/// Loads an address; `is_over` returns true if it is no longer needed.
 fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
     if is_over() {
         return Err(OVER.into());
@@ -280,7 +280,7 @@ fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
     }
     let config = Agent::config_builder()
         .http_status_as_error(false)
-        // Each address is judged before it is asked.
+        // Each address is judged before it is requested.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("pagereel/", env!("CARGO_PKG_VERSION")))
@@ -306,7 +306,7 @@ fn load(access: &Access, address: &str, is_over: &dyn Fn() -> bool) -> Loaded {
     }
 }
 
-/// Goes from address to address until there is a file.
+/// Follows redirects until there is a file.
 fn follow(
     access: &Access,
     agent: &Agent,
@@ -329,7 +329,7 @@ fn follow(
             }
         }
         let request = agent.get(url.as_str());
-        // As browsers do.
+        // As in browsers.
         let request =
             if is_loopback(&url) { request.config().proxy(None).build() } else { request };
         let response = request.call()?;
@@ -342,7 +342,7 @@ fn follow(
     Err(Trouble::Lasting(format!("it leads on more than {MAX_REDIRECTS} times")))
 }
 
-/// Whether an address is on this machine, where no proxy leads.
+/// Whether an address is on this machine, which no proxy serves.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -352,7 +352,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Where a response refers to.
+/// The target of a response's redirect.
 fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Trouble> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -365,7 +365,7 @@ fn redirect(response: &Response<Body>, from: &Url) -> Result<Option<Url>, Troubl
     }
 }
 
-/// Writes what a response brings to a file.
+/// Writes a response's body to a file.
 fn keep(mut response: Response<Body>, is_over: &dyn Fn() -> bool) -> Result<File, Trouble> {
     let status = response.status();
     if status != StatusCode::OK {
@@ -424,7 +424,7 @@ fn is_same(a: &File, b: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Where a file without a name can be opened again, by this process.
+/// The path at which this process can open a file without a name again.
 fn path_of(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }

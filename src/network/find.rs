@@ -1,8 +1,8 @@
-//! Which file of a directory an address means.
+//! Finds the file of a directory for an address.
 //!
-//! Addresses of package CDNs hold versions (`gsap@3.12/dist/gsap.min.js`, `gsap/3.12.2/gsap.min.js`)
-//! and stand for files that a package keeps elsewhere; `node_modules` holds neither. So several
-//! places are tried, the literal one first. None lies outside of the directory.
+//! Addresses of package CDNs hold versions (`gsap@3.12/dist/gsap.min.js`,
+//! `gsap/3.12.2/gsap.min.js`) and mean files that a package keeps elsewhere; `node_modules` holds
+//! neither. So several places are tried, the literal one first. None lies outside of the directory.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -13,13 +13,13 @@ use serde_json::Value;
 use super::bounds::{Bounds, Place};
 use super::ledger::VersionMismatch;
 
-/// Where packages keep what cdnjs shows without a directory.
+/// Directories of packages that cdnjs omits.
 const FOLDERS: [&str; 7] = ["dist", "build", "lib", "umd", "dist/umd", "src", "build/player"];
 
-/// What an address may leave out.
+/// Extensions that an address may omit.
 const EXTENSIONS: [&str; 3] = [".js", ".mjs", ".css"];
 
-/// Where a package says which file it is, in order.
+/// The fields in which a package names its file, in order.
 const ENTRY_FIELDS: [&str; 4] = ["jsdelivr", "unpkg", "browser", "main"];
 
 /// A directory with files for addresses.
@@ -33,14 +33,14 @@ pub(super) struct Directory<'a> {
     pub own: Option<&'a Path>,
 }
 
-/// A file, and what is not quite right with it.
+/// A file, and a mismatch of its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub file: PathBuf,
     pub mismatch: Option<VersionMismatch>,
 }
 
-/// Finds the file for `rest`, what follows the prefix in an address, without its query.
+/// Finds the file for `rest`, the part of an address after the prefix, without its query.
 ///
 /// `prefix` is the prefix's own path, which holds the version where the directory is a package.
 pub(super) fn find(directory: Directory<'_>, prefix: &str, rest: &str) -> Option<Found> {
@@ -61,7 +61,7 @@ pub(super) fn find(directory: Directory<'_>, prefix: &str, rest: &str) -> Option
     Some(Found { file, mismatch: wanted.mismatch(directory) })
 }
 
-/// The file that would stand for `rest` if links could lead out of the directory.
+/// The file that would be found for `rest` if links could lead out of the directory.
 pub(super) fn find_refused(directory: Directory<'_>, prefix: &str, rest: &str) -> Option<PathBuf> {
     let segments = decode(rest)?;
     let wanted = Wanted::new(directory, prefix, &segments);
@@ -87,14 +87,15 @@ fn join(segments: &[String]) -> PathBuf {
     segments.iter().collect()
 }
 
-/// An address understood as a file of a package.
+/// An address, parsed as a file of a package.
 #[derive(Debug)]
 struct Wanted {
-    /// All segments, versions taken off their names.
+    /// All segments, without the versions in their names.
     named: Vec<String>,
-    /// How many of them name the package: none where the directory is one, two with a scope.
+    /// The number of segments that name the package: none where the directory is one, two with a
+    /// scope.
     package: usize,
-    /// The version asked for.
+    /// The requested version.
     version: Option<String>,
 }
 
@@ -116,7 +117,7 @@ impl Wanted {
         Self { named, package, version }
     }
 
-    /// Without segments that are nothing but a version.
+    /// Segments, except those that are only a version.
     fn plain(&self) -> Vec<String> {
         self.named.iter().filter(|segment| !is_version(segment)).cloned().collect()
     }
@@ -138,7 +139,7 @@ impl Wanted {
         places.map(|place| place.join(join(file))).collect()
     }
 
-    /// The package that is there, if its version is not compatible with the one asked for.
+    /// The installed package, if its version is not compatible with the requested one.
     fn mismatch(&self, directory: Directory<'_>) -> Option<VersionMismatch> {
         let asked = self.version.as_deref()?;
         let package = directory.path.join(join(&self.named[..self.package]));
@@ -178,7 +179,7 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// The file that a package at `place` says it is.
+    /// The file that a package at `place` names as its own.
     fn entry(self, place: &Path) -> Option<PathBuf> {
         let description = self.file(&place.join("package.json"))?;
         let description = read_json(&description)?;
@@ -210,7 +211,7 @@ fn other_minified(place: &Path) -> Option<PathBuf> {
     }))
 }
 
-/// A segment's name, and what stands behind its `@`. A scope's own `@` does not count.
+/// A segment's name, and the part behind its `@`. A scope's own `@` does not count.
 pub(super) fn split_version(segment: &str) -> (&str, Option<&str>) {
     match segment.get(1..).and_then(|rest| rest.find('@')) {
         Some(at) => (&segment[..=at], Some(&segment[at + 2..])),
@@ -218,14 +219,14 @@ pub(super) fn split_version(segment: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a segment is nothing but a version: `3`, `v1.2`, `3.12.2-beta.1`, three.js' `r128`.
+/// Whether a segment is only a version: `3`, `v1.2`, `3.12.2-beta.1`, three.js' `r128`.
 pub(super) fn is_version(segment: &str) -> bool {
     let numbers = segment.strip_prefix(['v', 'r']).unwrap_or(segment);
     let numbers = numbers.split(['-', '+']).next().unwrap_or_default();
     numbers.split('.').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether the version `found` may stand for the one `asked` for; unknown for tags like `latest`.
+/// Whether the version `found` may replace the one `asked` for; unknown for tags like `latest`.
 ///
 /// By the rule of semantic versioning: the first number that is not 0 must be the same.
 fn is_compatible(asked: &str, found: &str) -> Option<bool> {
@@ -302,7 +303,7 @@ mod tests {
                 ("gsap/3.12.2/dist/gsap.min.js", "gsap/dist/gsap.min.js"),
                 ("three.js/r128/three.min.js", "three/build/three.min.js"),
                 ("odd%20name/a@2x.png", "odd name/a@2x.png"),
-                // What is there literally comes first.
+                // Literal matches come first.
                 ("plain/3/style.css", "plain/3/style.css"),
                 ("4.0.0/a.js", "4.0.0/a.js"),
             ],

@@ -1,8 +1,8 @@
 //! The one door to the network for a browser behind a wall: a proxy that judges host *and* address.
 //!
-//! A name is looked up here, once for each connection, and what is connected to is the address that
-//! was judged: a name server that answers differently the next time gains nothing. What the browser
-//! itself finds fit to send, and by which protocol, does not matter; there is no other way out.
+//! A name is looked up here, once for each connection, and the connection goes to the address that
+//! was judged: a name server that answers differently the next time gains nothing. The browser's
+//! own decisions and protocols do not matter; there is no other way out.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,24 +28,24 @@ use super::{HostPattern, PrivateHost};
 /// Connections at the same time; more wait.
 const MAX_CONNECTIONS: usize = 256;
 
-/// How long a name may take to be looked up, and a server to answer a call.
+/// The longest time for a lookup of a name, and for a server to accept a connection.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 
-/// Headers that are between a client and its proxy.
+/// Headers that are only between a client and its proxy.
 const OURS: [&str; 2] = ["proxy-connection", "proxy-authorization"];
 
-/// Whom the gate lets through.
+/// The hosts that the gate lets through.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
-    /// By name, and by port where one is given.
+    /// Hosts by name, and by port where one is given.
     pub hosts: Vec<HostPattern>,
     /// The composition's own server, if it is not ours.
     pub own: Option<(String, u16)>,
-    /// Who may be at an address that is not public.
+    /// The hosts that may have an address that is not public.
     pub private: Vec<PrivateHost>,
 }
 
@@ -62,7 +62,7 @@ impl Rules {
     fn is_fit(&self, host: &str, address: IpAddr) -> bool {
         is_public(address)
             || self.is_own(host)
-            // Who writes the address, or this machine's name, means it.
+            // An address, or this machine's name, is listed on purpose.
             || literal(host).is_some()
             || (is_loopback_name(host) && address.is_loopback())
             || self.private.iter().any(|entry| entry.permits(host, address))
@@ -134,7 +134,7 @@ async fn accept(listener: tokio::net::TcpListener, rules: Arc<Rules>) {
     }
 }
 
-/// Why somebody is not let through.
+/// The reason for which a request is refused.
 struct Refusal(StatusCode, String);
 
 async fn pass(request: Request<Incoming>, rules: &Rules) -> Response<Answer> {
@@ -151,7 +151,7 @@ async fn pass(request: Request<Incoming>, rules: &Rules) -> Response<Answer> {
     })
 }
 
-/// Bytes both ways, whatever they are.
+/// Passes bytes both ways, unread.
 async fn tunnel(request: Request<Incoming>, rules: &Rules) -> Result<Response<Answer>, Refusal> {
     let (host, port) = target(request.uri())?;
     let mut server = connect(&host, port, rules).await?;
@@ -167,7 +167,7 @@ async fn tunnel(request: Request<Incoming>, rules: &Rules) -> Result<Response<An
     Ok(Response::new(Answer::Text(None)))
 }
 
-/// One request to a server without encryption.
+/// Forwards one request to a server without encryption.
 async fn forward(
     mut request: Request<Incoming>,
     rules: &Rules,
@@ -194,7 +194,7 @@ async fn forward(
     Ok(response)
 }
 
-/// Host and port that are asked for.
+/// The requested host and port.
 fn target(uri: &Uri) -> Result<(String, u16), Refusal> {
     let bad = || Refusal(StatusCode::BAD_REQUEST, "an address with a host is expected".into());
     let authority = uri.authority().ok_or_else(bad)?;
@@ -207,7 +207,7 @@ fn target(uri: &Uri) -> Result<(String, u16), Refusal> {
     Ok((host.to_string(), authority.port_u16().unwrap_or(usual)))
 }
 
-/// A connection to a host that may be reached, at an address where it may be.
+/// Connects to an allowed host, at an allowed address.
 async fn connect(host: &str, port: u16, rules: &Rules) -> Result<TcpStream, Refusal> {
     let refused = |reason: String| Refusal(StatusCode::FORBIDDEN, reason);
     if !rules.is_listed(host, port) {
@@ -252,7 +252,7 @@ async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// What is sent back.
+/// The body of a response.
 enum Answer {
     Text(Option<Bytes>),
     Body(Incoming),
@@ -295,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that says who was asked for, and its port.
+    /// Starts a server that answers with the head of the request; returns its port.
     fn server() -> u16 {
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -327,7 +327,7 @@ mod tests {
         Gate::open(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), rules).unwrap()
     }
 
-    /// The status, and all that follows.
+    /// The status, and everything after it.
     fn ask(gate: &Gate, text: &str) -> (u16, String) {
         let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, gate.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -1,18 +1,18 @@
-//! What to write into a job so that an address has an answer.
+//! Advice on the fields of a job that give an address an answer.
 
 use url::Url;
 
 use super::NetworkOutcome;
 use super::find::{is_version, split_version};
 
-/// CDNs that deliver npm packages: what their addresses begin with.
+/// The prefixes of CDNs that deliver npm packages.
 const PACKAGE_PREFIXES: [&str; 3] = [
     "https://cdn.jsdelivr.net/npm/",
     "https://unpkg.com/",
     "https://cdnjs.cloudflare.com/ajax/libs/",
 ];
 
-/// What the user can do about a request that brought nothing.
+/// Advice to the user about a request that failed.
 pub(super) fn hint(address: &str, kind: &str, outcome: NetworkOutcome) -> String {
     if outcome == NetworkOutcome::LinkRefused {
         return "set network.followSymlinks to true if it may be followed".into();
@@ -53,7 +53,7 @@ pub(super) fn hint(address: &str, kind: &str, outcome: NetworkOutcome) -> String
 
 /// The prefix of a package CDN, and the package to install, with its version where there is one.
 fn package(url: &Url) -> Option<(&'static str, String)> {
-    // An address without TLS means the same server.
+    // An address without TLS is of the same server.
     let address = url.as_str().replacen("http:", "https:", 1);
     let (prefix, rest) = PACKAGE_PREFIXES
         .iter()

@@ -1,4 +1,4 @@
-//! Hosts as a policy names them.
+//! Host patterns of a policy.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 /// A host that may be reached: `example.org`, `*.example.org` or `localhost:8080`.
 ///
-/// A star stands for any subdomain, not for the domain itself. Without a port all are meant.
+/// A star matches any subdomain, but not the domain itself. Without a port, all ports match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPattern {
     host: String,
@@ -15,22 +15,22 @@ pub(crate) struct HostPattern {
 }
 
 impl HostPattern {
-    /// What a pattern looks like, for messages.
+    /// The form of a pattern, for messages.
     pub(crate) const EXPECTED: &str =
         "a host name such as fonts.gstatic.com, *.example.org or localhost:8080";
 
-    /// Whether the host and the port of `url` are meant.
+    /// Whether the pattern matches the host and the port of `url`.
     pub(super) fn matches(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
         url.port_or_known_default().is_some_and(|port| self.means(host, port))
     }
 
-    /// Whether a port of a host is meant. The host is written as in a [`Url`].
+    /// Whether the pattern matches a port of a host. The host is written as in a [`Url`].
     pub(super) fn means(&self, host: &str, port: u16) -> bool {
         self.names(host) && self.port.is_none_or(|own| own == port)
     }
 
-    /// Whether a host is meant, at whatever port.
+    /// Whether the pattern matches a host, at any port.
     pub(super) fn names(&self, host: &str) -> bool {
         if self.subdomains {
             host.strip_suffix(&self.host).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
@@ -60,7 +60,7 @@ impl FromStr for HostPattern {
             _ => (rest, None),
         };
         let host = Host::parse(host).map_err(|_not_a_host| ())?;
-        // Also what keeps a pattern from being more than one rule on Chrome's command line.
+        // This also keeps a pattern from being more than one rule on Chrome's command line.
         if let Host::Domain(name) = &host
             && !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
         {

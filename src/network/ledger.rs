@@ -1,4 +1,4 @@
-//! What the pages of one render asked other hosts for.
+//! The requests of one render's pages to other hosts.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::hint::hint;
 
-/// Requests kept. One that brought nothing takes the place of one that was mapped.
+/// The most requests kept. A failed one replaces one that was mapped.
 const MAX_REQUESTS: usize = 200;
 
 /// Longest address kept, in characters.
@@ -74,7 +74,7 @@ pub struct VersionMismatch {
 pub(crate) struct Ledger(Mutex<Vec<NetworkRequest>>);
 
 impl Ledger {
-    /// Takes note that a file was the answer.
+    /// Records that a file was the answer.
     pub(crate) fn mapped(
         &self,
         url: &str,
@@ -91,7 +91,7 @@ impl Ledger {
         });
     }
 
-    /// Takes note that a request brought nothing.
+    /// Records that a request failed.
     pub(crate) fn missed(&self, url: &str, kind: &str, outcome: NetworkOutcome, reason: String) {
         self.add(NetworkRequest {
             hint: Some(hint(url, kind, outcome)),
@@ -100,7 +100,7 @@ impl Ledger {
         });
     }
 
-    /// Takes note that the file that is mapped cannot be the answer.
+    /// Records that the mapped file cannot be the answer.
     pub(crate) fn unusable(&self, url: &str, kind: &str, reason: String) {
         let hint = "put the file into the project and name it by a relative address".into();
         let (hint, reason) = (Some(hint), Some(reason));
@@ -112,7 +112,7 @@ impl Ledger {
         self.lock().iter().any(|request| request.url == url)
     }
 
-    /// All requests, in the order in which they were noticed.
+    /// All requests, in the order in which they were recorded.
     pub(crate) fn requests(&self) -> Vec<NetworkRequest> {
         self.lock().clone()
     }
@@ -122,7 +122,7 @@ impl Ledger {
         let mut requests = self.lock();
         let known = requests.iter().position(|r| r.url == request.url);
         if let Some(known) = known {
-            // The first word on a failure is the cause, and it outweighs an earlier success.
+            // The first failure is the cause, and it outweighs an earlier success.
             if is_mapped(&requests[known]) && !is_mapped(&request) {
                 requests[known] = request;
             }
@@ -145,7 +145,7 @@ fn request(url: &str, kind: &str, outcome: NetworkOutcome) -> NetworkRequest {
     NetworkRequest {
         url: url.chars().take(MAX_ADDRESS).collect(),
         kind: match kind.to_lowercase() {
-            // DevTools' two domains differ in what they call a `fetch`.
+            // DevTools' two domains have different names for a `fetch`.
             kind if kind == "xhr" => "fetch".into(),
             kind => kind,
         },

@@ -1,4 +1,4 @@
-//! Which addresses are answered from disk.
+//! Maps addresses to files and directories on disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,12 +36,12 @@ pub(crate) struct Hit {
     pub target: PathBuf,
     /// The file; `None` if there is none for the address.
     pub found: Option<Found>,
-    /// The file that a link leads to which may not be followed.
+    /// The target of a link that may not be followed.
     pub refused: Option<PathBuf>,
 }
 
 impl MapKey {
-    /// What a key looks like, for messages.
+    /// The form of a key, for messages.
     pub(crate) const EXPECTED: &str = "an http(s) URL, such as https://cdn.jsdelivr.net/npm/";
 
     /// Reads a key; `None` if it is not an http(s) URL.
@@ -51,12 +51,12 @@ impl MapKey {
         is_network.then_some(Self(url))
     }
 
-    /// Whether it names one address rather than all below it.
+    /// Whether it names a single address rather than all below it.
     pub(crate) fn has_query(&self) -> bool {
         self.0.query().is_some()
     }
 
-    /// What of `url` follows this prefix. Pages without TLS may ask for a key with it.
+    /// The part of `url` after this prefix. Pages may use an address without TLS for a key with it.
     fn rest<'u>(&self, url: &'u Url) -> Option<&'u str> {
         let key = &self.0;
         let is_scheme = key.scheme() == url.scheme() || (key.scheme(), url.scheme()) == UPGRADE;
@@ -70,7 +70,7 @@ impl MapKey {
         self.rest(url) == Some("") && self.0.query().is_none_or(|query| url.query() == Some(query))
     }
 
-    /// All addresses that begin with it, and maybe more, as a DevTools pattern.
+    /// A DevTools pattern for all addresses that begin with it, and maybe more.
     fn pattern(&self) -> String {
         let server = &self.0[url::Position::BeforeHost..url::Position::AfterPort];
         let path = self.0.path().replace('\\', r"\\").replace('*', r"\*");
@@ -78,7 +78,7 @@ impl MapKey {
     }
 }
 
-/// What `//cdn.example.org/` means on a page that our own server delivers.
+/// The schemes of a key, and of `//cdn.example.org/` on a page that our own server delivers.
 const UPGRADE: (&str, &str) = ("https", "http");
 
 impl Map {
@@ -87,7 +87,7 @@ impl Map {
         Self { entries: Vec::new(), follow, own }
     }
 
-    /// Lets the directory or the file `target` answer for `key`. It must exist.
+    /// Maps `key` to the directory or the file `target`, which must exist.
     ///
     /// Returns false, and adds nothing, for a directory under a key with a query.
     pub(crate) fn insert(&mut self, key: MapKey, target: &Path) -> io::Result<bool> {
@@ -104,7 +104,7 @@ impl Map {
         self.entries.iter().map(|entry| entry.key.pattern()).collect()
     }
 
-    /// What stands for `url`; `None` if no prefix covers it. The longest prefix wins.
+    /// The answer for `url`; `None` if no prefix covers it. The longest prefix wins.
     pub(crate) fn find(&self, url: &Url) -> Option<Hit> {
         let covers = |entry: &&Entry| {
             let Entry { key, is_directory, .. } = entry;
@@ -192,7 +192,7 @@ mod tests {
         ] {
             assert_eq!(file(url).as_deref(), wanted, "{url}");
         }
-        // Covered, and not there.
+        // Covered, but missing.
         let hit = find("https://cdn.net/npm/none.js").unwrap();
         assert_eq!((hit.target, hit.found), (root.join("npm"), None));
         assert_eq!(find("https://fonts.net/css/more"), None);

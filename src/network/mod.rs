@@ -1,8 +1,8 @@
-//! What the pages of one render may reach, and which files stand for addresses.
+//! The network access of one render's pages, and files in place of addresses.
 //!
-//! Knows neither Chrome nor jobs. The browser asks [`Access::judge`] about each request that it
-//! holds for us and acts on the [`Verdict`]. Everything that went to another host and was mapped,
-//! refused or failed ends in the [`Ledger`], which all browsers of a render share.
+//! The module knows neither Chrome nor jobs. The browser asks [`Access::judge`] about each request
+//! that it holds for us and acts on the [`Verdict`]. Everything that went to another host and was
+//! mapped, refused or failed ends in the [`Ledger`], which all browsers of a render share.
 
 mod bounds;
 mod content;
@@ -37,26 +37,26 @@ pub(crate) use self::route::{Answer, ROUTE_PREFIX, Route};
 pub(crate) use self::wall::{FRAMES_HOST, SharedNamespace, Wall, can_isolate};
 pub use self::wall::{Isolation, IsolationMode};
 
-/// Which hosts may be reached.
+/// The hosts that may be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// All.
+    /// All hosts.
     #[default]
     Allow,
-    /// These, and the composition's own.
+    /// These hosts, and the composition's own.
     Only(Vec<HostPattern>),
 }
 
-/// What the pages of one render may reach, and what they asked for.
+/// The hosts that the pages of one render may reach, and the requests that they made.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     pub policy: Policy,
     pub map: Map,
-    /// What answers for Google Fonts.
+    /// The library that answers for Google Fonts.
     pub fonts: FontLibrary,
-    /// What keeps the browsers from the network.
+    /// The wall between the browsers and the network.
     pub wall: Wall,
-    /// Who may be at an address that is not public.
+    /// The hosts that may have an address that is not public.
     pub private: Vec<PrivateHost>,
     /// The composition's own server.
     own: Option<(String, u16)>,
@@ -64,12 +64,12 @@ pub(crate) struct Access {
     downloads: Downloads,
 }
 
-/// What to do with a request.
+/// The decision about a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The browser may go on with it.
     Pass,
-    /// The map has an answer, be it that there is no such file.
+    /// The map has an answer, even if that is a missing file.
     Mapped(Hit),
     /// This style sheet is the answer.
     Sheet(Sheet),
@@ -84,10 +84,10 @@ impl Access {
         Self { policy, map, own, ..Self::default() }
     }
 
-    /// Decides about one request. The map comes first: what it covers never leaves the machine.
+    /// Decides about one request. The map comes first: mapped addresses never leave the machine.
     pub(crate) fn judge(&self, method: &str, address: &str) -> Verdict {
         let Ok(url) = Url::parse(address) else { return Verdict::Pass };
-        // A file can stand for what is read, and for the question that precedes a reading.
+        // A file can answer reading requests, and the preflight request before one.
         if matches!(method, "GET" | "HEAD" | "OPTIONS") {
             if let Some(hit) = self.map.find(&url) {
                 return Verdict::Mapped(hit);
@@ -116,7 +116,7 @@ impl Access {
     /// Whether `address` is on the network and not on the composition's own server.
     pub(crate) fn is_foreign(&self, address: &str) -> bool {
         let asked = Url::parse(address).ok().as_ref().and_then(authority);
-        // A server often sends from one of its two usual ports to the other.
+        // A server often redirects from one of its two usual ports to the other.
         let is_usual = |port| matches!(port, 80 | 443);
         asked.is_some_and(|(host, port)| {
             !self.own.as_ref().is_some_and(|(own, own_port)| {
@@ -125,7 +125,7 @@ impl Access {
         })
     }
 
-    /// The addresses to be asked about, as patterns of DevTools; `None` for none.
+    /// The addresses to be judged, as patterns of DevTools; `None` for none.
     pub(crate) fn patterns(&self) -> Option<Vec<String>> {
         match self.policy {
             Policy::Only(_) => Some(vec!["*".into()]),
@@ -136,7 +136,7 @@ impl Access {
         }
     }
 
-    /// Chrome's flags for what it may reach.
+    /// Chrome's flags for its network access.
     pub(crate) fn flags(&self) -> Vec<String> {
         let own = self.own.as_ref().filter(|(host, _)| private::is_loopback_name(host));
         let mut flags = self.wall.flags(own.map(|(host, _)| &**host));

@@ -1,4 +1,4 @@
-//! Addresses that are not of the public network, and who may reach them all the same.
+//! Addresses outside of the public network, and the hosts that may have them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use url::Host;
 
 use super::HostPattern;
 
-/// Whether an address is of the public network: no machine of one's own, no neighbour, no service of
-/// a cloud.
+/// Whether an address is of the public network: not this machine, not the local network, not a
+/// cloud's own service.
 ///
 /// By the special-purpose registries of IANA (RFC 6890), read strictly.
 pub(super) fn is_public(address: IpAddr) -> bool {
@@ -33,13 +33,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(inner) = inner_v4(address) {
         return is_public_v4(inner);
     }
-    // What is not global unicast is not public, and in it documentation and protocols are not.
+    // Only global unicast is public, except documentation and protocols.
     let [a, b, ..] = address.segments();
     a & 0xe000 == 0x2000 && !(a == 0x2001 && (b < 0x200 || b == 0x0db8)) && a != 0x3fff
 }
 
-/// The address that is meant where an address of version 6 has one of version 4 in it: mapped,
-/// translated (RFC 6052) or tunnelled (6to4).
+/// The address of version 4 inside one of version 6: mapped, translated (RFC 6052) or tunnelled
+/// (6to4).
 fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let of = |high: u16, low: u16| {
@@ -53,7 +53,7 @@ fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// One of `network.private`: a range of addresses, or a host that may be at any.
+/// An entry of `network.private`: a range of addresses, or a host that may have any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PrivateHost {
     /// Addresses that begin with so many bits of this one.
@@ -62,11 +62,11 @@ pub(crate) enum PrivateHost {
 }
 
 impl PrivateHost {
-    /// What it looks like, for messages.
+    /// The form of an entry, for messages.
     pub(crate) const EXPECTED: &str =
         "an address such as 192.168.1.20, a range such as 10.0.0.0/8, or a host name";
 
-    /// Whether `host`, which is at `address`, is meant.
+    /// Whether the entry permits `host`, which is at `address`.
     pub(super) fn permits(&self, host: &str, address: IpAddr) -> bool {
         match self {
             Self::Range(from, bits) => shares(*from, address, *bits),
@@ -112,7 +112,7 @@ pub(super) fn literal(host: &str) -> Option<IpAddr> {
     }
 }
 
-/// Whether a host's name says that it is this machine.
+/// Whether a host's name is one of this machine.
 pub(super) fn is_loopback_name(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     host == "localhost" || host.ends_with(".localhost")

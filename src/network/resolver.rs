@@ -1,4 +1,4 @@
-//! Where the engine's own downloads may lead.
+//! Checks the addresses of the engine's own downloads.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,11 +12,11 @@ use ureq::unversioned::transport::NextTimeout;
 use super::private::{is_loopback_name, is_public, literal};
 use super::{Access, PrivateHost};
 
-/// Looks names up as usual, and leaves out addresses that are not public.
+/// Looks names up as usual, and omits addresses that are not public.
 ///
-/// A page gets from us the pictures of a video without having to be allowed to read them, so we must
-/// not fetch for it what its author could not fetch himself. Loopback stays: a page's own server is
-/// often there, and browsers let pages from this machine ask it as well.
+/// A page gets the pictures of a video from the engine without any check that it may read them, so
+/// the engine must not fetch files that the page's author could not fetch. Loopback stays: a page's
+/// own server is often there, and browsers let pages from this machine request it as well.
 pub(super) struct PublicResolver {
     usual: DefaultResolver,
     /// The host of the composition's own server.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for PublicResolver {
 }
 
 impl PublicResolver {
-    /// Those of the addresses of `host` that may be asked. An error says that none may be.
+    /// The addresses of `host` that may be reached. Fails if there are none.
     fn fit(&self, host: &str, found: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
         let is_own = |own: &Option<String>| own.as_deref() == Some(host);
         if is_own(&self.own) || is_own(&self.proxy) || is_loopback_name(host) {

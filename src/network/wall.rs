@@ -1,9 +1,9 @@
-//! What keeps the browsers of a render from the network where the job's policy says so.
+//! Keeps the browsers of a render from the network where the job's policy demands it.
 //!
 //! The better wall is a network namespace: Chrome finds nothing in it but `lo`, on which our own
 //! servers listen, and the [`Gate`] where the policy has a list. Where the system allows none,
-//! Chrome is told to send all to a gate of ours, not to speak UDP past it, and to resolve no name;
-//! then it is Chrome that keeps the rules.
+//! Chrome's flags send all traffic to our gate, forbid UDP past it, and resolve no name; then
+//! Chrome itself enforces the rules.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -57,7 +57,7 @@ pub(crate) struct Wall {
     is_raised: bool,
 }
 
-/// A namespace as part of what a browser is started with.
+/// A namespace as part of a browser's launch options.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedNamespace(pub Arc<NetworkNamespace>);
 
@@ -69,10 +69,10 @@ impl PartialEq for SharedNamespace {
 
 impl Eq for SharedNamespace {}
 
-/// The namespace of all renders that need no gate, whose browsers can so go from one to the next.
+/// The namespace of all renders without a gate, which share their browsers.
 static CLOSED: OnceLock<SharedNamespace> = OnceLock::new();
 
-/// Whether there can be a namespace, and if not, why.
+/// Whether there can be a namespace; the error gives the reason why not.
 pub(crate) fn can_isolate() -> io::Result<()> {
     closed().map(drop)
 }
@@ -86,9 +86,9 @@ fn closed() -> io::Result<SharedNamespace> {
 }
 
 impl Wall {
-    /// Raises the wall that `policy` asks for. `own` is the composition's server, if not ours.
+    /// Raises the wall for `policy`. `own` is the composition's server, if not ours.
     ///
-    /// An error says why there is no namespace where there must be one, or no gate.
+    /// Fails if there is no namespace where there must be one, or no gate.
     pub(crate) fn raise(
         policy: &Policy,
         mode: IsolationMode,
@@ -111,7 +111,7 @@ impl Wall {
             }
         };
         let mut wall = Self { namespace, gate: None, is_raised: true };
-        // In a namespace that nothing leaves there is nothing to be refused.
+        // In a closed namespace there is nothing to refuse.
         if !is_closed || wall.namespace.is_none() {
             let rules = Rules { hosts: hosts.clone(), own, private: private.to_vec() };
             wall.gate = Some(Gate::open(wall.listen()?, rules)?);
@@ -119,17 +119,17 @@ impl Wall {
         Ok(wall)
     }
 
-    /// What the browsers are started in.
+    /// The namespace in which the browsers are started.
     pub(crate) fn namespace(&self) -> Option<&SharedNamespace> {
         self.namespace.as_ref()
     }
 
-    /// Whether the browsers do as well for another render.
+    /// Whether another render can use the browsers.
     pub(crate) const fn is_shared(&self) -> bool {
         self.gate.is_none()
     }
 
-    /// Which it is.
+    /// The kind of isolation.
     pub(crate) const fn isolation(&self) -> Isolation {
         match (self.is_raised, &self.namespace) {
             (false, _) => Isolation::None,
@@ -146,13 +146,14 @@ impl Wall {
         }
     }
 
-    /// Chrome's flags for it; `local` is the host name of the composition's server, if it is ours.
+    /// Chrome's flags for the wall; `local` is the host name of the composition's server, if it is
+    /// ours.
     pub(crate) fn flags(&self, local: Option<&str>) -> Vec<String> {
         if !self.is_raised {
             return Vec::new();
         }
         let mut flags = vec![
-            // Nothing over UDP that no proxy carries, and no proxy of ours carries any.
+            // No UDP except through a proxy, and our proxies carry none.
             "--force-webrtc-ip-handling-policy=disable_non_proxied_udp".into(),
             "--webrtc-ip-handling-policy=disable_non_proxied_udp".into(),
             "--disable-quic".into(),
@@ -161,7 +162,7 @@ impl Wall {
             None => flags.push("--no-proxy-server".into()),
             Some(gate) => {
                 flags.push(format!("--proxy-server=http://127.0.0.1:{}", gate.port));
-                // Loopback too, but for our own servers.
+                // Loopback goes through the proxy, too, except to our own servers.
                 let mut direct = format!("<-loopback>;{FRAMES_HOST}");
                 direct.extend(local.into_iter().flat_map(|host| [";", host]));
                 flags.push(format!("--proxy-bypass-list={direct}"));

@@ -1,15 +1,15 @@
-//! How much memory this process and its browsers may use together, and who was killed for it.
+//! The memory limit of this process and its browsers, and kills for lack of memory.
 //!
-//! A container's limit is that of its control group, which `/proc/meminfo` knows nothing of. Both
-//! versions of the kernel's interface are read; where there is neither, nothing limits.
+//! A container's limit is that of its control group, which `/proc/meminfo` does not show. Both
+//! versions of the kernel's interface are read; where there is neither, there is no limit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the kernel shows control groups.
+/// The directory in which the kernel shows control groups.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// From here on a number means that there is no limit.
+/// The number from which a limit means that there is none.
 const UNLIMITED: u64 = 1 << 60;
 
 /// The control groups that this process is in, innermost first, by either version's files.
@@ -17,13 +17,13 @@ const UNLIMITED: u64 = 1 << 60;
 pub(crate) struct MemoryGroups(Vec<PathBuf>);
 
 impl MemoryGroups {
-    /// Those of this process.
+    /// The groups of this process.
     pub(crate) fn own() -> Self {
         let list = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         Self::of(&list, Path::new(ROOT))
     }
 
-    /// Those that `/proc/<pid>/cgroup` lists, below `root`.
+    /// The groups that `/proc/<pid>/cgroup` lists, below `root`.
     fn of(list: &str, root: &Path) -> Self {
         let mut groups = Vec::new();
         for line in list.lines() {
@@ -38,7 +38,7 @@ impl MemoryGroups {
             for top in tops {
                 let top = root.join(top);
                 let own = top.join(path.trim_start_matches('/'));
-                // In a container the path may be the host's, and only the top is to be seen.
+                // In a container the path may be the host's, and only the top is visible.
                 let seen = own.ancestors().take_while(|group| group.starts_with(&top));
                 groups.extend(seen.map(Path::to_owned));
             }
@@ -47,7 +47,7 @@ impl MemoryGroups {
         Self(groups)
     }
 
-    /// The lowest limit of them, in bytes.
+    /// The lowest limit of the groups, in bytes.
     pub(crate) fn limit(&self) -> Option<u64> {
         let files = ["memory.max", "memory.high", "memory.limit_in_bytes"];
         let limits = self.0.iter().flat_map(|group| files.map(|file| group.join(file)));
@@ -55,7 +55,7 @@ impl MemoryGroups {
         limits.filter(|&limit: &u64| limit < UNLIMITED).min()
     }
 
-    /// How many processes in them the kernel has killed for lack of memory, so far.
+    /// The number of processes in the groups that the kernel has killed for lack of memory so far.
     pub(crate) fn kills(&self) -> u64 {
         let files = ["memory.events", "memory.oom_control"];
         let files = self.0.iter().flat_map(|group| files.map(|file| group.join(file)));
@@ -98,7 +98,7 @@ mod tests {
             &[("memory.limit_in_bytes", "9223372036854771712\n"), ("memory.oom_control", control)],
         );
         let list = "5:cpu,cpuacct:/x\n4:memory:/docker/1234\n0::/\n";
-        // The host's path is not to be seen: the top is the container's own.
+        // The host's path is not visible: the top is the container's own.
         let groups = MemoryGroups::of(list, root.path());
         assert_eq!((groups.limit(), groups.kills()), (None, 4));
         group(root.path(), "memory/docker/1234", &[("memory.limit_in_bytes", "314572800\n")]);

@@ -1,4 +1,4 @@
-//! The operating system, where std is not enough.
+//! System calls beyond std.
 #![allow(unsafe_code, clippy::allow_attributes, reason = "the environment has no lock")]
 
 mod memory;
@@ -19,7 +19,7 @@ pub(crate) use self::namespace::NetworkNamespace;
 pub(crate) use self::open_files::too_few_open_files;
 pub(crate) use self::shared_memory::SharedMemory;
 
-/// Processors that this process may use: affinity and cgroup quota are respected.
+/// The number of processors that this process may use, by affinity and cgroup quota.
 pub(crate) fn cores() -> u32 {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     u32::try_from(cores).unwrap_or(u32::MAX)

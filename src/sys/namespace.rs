@@ -1,7 +1,7 @@
 //! A network of its own for the browser: nothing in it but `lo`.
 //!
-//! What is started inside reaches what listens inside, and nothing else: no interface leads out, so
-//! no protocol does, whoever speaks it. See `network_namespaces(7)` and `user_namespaces(7)`.
+//! A process inside reaches only sockets inside: no interface leads out, so no protocol does. See
+//! `network_namespaces(7)` and `user_namespaces(7)`.
 
 #![expect(unsafe_code, reason = "between fork and exec")]
 
@@ -21,21 +21,21 @@ use rustix::net::{
 };
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
-/// Connections that may wait to be accepted.
+/// The most connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
 /// The namespace, for as long as this or a process inside lives.
 #[derive(Debug)]
 pub(crate) struct NetworkNamespace {
-    /// The user namespace that it belongs to, where it took one to make it.
+    /// The user namespace that it belongs to, if one was needed to make it.
     user: Option<OwnedFd>,
     network: OwnedFd,
 }
 
 impl NetworkNamespace {
-    /// A namespace whose `lo` is up. An error where the system allows none.
+    /// Creates a namespace whose `lo` is up. Fails where the system allows none.
     pub(crate) fn new() -> io::Result<Arc<Self>> {
-        // As root without a user namespace, in which other users' files would belong to nobody.
+        // Root needs no user namespace, in which other users' files would belong to `nobody`.
         if rustix::process::geteuid().is_root()
             && let Ok(namespace) = Self::make(false)
         {
@@ -73,7 +73,7 @@ impl NetworkNamespace {
         opened
     }
 
-    /// Has `command` start inside.
+    /// Makes `command` start inside.
     pub(crate) fn enter(self: &Arc<Self>, command: &mut Command) {
         let namespace = Arc::clone(self);
         // SAFETY: system calls alone, and no memory is allocated.
@@ -91,7 +91,7 @@ impl NetworkNamespace {
         Ok(())
     }
 
-    /// A socket of this process that listens on 127.0.0.1 inside, at a port that is free there.
+    /// Opens a socket of this process that listens on 127.0.0.1 inside, at a free port there.
     pub(crate) fn listen(self: &Arc<Self>) -> io::Result<TcpListener> {
         // Only a process without threads can enter a user namespace, so a child makes the socket.
         let (ours, theirs) = rustix::net::socketpair(
@@ -120,7 +120,7 @@ impl NetworkNamespace {
     }
 }
 
-/// A process that has done `first` and waits for the end of its standard input.
+/// Starts a process that calls `first` and waits for the end of its standard input.
 fn waiting(first: impl FnMut() -> io::Result<()> + Send + Sync + 'static) -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "read -r _"]).stdin(Stdio::piped()).stdout(Stdio::null());
@@ -139,7 +139,7 @@ fn say(path: &std::ffi::CStr, text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The part of `struct ifreq` that flags are set by; see `netdevice(7)`.
+/// The part of `struct ifreq` with which flags are set; see `netdevice(7)`.
 #[repr(C)]
 struct InterfaceFlags {
     name: [u8; 16],
@@ -181,7 +181,7 @@ fn send(through: BorrowedFd<'_>, socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// What [`send`] sent.
+/// Receives the descriptor that [`send`] sent.
 fn receive(from: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_is_inside_reaches_what_listens_inside_alone() {
-        // Nothing to be tested where the system allows none; what then happens is tested elsewhere.
+        // Nothing to test where the system allows none; other tests cover that case.
         let Ok(namespace) = NetworkNamespace::new() else { return };
         let inside = namespace.listen().unwrap();
         let outside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(ask(inside.local_addr().unwrap().port()).stdout, b"inside");
         assert!(!ask(outside.local_addr().unwrap().port()).status.success());
         answers.join().unwrap();
-        // From here the port inside is not to be reached.
+        // The port inside cannot be reached from here.
         let port = inside.local_addr().unwrap().port();
         let reached = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
         assert!(reached.is_err() || reached.unwrap().read(&mut [0]).is_err());

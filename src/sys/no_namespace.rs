@@ -1,4 +1,4 @@
-//! Where there are no network namespaces.
+//! The stand-in for systems without network namespaces.
 
 use std::convert::Infallible;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 
-/// Never there.
+/// Never exists.
 #[derive(Debug)]
 pub(crate) struct NetworkNamespace(Infallible);
 

@@ -21,11 +21,12 @@ pub(crate) struct SharedMemory {
 unsafe impl Send for SharedMemory {}
 
 impl SharedMemory {
-    /// Memory of so many bytes, zeroed. It can never shrink, so that reading it cannot fault.
+    /// Creates memory of so many bytes, zeroed. It can never shrink, so that reading it cannot
+    /// fault.
     pub(crate) fn new(bytes: usize) -> io::Result<Self> {
         let fd = anonymous_file()?;
         ftruncate(&fd, bytes as u64)?;
-        // Without seals elsewhere: the other process is a child of ours.
+        // Without seals elsewhere: the other process is our child.
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::{SealFlags, fcntl_add_seals};
@@ -38,20 +39,20 @@ impl SharedMemory {
         Ok(Self { fd, start, bytes })
     }
 
-    /// What to hand to the process that fills it.
+    /// The descriptor for the process that fills it.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     pub(crate) const fn len(&self) -> usize {
         self.bytes
     }
 
-    /// The bytes as they are now.
+    /// The bytes in their present state.
     ///
-    /// The other process must not be writing: it does so only while a request of ours is being
-    /// served, for whose answer `&mut self` has waited.
+    /// The other process must not be writing: it writes only while it serves our request, for whose
+    /// answer `&mut self` has waited.
     pub(crate) fn as_slice(&self) -> &[u8] {
         // SAFETY: mapped for as long as `self`, never shorter (sealed), and not written meanwhile,
         // as said above.

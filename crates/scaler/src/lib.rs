@@ -1,8 +1,9 @@
 //! Rows of pixels brought to another size, by the kernels of `fast_image_resize`, in parallel on
 //! rayon's global pool.
 //!
-//! A crate of its own because the compiler makes these kernels where they are called: for every kind
-//! of pixel, filter and instruction set. Here that is done once, not with each change of the engine.
+//! It is a crate of its own because the compiler makes these kernels where they are called: for
+//! every kind of pixel, filter and instruction set. Here it does so once, not with each change of
+//! the engine.
 
 use bytemuck::{cast_slice, cast_slice_mut};
 use fast_image_resize::images::{TypedCroppedImageMut, TypedImage, TypedImageRef};
@@ -12,14 +13,14 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions};
 /// Width and height in pixels.
 pub type Sides = (u32, u32);
 
-/// How pixels become others.
+/// Options of the scaling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct How {
     /// The window of the filter.
     pub window: Window,
     /// Whether the fourth byte is alpha, by which colors are weighted.
     pub has_alpha: bool,
-    /// Whether only the middle of the source is taken, as much as has the shape of the target.
+    /// Whether only the middle of the source is used, in the shape of the target.
     pub crops: bool,
 }
 
@@ -50,8 +51,8 @@ pub enum Pixels<'a> {
 pub struct Resizer(fast_image_resize::Resizer);
 
 impl Resizer {
-    /// Scales all of the source, of size `from`, into the middle of the target, of size `to`: a part
-    /// of size `content`. What lies around it stays as it is.
+    /// Scales all of the source, of size `from`, into the middle of the target, of size `to`: a
+    /// part of size `content`. The pixels around it stay as they are.
     ///
     /// # Panics
     ///
