@@ -33,7 +33,7 @@ impl CancelToken {
             || self.parent.as_ref().is_some_and(|parent| parent.load(Ordering::Relaxed))
     }
 
-    /// Waits for `duration`. Returns whether the render goes on after it.
+    /// Waits for `duration`. Returns whether the render continues.
     pub(crate) fn pause(&self, duration: Duration) -> bool {
         let until = Instant::now() + duration;
         while !self.is_cancelled() {

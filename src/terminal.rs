@@ -21,7 +21,7 @@ pub(crate) enum Style {
     Human,
     /// A program: one JSON object per line on standard output.
     Json,
-    /// Nobody: only errors.
+    /// None: only errors.
     Quiet,
 }
 

@@ -1,6 +1,6 @@
 //! libav's log lines, kept for error messages instead of printed.
 //!
-//! libav logs through one callback per process, called on whatever thread it works on. Lines are
+//! libav logs through one callback per process, called on the thread that libav works on. Lines are
 //! kept per thread, so that an error carries the lines of the call that failed and of no other
 //! render. Everything also goes to `tracing`, at debug level.
 

@@ -479,6 +479,6 @@ fn index_bytes(settings: &MuxerSettings) -> u64 {
     // The list has a time for each, the stream also its length.
     let chapters = settings.chapters.iter().map(|chapter| PACKET + 32 + 2 * bytes(&chapter.title));
     let packets = settings.packets.iter().map(|packets| STREAM + PACKET * packets);
-    // Of chapters, and of a time code.
+    // Streams of chapters, and of a time code.
     2 * STREAM + packets.chain(tags).chain(chapters).sum::<u64>() + program
 }

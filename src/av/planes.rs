@@ -47,7 +47,8 @@ pub(crate) struct Planes<'a> {
     pub size: Size,
     /// Chroma has a 2ⁿth of the columns and of the rows.
     pub chroma_shift: (u32, u32),
-    /// How far right of, and below, the first pixel's center the first chroma sample lies, in pixels.
+    /// The distance right of, and below, the first pixel's center at which the first chroma sample
+    /// lies, in pixels.
     pub chroma_offset: (f32, f32),
     /// Bits of a code.
     pub depth: u32,
@@ -191,7 +192,7 @@ fn luma_matrix(frame: &ffi::AVFrame) -> Result<SourceMatrix, String> {
 /// most encoders.
 fn chroma_offset(location: ffi::AVChromaLocation, (x, y): (u32, u32)) -> (f32, f32) {
     use ffi::AVChromaLocation as Location;
-    // Of the pixels that share a sample, the first, the middle, the last.
+    // The first, the middle and the last of the pixels that share a sample.
     let place = |shift: u32, part: f32| ((1 << shift) - 1) as f32 * part;
     let (across, down) = match location {
         Location::AVCHROMA_LOC_CENTER => (0.5, 0.5),

@@ -66,7 +66,7 @@ impl SourceFacts {
     }
 }
 
-/// A decoded picture in whatever format its codec has. Clones share its pixels.
+/// A decoded picture in its codec's own format. Clones share its pixels.
 #[derive(Debug)]
 pub(crate) struct DecodedFrame {
     frame: NonNull<ffi::AVFrame>,

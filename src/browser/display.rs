@@ -202,8 +202,8 @@ impl Display {
             drop(fs::remove_file(socket_of(self.number)));
             drop(fs::remove_file(&lock));
         }
-        // Until the lock is complete it has another name. One that is empty is nobody else's: numbers
-        // are random.
+        // Until the lock is complete it has another name. An empty one belongs to this server:
+        // numbers are random.
         let begun = begun_lock_of(self.number);
         if owner(&begun).is_some_and(|text| text.is_empty() || text.trim() == own) {
             drop(fs::remove_file(&begun));
@@ -241,7 +241,7 @@ fn lock_of(number: u32) -> PathBuf {
     format!("/tmp/.X{number}-lock").into()
 }
 
-/// What a server writes its lock under at first.
+/// The name under which a server first writes its lock.
 fn begun_lock_of(number: u32) -> PathBuf {
     format!("/tmp/.tX{number}-lock").into()
 }

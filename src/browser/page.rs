@@ -55,7 +55,7 @@ pub(crate) struct PageOptions {
     pub pool: Arc<BrowserPool>,
 }
 
-/// A document that the browser gets from us, whatever server it asks.
+/// A document that the browser gets from us, at the origin of any server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
     /// The path below any origin.

@@ -1,8 +1,8 @@
 //! Ends a browser when the engine is no longer able to.
 //!
 //! A shell that waits for our end of its standard input to close: that also happens when we are
-//! killed. It runs from before the browser starts until its profile is gone, so whatever order
-//! signals come in, one of the two cleans up.
+//! killed. It runs from before the browser starts until its profile is gone, so in any order of
+//! signals, either the engine or the watchdog cleans up.
 
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;

@@ -143,7 +143,7 @@ impl Page {
                     let run = json!({ "expression": script.source });
                     commands.push((Runtime::Evaluate::NAME, run));
                 }
-                // It goes on without its debugger.
+                // The worker continues without its debugger.
                 commands.push(("Debugger.disable", json!({})));
                 session
             }

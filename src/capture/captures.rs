@@ -170,7 +170,7 @@ impl PageSource {
         layers: Vec<NativeLayer>,
     ) -> Result<Captures> {
         let rounds = layers.iter().map(|layer| layer.round).max().unwrap_or(0);
-        // A matte whose round has no layers any more has them all in black.
+        // A matte of a round without layers has them all in black.
         let shown_round = if view.round > rounds { 0 } else { view.round };
         let mut pictures = vec![None; rounds + 1];
         pictures[shown_round] = Some(shown);

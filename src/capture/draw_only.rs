@@ -11,7 +11,7 @@ use crate::frame::{Picture, PixelFormat, Size};
 use crate::page::{self, Moved};
 use crate::plan::Compression;
 
-/// Draws each frame that has changed upon the one before, and hands over the same blank picture.
+/// Draws each changed frame on top of the one before, and hands over the same blank picture.
 #[derive(Debug)]
 pub(super) struct DrawOnly {
     camera: BeginFrame,

@@ -76,8 +76,8 @@ impl CaptureRequest {
 ///
 /// Chrome's pixels depend a little on earlier drawings: layers keep the scale and the subpixel
 /// place of their first drawing, and moves below a tolerance are not drawn. So frames are drawn in
-/// batches: the first is drawn as if nothing had come before, the others upon each other, and a
-/// session that draws one draws those before it, too.
+/// batches: the first is drawn as if nothing had come before, each of the others on top of the one
+/// before, and a session that draws one draws those before it, too.
 #[derive(Clone, Copy, Debug, Default)]
 struct History {
     has_drawn: bool,

@@ -164,7 +164,7 @@ impl OpenPage {
         picture.map_err(|e| browser_error(e, self.console()))
     }
 
-    /// Loads the page again, as `options` say.
+    /// Loads the page again with `options`.
     pub(crate) fn reload(&mut self, options: &SessionOptions) -> Result<()> {
         let call = options.load.call_timeout;
         page::forget(&mut self.page, &options.load.url, call)
@@ -286,7 +286,7 @@ pub(super) fn load(
     let mut tick = |page: &mut Page| grabber.tick(page, call);
     let loaded = page::load(page, &options.load, &mut tick);
     if let Err(LoadError::Absent(_) | LoadError::NotReady(_)) = &loaded {
-        // A dead process is the cause, whatever state the page seems to be in.
+        // A dead process is the cause, regardless of the page's apparent state.
         page.prove("loading the page", call).map_err(|e| failed(e.into(), page))?;
     }
     let mut warnings = match loaded {

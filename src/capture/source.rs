@@ -41,7 +41,7 @@ pub(crate) struct Timing {
     pub frame_rate: FrameRate,
     /// The composition's frame that is output frame 0.
     pub first: u64,
-    /// The batches of output frames that are drawn upon each other.
+    /// The batches of output frames that are drawn in sequence.
     pub batches: Batches,
     /// The number of output frames.
     pub frames: u64,
@@ -291,7 +291,7 @@ impl PageSource {
         let before = self.timing.batches.before(index.0).min(at.0);
         let batch = if self.grabber.has_history() { at.0 - before } else { at.0 };
         let drawn = self.sought.filter(|&sought| !is_fresh && sought <= at);
-        // Frames of the batch that this session did not get are drawn all the same.
+        // Frames of the batch that this session did not get are drawn as well.
         let drawn = drawn.map(|drawn| self.still_until.map_or(drawn, |until| until.max(drawn)));
         let next = drawn.map_or(batch, |drawn| (drawn.0 + 1).clamp(batch, at.0));
         if is_fresh || drawn.is_none_or(|drawn| drawn.0 + 1 < next) {

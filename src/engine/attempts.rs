@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// The number of attempts with a backend whose browser dies.
 const ATTEMPTS: usize = 3;
 
-/// The same for a browser that ends by itself, always alike: it lacks something.
+/// The same for a browser that always ends by itself in the same way: it lacks something.
 const ATTEMPTS_ALIKE: usize = 2;
 
 /// The pause before another attempt, times the number of failed ones.

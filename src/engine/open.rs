@@ -200,7 +200,7 @@ impl Render<'_> {
 
     /// Opens the composition; with the next backend if the chosen one cannot capture it.
     ///
-    /// A page that does not become ready is returned with the error that says so.
+    /// A page that does not become ready is returned with an error.
     pub(super) fn open_page(
         &mut self,
         options: SessionOptions,

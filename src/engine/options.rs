@@ -16,7 +16,7 @@ use crate::warning::Warning;
 /// keep the browser that Chromium ships.
 const WEBGPU: &str = "--enable-unsafe-webgpu";
 
-/// Whether the page has asked for WebGPU in vain, and may get it in another browser.
+/// Whether WebGPU was missing from the page's browser, and another browser may provide it.
 pub(super) fn add_webgpu(options: &mut SessionOptions, page: &OpenPage) -> bool {
     let described = page.description.warnings.iter().map(|warning| &*warning.code);
     let mut codes = described.chain(page.warnings.iter().map(|warning| &*warning.code));

@@ -84,8 +84,8 @@ impl Render<'_> {
     }
 }
 
-/// Keeps one default text, which players show unless told otherwise: of an entry that is asked for
-/// so, or the first that declares itself so.
+/// Keeps one default text: of an entry for which the job asks for it, or the first that declares
+/// itself so.
 fn choose_default(texts: &mut [SubtitleText], is_asked: impl Fn(&SubtitleText) -> bool) {
     let asked = texts.iter().position(is_asked);
     let chosen = asked.or_else(|| texts.iter().position(|text| text.default));

@@ -92,7 +92,8 @@ impl Render<'_> {
         }
     }
 
-    /// Records a page that is transparent in vain, or declares itself so and is not.
+    /// Warns about a page whose transparency is not used, or that declares itself transparent and
+    /// is not.
     pub(super) fn warn_about_alpha(&mut self, page: &OpenPage, plan: &Plan) {
         let backgrounds = &page.description.backgrounds;
         let holds = |output: &OutputPlan| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::place::Place;
 use super::{Container, JobError};
 
-/// Where an output goes, and what kind it is.
+/// The destination of an output, and its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// The file, the directory of a sequence, or `-` for standard output.

@@ -36,7 +36,7 @@ pub enum JobError {
         line: usize,
         /// The column, from 1.
         column: usize,
-        /// What the parser expected.
+        /// The parser's expectation.
         message: String,
     },
 

@@ -79,7 +79,7 @@ pub(crate) struct SubtitleText {
     pub language: String,
     /// The name that players show.
     pub label: Option<String>,
-    /// Whether players show it unless told otherwise.
+    /// Whether players show it by default.
     pub default: bool,
     pub cues: Vec<Cue>,
 }

@@ -112,7 +112,7 @@ impl Display for Fault {
 }
 
 impl de::Error for Fault {
-    /// Our own visitors say what they expected.
+    /// Visitors of our own types state what they expected.
     fn custom<T: Display>(expected: T) -> Self {
         Self::Expected(expected.to_string())
     }

@@ -217,7 +217,7 @@ struct Awake {
 pub(crate) struct Library {
     resolve: Box<Resolve>,
     cache: Cache,
-    /// By file: several addresses may lead to one.
+    /// Sources by file: several addresses may lead to one.
     sources: Mutex<HashMap<PathBuf, Known>>,
     awake: Mutex<Awake>,
     converters: Mutex<Vec<Converter>>,

@@ -121,7 +121,7 @@ impl Access {
         self
     }
 
-    /// Gives up files that are still being loaded, so that they are missing from all frames alike.
+    /// Gives up files that are still being loaded, so that they are missing from all frames.
     pub(crate) fn stop_waiting(&self) {
         for (address, slot) in &self.downloads.addresses().all {
             let reason = "it took longer to load than timeouts.ready allows";

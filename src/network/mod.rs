@@ -67,7 +67,7 @@ pub(crate) struct Access {
 /// The decision about a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The browser may go on with it.
+    /// The browser may send it.
     Pass,
     /// The map has an answer, even if that is a missing file.
     Mapped(Hit),

@@ -64,8 +64,8 @@ const POLL: Duration = Duration::from_millis(5);
 /// draw is still busy. Anything else that is missing (a font, a picture, a timeline) is a warning.
 const NOT_READY: [&str; 3] = ["render_not_ready", "document_pending", "worker_pending"];
 
-/// A page whose player has no duration, and in which nothing happens any more, gets no more time
-/// than this: waiting would only delay the error.
+/// A page whose player has no duration, and in which nothing more happens, gets no more time than
+/// this: waiting would only delay the error.
 const NO_DURATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Timelines of a script that has failed get no more time than this (HyperFrames' figure).
@@ -129,7 +129,7 @@ pub(crate) struct Description {
     pub size_texts: [String; 2],
     /// Seconds.
     pub duration: Option<Number>,
-    /// Where the duration was found, such as `root` or `timeline`.
+    /// The source of the duration, such as `root` or `timeline`.
     pub duration_source: Option<String>,
     /// Whether something that repeats forever was found.
     pub infinite: bool,
@@ -138,7 +138,7 @@ pub(crate) struct Description {
     pub root_id: Option<String>,
     /// Whether going back in time restores everything.
     pub rewindable: bool,
-    /// Whether its root says that it may leave for another document.
+    /// Whether its root allows it to leave for another document.
     pub allows_leaving: bool,
     /// Whether its code may start view transitions.
     pub view_transitions: bool,
@@ -234,7 +234,7 @@ impl From<RuntimeWarning> for Warning {
 struct Status {
     ready: bool,
     loaded: bool,
-    /// Whether only the page's own declarations are missing, and nothing happens any more.
+    /// Whether only the page's own declarations are missing, and nothing more happens.
     #[serde(default)]
     stalled: bool,
     /// Whether a script that could still bring something has failed.
@@ -315,7 +315,7 @@ pub(crate) struct LoadOptions {
 /// The page's knowledge about fonts that it may request.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PageFonts {
-    /// Where it requests them: an address, or a path below its own origin.
+    /// The address of its requests: absolute, or a path below its own origin.
     pub address: String,
     /// `@font-face` rules for the job's families.
     pub rules: String,

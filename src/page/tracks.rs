@@ -30,7 +30,7 @@ pub(crate) struct TrackFile {
 }
 
 /// A run of an element: from `start` to `end` seconds of the composition it plays its source from
-/// `from + (t - origin) * rate`; at the source's end, `length`, a loop goes on at `again`.
+/// `from + (t - origin) * rate`; at the source's end, `length`, a loop continues at `again`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct TrackRun {
     pub origin: Number,

@@ -1,4 +1,4 @@
-//! What a page is made of, as its runtime lists it.
+//! The structure of a page, as listed by its runtime.
 
 use serde::{Deserialize, Serialize};
 

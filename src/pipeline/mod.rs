@@ -38,8 +38,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 ///
 /// A picture must depend on its index alone, never on which frames this source was asked for
 /// before. A retried frame comes from a fresh source, and another number of sessions distributes
-/// the frames differently. A source that draws a frame upon the one before may rely on [`Batches`]
-/// for speed, and makes up for frames of the batch that it was not asked for.
+/// the frames differently. A source that draws a frame on top of the one before may rely on
+/// [`Batches`] for speed, and makes up for frames of the batch that it was not asked for.
 pub trait FrameSource {
     /// The number of frames that may be submitted and not yet collected, at least 1.
     ///
@@ -443,7 +443,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> String {
         .to_owned()
 }
 
-/// Of two results, the one that explains the failure.
+/// Chooses the result that explains the failure.
 fn first_cause(a: Result<()>, b: Result<()>) -> Result<()> {
     match (a, b) {
         (Ok(()), b) => b,

@@ -2,7 +2,7 @@
 
 use super::{OpenSource, Throughput};
 
-/// Batches per session after which a throughput says whether the last session is worth keeping: they
+/// Batches per session after which a throughput tells if the last session is worth keeping: batches
 /// reach the sink in bursts.
 const BATCHES: u64 = 3;
 

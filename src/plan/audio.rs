@@ -149,7 +149,7 @@ impl AudioPlan {
     }
 }
 
-/// The level that peaks stay below where the job does not say, in dBTP.
+/// The level that peaks stay below by default, in dBTP.
 const DEFAULT_PEAK: f64 = -1.0;
 
 /// The distance of the limiter from the ceiling of a mix with a loudness, in decibels. Other meters
@@ -159,7 +159,7 @@ const PEAK_MARGIN: f64 = 0.1;
 /// The same distance where a lossy codec follows, which moves peaks.
 const LOSSY_MARGIN: f64 = 0.5;
 
-/// Bits of a sample where the job does not say.
+/// Bits of a sample by default.
 const DEFAULT_BITS: u8 = 24;
 
 /// The length of so many samples of the mix at another rate, to the nearest one.

@@ -2,7 +2,7 @@
 //!
 //! HDR if a video with readable light is on screen in one of the frames, or the page has such a
 //! picture: PQ if any of these is, else HLG. SDR where the job asks for something that HDR does not
-//! have, with a warning that names it. Callers' own sinks get HDR only if the job says so.
+//! have, with a warning that names it. Callers' own sinks get HDR only if the job asks for it.
 
 use crate::job::{ColorMode, Job};
 use crate::page::{Description, Media, Number};

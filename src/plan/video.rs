@@ -181,7 +181,7 @@ const fn color_of(codec: Codec, format: CodedFormat, frames: Cicp) -> Cicp {
             Cicp { transfer: frames.transfer, ..Cicp::HDR10 }
         }
         _ if frames.is_hdr() => frames.as_rgb(),
-        // Decoders of VP8 take every stream for BT.601, whatever the container says.
+        // Decoders of VP8 take every stream for BT.601, regardless of the container.
         Codec::Vp8 => Cicp { matrix: Matrix::Bt601, ..Cicp::BT709 },
         _ if format.is_yuv() => Cicp::BT709,
         _ => Cicp::SRGB,

@@ -139,7 +139,7 @@ fn keyframes_difference(
     if matches!(output.container, Container::Gif | Container::Apng) {
         return None;
     }
-    // By their order, because time stamps may have been rounded.
+    // Keyframes are found by order, because time stamps may have been rounded.
     let place = |pts: &i64| facts.pts.binary_search(pts).ok().map(|at| at as u64);
     let keys: Vec<u64> = facts.key_pts.iter().filter_map(place).collect();
     if keys.first() != Some(&0) {

@@ -16,7 +16,7 @@ impl Curve {
         Self { points: points.to_vec(), passed: 0 }
     }
 
-    /// Changes `samples`, the first of which is heard at sample `at`.
+    /// Changes `samples`, the first of which is at sample `at`.
     pub(super) fn apply(&mut self, at: i64, samples: &mut [StereoSample]) {
         if let [only] = self.points[..] {
             // Full volume leaves every bit unchanged.

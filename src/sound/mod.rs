@@ -38,7 +38,7 @@ pub(crate) use self::mixer::Mixer;
 pub(crate) use self::reader::SoundReaders;
 pub use self::track::{Group, Track, VolumePoint};
 
-/// The sample that is heard at a time.
+/// The sample at a time.
 #[expect(clippy::cast_possible_truncation, reason = "saturates")]
 pub(crate) fn sample_at(secs: f64) -> i64 {
     (secs * f64::from(crate::av::SAMPLE_RATE)).round() as i64

@@ -66,7 +66,7 @@ pub(super) fn mix(a: Light, b: Light, part: f32) -> Light {
     [0, 1, 2, 3].map(|c| a[c] + part * (b[c] - a[c]))
 }
 
-/// The code of sRGB for a linear component, where white is 1; beyond it the curve goes on.
+/// The code of sRGB for a linear component, where white is 1; the curve continues beyond it.
 pub(crate) fn code_of_light(light: f32) -> f32 {
     let light = light.max(0.0);
     if light <= 0.003_130_8 { 12.92 * light } else { -0.055 + 1.055 * light.powf(1.0 / 2.4) }
