@@ -1,15 +1,15 @@
-// What the page itself does with a seek: its own `__hf`, and listeners of `hf-seek`.
+// The page's own part in a seek: its `__hf`, and listeners of `hf-seek`.
 
 import { native } from "../natives.js";
 
-/** The page's own player, if it brought one. */
+/** The page's own player, if it has one. */
 export function pagePlayer() {
   const player = window.__hf;
   return player && typeof player.seek === "function" ? player : null;
 }
 
 /**
- * Seeks the page's own player and tells the listeners of `hf-seek`.
+ * Seeks the page's own player and calls the listeners of `hf-seek`.
  * @returns {Promise<unknown>[]} what has to settle before the frame is complete
  */
 export function seekPage(seconds) {

@@ -1,9 +1,9 @@
 // Events of CSS animations, transitions and WAAPI, at virtual time.
 //
-// Chrome sends these events when it draws, on its own clock. Those are swallowed, and the same
-// events are dispatched at the end of the step that passes their moment. Nobody pays for it unless
-// page code listens: `awaited` notes which types anyone has asked for, and while it is empty a page
-// may be seeked directly to any frame.
+// Chrome sends these events when it draws, on its own clock. The runtime stops those, and
+// dispatches the same events at the end of the step that passes their time. That costs nothing
+// unless page code listens: `awaited` has the types that page code listens for, and while it is
+// empty a page may be seeked directly to any frame.
 
 import { notePlayerListener } from "../rendering/listeners.js";
 import { native, nativeMethod, override, findDescriptor } from "../natives.js";
@@ -34,7 +34,7 @@ const LEGACY_NAMES = {
 
 const computedTiming = nativeMethod(window.AnimationEffect?.prototype, "getComputedTiming");
 
-/** Event types that page code listens for; "finish" stands for the promise too. */
+/** Event types that page code listens for; "finish" includes the promise. */
 export const awaited = new Set();
 
 function note(type) {
@@ -44,7 +44,7 @@ function note(type) {
 
 let seekListeners = false;
 
-/** Whether page code draws by itself when it hears of a seek. */
+/** Whether page code draws by itself on a seek. */
 export function listensToSeeks() {
   return seekListeners;
 }
@@ -84,14 +84,14 @@ for (const type of ELEMENT_TYPES) {
 }
 watchHandler(window.Animation?.prototype, "onfinish", "finish");
 
-/** Finds handlers that stand in the markup as attributes. */
+/** Finds handlers in attributes of the markup. */
 export function noteHandlerAttributes() {
   for (const type of ELEMENT_TYPES) {
     if (!awaited.has(type) && document.querySelector(`[on${type}]`)) awaited.add(type);
   }
 }
 
-/** Swallows the browser's own events and reports their targets, whose animations are now known. */
+/** Stops the browser's own events and reports their targets, whose animations are now known. */
 export function takeNativeEvents(onTarget) {
   for (const type of ELEMENT_TYPES) {
     native.listen(
@@ -107,7 +107,7 @@ export function takeNativeEvents(onTarget) {
   }
 }
 
-/** Swallows the browser's own finish event of one animation. */
+/** Stops the browser's own finish event of one animation. */
 export function takeNativeFinish(animation) {
   native.listen(animation, "finish", (event) => {
     if (event.isTrusted) event.stopImmediatePropagation();
@@ -161,8 +161,8 @@ function fire(record, { at, type, elapsed }, now) {
 }
 
 /**
- * Collects what `record` has to say on its way from local time `from` to `to`.
- * Only types that somebody awaits are collected.
+ * Collects the events of `record` between the local times `from` and `to`. Only awaited types are
+ * collected.
  */
 export function collectEvents(record, from, to, into) {
   for (const boundary of boundaries(record, from, to)) {
@@ -172,7 +172,7 @@ export function collectEvents(record, from, to, into) {
   }
 }
 
-/** Dispatches collected events in the order of their moments. */
+/** Dispatches collected events in the order of their times. */
 export function dispatchEvents(events, now) {
   events.sort((a, b) => a.when - b.when);
   for (const { record, boundary } of events) fire(record, boundary, now);

@@ -1,8 +1,8 @@
-// What page code sees of an animation: one that plays, although the engine has paused it.
+// The page code's view of an animation: it plays, although the engine has paused it.
 //
-// `play`, `pause`, `currentTime` and their kin change the record of animations.js and go through to
-// the browser only as far as they change what is shown. The record then holds the page's intention,
-// and the next frame follows it.
+// `play`, `pause`, `currentTime` and their kin change the record of animations.js and reach the
+// browser only as far as they change the picture. The record then holds the page's intention, and
+// the next frame follows it.
 
 import { nativeMethod, override } from "../natives.js";
 import { clock, stampOf, stampedTime } from "../time/clock.js";
@@ -18,12 +18,13 @@ import {
 } from "./animations.js";
 import { awaited, takeNativeEvents } from "./animation_events.js";
 
-// Brings the native state to the virtual now, so that a native method starts from what the page sees.
+// Brings the native state to the virtual now, so that a native method starts from the state that
+// the page sees.
 function settle(record) {
   if (record.playing) nativeAnimation.setTime(record.animation, visibleValue(record, clock.now));
 }
 
-/** Takes the state that a native method has left, and stops the animation again. */
+/** Takes over the state after a native method, and stops the animation again. */
 function resume(record) {
   record.rate = nativeAnimation.rate(record.animation);
   record.end = localEnd(record);

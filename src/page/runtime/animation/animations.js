@@ -98,10 +98,12 @@ export function visibleValue(record, now) {
   return record.playing && isPast(record, value) ? record.end : value;
 }
 
-/** While the page loads, CSS animations are held where they begin: a pause is then none of the page's. */
+/**
+ * While the page loads, CSS animations are held at their beginning: such a pause is not the page's.
+ */
 export const whileLoading = { held: true };
 
-/** Takes control of an animation, once; null for those that are not ours to drive. */
+/** Takes control of an animation, once; null for those that the runtime does not drive. */
 export function adoptAnimation(animation, now) {
   const known = animationRecords.get(animation);
   if (known) return known;
@@ -117,7 +119,7 @@ export function adoptAnimation(animation, now) {
     origin: now,
     scale: 1,
     born: now,
-    // What the wall clock has added since is not part of the page.
+    // Time that the wall clock has added since is not part of the page.
     offset: kind === "script" || isPaused ? Number(nativeAnimation.time(animation) ?? 0) : 0,
     rate: nativeAnimation.rate(animation) ?? 1,
     playing: !isPaused,
@@ -136,7 +138,9 @@ export function adoptAnimation(animation, now) {
   return record;
 }
 
-/** Lets an animation begin when it was born, or later if what it stands in begins later. */
+/**
+ * Lets an animation begin when it was created, or later if its clip or composition begins later.
+ */
 export function placeOrigin(record) {
   record.origin = record.born;
   if (record.kind === "transition") return;
@@ -171,8 +175,8 @@ function forgetEnded() {
   }
 }
 
-// Chrome stops following `animation-play-state` once `pause()` was called, so it is followed here.
-// The declaration object is live: one per element is enough.
+// Chrome stops following `animation-play-state` once `pause()` was called, so the runtime follows
+// it. The declaration object is live: one per element is enough.
 function followPlayState(record, now) {
   const effect = record.animation.effect;
   if (!effect?.target) return;
@@ -197,7 +201,7 @@ function followPlayState(record, now) {
 }
 
 // `finish()` rather than a late `currentTime`: it resolves `finished`, completes transitions, and
-// lets Chrome replace forwards fills that nobody can see.
+// lets Chrome replace invisible forwards fills.
 function complete(record) {
   record.ended = true;
   try {
@@ -215,7 +219,7 @@ function revive(record) {
 }
 
 // All reading comes before all writing: each write makes styles stale, and a read in between would
-// have the browser compute them again for every animation.
+// make the browser compute them again for every animation.
 function readStates(now) {
   for (const [animation, record] of animationRecords) {
     if (nativeAnimation.time(animation) === null) animationRecords.delete(animation);
@@ -225,8 +229,8 @@ function readStates(now) {
 }
 
 // Chrome computes no new style for an animation whose delay ends at this very moment: its progress
-// was 0 before and is 0 now. But a step that jumps at the start is taken now. So it is led there
-// from a later time. One reading serves all of them.
+// was 0 before and is 0 now. But a step that jumps at the start happens now. So the animation is
+// moved there from a later time. One reading serves all of them.
 function beginAtDelay(starting) {
   if (starting.length === 0) return;
   for (const { animation, value } of starting) nativeAnimation.setTime(animation, value + 1);

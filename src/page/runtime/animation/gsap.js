@@ -1,4 +1,4 @@
-// GSAP: timelines in `window.__timelines`, and whatever runs on its own ticker.
+// GSAP: timelines in `window.__timelines`, and all that runs on its own ticker.
 //
 // Registered timelines are paused and placed by `totalTime`. All other tweens hang on GSAP's global
 // timeline, which is driven through `updateRoot` with the exact frame time: the ticker would read
@@ -15,7 +15,9 @@ import { currentPlacements, findRoot, timelineTime } from "../time/timing.js";
 import { isMarkedChanged } from "../rendering/changes.js";
 import { hasUnnamedTimelines, registeredTimelines, timelineLength } from "./timelines.js";
 
-/** GSAP renders nothing when the time is the one it has; this is far enough off. In seconds. */
+/**
+ * GSAP renders nothing at an unchanged time; this offset is enough to make it render. In seconds.
+ */
 const NUDGE_SECS = 0.001;
 const STEP_CALLBACKS = [
   "onUpdate",
@@ -43,7 +45,7 @@ const placed = new WeakMap();
 
 /** @type {Tween[]|null} every animation there is; null: not known */
 let tweens = null;
-/** The last list, to tell what has moved from what came. */
+/** The last list, to distinguish moved animations from new ones. */
 let formerTweens = new native.Map();
 let hasTweens = false;
 let hasCallbacks = false;
@@ -52,14 +54,14 @@ let tweensMoved = false;
 /** Whether page code may have made tweens since the list was read. */
 let tweensMayBeNew = false;
 
-/** GSAP's own eases by name; what else makes a tween go is code of the page's. */
+/** GSAP's own eases by name; any other ease of a tween is code of the page's. */
 const OWN_EASE =
   /^(none|linear|(power[0-4]|quad|cubic|quart|quint|strong|sine|expo|circ|back|elastic|bounce)(\.(in|out|inOut))?(\([-\d., ]*\))?|steps\([^)]*\))$/i;
 
 /**
- * Turns off what GSAP does for GPUs: with `force3D` every element that moves gets a layer of its own,
- * and its pixels depend on earlier frames (layers.js). Elements keep what they had when their first
- * tween began, so it has to happen as soon as GSAP is there.
+ * Turns off GSAP's optimization for GPUs: with `force3D` every element that moves gets a layer of
+ * its own, and its pixels depend on earlier frames (layers.js). Elements keep the setting of their
+ * first tween, so this has to happen as soon as GSAP is there.
  */
 export function awaitGsap() {
   Object.defineProperty(window, "gsap", {
@@ -120,12 +122,12 @@ export function pauseTimelines() {
 
 // Children render in the order of their starts only when time goes forward; two tweens of one
 // property would otherwise trade places. So going back means starting over, and rendering the same
-// time again means coming from just before it. Callbacks stay silent on such detours.
+// time again means starting just before it. Callbacks stay silent on such detours.
 function placeTimeline(timeline, seconds) {
   const target = Math.min(Math.max(0, seconds), timeline.totalDuration());
   const before = timeline.totalTime();
   if (before === target && !placed.has(timeline)) {
-    // Never rendered: what stands exactly here must happen, calls included, and only once.
+    // Not yet rendered: a tween exactly here must happen, with its calls, and only once.
     timeline.totalTime(target + NUDGE_SECS, false);
     timeline.totalTime(target, true);
     placed.set(timeline, target + NUDGE_SECS);
@@ -146,7 +148,7 @@ function placeTimeline(timeline, seconds) {
 }
 
 /**
- * Moves GSAP to `seconds`. Registered timelines stay alone where the page seeks them itself.
+ * Moves GSAP to `seconds`. Leaves registered timelines alone where the page seeks them itself.
  * @returns {boolean} whether page callbacks may have run
  */
 export function applyGsap(seconds, pageSeeks) {
@@ -171,7 +173,7 @@ export function applyGsap(seconds, pageSeeks) {
   return called;
 }
 
-/** Calls once more what timelines call in each frame, at the time they show. */
+/** Repeats the calls that timelines make in each frame, at their present time. */
 export function recallTimelines() {
   for (const { timeline } of registeredTimelines()) {
     const shown = timeline.totalTime();
@@ -181,12 +183,12 @@ export function recallTimelines() {
   }
 }
 
-/** Lets the ticker sleep while nobody listens to it; any use of GSAP wakes it. */
+/** Lets the ticker sleep while it has no listeners; any use of GSAP wakes it. */
 export function restGsap() {
   if (driven && ownsRoot && driven.ticker._listeners.length === 0) driven.ticker.sleep();
 }
 
-/** Tells that tweens may have come or gone. */
+/** Notes that tweens may have come or gone. */
 export function forgetTweens() {
   if (tweens) formerTweens = new native.Map(tweens.map((each) => [each.animation, each.shown]));
   tweens = null;
@@ -222,7 +224,9 @@ function readTweens() {
   formerTweens.clear();
 }
 
-/** Whether showing another time of it cannot change a pixel: it has nothing to tween, and calls nobody. */
+/**
+ * Whether another time of it cannot change a pixel: it has nothing to tween, and calls no function.
+ */
 function isIdle({ animation, calls }) {
   if (calls) return false;
   // A timeline only moves its children, which are in the list themselves.
@@ -232,8 +236,8 @@ function isIdle({ animation, calls }) {
 }
 
 /**
- * Looks whether an animation has been shown at another time since the last look. Its targets may be
- * objects of the page's own whose setters draw, so nothing less proves that nothing has changed.
+ * Checks whether an animation has been shown at another time since the last check. Its targets may
+ * be objects of the page's own whose setters draw, so nothing less proves that nothing has changed.
  * @returns {boolean} whether one of those that moved calls functions of the page's
  */
 function lookForMoves() {
@@ -258,7 +262,7 @@ function lookForMoves() {
   return called;
 }
 
-/** Whether an animation of GSAP's has moved since this was last asked. */
+/** Whether an animation of GSAP's has moved since the last call. */
 export function takeTweensMoved() {
   const result = tweensMoved;
   tweensMoved = false;

@@ -1,14 +1,15 @@
-// Transitions and animations of what browsers build into elements: the content of `<details>`, the bar of
-// `<progress>`, placeholders, thumbs of sliders.
+// Transitions and animations of the parts that browsers build into elements: the content of
+// `<details>`, the bar of `<progress>`, placeholders, thumbs of sliders.
 //
-// Such parts stand in trees of the browser's own. Nothing lists their animations (`getAnimations` does
-// not), so they would run by the wall clock. Their styles can be read and written, though, by their
-// pseudo-elements. So transitions are turned off there, and a change of a value that the page wants in
-// transition becomes a CSS animation of ours, which is paused and begins earlier by the time that has
-// passed. So are the page's own animations.
+// Such parts stand in trees of the browser's own. Nothing lists their animations (`getAnimations`
+// does not), so they would run by the wall clock. Their styles can be read and written, though, by
+// their pseudo-elements. So transitions are turned off there, and a change of a value that the page
+// declares in transition becomes a CSS animation of ours, which is paused and begins earlier by the
+// elapsed time. So are the page's own animations.
 //
-// Of parts with a name of WebKit's the style cannot be read. There only what the rule says counts, and
-// only the filling of bars is in transition; for the rest a warning says that it jumps.
+// Of parts with a name of WebKit's the style cannot be read. There only the rule's own values
+// count, and only the filling of bars is in transition; for the rest there is a warning that it
+// jumps.
 
 import { native } from "../natives.js";
 import { clock } from "../time/clock.js";
@@ -21,10 +22,10 @@ import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 /** Parts that browsers build in. Scrollbars are never shown. */
 const BUILT_IN =
   /::(?:details-content|placeholder|file-selector-button|-(?:webkit|internal)-(?!scrollbar|resizer)[\w-]+)/;
-/** Those whose style cannot be read, and those that say by their width how much of a bar is full. */
+/** Parts whose style cannot be read, and parts whose width is the filling of a bar. */
 const UNREADABLE = /^::-/;
 const FILLING = /^::-webkit-(?:progress-value|meter-(?:optimum|suboptimum|even-less-good)-value)$/;
-/** What `transition: all` is taken for. */
+/** The properties that `transition: all` includes. */
 const ALL = [
   "height",
   "width",
@@ -62,7 +63,7 @@ const SHORTHANDS = [
   "padding",
   "inset",
 ];
-/** In transition only where `allow-discrete` says so. */
+/** Properties that are in transition only with `allow-discrete`. */
 const DISCRETE = ["content-visibility", "display", "overlay", "visibility"];
 /** Marks the element whose part is animated. */
 const PART_MARK = "data-pagereel-part";
@@ -106,7 +107,7 @@ function readRule(rule) {
     const [part] = selector.match(BUILT_IN) ?? [];
     if (!part) continue;
     const base = selector.slice(0, selector.indexOf(part)).trim();
-    // A nested rule's `&` stands for what it is nested in.
+    // A nested rule's `&` is the selector of the rule around it.
     rules.push({
       base: base === "" || base.includes("&") ? "*" : base,
       part,
@@ -148,7 +149,7 @@ const timesOf = (list) =>
 const partsOfList = (list) => list.split(/,(?![^(]*\))/).map((each) => each.trim());
 const cycle = (list, at) => list[at % list.length];
 
-/** Which values are in transition, each with its number in the page's list. */
+/** The properties in transition, each with its number in the page's list. */
 function wantedProperties({ properties }, style) {
   const wanted = new native.Map();
   const allowsDiscrete = String(style.transitionBehavior).includes("allow-discrete");
@@ -165,7 +166,7 @@ function wantedProperties({ properties }, style) {
   return wanted;
 }
 
-// How much of a bar is full.
+// The filling of a bar.
 function fillingOf(element) {
   const { min = 0, max, value } = element;
   return max > min
@@ -191,7 +192,7 @@ function partStyle(element, part, own) {
   };
 }
 
-// Where a bar is on its way, which cannot be read.
+// The present filling of a moving bar, which cannot be read.
 function shownFilling({ from, to, start, delay, length, easing }) {
   const effect = new KeyframeEffect(null, null, { duration: length, delay, easing, fill: "both" });
   const animation = new Animation(effect, null);
@@ -213,7 +214,7 @@ function noteChanges(part, rule, style) {
     const running = part.changes.get(property);
     if (before === undefined || before === to || to === "") continue;
     const [delay, full] = [cycle(delays, at), cycle(lengths, at)];
-    // One that turns back takes as long as it took to come here.
+    // A transition that turns back takes as long as it took so far.
     const share =
       running && running.from === to && running.length > 0
         ? Math.min(1, Math.max(0, clock.now - running.start - running.delay) / running.length)
@@ -300,7 +301,7 @@ function write(text) {
   partSheet.replaceSync(text);
 }
 
-/** Places what moves in parts of elements at the page's time. */
+/** Places the moving parts of elements at the page's time. */
 export function applyInnerStyles() {
   findRules();
   if (rules.length === 0) return;
@@ -324,14 +325,14 @@ export function applyInnerStyles() {
   }
   const before = written;
   if (stopsFirst) {
-    // What has begun by the wall clock begins again.
+    // Animations that began by the wall clock begin again.
     stopsFirst = false;
     write(forAll("transition-property: none !important; animation-name: none !important"));
     for (const [, { element, name }] of found)
       void native.getComputedStyle(element, name).animationName;
     void document.documentElement.offsetHeight;
   }
-  // What the page wants is read without what we make of it.
+  // The page's own values are read without ours.
   write(still);
   const styles = new native.Map();
   for (const [part, { element, name, rule }] of found) {

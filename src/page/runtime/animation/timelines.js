@@ -1,7 +1,7 @@
 // `window.__timelines`: where compositions register their timelines, by composition id.
 //
-// The object is there from the beginning, so that a page may write into it without creating it. That
-// a page has touched it tells that it means to register one.
+// The object is there from the beginning, so that a page may write into it without creating it. A
+// page that has touched it is going to register one.
 
 import { native } from "../natives.js";
 
@@ -28,13 +28,13 @@ function registryNow() {
   return value && typeof value === "object" ? value : null;
 }
 
-/** Whether page code has looked at the registry. */
+/** Whether page code has read the registry. */
 export function touchesTimelines() {
   const all = registryNow();
   return touched || (all !== null && Object.keys(all).length > 0);
 }
 
-/** Whether the page listed its timelines without saying whose they are. */
+/** Whether the page listed its timelines without their compositions' ids. */
 export function hasUnnamedTimelines() {
   return Array.isArray(registryNow());
 }
@@ -58,7 +58,7 @@ export function registeredTimelines() {
     .map((key) => ({ key, timeline: all[key] }));
 }
 
-/** Lengths from here on stand for endless repetition (GSAP's own large number is 1e8). */
+/** Lengths from here on mean endless repetition (GSAP's own large number is 1e8). */
 const ENDLESS_SECS = 1e7;
 
 /** Length of a timeline with its repetitions in seconds; Infinity if it never ends. */

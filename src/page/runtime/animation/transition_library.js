@@ -1,20 +1,22 @@
-// HyperFrames' own library of transitions, where a page brings it: it draws them in renders of SDR.
+// HyperFrames' own library of transitions, where a page includes it: it draws them in renders of
+// SDR.
 //
-// Where it finds two flags it puts an overlay over the page, and two canvases that draw elements, for
-// copies of the two scenes. It expects to be told the time through `__hf.seek`, then in three steps
-// that it may copy the scenes, that the page has been drawn since, and that it may draw the frame
-// (`__hf_page_composite_prepare`, `__hf_page_composite_resolve`). What copies of elements do not show
-// is left to the engine: pixels of canvases and videos, and animations, which begin anew in a copy.
+// Where it finds two flags it puts an overlay over the page, and two canvases that draw elements,
+// for copies of the two scenes. It expects the time through `__hf.seek`, then calls in three steps:
+// to copy the scenes, after the page has been drawn, and to draw the frame
+// (`__hf_page_composite_prepare`, `__hf_page_composite_resolve`). The engine draws scenes that
+// copies do not reproduce: pixels of canvases and videos, and animations, which begin anew in a
+// copy.
 
 import { defineHidden, nativeMethod } from "../natives.js";
 import { markChanged } from "../rendering/changes.js";
 import { warnOnce } from "../warnings.js";
 
 const OVERLAY_ID = "__hf-page-side-compositor";
-/** What a copy of an element does not show as the element does. */
+/** Elements whose copies look different. */
 const NOT_COPIED =
   "canvas, video, audio, iframe, object, embed, svg animate, svg animateTransform, svg animateMotion, svg set";
-/** How often the library looks for what tells it the time, in milliseconds. */
+/** The interval at which the library checks for `__hf.seek`, in milliseconds. */
 const LIBRARY_POLL_MS = 50;
 
 const drawsElements =
@@ -23,11 +25,11 @@ const drawsElements =
 const decodeCopy = nativeMethod(window.HTMLImageElement?.prototype, "decode");
 const animationsIn = nativeMethod(Element.prototype, "getAnimations");
 
-/** What the library has put in the place of `__hf.seek`. */
+/** The function that the library has put in place of `__hf.seek`. */
 let librarySeek = null;
 let isTakingOver = false;
 
-/** Offers the library what it looks for, on the `__hf` that is ours. */
+/** Offers the library the properties that it looks for, on our `__hf`. */
 export function offerLibrary(hf) {
   if (!drawsElements) return;
   defineHidden(window, "__HF_PAGE_SIDE_COMPOSITING__", true);
@@ -37,7 +39,7 @@ export function offerLibrary(hf) {
     get: () => (isTakingOver ? () => undefined : undefined),
     set: (value) => {
       if (isTakingOver) librarySeek = value;
-      // A page that makes a player of it.
+      // The page makes a player of it.
       else
         Object.defineProperty(hf, "seek", {
           value,
@@ -50,8 +52,8 @@ export function offerLibrary(hf) {
 }
 
 /**
- * Calls the library's `init`. It would look for `__hf.seek` by a timer, and so miss a transition that
- * begins at once: the timer is called when `init` is through.
+ * Calls the library's `init`. The library would look for `__hf.seek` by a timer, and so miss a
+ * transition that begins at once: the timer is called at the end of `init`.
  */
 export function initLibrary(init) {
   const setInterval = window.setInterval;
@@ -102,23 +104,26 @@ function stagings() {
   return Array.from(all).filter((canvas) => canvas.style.zIndex === "-9998");
 }
 
-/** Whether the library was told of the frame, and had its scenes copied. */
+/** Whether the library knows the frame, and has copied its scenes. */
 let isPrepared = false;
 
-/** Puts away what the library has drawn. */
+/** Removes the library's drawings. */
 export function leaveLibrary() {
   if (!librarySeek) return;
   isPrepared = false;
   const shown = overlay();
   if (shown) shown.style.display = "none";
-  // Pictures of a transition that is over would show behind a page without a background.
+  // Pictures of a finished transition would show behind a page without a background.
   for (const canvas of stagings()) {
     canvas.replaceChildren();
     canvas.style.display = "none";
   }
 }
 
-/** Has the library copy the scenes of the frame at `ms`. The page has to be drawn before it goes on. */
+/**
+ * Makes the library copy the scenes of the frame at `ms`. The page has to be drawn before the next
+ * step.
+ */
 export async function prepareLibrary(ms, fromScene, toScene) {
   leaveLibrary();
   if (!libraryDraws(fromScene, toScene)) return;
@@ -131,7 +136,7 @@ export async function prepareLibrary(ms, fromScene, toScene) {
   markChanged();
 }
 
-/** Has the library draw the frame, of copies that have been drawn. Returns whether it did. */
+/** Makes the library draw the frame from copies that have been drawn. Returns whether it did. */
 export function drawByLibrary(fromScene, toScene) {
   const drawn =
     isPrepared &&

@@ -1,9 +1,9 @@
-// Transitions between scenes: what the page declares, and which of two scenes it shows.
+// Transitions between scenes: the page's declarations, and the choice of the scene that it shows.
 //
 // The engine makes them of two pictures, one with each scene alone. A page declares them in
 // `window.__hf.transitions`, most often through `HyperShader.init`. HyperFrames' library leaves the
-// drawing to the renderer where it finds `__HF_VIRTUAL_TIME__`; where a page has no copy of it, there
-// is one here that does the same.
+// drawing to the renderer where it finds `__HF_VIRTUAL_TIME__`; where a page has no copy of it, the
+// stand-in here does the same.
 
 import { defineHidden } from "../natives.js";
 import { findRoot, numberAttribute, timelineTime } from "../time/timing.js";
@@ -22,17 +22,17 @@ import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 // HyperFrames' defaults.
 const TRANSITION_SECS = 0.7;
 const TRANSITION_EASE = "power2.inOut";
-/** What `__hf` may hold without being a player. */
+/** Properties of `__hf` that do not make it a player. */
 const NO_PLAYER = ["transitions", "shaderTransitionsReady"];
 
 /** @typedef {{from: string, to: string, accent: string|null, key: string|null}} Declared */
 /** @type {Declared[]} what `init` was told of each pair of scenes */
 const declaredPairs = [];
 
-// HyperFrames' library only writes into one that is there.
+// HyperFrames' library only writes into an existing `__hf`.
 const ownHf = {};
 
-/** Whether `__hf` is there for something else than transitions. */
+/** Whether `__hf` is more than a list of transitions. */
 export function declaresPlayer() {
   const hf = window.__hf;
   if (!hf) return false;
@@ -83,7 +83,7 @@ function noteColors(given) {
     declaredPairs.push({ from: scenes[i], to: scenes[i + 1], accent, key: keyOf(given) });
 }
 
-// Scenes come and go by the page's own timeline, so that its tweens of them meet what they expect.
+// Scenes come and go by the page's own timeline, so that the page's tweens of them work.
 function initTransitions(given) {
   const { scenes, transitions } = checkedScenes(given);
   if (!given.timeline && !window.gsap)
@@ -118,7 +118,7 @@ function withNote(call) {
   };
 }
 
-/** Whether the page has brought a library. */
+/** Whether the page includes a library. */
 let isPagesOwn = false;
 let shaderLibrary = { init: withNote(initTransitions) };
 
@@ -137,7 +137,7 @@ export function offerTransitions() {
   });
 }
 
-// The composition's own time goes evenly: two moments tell where one of it stands in the root's.
+// The composition's own time is linear: two times give the place of any in the root's.
 function timeInRoot(key, time) {
   const [start, second] = [timelineTime(key, 0), timelineTime(key, 1)];
   const rate = second - start;
@@ -151,7 +151,7 @@ function givenTransitions() {
 
 const textOrNull = (value) => (value === undefined || value === null ? null : String(value));
 
-/** What is declared, as written; times in the root's seconds. */
+/** The declarations, as written; times in the root's seconds. */
 export function listTransitions(jsonNumber) {
   return givenTransitions().map(
     ({ time, duration = TRANSITION_SECS, shader, ease, fromScene, toScene }) => {
@@ -183,7 +183,7 @@ function rulesFor(transition, side) {
   const wanted = side === 0 ? transition.fromScene : transition.toScene;
   const element = document.getElementById(wanted);
   const all = new Set(givenTransitions().flatMap(({ fromScene, toScene }) => [fromScene, toScene]));
-  // A scene within the wanted one goes with it, and one around it must stay.
+  // A scene within the wanted one is hidden with it, and one around it must stay.
   const others = [...all].filter((id) => {
     const other = document.getElementById(id);
     return (
@@ -200,20 +200,20 @@ function rulesFor(transition, side) {
   );
 }
 
-/** The transition that the library is to draw in the frame that is shown. */
+/** The transition that the library draws in the present frame. */
 let ofLibrary = null;
-/** Whether it has not begun with it. */
+/** Whether the library has yet to begin with it. */
 let awaitsLibrary = false;
 const BY_LIBRARY = 2;
 
-/** Has the library begin with the frame that is shown, if it is to draw it. */
+/** Makes the library begin with the present frame, if it draws it. */
 export function beginLibrary(ms) {
   if (!ofLibrary || !awaitsLibrary) return undefined;
   awaitsLibrary = false;
   return prepareLibrary(ms, ofLibrary.fromScene, ofLibrary.toScene);
 }
 
-/** Has the library draw the frame that it has begun. */
+/** Makes the library draw the frame that it has begun. */
 export function finishLibrary() {
   return ofLibrary !== null && drawByLibrary(ofLibrary.fromScene, ofLibrary.toScene);
 }

@@ -1,11 +1,12 @@
-// Drawing by graphics card, real or emulated: page code hands it over and goes on at once.
+// Drawing by graphics card, real or emulated: page code hands it over and continues at once.
 //
-// A frame that is captured is waited for. One that is only passed is not, and a page that draws for
-// half a second a frame would hand over minutes of work in a moment. So passed frames wait for theirs.
+// A captured frame waits for it. A frame that is only passed would not, and a page that draws for
+// half a second per frame would hand over minutes of work at once. So passed frames wait for it,
+// too.
 
 import { native, nativeMethod, override } from "../natives.js";
 
-/** A context of a canvas element, and an element drawn into it, unseen by what is watched here. */
+/** The native `getContext` of a canvas, which the watch below does not see. */
 export const canvasContext = nativeMethod(window.HTMLCanvasElement?.prototype, "getContext");
 export const drawElementImage = nativeMethod(
   window.CanvasRenderingContext2D?.prototype,
@@ -54,15 +55,15 @@ for (const owner of [
   }
 }
 
-/** Whether page code draws elements into canvases: it has to be drawn itself before it draws. */
+/** Whether page code draws elements into canvases: the page has to be painted before it draws. */
 export const drawsPaintedElements = () => hasDrawnElements;
 
-/** Resolves when the document has been painted as it is now. */
+/** Resolves when the document has been painted in its present state. */
 export function nextPaint() {
   return new Promise((resolve) => native.requestFrame(() => native.requestFrame(resolve)));
 }
 
-// Reading a pixel is what no browser can answer before all is drawn (`finish` only hands over).
+// Reading a pixel is the only call that waits for all drawing (`finish` only hands over).
 function finishContext(gl) {
   if (gl.isContextLost()) return;
   if (
@@ -77,7 +78,7 @@ function finishContext(gl) {
   probe.getImageData(0, 0, 1, 1);
 }
 
-/** Waits until all that page code has handed over is drawn. */
+/** Waits until all drawing of page code is done. */
 export function finishOwnDrawing() {
   if (contexts.length === 0) return;
   contexts = contexts.filter((reference) => reference.deref());

@@ -1,4 +1,4 @@
-// What was drawn in canvases that are drawn elsewhere than they are seen, brought into the page.
+// Brings the drawing of offscreen canvases into the page.
 
 import { parentRuntime } from "../natives.js";
 import { drawsForElements, handOverDrawing } from "./offscreen.js";
@@ -6,7 +6,7 @@ import { passPicturesOn, takePicture, takeWorkerDrawing } from "../workers/worke
 import { mayHaveChanged } from "../rendering/layers.js";
 
 /**
- * Brings it into the page, last of all in a step.
+ * Brings the drawings into the page, at the very end of a step.
  * @returns {Promise|undefined} a promise if a worker draws, or WebGPU
  */
 export function handOverDrawings() {
@@ -16,7 +16,7 @@ export function handOverDrawings() {
   return taking ? taking.then(own) : own();
 }
 
-/** Shows a picture in whichever document its canvas is. */
+/** Shows a picture in the document of its canvas. */
 export function passDrawing(...drawing) {
   const above = parentRuntime();
   if (above) above.agent.passDrawing(...drawing);

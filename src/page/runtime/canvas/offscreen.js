@@ -1,11 +1,12 @@
-// Canvases that are drawn elsewhere than they are seen: `transferControlToOffscreen`, here or in a worker.
+// Canvases that are drawn elsewhere than they are seen: `transferControlToOffscreen`, here or in a
+// worker.
 //
-// The browser brings such a canvas on screen on a way of its own, at a time of its own. Here its
-// drawing goes into a canvas that knows nothing of the element, and the end of each step puts what was
-// drawn into the element, as the page's own picture: so a frame has it in any way of capture.
+// The browser presents such a canvas by itself, at a time of its own. Here its drawing goes into a
+// canvas apart from the element, and the end of each step puts the drawing into the element, as the
+// page's own picture: so a frame has it with any backend.
 //
-// A worker gets the canvas itself, which keeps nothing that is written on it but its size. Until a
-// context is made the size is free, and carries the element's number across (`seal`).
+// A worker gets the canvas itself, which keeps none of its properties but its size. Until a context
+// is made the size is free, and carries the element's number across (`seal`).
 
 import {
   config,
@@ -29,7 +30,7 @@ const NUMBER_BITS = 13;
 const MAX_SIZE = 2 ** SIZE_BITS - 1;
 const PART = 2 ** NUMBER_BITS;
 
-/** WebGL's calls that draw. What extensions add begins with `draw` or `multiDraw`. */
+/** WebGL's calls that draw. The names of extensions' calls begin with `draw` or `multiDraw`. */
 const DRAWS = [
   "clear",
   "clearBufferfv",
@@ -78,16 +79,16 @@ const handedOver = new WeakSet();
 const drawnHere = new WeakSet();
 /** @type {WeakMap<HTMLCanvasElement, Drawn>} elements that WebGPU draws */
 const drawnByGpu = new WeakMap();
-/** The same, to be gone through. @type {WeakRef<HTMLCanvasElement>[]} */
+/** The same, as a list. @type {WeakRef<HTMLCanvasElement>[]} */
 let gpuElements = [];
 let lastCanvasNumber = 0;
 
-/** A number that no canvas of this page has; frames within it share them. */
+/** A number that no canvas of this page has; frames within the page share them. */
 export function nextCanvasNumber() {
   return parentRuntime()?.agent?.nextCanvasNumber() ?? ++lastCanvasNumber;
 }
 
-/** Breaks the seal of a canvas that came from elsewhere. */
+/** Breaks the seal of a canvas from another document or worker. */
 function claim(canvas) {
   const width = canvasWidth(canvas);
   if (!(width >= SEAL)) return;
@@ -137,8 +138,8 @@ function contextOfGpu(canvas, record, sizeOf) {
   return record.takeImage ? record.context : null;
 }
 
-// What WebGPU draws is read at the end of the step. Copies that may come later wait for it; others get
-// the picture of the frame before.
+// WebGPU's drawing is read at the end of the step. Copies that may come later wait for it; others
+// get the picture of the frame before.
 
 const recordOfGpu = (source) =>
   drawnByGpu.get(source) ?? (drawn.get(source)?.takeImage ? drawn.get(source) : undefined);
@@ -327,7 +328,7 @@ function watchCalls(object, names, note) {
 }
 
 function watchDraws(record, context) {
-  // What is drawn into a framebuffer of the page's own does not show.
+  // Drawing into a framebuffer of the page's own is not visible.
   const note = () => {
     if (!record.isDrawn && context.getParameter(context.FRAMEBUFFER_BINDING) === null)
       record.isDrawn = true;
@@ -357,7 +358,7 @@ function watchDraws(record, context) {
 
 let copyContext = null;
 
-// As the canvas is and stays.
+// The properties of the canvas, which do not change.
 function copyOf(canvas) {
   const [width, height] = [canvasWidth(canvas), canvasHeight(canvas)];
   copyContext ??= offscreenContext(new Offscreen(width, height), "2d");
@@ -368,11 +369,11 @@ function copyOf(canvas) {
   return takeBitmap(copyContext.canvas);
 }
 
-/** Whether canvases that are seen elsewhere are drawn here. */
+/** Whether canvases that are shown elsewhere are drawn here. */
 export const drawsForElements = () => drawn.size > 0 || gpuElements.length > 0;
 
 /**
- * Hands over what has been drawn here, as a browser does at the end of each frame.
+ * Hands over the drawings made here, as a browser does at the end of each frame.
  * @param {(number: number, picture: CanvasImageSource, colorSpace: string|undefined) => void} deliver
  * @param {boolean} asBitmap whether pictures go to another thread
  * @returns {Promise|undefined} a promise if WebGPU draws

@@ -46,7 +46,7 @@ const brokenState = (text) =>
   );
 
 /**
- * A context for `canvas`, whose size `sizeOf` tells.
+ * A context for `canvas`, whose size `sizeOf` returns.
  * @returns {{context: GPUCanvasContext, takeImage: () => Promise<ImageData|null>}} `takeImage` takes what
  *   has been drawn since it was called last; null if nothing
  */

@@ -5,7 +5,9 @@ import { warnOnce } from "../warnings.js";
 /** @type {WeakSet<Window>} */
 const undriven = new WeakSet();
 
-/** Tells of the frame number `at`, whose document is of another origin: nobody moves it. */
+/**
+ * Warns of the frame number `at`, whose document is of another origin: the runtime cannot move it.
+ */
 export function noteUndriven(at) {
   const below = window[at];
   if (undriven.has(below)) return;
@@ -13,7 +15,7 @@ export function noteUndriven(at) {
     ...document.querySelectorAll("iframe, object"),
   ]);
   const element = holders.find(({ contentWindow }) => contentWindow === below);
-  // What nobody sees need not move.
+  // A frame that is not visible need not move.
   if (!element?.checkVisibility({ visibilityProperty: true })) return;
   undriven.add(below);
   const name =
@@ -26,14 +28,14 @@ export function noteUndriven(at) {
   );
 }
 
-/** Their runtimes' faces. */
+/** The interfaces of their runtimes. */
 export function children() {
   const found = [];
   for (let at = 0; at < window.length; at++) {
     try {
       if (window[at].__pagereel) found.push(window[at].__pagereel);
     } catch {
-      // A frame of another origin is the browser's own business.
+      // A frame of another origin is left to the browser.
     }
   }
   return found;

@@ -1,9 +1,9 @@
-// When each timed element is on screen.
+// The times at which each timed element is on screen.
 //
 // A clip is visible for start <= t < end and while all timed ancestors are. A frame costs a
 // comparison per clip and a write only where visibility changes. The page keeps its own inline
-// `visibility`: it is put back when the clip appears, and what an animation sets meanwhile is
-// remembered. What stands in a hidden clip is hidden with it, also where it has a `visibility` of its
+// `visibility`: it is restored when the clip appears, and a value that an animation sets meanwhile
+// is remembered. The content of a hidden clip is hidden with it, even with a `visibility` of its
 // own.
 
 import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
@@ -16,7 +16,7 @@ const EDGE_SECS = 1e-6;
 const HIDDEN_MARK = "data-hf-clip-hidden";
 let hidingSheet = null;
 
-// Every tree of nodes has style sheets of its own.
+// Every tree of nodes has its own style sheets.
 function hideContents(element) {
   const tree = element.getRootNode();
   if (!tree.adoptedStyleSheets) return;

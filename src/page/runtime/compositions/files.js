@@ -27,7 +27,7 @@ export function fetchText(address) {
   return texts.get(address);
 }
 
-// The mark tells the engine that a failure is an answer.
+// The mark tells the engine that a failure is a valid answer.
 function exists(address) {
   if (!existing.has(address))
     existing.set(
@@ -40,8 +40,8 @@ function exists(address) {
 }
 
 /**
- * The absolute form of an address in a file at `base`. HyperFrames reads plain relative ones from the
- * outer document, `../` ones from the file: so the file's own neighbours are tried first.
+ * The absolute form of an address in a file at `base`. HyperFrames reads plain relative ones from
+ * the outer document, `../` ones from the file: so the file's own neighbors are tried first.
  */
 export function resolveAsset(address, base) {
   const text = address.trim();

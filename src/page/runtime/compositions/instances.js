@@ -25,7 +25,7 @@ const instances = new native.Map();
 
 /** Marks the hosts of mounted compositions (HyperFrames' own attribute). */
 export const HOST_MARK = "data-composition-file";
-/** Numbers the hosts, and what the roots of their files have become. */
+/** Numbers the hosts, and the elements that replace their files' roots. */
 export const SCOPE_MARK = "data-pagereel-host";
 export const ROOT_MARK = "data-pagereel-root";
 
@@ -43,7 +43,7 @@ export function allInstances() {
   return [...instances.values()];
 }
 
-/** The mounted composition that `element` stands in, itself included; null in the outer document. */
+/** The mounted composition that contains `element`, itself included; null in the outer document. */
 export function instanceAround(element) {
   for (let host = element; host; host = host.parentElement) {
     host = closest(host, `[${HOST_MARK}]`);
@@ -75,8 +75,8 @@ function mapPlain(selector, replace) {
 }
 
 /**
- * A selector of a mounted file, as it has to be in the whole document: its root lost its id and its
- * composition id to the host.
+ * A selector of a mounted file, rewritten for the whole document: the host has the id and the
+ * composition id of its root.
  */
 export function rewriteSelector(selector, instance) {
   const mark = `[${ROOT_MARK}="${instance.number}"]`;
@@ -86,7 +86,7 @@ export function rewriteSelector(selector, instance) {
     : selector;
   if (instance.rootId && text.includes("#")) {
     const id = escapeRegExp(CSS.escape(instance.rootId));
-    // The first of the two is never there; it keeps the weight of an id.
+    // The first of the two never matches; it keeps the specificity of an id.
     text = mapPlain(text, (plain) =>
       plain.replace(
         new RegExp(`#${id}(?![\\w-])`, "g"),

@@ -1,7 +1,7 @@
 // The boxes that compositions count on: HyperFrames' rules.
 //
-// The page begins at the corner without margins, the root has the size that it declares and cuts off
-// what reaches over it, and clips directly in it are stacked rather than laid out one after the other.
+// The page begins at the corner without margins, the root has the size that it declares and clips
+// its contents, and clips directly in it are stacked rather than laid out one after the other.
 
 import { findRoot, numberAttribute } from "../time/timing.js";
 import { native } from "../natives.js";

@@ -1,10 +1,10 @@
 // Nested compositions: `data-composition-src` and templates, put into their hosts.
 //
 // A host is filled as soon as the parser has passed it, before the page's next script runs, so that
-// scripts of the outer document see the whole tree. Scripts of mounted files run after all those that
-// the parser ran, in the order of their hosts and each for its own instance only (scope.js). The file's
-// root stays as a box inside the host; its ids and its timing go to the host, since nothing may be
-// there twice (the conventions are HyperFrames').
+// scripts of the outer document see the whole tree. Scripts of mounted files run after all those
+// that the parser ran, in the order of their hosts and each for its own instance only (scope.js).
+// The file's root stays as a box inside the host; its ids and its timing go to the host, since
+// neither may occur twice (the conventions are HyperFrames').
 
 import { native, nativeMethod } from "../natives.js";
 import {
@@ -24,7 +24,7 @@ import { declaredVariables, instanceValues, isParsed, setProperties } from "./va
 import { describeElement, warnOnce } from "../warnings.js";
 import { normalizeLayout } from "./layout.js";
 
-/** What the host says in the root's stead. */
+/** Attributes of the host that replace the root's. */
 const HOSTS_OWN = [
   "data-composition-id",
   "data-composition-src",
@@ -55,7 +55,7 @@ export function meetHost(element) {
   if (matchesHost(element, "[data-composition-src]") && !instanceAt(element)) hosts.add(element);
 }
 
-/** Fills hosts that the parser has passed; at the end of the document runs their scripts too. */
+/** Fills hosts that the parser has passed; at the end of the document also runs their scripts. */
 export function mountPending() {
   for (const host of hosts) {
     if (!isParsed(host)) continue;
@@ -120,11 +120,11 @@ function mountFile(host) {
 
 let hasOpened = false;
 
-/** The template that is all of the document; null where there is more, or none. */
+/** The template that is the whole document; null otherwise. */
 function onlyTemplate() {
   const { head, body } = document;
   if (!body || body.textContent.trim() !== "") return null;
-  // The parser puts one at the very beginning of a file into the head.
+  // The parser puts a template at the very beginning of a file into the head.
   const inBody = Array.from(body.children);
   const found = inBody.length > 0 ? inBody : Array.from(head?.querySelectorAll("template") ?? []);
   const [only] = found;
@@ -133,7 +133,7 @@ function onlyTemplate() {
     : null;
 }
 
-// A file that is made to be mounted by others shows, when it is itself opened, what it holds.
+// A file that is made to be mounted shows its template when it is opened itself.
 function openTemplate() {
   if (hasOpened) return;
   hasOpened = true;
@@ -187,7 +187,7 @@ function findInnerRoot(content, id) {
   );
 }
 
-// Two instances of one file must not write over each other's timelines.
+// Two instances of one file must not overwrite each other's timelines.
 function uniqueKey(id) {
   const taken = new Set(allInstances().map(({ key }) => key));
   let key = id;
@@ -220,7 +220,7 @@ function mount(host, { content, heads, declaring, name, url, parent }) {
     values: instanceValues(declared, host),
     expectsTimeline: false,
   };
-  // Styles and scripts are taken out wherever they stand; data blocks stay.
+  // Styles and scripts are removed wherever they are; data blocks stay.
   const parts = [...heads, ...Array.from(content.querySelectorAll("style, link, script"))].filter(
     (part) => part.localName !== "script" || SCRIPT_KINDS.test(part.type),
   );
@@ -264,7 +264,7 @@ function dressRoot({ root, host, number, rootId }) {
   }
 }
 
-// Addresses in attributes are meant from the file, not from the document they come to stand in.
+// Addresses in attributes are relative to the file, not to the document around it.
 function absoluteTree(content, base) {
   if (base === document.baseURI) return;
   for (const element of content.querySelectorAll(
@@ -321,7 +321,7 @@ function addScript(script, instance) {
 
 const loadedFiles = new Set();
 
-// A library is loaded once, whoever asks for it.
+// A library is loaded once, even if several files use it.
 function runFile(address, isModule, instance) {
   if (
     loadedFiles.has(address) ||
@@ -348,7 +348,7 @@ function runModule(text, instance) {
   instance.root.append(script);
 }
 
-// An error, be it in the grammar, ends this script and no other.
+// An error, even a syntax error, ends this script and no other.
 function runText(text, parent, instance, name) {
   const script = document.createElement("script");
   script.textContent = text;

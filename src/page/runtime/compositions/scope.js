@@ -1,8 +1,8 @@
-// What scripts of a mounted file see: a document that ends at their instance.
+// The view of scripts of a mounted file: a document that ends at their instance.
 //
-// Such a script is wrapped in a function whose parameters stand for the globals that differ:
-// `document` and `window`, `gsap` with its selectors, `__hyperframes` with the instance's variables.
-// Everything else is the page's own.
+// Such a script is wrapped in a function whose parameters replace the globals that differ:
+// `document` and `window`, `gsap` with its selectors, `__hyperframes` with the instance's
+// variables. Everything else is the page's own.
 
 import { defineHidden, nativeMethod } from "../natives.js";
 import { allInstances, rewriteSelector } from "./instances.js";
@@ -59,7 +59,7 @@ function byId(instance, id) {
   return queryElement(instance.host, `#${CSS.escape(id)}`)[0] ?? null;
 }
 
-// A function of the browser does not work on a stand-in, and a class must keep its identity.
+// A function of the browser does not work on a proxy, and a class must keep its identity.
 function boundMember(owner, value, cache) {
   if (typeof value !== "function" || Object.hasOwn(value, "prototype")) return value;
   if (!cache.has(value)) cache.set(value, value.bind(owner));

@@ -11,10 +11,10 @@ import { fetchText, resolveAsset } from "./files.js";
 const ADDRESS_IN_CSS = /url\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^)"'\s][^)]*?))\s*\)/g;
 const COMMENT = /\/\*[\s\S]*?\*\//g;
 const IMPORT = /@import\s+(?:url\(\s*)?(?:"([^"]*)"|'([^']*)'|([^\s"');]+))\s*\)?([^;]*);/g;
-/** Deeper chains of `@import` are taken for circles. */
+/** Deeper chains of `@import` count as cycles. */
 const MAX_IMPORTS = 8;
 
-/** Makes the addresses in a style text independent of where it stands. */
+/** Makes the addresses in a style text absolute. */
 export function absoluteAddresses(css, base) {
   return css.replace(ADDRESS_IN_CSS, (all, double, single, bare) => {
     const address = (double ?? single ?? bare).trim();

@@ -1,13 +1,13 @@
-// The page stays what it is while frames are drawn.
+// Watches that the page's document stays while frames are drawn.
 //
-// What the browser tells the engine of (navigations, documents that are opened anew) is not looked for
-// here; only what nobody else sees.
+// The browser reports navigations and documents that are opened anew to the engine; this module
+// watches only the rest.
 
 import { clock } from "../time/clock.js";
 import { override } from "../natives.js";
 import { findRoot } from "../time/timing.js";
 
-/** Whether the page means to leave: its root says so. */
+/** Whether the page leaves on purpose: its root declares it. */
 export function allowsLeaving() {
   return (findRoot() ?? document.documentElement)?.hasAttribute("data-allow-navigation") ?? false;
 }
@@ -26,7 +26,7 @@ const sayQuietly = console.debug;
 let isLeaving = false;
 let current = 0;
 
-/** Frame `index` begins. */
+/** Notes that frame `index` begins. */
 export function standAt(index) {
   current = index;
 }
@@ -34,8 +34,8 @@ export function standAt(index) {
 /** The frame that has begun last. */
 export const standsAt = () => current;
 
-// Another document may follow. Only so it is known in which frame: the rest the engine hears from the
-// browser, perhaps when this document is gone.
+// Another document may follow. This reports the frame: the engine learns the rest from the browser,
+// perhaps when this document is gone.
 function noteLeaving() {
   if (!clock.begun) return;
   isLeaving = true;
@@ -47,7 +47,7 @@ window.navigation?.addEventListener("navigate", (event) => {
   if (!sameDocument && !event.hashChange && event.downloadRequest === null) noteLeaving();
 });
 
-// Where these lead is known only later.
+// The destination of these is known only later.
 const ownHistory = {
   back: History.prototype.back,
   forward: History.prototype.forward,
@@ -81,16 +81,16 @@ override(HTMLFormElement.prototype, {
   },
 });
 
-/** Whether the page has asked for another document, or for one that may be another. */
+/** Whether the page has requested another document, or what may be one. */
 export const leaves = () => isLeaving;
 
-/** What of the page is gone, in words for the user; null if nothing is. */
+/** The part of the page that is gone, in words for the user; null if none is. */
 export function whatIsGone() {
   if (!document.documentElement) return "removes its document element";
   return hasStopped ? "calls window.stop()" : null;
 }
 
-/** Where the page would go by itself, in words for the user; null if it stays. */
+/** The address to which the page would go by itself, in words for the user; null if it stays. */
 export function whereItGoes() {
   for (const meta of /** @type {NodeListOf<HTMLMetaElement>} */ (
     document.querySelectorAll("meta[http-equiv]")
@@ -108,7 +108,7 @@ export function whereItGoes() {
   return null;
 }
 
-/** The answer of a page that is not there any more: an error on the way to a frame has that reason. */
+/** The answer of a page that is gone: that is the reason of an error on the way to a frame. */
 export function answerIfGone(error) {
   const gone = whatIsGone();
   if (!gone) throw error;

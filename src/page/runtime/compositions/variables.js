@@ -12,7 +12,7 @@ import { describeElement, didYouMean, warnOnce } from "../warnings.js";
 
 const isText = (value) => typeof value === "string";
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-// Fonts and images may be given by name and address, or as HyperFrames' objects of these.
+// Fonts and images may be given as name and address, or as HyperFrames' objects of these.
 const TYPES = {
   string: isText,
   number: (value) => typeof value === "number" && Number.isFinite(value),
@@ -159,7 +159,7 @@ export function checkVariables() {
 function cssValue(value) {
   const text = isObject(value) ? value.name : value;
   if (!["string", "number", "boolean"].includes(typeof text)) return null;
-  // What could end the declaration is no part of a value.
+  // Characters that could end the declaration are not part of a value.
   return String(text).replace(/[;{}<>\r\n]/g, "");
 }
 
@@ -215,7 +215,7 @@ export function meetBinding(element) {
   if (matchesBinding(element, "[data-var-text], [data-var-src]")) waiting.add(element);
 }
 
-/** Applies what can be applied by now. */
+/** Applies the bindings that can be applied by now. */
 export function bindPending() {
   const root = findRootBox();
   if (root && root !== boundRoot) {
@@ -230,12 +230,12 @@ export function bindPending() {
   }
 }
 
-// Looked for only until it is there.
+// Searched only until it is found.
 function findRootBox() {
   return boundRoot?.isConnected ? boundRoot : findRoot();
 }
 
-/** Makes the object by which page code asks for variables. The page may replace it. */
+/** Makes the object with which page code reads variables. The page may replace it. */
 export function offerVariables() {
   if (Object.keys(config.variables).length > 0 && window.__hfVariables === undefined)
     window.__hfVariables = { ...config.variables };
