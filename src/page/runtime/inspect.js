@@ -1,8 +1,8 @@
-// What the composition is made of, for `pagereel check`.
+// The structure of the composition, for `pagereel check`.
 //
-// Only reads. Whatever a page may have put in the place of an object is asked with care: an answer
-// that fails is left out, and never becomes an error of the page. Frames below this document are
-// not listed.
+// This module only reads. A page may have replaced any object, so each is asked with care: an
+// answer that fails is left out, and never becomes an error of the page. Frames below this document
+// are not listed.
 
 import {
   compositionLength,
@@ -28,7 +28,7 @@ import { jsonNumber, listMedia } from "./media/media_list.js";
 
 /** Addresses longer than this are cut: a font may be written into its style sheet. */
 const MAX_ADDRESS = 200;
-/** Of more faces than these only the used ones are listed. */
+/** The number of faces above which only the used ones are listed. */
 const MANY_FACES = 64;
 
 function ask(question, otherwise) {
@@ -118,7 +118,7 @@ function listAdapters(timelines) {
   const kinds = { animation: 0, transition: 0, script: 0 };
   for (const { kind } of animationRecords.values()) kinds[kind] += 1;
   add("cssAnimations", kinds.animation);
-  // Which elements will change is not known before they do.
+  // The elements that will change are not known beforehand.
   add("transitions", declaresTransitions() ? null : kinds.transition);
   add("webAnimations", kinds.script);
   for (const [name, count] of Object.entries(ask(countPlayers, {}))) add(name, count);
@@ -151,11 +151,11 @@ function fontAddress(source) {
   return address.length > MAX_ADDRESS ? `${address.slice(0, MAX_ADDRESS)}…` : address;
 }
 
-/** Addresses of the `@font-face` rules that can be read, in order, by what they declare. */
+/** Addresses of the readable `@font-face` rules, in order, by their declarations. */
 function fontSources() {
   const sources = {};
   const visit = (sheet) => {
-    // A sheet of another origin keeps its rules to itself.
+    // The rules of a sheet of another origin cannot be read.
     for (const rule of ask(() => sheet.cssRules, [])) {
       if (rule instanceof CSSFontFaceRule) {
         const value = (name) => rule.style.getPropertyValue(name);
@@ -173,7 +173,7 @@ function fontSources() {
 
 function listFonts() {
   const sources = fontSources();
-  // Packages, and Google's sheets, bring many faces for each one that is drawn.
+  // Packages, and Google's sheets, have many faces for each one that is drawn.
   const isFew = document.fonts?.size <= MANY_FACES;
   const isUsed = (face) => face.status !== "unloaded" || (isFew && broughtFrom(face) === null);
   return Array.from(document.fonts ?? [])

@@ -1,9 +1,10 @@
-// `data-vfx-chain`: chains of effects over what an element shows.
+// `data-vfx-chain`: chains of effects over an element's picture.
 //
-// The pixels are those of a canvas that draws an element, `canvas.hf-vfx-src` with `.hf-vfx-in`. The
-// page is painted as it is in the frame, the element is drawn into its canvas and taken out of it
-// again, and the outcome goes into `canvas.hf-vfx-out`, which fills the host. All is drawn anew unless
-// nothing can have changed since: neither the page, nor what the effects themselves depend on.
+// The pixels are those of a canvas that draws an element, `canvas.hf-vfx-src` with `.hf-vfx-in`.
+// The page is painted in its state of the frame, the element is drawn into its canvas and removed
+// from it again, and the result goes into `canvas.hf-vfx-out`, which fills the host. All is drawn
+// anew unless nothing can have changed since: neither the page, nor the inputs of the effects
+// themselves.
 
 import { createHtml, guarded, native } from "../natives.js";
 import { canvasContext, drawElementImage } from "../canvas/canvases.js";
@@ -24,12 +25,12 @@ const CHAIN_ATTRIBUTE = "data-vfx-chain";
 const SOURCE = "canvas.hf-vfx-src";
 const VISIBLE_ATTRIBUTE = "data-vfx-ref-visible";
 const OUTPUT_CLASS = "hf-vfx-out";
-/** No side of a picture has more pixels. */
+/** The most pixels of a picture's side. */
 const MOST_CHAIN_PIXELS = 8192;
-/** Elements that hold no others. */
+/** Elements that cannot contain others. */
 const VOID_HOSTS =
   "img, video, audio, canvas, iframe, input, textarea, select, svg, svg *, object, embed, br, hr";
-/** What may look different although nothing in this document has changed. */
+/** Elements that may look different although nothing in this document has changed. */
 const UNWATCHED = "iframe, object, embed";
 
 /** @typedef {{id: string, type: string, values: Record<string, number>, refs: Record<string, string|null>}} ChainNode */
@@ -38,7 +39,7 @@ const UNWATCHED = "iframe, object, embed";
 
 /** @type {Map<Element, Chain>} */
 const chains = new native.Map();
-/** Canvases whose outcome stands in them. @type {WeakSet<HTMLCanvasElement>} */
+/** Canvases that hold their result. @type {WeakSet<HTMLCanvasElement>} */
 const ownOutputs = new WeakSet();
 
 const describeChain = (host) => `${CHAIN_ATTRIBUTE} of ${describeElement(host)}`;
@@ -151,14 +152,14 @@ function chainOf(host) {
 const hostsOfChains = () =>
   allTrees().flatMap((tree) => [...tree.querySelectorAll(`[${CHAIN_ATTRIBUTE}]`)]);
 
-/** Reads all chains, and tells what is wrong with them. */
+/** Reads all chains, and warns of their faults. */
 export function findChains() {
   hostsOfChains().forEach(chainOf);
 }
 
 // --- where pixels come from ---
 
-/** The elements among which ids are looked for, the nearest first. */
+/** The elements in which ids are searched, the nearest first. */
 const scopesOf = (host) =>
   [instanceAround(host)?.host, host.getRootNode(), document].filter(Boolean);
 
@@ -173,7 +174,7 @@ function find(host, selector) {
 /** The canvas that has the pixels of an element: inside it, or beside it. */
 function vfxSourceOf(element) {
   if (element.matches(SOURCE)) return element;
-  // Not one of an element with a chain of its own within it.
+  // A canvas of an element with a chain of its own inside does not count.
   const own = [...element.querySelectorAll(SOURCE)].find(
     (each) =>
       each.closest(`[${CHAIN_ATTRIBUTE}]`) === element || !element.hasAttribute(CHAIN_ATTRIBUTE),
@@ -184,7 +185,7 @@ function vfxSourceOf(element) {
   );
 }
 
-/** Why a canvas cannot be drawn from; null if it can. */
+/** The reason why a canvas cannot be drawn from; null if it can. */
 function faultOf(canvas) {
   const content = vfxContentOf(canvas);
   if (!content) return `its ${SOURCE} has no child .hf-vfx-in`;
@@ -199,7 +200,10 @@ const vfxContentOf = (canvas) =>
 const isShown = (element) =>
   element.isConnected && checkVisibility(element, { visibilityProperty: true });
 
-/** What a parameter names: a canvas that draws an element, or a picture. Null, with a warning, if neither. */
+/**
+ * The target of a parameter: a canvas that draws an element, or a picture. Null, with a warning, if
+ * neither.
+ */
 function referenceOf(host, node, name) {
   const id = node.refs[name];
   if (!id) return null;
@@ -232,7 +236,7 @@ function valuesNow(node, style) {
   return values;
 }
 
-/** How many canvases that draw elements stand around an element. */
+/** The number of canvases that draw elements around an element. */
 function vfxDepthOf(element) {
   let depth = 0;
   for (let at = element.parentElement?.closest(SOURCE); at; at = at.parentElement?.closest(SOURCE))
@@ -240,7 +244,8 @@ function vfxDepthOf(element) {
   return depth;
 }
 
-// Nodes that want pixels before there are any have no effect, nor do those whose pictures are not there.
+// Nodes that need pixels before there are any have no effect, nor do those whose pictures are
+// missing.
 function drawableNodes(host, chain, hasSource, fault) {
   const style = native.getComputedStyle(host);
   const found = [];
@@ -264,7 +269,7 @@ function drawableNodes(host, chain, hasSource, fault) {
   return found;
 }
 
-/** All that a chain draws with in this frame; null if it draws nothing. */
+/** All inputs of a chain in this frame; null if it draws nothing. */
 function planChain(host, chain, seconds, fps) {
   if (native.getComputedStyle(host).position === "static") host.style.position = "relative";
   const canvas = vfxSourceOf(host);
@@ -297,7 +302,7 @@ function planChain(host, chain, seconds, fps) {
 const isInWindow = ({ left, top, right, bottom }) =>
   right > 0 && bottom > 0 && left < innerWidth && top < innerHeight;
 
-// Chrome need not paint what lies outside of the window, and what is not painted is taken as nothing.
+// Chrome need not paint elements outside of the window, and unpainted ones count as empty.
 function tellParked(plan) {
   if (!isInWindow(boundsOf(plan.host))) return;
   for (const canvas of picturesOf(plan)) {
@@ -327,7 +332,7 @@ const picturesOf = ({ source, nodes }) =>
   [source, ...nodes.flatMap(({ pictures }) => Object.values(pictures))].filter(Boolean);
 const isWatched = (plan) => picturesOf(plan).every((each) => !each.querySelector(UNWATCHED));
 
-/** Gives a canvas the size of what it draws, in which one of its pixels is one of the screen. */
+/** Gives a canvas the size of its element, with one of its pixels for each of the screen. */
 function fitCanvas(canvas) {
   const content = vfxContentOf(canvas);
   if (!isShown(content)) return;
@@ -342,8 +347,8 @@ function fitCanvas(canvas) {
   }
 }
 
-// Chrome draws a canvas in an element that it draws into another with one of its pixels for one of the
-// screen, whatever its box.
+// Chrome draws a canvas inside an element that it draws into another canvas with one of its pixels
+// for each of the screen, regardless of its box.
 function tellMisfits(content) {
   for (const canvas of content.querySelectorAll("canvas")) {
     if (
@@ -366,7 +371,7 @@ function tellMisfits(content) {
 const isForeign = (address) =>
   /^https?:/.test(address) && new URL(address).origin !== location.origin;
 
-/** Elements whose backgrounds have been looked at. @type {WeakSet<Element>} */
+/** Elements whose backgrounds have been checked. @type {WeakSet<Element>} */
 const lookedAt = new WeakSet();
 
 function foreignPictureOf(element) {
@@ -384,7 +389,7 @@ function foreignPictureOf(element) {
   );
 }
 
-// Chrome leaves out what a page must not read.
+// Chrome omits pictures that a page must not read.
 function tellForeign(content) {
   for (const element of [content, ...content.querySelectorAll("*")]) {
     const address = foreignPictureOf(element);
@@ -396,7 +401,10 @@ function tellForeign(content) {
   }
 }
 
-/** Draws an element into its canvas, and takes it out again unless it is to be seen. @returns {OffscreenCanvas} */
+/**
+ * Draws an element into its canvas, and removes it again unless it is visible there.
+ * @returns {OffscreenCanvas}
+ */
 function takeSource(canvas) {
   const { width, height } = canvas;
   const context = canvasContext(canvas, "2d", { willReadFrequently: true });
@@ -414,7 +422,7 @@ function takeSource(canvas) {
   return taken;
 }
 
-/** Where a canvas lies in the host, in pixels of the page. */
+/** The place of a canvas in the host, in pixels of the page. */
 function placeIn(host, canvas) {
   if (canvas.offsetParent === host) return [canvas.offsetLeft, canvas.offsetTop];
   if (canvas.offsetParent !== host.offsetParent) return [0, 0];
@@ -498,7 +506,7 @@ function failPlan({ host, chain, source, nodes }, error) {
     );
   chain.failed = true;
   clearOutput(host);
-  // What it would have been drawn from is shown as it is, from now on.
+  // The source is shown as it is from now on.
   source?.setAttribute(VISIBLE_ATTRIBUTE, "");
 }
 
@@ -508,7 +516,7 @@ function showUndrawn({ chain, source }) {
   markChanged();
 }
 
-/** Draws chains none of which stands in what another of them shows. */
+/** Draws chains, none of which is inside another's picture. */
 async function drawLevel(plans) {
   const canvases = new Set(plans.flatMap(picturesOf).filter((each) => each.matches(SOURCE)));
   canvases.forEach(fitCanvas);
@@ -541,7 +549,7 @@ function planAll(seconds, fps) {
     const chain = chainOf(host);
     if (!chain) clearOutput(host);
     if (!chain) continue;
-    // What is not seen may have changed by the time that it is.
+    // Elements that are not visible may have changed by the time that they are.
     const plan = isShown(host) ? planChain(host, chain, seconds, fps) : (chain.key = null);
     if (plan) plans.push(plan);
     else if (isShown(host)) clearOutput(host);
@@ -555,13 +563,13 @@ async function drawPlans(plans) {
 }
 
 /**
- * Draws the chains of this document as they are at `seconds`, at `fps` frames per second.
+ * Draws the chains of this document at `seconds`, with `fps` frames per second.
  * @returns {Promise|undefined} a promise if some of them have to be drawn
  */
 export function drawChains(seconds, fps) {
   const plans = planAll(seconds, fps);
   if (plans.length === 0) return undefined;
-  // One that is drawn may be seen in another.
+  // A chain that is drawn may be visible in another.
   const isStill =
     !mayDifferNow() &&
     plans.every((plan) => isWatched(plan) && isSameKey(plan.chain.key, planKey(plan)));

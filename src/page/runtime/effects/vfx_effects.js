@@ -19,7 +19,7 @@ vec4 colorAt(vec2 at) {
 }
 `;
 
-/** Shows the source as it is. */
+/** Shows the source unchanged. */
 export const PLAIN_PROGRAM = `${EFFECT_HEAD}
 void main() { result = own(); }`;
 

@@ -1,7 +1,7 @@
 // Draws chains of effects: one WebGL context for all chains of a document.
 //
-// Everything of eight bits, and colors carry their alpha. Nothing stays from one drawing to the next
-// but vfxPrograms, so that the outcome depends on what is given alone.
+// Everything has eight bits, and colors carry their alpha. Nothing stays from one drawing to the
+// next except `vfxPrograms`, so that the result depends on the input alone.
 
 import { native } from "../natives.js";
 import { contextOf, hiddenCanvas } from "../grading/color_renderer.js";
@@ -143,7 +143,7 @@ export function drawChain(drawing) {
   for (let tries = 0; tries < 2; tries++) {
     openVfxContext();
     drawChainOnce(drawing);
-    // A page that opens many contexts of its own takes the oldest away.
+    // The browser takes the oldest context away from a page that opens many.
     if (!vfxGl.isContextLost()) return vfxCanvas;
   }
   throw new Error("the browser takes its WebGL context away");

@@ -41,7 +41,7 @@ function evaluate(points, slopes, x) {
   );
 }
 
-/** A curve over 0 to 1, held within 0 to 1. */
+/** A curve over 0 to 1, clamped to 0 to 1. */
 export function curveTable(points) {
   const slopes = slopesOf(points);
   return Float32Array.from({ length: CURVE_SIZE }, (_, i) =>
@@ -49,9 +49,9 @@ export function curveTable(points) {
   );
 }
 
-/** A curve over the hues 0 to 360, which goes round; entry `i` is that of hue `360 i / 1024`. */
+/** A curve over the hues 0 to 360, which is periodic; entry `i` is that of hue `360 i / 1024`. */
 export function hueTable(points) {
-  // One round before and after, so that slopes at the seam are those of any other place.
+  // One period before and after, so that slopes at the seam are like those elsewhere.
   const round = (by) => points.map(([x, y]) => [x + by, y]);
   const all = [...round(-360), ...points, ...round(360)].filter(
     ([x], i, list) => i === 0 || x > list[i - 1][0],

@@ -1,9 +1,10 @@
 // Parts of programs that are laid over a graded picture: wear, prints, light.
 //
-// Names, order, ranges and the formulas that its reference gives are HyperFrames'; the rest is ours, so
-// these pictures resemble its own and are not the same. What moves, moves by the page's time alone.
+// Names, order, ranges and the formulas in its reference are HyperFrames'; the rest is ours, so
+// these pictures resemble its own without being equal. Moving effects depend on the page's time
+// alone.
 
-/** For all of them. */
+/** Functions for all effects. */
 export const SHARED_EFFECTS = `
 uniform vec3 ink, paper, lineInk, linePaper;
 const float PI = 3.14159265;
@@ -26,7 +27,7 @@ vec2 slopeAt(vec2 uv, vec2 px) {
 }
 `;
 
-/** What is laid over the graded picture, in this order. */
+/** Effects over the graded picture, in this order. */
 export const EFFECT_PARTS = [
   {
     stage: "film",
@@ -241,5 +242,5 @@ float dotOf(vec2 p, float side, float angle, float amount) {
 }
 `;
 
-/** What several effects share, by the name under which they need it. */
+/** Functions shared by several effects, by the names under which they need them. */
 export const SHARED_PARTS = { edges: EDGES, dots: DOTS };

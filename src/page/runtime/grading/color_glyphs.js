@@ -1,4 +1,4 @@
-// Glyphs of the effect `ascii`: points in matrices, so that no font has a say in them.
+// Glyphs of the effect `ascii`: points in matrices, so that they do not depend on fonts.
 
 /** Points in matrices of 5 by 7, rows from the top, five bits each. */
 const GLYPHS = {
@@ -29,7 +29,7 @@ const GLYPHS = {
   "[": [14, 8, 8, 8, 8, 8, 14],
 };
 const LETTERS = [" .:-=+*#%@", " .:-i+*oxaXH8BM@W#", " .o#", null, null, " .-^<|/[+X#"];
-/** Segments of a display of seven, and how many of them are lit. */
+/** Segments of a display of seven, and the number of them that are lit. */
 const SEGMENTS = [
   [14, 0, 0, 0, 0, 0, 0],
   [0, 1, 1, 0, 0, 0, 0],
@@ -59,7 +59,7 @@ const fullRows = (test) =>
 function glyphsOf(style) {
   if (LETTERS[style])
     return Array.from(LETTERS[style], (letter) => GLYPHS[letter] ?? [0, 0, 0, 0, 0, 0, 0]);
-  // Blocks fill from below.
+  // Blocks fill from the bottom.
   if (style === 3) return Array.from({ length: 8 }, (_, n) => fullRows((x, y) => y >= 7 - n));
   // Braille: two columns of four points, in the order in which they are counted.
   if (style === 4) {

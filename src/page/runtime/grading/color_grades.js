@@ -1,8 +1,9 @@
-// `data-color-grading`: what it says, as numbers.
+// `data-color-grading`: its values, as numbers.
 //
-// The names, ranges, defaults and presets are HyperFrames'. A value that is not understood is a warning
-// and counts as its default, one out of range is brought into it, and what is not JSON at all is no
-// grade. `$id` and `${id}` stand for variables of the composition, for the whole or for any value in it.
+// The names, ranges, defaults and presets are HyperFrames'. A value that is not understood is a
+// warning and counts as its default, one out of range is clamped, and text that is not JSON at all
+// is no grade. `$id` and `${id}` are replaced by variables of the composition, as the whole or as
+// any value in it.
 
 import { ADJUST, AMOUNTS, DETAILS, EFFECTS, PRESETS, WHEEL } from "./color_names.js";
 import { instanceAround } from "../compositions/instances.js";
@@ -32,7 +33,10 @@ const SECTIONS = [
   "version",
 ];
 
-/** Custom properties of an element's inline style that count for more than its attribute: where their numbers belong. */
+/**
+ * Custom properties of an element's inline style that take precedence over its attribute: the
+ * places of their numbers.
+ */
 const OVERRIDES = {
   intensity: [0, 1, (grade, value) => (grade.intensity = value)],
   "lut-intensity": [
@@ -61,7 +65,7 @@ const isRecord = (value) => typeof value === "object" && value !== null && !Arra
 const clampTo = (value, least, most) => Math.min(Math.max(value, least), most);
 const quote = (value) => (JSON.stringify(value) ?? "nothing").slice(0, 60);
 
-/** Reads the parts of one attribute; `tell` says what is wrong with them. */
+/** Reads the parts of one attribute; `tell` receives their faults. */
 class GradeReader {
   constructor(tell) {
     this.tell = tell;
@@ -105,7 +109,7 @@ class GradeReader {
     );
   }
 
-  /** Points sorted by their first number; null where there are none or they are wrong. */
+  /** Points sorted by their first number; null if there are none or they are wrong. */
   points(value, [fewest, most], [inRange, outRange], path) {
     if (value === undefined || value === null) return null;
     const isPoint = (point) =>
@@ -277,7 +281,7 @@ class GradeReader {
   }
 }
 
-/** A value with variables in the place of references. */
+/** A value with variables in place of references. */
 function resolveReferences(value, variables, tell) {
   if (typeof value === "string") {
     const found = value.trim().match(VARIABLE_REFERENCE);
@@ -294,7 +298,7 @@ function resolveReferences(value, variables, tell) {
   );
 }
 
-/** Objects as text, names of presets and references as they are. */
+/** Parses objects in text; names of presets and references are left as they are. */
 function parseText(text) {
   return /^[{["]/.test(text) ? JSON.parse(text) : text;
 }
@@ -325,7 +329,7 @@ function readGrade(element, text) {
 /** @type {WeakMap<Element, {text: string, grade: Grade|null}>} */
 const readGrades = new WeakMap();
 
-/** What an element's attribute says; null for nothing. @returns {Grade|null} */
+/** The grade in an element's attribute; null for none. @returns {Grade|null} */
 export function declaredGrade(element) {
   const text = element.getAttribute(GRADE_ATTRIBUTE)?.trim();
   if (!text) return null;
@@ -373,7 +377,10 @@ function changesPicture({
 /** @type {WeakMap<Element, {declared: Grade, text: string, grade: Grade|null}>} */
 const currentGrades = new WeakMap();
 
-/** An element's grade with the custom properties that it has now; null if its picture stays as it is. @returns {Grade|null} */
+/**
+ * An element's grade with its present custom properties; null if its picture is not changed.
+ * @returns {Grade|null}
+ */
 export function gradeOf(element) {
   const declared = declaredGrade(element);
   if (!declared) return null;
@@ -396,6 +403,6 @@ export function gradeOf(element) {
   return current.grade;
 }
 
-/** Whether an element's picture is shown graded, which is drawn in the page. */
+/** Whether an element's picture is graded, which is drawn in the page. */
 export const isGraded = (element) =>
   element.hasAttribute(GRADE_ATTRIBUTE) && gradeOf(element) !== null;

@@ -1,10 +1,10 @@
 // Graded pictures: `data-color-grading` on `<img>` and `<video>`.
 //
-// An element's picture is drawn anew, in the size of its box and with its fit, and shown as the element's
-// background; an empty picture of the same size stands in the place of its own. So the element keeps
-// its box, and its place, corners, filters and order remain Chrome's business: nothing comes into the
-// document that was not there. It is done when all else of a frame is in its place, and only where the
-// picture, its size, the grade or, with grain and what moves, the time is another than before.
+// An element's picture is drawn anew, in the size of its box and with its fit, and shown as the
+// element's background; an empty picture of the same size stands in the place of its own. So the
+// element keeps its box, and Chrome keeps its place, corners, filters and order: nothing is added
+// to the document. It is done when everything else of a frame is in its place, and only if the
+// picture, its size, the grade or, with grain and moving effects, the time has changed.
 
 import { collectGarbage, native } from "../natives.js";
 import { resolveAsset } from "../compositions/files.js";
@@ -24,11 +24,11 @@ import { allTrees } from "../shadow_roots.js";
 import { pictureShownBy, repostVideo } from "../media/video_pictures.js";
 import { describeElement, warnOnce } from "../warnings.js";
 
-/** No side of a picture has more pixels. */
+/** The most pixels of a picture's side. */
 const MOST_PIXELS = 4096;
-/** How much finer than its box a picture becomes where its element is enlarged. */
+/** The most by which a picture is finer than its box where its element is enlarged. */
 const MOST_ENLARGED = 4;
-/** Bytes of pictures that were shown, after which they are collected. */
+/** Bytes of old pictures after which they are collected. */
 const MOST_GARBAGE = 48 << 20;
 /** Effects that move by themselves. */
 const MOVING_EFFECTS = ["tapeDamage", "filmArtifacts", "digitalGlitch", "crosshatch"];
@@ -99,7 +99,10 @@ function sourceShownBy(element) {
     : null;
 }
 
-/** By which power of two the picture is finer than the box, for an element that is seen enlarged. */
+/**
+ * The power of two by which the picture is finer than the box, for an element that is enlarged on
+ * screen.
+ */
 function fineness(element) {
   const { width, height } = boundsOf(element);
   const enlarged = Math.max(width / element.offsetWidth, height / element.offsetHeight);
@@ -107,7 +110,10 @@ function fineness(element) {
   return Math.min(2 ** Math.ceil(Math.log2(enlarged / 1.01)), MOST_ENLARGED);
 }
 
-/** Pixels of the picture, how many of them are one of the device, and where the source lies in it. */
+/**
+ * The pixels of the picture, their number per pixel of the device, and the place of the source in
+ * it.
+ */
 function layOut(element, source) {
   const style = native.getComputedStyle(element);
   const box = contentSize(element, style);
@@ -134,7 +140,7 @@ function seedOf(element) {
   return sum % 10000;
 }
 
-/** What in a grade depends on the time; the same for all moments at which it looks the same. */
+/** The part of a grade that depends on the time; equal for all times at which it looks the same. */
 function momentOf({ details, effects }, seconds) {
   if (MOVING_EFFECTS.some((name) => effects[name] > 0)) return seconds;
   return details.grain > 0 ? Math.floor(60 * seconds + 1e-6) : 0;
@@ -142,12 +148,15 @@ function momentOf({ details, effects }, seconds) {
 
 const isSame = (a, b) => a.length === b.length && a.every((each, i) => Object.is(each, b[i]));
 
-/** For all pictures: each is read before the next is drawn. @type {OffscreenCanvas|null} */
+/**
+ * The canvas for all pictures: each is read before the next is drawn.
+ * @type {OffscreenCanvas|null}
+ */
 let sourceCanvas = null;
 
 function drawSource(source, { width, height, place: [left, top, wide, high] }) {
   sourceCanvas ??= hiddenCanvas(width, height);
-  // What it showed goes, even if its size remains.
+  // This clears it, even if its size is unchanged.
   Object.assign(sourceCanvas, { width, height });
   const context = context2d(sourceCanvas);
   context.imageSmoothingQuality = "high";
@@ -166,7 +175,7 @@ function emptyPicture({ width, height }) {
   return known;
 }
 
-/** Shows a graded picture; done anew where page code has written over it. */
+/** Shows a graded picture; does so anew if page code has overwritten it. */
 function showGraded(element, picture) {
   const { style } = element;
   const cover = coverOf(element);
@@ -175,8 +184,8 @@ function showGraded(element, picture) {
     style.getPropertyValue("background-image") === picture.background &&
     style.getPropertyValue("content") === content;
   if (isShown && picture.background) return;
-  // The gradient carries the color's clip; and where it is one of the layers, a page that lets all of its
-  // styles fade has nothing to fade.
+  // The gradient carries the color's clip. With it as one of the layers, a page that transitions
+  // all of its styles has nothing to fade.
   style.setProperty(
     "background-image",
     `url("${picture.url}"), linear-gradient(transparent, transparent)`,
@@ -224,7 +233,7 @@ function failGrade(element, source, error) {
   );
   showUngraded(element);
   ungradable.set(element, source.name);
-  // A canvas that has seen a picture of another host stays unreadable.
+  // A canvas that has drawn a picture of another host stays unreadable.
   sourceCanvas = null;
 }
 
@@ -276,7 +285,7 @@ function gradePicture(element, seconds) {
 }
 
 /**
- * Grades all pictures as they are at `seconds`.
+ * Grades all pictures at `seconds`.
  * @returns {Promise|undefined} a promise if some of them have to be drawn
  */
 export function gradePictures(seconds) {

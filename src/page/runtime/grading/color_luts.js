@@ -104,7 +104,7 @@ async function loadLut(address, held) {
   }
 }
 
-/** The table at an address, asked for when it is first wanted. @returns {HeldLut} */
+/** The table at an address, requested when it is first needed. @returns {HeldLut} */
 export function lutAt(address) {
   let held = heldLuts.get(address);
   if (held) return held;

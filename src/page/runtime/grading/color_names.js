@@ -26,7 +26,7 @@ export const DETAILS = {
   grainSize: [0, 1, 0.25],
   grainRoughness: [0, 1, 0.5],
 };
-/** Defaults of effects; their range is 0 to 1 unless `EFFECT_RANGES` says otherwise. */
+/** Defaults of effects; their range is 0 to 1 unless `EFFECT_RANGES` has another. */
 const EFFECT_DEFAULTS = {
   blur: 0,
   pixelate: 0,
@@ -105,7 +105,7 @@ export const EFFECTS = Object.fromEntries(
     [...(EFFECT_RANGES[name] ?? [0, 1]), value],
   ]),
 );
-/** Effects that do something by themselves; the other names steer them. */
+/** Effects that act by themselves; the other names control them. */
 export const AMOUNTS = [
   "blur",
   "pixelate",

@@ -11,11 +11,11 @@ uniform vec2 size;
 out vec4 result;
 `;
 
-/** Colors that carry their alpha: nothing else can be averaged. */
+/** Colors that carry their alpha: only those can be averaged. */
 export const CARRY_PASS = `${PASS_HEAD}
 void main() { vec4 c = texture(source, gl_FragCoord.xy / size); result = vec4(c.rgb * c.a, c.a); }`;
 
-/** One way of a Gaussian, in 25 taps over twice the radius. */
+/** One direction of a Gaussian, in 25 taps over twice the radius. */
 export const BLUR_PASS = `${PASS_HEAD}
 uniform vec2 direction;
 uniform float radius;
@@ -88,14 +88,14 @@ void main() {
   result = vec4(mix(own.rgb, clamp(mix(vec3(y), c, 2.0 * saturation), 0.0, 1.0), amount), own.a);
 }`;
 
-/** What is bright enough to glow, in half the size. */
+/** The parts that are bright enough to glow, in half the size. */
 export const BRIGHT_PASS = `${PASS_HEAD}
 void main() {
   vec4 c = texture(source, gl_FragCoord.xy / size);
   result = vec4(dot(c.rgb, vec3(0.299, 0.587, 0.114)) > 0.5 ? c.rgb * c.a : vec3(0.0), 1.0);
 }`;
 
-/** Spreads it one way, in nine taps. */
+/** Spreads the glow in one direction, in nine taps. */
 export const GLOW_PASS = `${PASS_HEAD}
 uniform vec2 direction;
 uniform float radius;

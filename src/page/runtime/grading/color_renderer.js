@@ -1,8 +1,8 @@
 // Draws graded pictures: one WebGL context for all elements of a document.
 //
-// The source is a canvas with the element's picture as it lies in its box; the outcome is pixels. Nothing
-// stays from one drawing to the next but programs and what stands in tables, so that the outcome depends
-// on what is given alone.
+// The source is a canvas with the element's picture as it lies in its box; the result is pixels.
+// Nothing stays from one drawing to the next except programs and tables, so that the result depends
+// on the input alone.
 
 import { native, nativeMethod } from "../natives.js";
 import { CURVE_SIZE, curveTable, hueTable } from "./color_curves.js";
@@ -43,7 +43,7 @@ const INK_ON_PAPER = [
 export const contextOf = nativeMethod(window.OffscreenCanvas?.prototype, "getContext");
 const NativeCanvas = window.OffscreenCanvas;
 
-/** A canvas that no document knows. */
+/** A canvas outside of any document. */
 export const hiddenCanvas = (width, height) => new NativeCanvas(width, height);
 export const context2d = (canvas) => contextOf(canvas, "2d", { willReadFrequently: true });
 
@@ -147,7 +147,7 @@ function run(text, target, values) {
   gl.drawArrays(gl.TRIANGLES, 0, 3);
 }
 
-/** A step's own textures, which go when it is over. */
+/** A step's own textures, which are deleted at its end. */
 class Scratch {
   textures = [];
 
@@ -161,7 +161,7 @@ class Scratch {
     return { texture: this.keep(makeTexture(gl.TEXTURE_2D, gl.LINEAR, allocate)), width, height };
   }
 
-  /** One whose numbers may be large. */
+  /** A texture whose numbers may be large. */
   sums(width, height) {
     const allocate = () => gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA32F, width, height);
     return { texture: this.keep(makeTexture(gl.TEXTURE_2D, gl.NEAREST, allocate)), width, height };
@@ -238,7 +238,7 @@ function glyphTexture(style) {
   return known;
 }
 
-/** What a wheel adds: the pure color of its hue without its light, and its level. */
+/** The addition of a wheel: the pure color of its hue without its light, and its level. */
 function wheelColor({ hue, amount, level }) {
   const pure = [0, 2, 1].map((third) =>
     Math.min(Math.max(Math.abs(((hue / 360 + third / 3) % 1) * 6 - 3) - 1, 0), 1),
@@ -251,10 +251,12 @@ function wheelColor({ hue, amount, level }) {
 
 const blurRadius = (amount) => 0.75 + 32 * amount ** 1.35;
 const roundedMix = (from, to, part) => Math.round(from + (to - from) * part);
-// Changes by hue stand in eight bits, as in HyperFrames.
+// Changes by hue are stored in eight bits, as in HyperFrames.
 const inBytes = (part) => (Math.round(127 * part + 128) - 128) / 127;
 
-/** Above so many pixels a blur is made in half the size, where nobody sees the difference. */
+/**
+ * The radius in pixels above which a blur is made in half the size, where no difference is visible.
+ */
 const COARSE_RADIUS = 8;
 // A standard deviation is 5/12 of the radius, which has twelve taps.
 const blurWeights = (() => {
@@ -299,7 +301,7 @@ function painted(scratch, source, effects, unit) {
   return target;
 }
 
-/** The picture as the last program wants it: blurred, painted over, moved and worn. */
+/** The picture in the form that the last program needs: blurred, painted over, moved and worn. */
 function prepared(scratch, source, grade, unit, values) {
   let picture = source;
   if (grade.effects.blur > 0) picture = blurred(scratch, picture, grade.effects.blur, unit);
@@ -324,7 +326,7 @@ function glowOf(scratch, source, { effects }, unit) {
   return a.texture;
 }
 
-/** Tables that a grade's curves make. */
+/** Tables of a grade's curves. */
 function curveTextures(scratch, grade) {
   const found = {};
   if (hasChannelCurves(grade)) {
@@ -389,7 +391,7 @@ export function drawGrade(drawing) {
   for (let tries = 0; tries < 2; tries++) {
     openContext();
     const pixels = drawOnce(drawing);
-    // A page that opens many contexts of its own takes the oldest away.
+    // The browser takes the oldest context away from a page that opens many.
     if (!gl.isContextLost()) return pixels;
   }
   throw new Error("the browser takes its WebGL context away");

@@ -1,4 +1,4 @@
-// Parts of programs that say where a pixel is taken from, and what becomes of it before it is graded.
+// Parts of programs that choose the place of a pixel, and change it before it is graded.
 
 import { effect } from "./color_effects.js";
 
@@ -7,9 +7,9 @@ uniform float tapeDamage, tapeTracking, tapeNoise, tapeSpeed;
 float tapeTime() { return 2.0 * tapeSpeed * time; }`;
 
 /**
- * Where a pixel comes from. What has the stage `place` moves pixels, in a pass of its own; each of the
- * stage `sample` is a pass over what came before; `warp` and `after` belong to the last program, where
- * `sampled` reads what the passes made.
+ * The source of a pixel. Parts of the stage `place` move pixels, in a pass of their own; each part
+ * of the stage `sample` is a pass over the result before it; `warp` and `after` belong to the last
+ * program, where `sampled` reads the result of the passes.
  */
 export const SAMPLING_PARTS = [
   {
@@ -127,13 +127,13 @@ vec4 glitched(vec4 picked, vec2 uv) {
   },
 ];
 
-/** A number that looks like chance, and is always the same. */
+/** A pseudorandom number, which is always the same. */
 const chance = (a, b) => {
   const x = 43758.5453 * Math.sin(127.1 * a + 311.7 * b);
   return x - Math.floor(x);
 };
 
-/** Bands of bad tracking that travel upwards: where each is, its reach, and how far it shifts. */
+/** Bands of bad tracking that travel upwards: the place of each, its reach, and its shift. */
 export function tapeBands(speed, seconds) {
   return Array.from({ length: 5 }, (_, i) => {
     const place = chance(i, 3.7) + 2 * speed * seconds * (0.05 + 0.09 * chance(i, 8.1));

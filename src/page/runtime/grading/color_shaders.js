@@ -1,9 +1,9 @@
 // Programs of a grade: correction of colors, details, and how the parts are put together.
 //
-// A program has only those parts that a grade uses, because a renderer without a graphics card pays for
-// every line. All numbers are codes of 0 to 1, as they stand in the picture; `v` counts from the bottom.
-// `size` is that of the bitmap, `canvas` that of the element on the device: what HyperFrames measures in
-// pixels of its canvas is measured in those.
+// A program has only those parts that a grade uses, because a renderer without a graphics card pays
+// for every line. All numbers are codes of 0 to 1, as in the picture; `v` counts from the bottom.
+// `size` is that of the bitmap, `canvas` that of the element on the device: lengths that
+// HyperFrames measures in pixels of its canvas are measured in those.
 
 import { CURVE_SIZE } from "./color_curves.js";
 import { EFFECT_PARTS, SHARED_EFFECTS, SHARED_PARTS } from "./color_effects.js";
@@ -54,7 +54,7 @@ const HUE_CURVES = ["hueVsHue", "hueVsSaturation", "hueVsLuma"];
 export const hasChannelCurves = ({ curves }) => Object.values(curves).some(Boolean);
 export const hasHueCurves = ({ hueCurves }) => HUE_CURVES.some((name) => hueCurves[name]);
 
-/** What is done to a color by itself, in this order. */
+/** Corrections of each color by itself, in this order. */
 const CORRECTIONS = [
   {
     isUsed: ({ adjust }) => isNonZero(adjust),
@@ -201,7 +201,7 @@ const usedOf = (parts, grade) => parts.filter(({ isUsed }) => isUsed(grade));
 
 const SAMPLED = "vec4 sampled(vec2 uv) { return texture(source, uv); }";
 
-/** Programs that prepare what the last one reads, in their order. @returns {string[]} */
+/** Programs that prepare the input of the last one, in their order. @returns {string[]} */
 export function samplingPrograms(grade) {
   const used = usedOf(SAMPLING_PARTS, grade);
   const head = [HEAD, SHARED_EFFECTS, SAMPLED].join("\n");
@@ -234,7 +234,7 @@ export function fragmentProgram(grade) {
   const effects = usedOf(EFFECT_PARTS, grade);
   const details = usedOf([GRAIN, VIGNETTE], grade);
   const when = (stage) => callsOf(effects.filter((part) => part.stage === stage));
-  // Without anything that moves pixels, each is read as it is.
+  // Without any part that moves pixels, each is read at its own place.
   const own = sampling.length > 0 ? "sampled(at)" : "texelFetch(source, ivec2(gl_FragCoord.xy), 0)";
   return [
     HEAD,

@@ -1,8 +1,9 @@
-// Pictures that move by themselves, in `<img>`: each shows the frame of its clip's time.
+// Animated pictures in `<img>`: each shows the frame of its clip's time.
 //
-// `content` puts a frame in the place of the file, so that the element keeps its box, its fit and its
-// effects, and `src`, `srcset` and `currentSrc` stay what the page wrote. A canvas that draws such an
-// element gets the first frame, as it always does. Loops count as the file says, or as `data-loop` does.
+// `content` puts a frame in the place of the file, so that the element keeps its box, its fit and
+// its effects, and `src`, `srcset` and `currentSrc` stay as the page wrote them. A canvas that
+// draws such an element gets the first frame, as in any browser. Loops count by the file, or by
+// `data-loop`.
 
 import { native } from "../natives.js";
 import { localTime } from "../players/players.js";
@@ -15,7 +16,7 @@ import { beginWork, endWork } from "../readiness/work.js";
 import { isCovered } from "./covers.js";
 import { warnOnce } from "../warnings.js";
 
-/** Of an address that contains its file, no more is quoted. */
+/** The most characters that are quoted of an address that contains its file. */
 const NAME_LENGTH = 200;
 
 /** @typedef {import("./image_frames.js").FrameFile} FrameFile */
@@ -31,7 +32,7 @@ let imagesStale = true;
 /** Addresses of pictures that cannot be placed if they move. */
 const unplaced = new Set();
 
-/** Tells that images came or changed. */
+/** Notes that images came or changed. */
 export function markImagesDirty() {
   imagesStale = true;
 }
@@ -56,7 +57,7 @@ function unreadable(address, error) {
   return null;
 }
 
-// Whoever waits for work waits for this too.
+// Waits for work include this.
 function asWork(text, promise) {
   const key = {};
   beginWork(key, text, { code: "image_pending" });
@@ -64,7 +65,10 @@ function asWork(text, promise) {
   promise.then(done, done);
 }
 
-/** What moves in the file at `address`; null for a still one, undefined as long as it is not known. */
+/**
+ * The animation in the file at `address`; null for a still one, undefined as long as it is not
+ * known.
+ */
 export function movingAt(address) {
   if (!movings.has(address)) {
     movings.set(address, undefined);
@@ -77,12 +81,14 @@ export function movingAt(address) {
   return movings.get(address);
 }
 
-/** Whether the file at an address may move; asks for it if it is not known. */
+/** Whether the file at an address may move; requests it if that is not known. */
 export function mayMove(address) {
   return movingAt(address) !== null;
 }
 
-/** The frame of a moving picture at `seconds`, null until it is ready, which is work under way then. */
+/**
+ * The frame of a moving picture at `seconds`; null until it is ready, which is then work under way.
+ */
 export function frameAt(address, seconds, rounds) {
   const moving = movingAt(address);
   if (!moving) return null;
@@ -90,7 +96,7 @@ export function frameAt(address, seconds, rounds) {
   const file = moving.at(ms, rounds);
   if (file) return file;
   const failed = (error) => movings.set(address, unreadable(address, error));
-  // One after the other: a decoder keeps its place.
+  // One after the other: a decoder has one position.
   moving.busy = (moving.busy ?? Promise.resolve())
     .then(() => moving.prepare(ms, rounds))
     .catch(failed);
@@ -106,7 +112,7 @@ export function findImages() {
   watched = new native.Map();
   for (const tree of allTrees()) {
     for (const image of tree.querySelectorAll("img")) {
-      // Looked at again when it has come.
+      // Checked again when it has loaded.
       if (!image.complete) imagesStale = true;
       const address = image.currentSrc;
       if (!address || image.naturalWidth === 0) continue;
@@ -140,7 +146,7 @@ function warnUnplaced() {
 
 function show(image, shown, value) {
   const { style } = image;
-  // Whoever covers it has set `content`, and shows its frame graded.
+  // The module that covers it has set `content`, and shows its frame graded.
   if (isCovered(image)) {
     Object.assign(shown, NOTHING_SHOWN);
     return;
@@ -152,7 +158,7 @@ function show(image, shown, value) {
   shown.written = value && style.getPropertyValue("content");
 }
 
-/** Rounds that `data-loop` asks for; null where it is silent. */
+/** The rounds in `data-loop`; null without it. */
 function roundsOf(image) {
   const text = image.getAttribute("data-loop")?.trim().toLowerCase();
   if (text === undefined) return null;
@@ -169,12 +175,12 @@ function contentOf(image, file) {
   return Math.abs(density - 1) < 0.01 ? url : `image-set(${url} ${density}x)`;
 }
 
-/** How many moving images there are in elements. */
+/** The number of elements with moving images. */
 export function countMovingImages() {
   return [...watched.values()].filter(({ address }) => movingAt(address)).length;
 }
 
-/** Shows all moving images as they are at `seconds`. What is not ready becomes work under way. */
+/** Shows all moving images at `seconds`. Frames that are not ready become work under way. */
 export function applyAnimatedImages(seconds) {
   findImages();
   findHdrImages();
@@ -195,7 +201,7 @@ export function applyAnimatedImages(seconds) {
   }
 }
 
-/** The frame that a moving image shows now; null for a still one. @returns {HTMLImageElement|null} */
+/** The present frame of a moving image; null for a still one. @returns {HTMLImageElement|null} */
 export function frameShownBy(image) {
   return watched.get(image)?.file?.image ?? null;
 }

@@ -1,7 +1,7 @@
-// Pictures that move by themselves, in styles: backgrounds, masks, borders, markers, generated content.
+// Animated pictures in styles: backgrounds, masks, borders, markers, generated content.
 //
-// Where a rule of a style sheet or an inline style names a moving file, a custom property takes the
-// file's place. It is inherited, so it is set on the root, and on every clip and composition in it,
+// Where a rule of a style sheet or an inline style names a moving file, a custom property replaces
+// the file. It is inherited, so it is set on the root, and on every clip and composition in it,
 // which have times of their own.
 
 import { native } from "../natives.js";
@@ -27,7 +27,7 @@ const TIMED = "[data-start], [data-composition-id]";
 const styleImages = new native.Map();
 let stylesStale = true;
 
-/** Tells that style sheets or elements with inline styles came. */
+/** Notes that style sheets or elements with inline styles came. */
 export function markStylesDirty() {
   stylesStale = true;
 }
@@ -91,7 +91,7 @@ export function findStyleImages() {
   }
 }
 
-// Done once it is known that the file moves.
+// Done once the file is known to move.
 function substitute({ uses, name }, wanted) {
   for (const { style, property, base } of uses.splice(0)) {
     let value = style.getPropertyValue(property);
@@ -107,7 +107,10 @@ function setProperty(element, name, value) {
     element.style.setProperty(name, value);
 }
 
-/** Shows all moving pictures in styles as they are at `seconds`. What is not ready becomes work under way. */
+/**
+ * Shows all moving pictures in styles at `seconds`. Frames that are not ready become work under
+ * way.
+ */
 export function applyStyleImages(seconds) {
   findStyleImages();
   if (styleImages.size === 0) return;

@@ -1,4 +1,4 @@
-// Elements whose picture is shown in another way: an empty picture of its size keeps their box.
+// Elements whose picture is replaced: an empty picture of its size keeps their box.
 
 import { native } from "../natives.js";
 

@@ -1,7 +1,8 @@
-// HDR pictures in `<img>`: where the engine puts their light into the frame, they stand as flat areas.
+// HDR pictures in `<img>`: where the engine puts their light into the frame, the page shows flat
+// areas.
 //
-// As with videos (native_layers.js), and with `content` as for pictures that move (animated_images.js):
-// the element keeps its box, its fit and its effects.
+// This works as with videos (native_layers.js), and with `content` as for animated pictures
+// (animated_images.js): the element keeps its box, its fit and its effects.
 
 import { native } from "../natives.js";
 import { hdrCurves } from "./image_files.js";
@@ -13,7 +14,7 @@ import { describeElement } from "../warnings.js";
 /** @type {Map<HTMLImageElement, {value: string, written: string}>} the `content` that was set */
 const flatImages = new native.Map();
 
-/** What the engine knows of the picture that an `<img>` shows; null if it is not HDR. */
+/** The engine's facts about the picture of an `<img>`; null if it is not HDR. */
 export function hdrImageInfo(image) {
   if (!decodesMedia || !hdrCurves.has(image.currentSrc)) return null;
   const info = mediaSourceAt(image.currentSrc)?.info;
@@ -32,12 +33,12 @@ export function hdrImages() {
   return found;
 }
 
-/** Asks about the files of HDR pictures, which is work under way. */
+/** Asks the engine about the files of HDR pictures, which is work under way. */
 export function findHdrImages() {
   hdrImages().forEach(hdrImageInfo);
 }
 
-/** They as they are listed for the engine. */
+/** HDR pictures in the form of the engine's list. */
 export function listHdrImages() {
   return hdrImages().map((image) => ({
     label: describeElement(image),

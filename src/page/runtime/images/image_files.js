@@ -1,7 +1,7 @@
-// Files of pictures that may move: read once, and told apart by their bytes.
+// Files of pictures that may be animated: read once, and identified by their bytes.
 //
-// A name says little, so the first bytes of every file are looked at whose kind can be animated. Of a
-// still one no more is read than it takes to know.
+// A name tells little, so the first bytes of every file are examined whose kind can be animated. Of
+// a still one only those bytes are read.
 
 import { native } from "../natives.js";
 import { warnOnce } from "../warnings.js";
@@ -55,7 +55,9 @@ function curveOf(bytes) {
 /** @type {Map<string, string>} "pq" or "hlg" of still HDR pictures, by address */
 export const hdrCurves = new native.Map();
 
-/** Type of an animated file by its first bytes, "" for what cannot move, null as long as it is not known. */
+/**
+ * Type of an animated file by its first bytes, "" for a still one, null as long as it is not known.
+ */
 function animatedType(bytes, declared) {
   if (bytes.length < 32) return null;
   const head = textAt(bytes, 0, 32);
@@ -113,7 +115,7 @@ async function readAnimated(response, address) {
  */
 export async function readImageFile(address) {
   if (NEVER_ANIMATED.test(address)) return null;
-  // Another host need not let its files be read, and Chrome calls it an error if it does not.
+  // Another host need not allow its files to be read, and Chrome reports an error if it does not.
   if (
     /^https?:/.test(address) &&
     new URL(address).origin !== location.origin &&

@@ -1,17 +1,18 @@
 // Animated GIF, WebP, PNG and AVIF: which frame is due, and a picture of it alone.
 //
-// Chrome shows them by a clock of its own. So each frame is decoded by the same decoder and becomes a
-// file without compression, which an element or a style can show in place of the original: the pixels
-// are the same. Files that are in use or were lately stay; the rest is made again when it is needed.
+// Chrome animates them by its own clock. So each frame is decoded by the same decoder and becomes a
+// file without compression, which an element or a style can show in place of the original: the
+// pixels are the same. Files that are in use, or were lately, are kept; others are made again when
+// needed.
 
 import { native } from "../natives.js";
 
-/** Chrome's rule: frames that want to be shorter than this last 100 ms. */
+/** Chrome's rule: frames that are to be shorter than this last 100 ms. */
 const SHORTEST_MS = 10;
 const HURRIED_MS = 100;
-/** What differs less is the same moment: sums of times are not exact. */
+/** Times that differ by less are the same: sums of times are not exact. */
 const NEAR_MS = 1e-6;
-/** For the frame files of one document. */
+/** The limit for the frame files of one document. */
 const CACHE_BYTES = 128 << 20;
 
 /** @typedef {{url: string, image: HTMLImageElement, bytes: number, width: number}} FrameFile */
@@ -21,7 +22,7 @@ const frameFiles = new native.Map();
 let frameBytes = 0;
 let useCount = 0;
 
-/** Takes note that a frame file is shown, and lets go of others if there are too many. */
+/** Notes that a frame file is shown, and drops others if there are too many. */
 export function keepFrame(file, forget) {
   const known = frameFiles.get(file);
   if (known) frameFiles.delete(file);
@@ -36,7 +37,7 @@ export function keepFrame(file, forget) {
   }
 }
 
-/** Begins another step: what was used before may be let go. */
+/** Begins another step: files that were used before may be dropped. */
 export function ageFrames() {
   useCount += 1;
 }
@@ -54,7 +55,10 @@ export async function frameFile(blob, bytes) {
   return { url, image, bytes, width: image.naturalWidth };
 }
 
-/** BMP with a version 5 header: 32 bits per pixel, straight alpha. Rows come from the top unless told otherwise. */
+/**
+ * BMP with a version 5 header: 32 bits per pixel, straight alpha. Rows come from the top by
+ * default.
+ */
 function bitmapFile(width, height, pixels, fromBottom) {
   const header = new DataView(new ArrayBuffer(138));
   header.setUint16(0, 0x424d);
@@ -115,7 +119,7 @@ async function decodeFrame(decoder, index) {
 }
 
 /**
- * An animated file that can say what it shows when.
+ * An animated file that can be asked for its frame at a time.
  * @param {{type: string, bytes: Uint8Array}} file
  */
 export async function openAnimation({ type, bytes }) {
@@ -135,12 +139,12 @@ export async function openAnimation({ type, bytes }) {
     return null;
   }
   const count = track.frameCount;
-  /** Moments in ms at which the frames end, as far as they have been met. */
+  /** The times in ms at which the frames end, as far as they are known. */
   const ends = [];
   /** @type {Map<number, FrameFile>} */
   const files = new native.Map();
 
-  // Null as long as more frames have to be met.
+  // Null until more frames have been decoded.
   function indexAt(ms, rounds) {
     let at = ms + NEAR_MS;
     if (ends.length === count) {
@@ -161,7 +165,10 @@ export async function openAnimation({ type, bytes }) {
   }
 
   return {
-    /** The frame due at `ms`, shown `rounds` times over (null: as the file says); null if it has to be prepared. */
+    /**
+     * The frame due at `ms`, played `rounds` times (null: the file's own number); null if it has to
+     * be prepared.
+     */
     at(ms, rounds) {
       const file = files.get(indexAt(ms, rounds ?? track.repetitionCount + 1));
       if (!file) return null;

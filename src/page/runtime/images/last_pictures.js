@@ -1,6 +1,7 @@
-// What is drawn last in a frame, when the places, sizes and styles of everything are those of the frame.
+// Drawings that are made last in a frame, when the places, sizes and styles of everything are
+// final.
 
-/** Draws chains of effects, which show what the frame shows. Inner documents come first. */
+/** Draws chains of effects, whose input is the finished frame. Inner documents come first. */
 function chainsFrom(agents, at, ms, fps) {
   for (; at >= 0; at--) {
     const pending = agents[at].drawChains(ms, fps);

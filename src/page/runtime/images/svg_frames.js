@@ -1,8 +1,9 @@
-// SVG files that move by themselves: the picture they show at a moment, without anything that moves.
+// Animated SVG files: their picture at a time, without the animations.
 //
-// As an image a file runs on a clock of its own, which nobody can set. So the file is put into the page
-// once more, hidden in a shadow root, where its SMIL and CSS animations can be placed by Chrome itself.
-// A copy with the values they have then, and without the animations, is the picture of that moment.
+// As an image, a file runs on a clock of its own, which cannot be set. So the file is put into the
+// page once more, hidden in a shadow root, where its SMIL and CSS animations can be placed by
+// Chrome itself. A copy with the values they have then, and without the animations, is the picture
+// at that time.
 
 import { createHtml, native } from "../natives.js";
 import { nativeAnimation } from "../animation/animations.js";
@@ -13,10 +14,10 @@ const MOVERS = "animate, animateTransform, animateMotion, set";
 const STILL = "*, ::before, ::after { animation: none !important; transition: none !important }";
 const HIDDEN_HOST =
   ":host { all: initial !important; position: fixed !important; left: 0 !important; top: 0 !important; width: 1px !important; height: 1px !important; opacity: 0 !important; contain: strict !important }";
-/** One attribute, two numbers. */
+/** Attributes of one or two numbers. */
 const PAIRS = new Set(["stdDeviation", "baseFrequency", "kernelUnitLength", "radius", "order"]);
 const TIMING_KEYS = new Set(["offset", "computedOffset", "easing", "composite"]);
-/** What an entry weighs beyond its text. */
+/** The weight of an entry beyond its text. */
 const PICTURE_BYTES = 1 << 20;
 
 function cssName(property) {
@@ -39,7 +40,10 @@ function matrixText({ a, b, c, d, e, f }) {
   return `matrix(${a}, ${b}, ${c}, ${d}, ${e}, ${f})`;
 }
 
-/** The value that SMIL gives to an attribute now, as its text; null where the page can only be asked for a style. */
+/**
+ * The present value of an attribute by SMIL, as its text; null where the page can only be asked for
+ * a style.
+ */
 function animatedText(element, name) {
   if (PAIRS.has(name) && element[`${name}X`])
     return `${element[`${name}X`].animVal} ${element[`${name}Y`].animVal}`;
@@ -89,7 +93,7 @@ function parseSvg(text) {
   return root;
 }
 
-/** Puts `root` where it is laid out but neither seen nor touched by the page's styles. */
+/** Puts `root` where it has a layout but is not visible, and the page's styles do not reach it. */
 function hide(root) {
   const host = createHtml("div");
   const shadow = native.attachShadow(host, { mode: "closed" });
@@ -104,7 +108,9 @@ function hide(root) {
   return { shadow, svg };
 }
 
-/** Everything in `svg` that moves: element, CSS properties and attributes, whether along a path. */
+/**
+ * All animated parts of `svg`: element, CSS properties and attributes, and whether along a path.
+ */
 function findMovers(svg, animations) {
   const movers = new native.Map();
   const moverOf = (element) => {
@@ -129,7 +135,8 @@ function findMovers(svg, animations) {
 }
 
 /**
- * An animated SVG file that can say what it shows when; null for one that cannot be read.
+ * An animated SVG file that can be asked for its picture at a time; null for one that cannot be
+ * read.
  * @param {{bytes: Uint8Array}} file
  */
 export function openSvgAnimation({ bytes }) {
