@@ -1,11 +1,11 @@
-// The stage: a document of ours around the composition, for ways of capture that need one.
+// The stage: our document around the composition, for backends that need one.
 //
-// The composition stands in a frame of exactly its size and is its own top as far as it can see. So
-// its selectors, its layout, the backgrounds of `html` and `body` and what is fixed to its viewport
-// are what they would be in a window of their own.
+// The composition is in a frame of exactly its size and appears to itself as the top. So its
+// selectors, its layout, the backgrounds of `html` and `body` and elements fixed to its viewport
+// are as in a window of their own.
 //
-// The setting, `stage_window.js` or `stage_canvas.js`, follows in the same scope. It says with
-// `surround` what stands around the frame, and adds to `stage` how pictures are taken. Both run
+// The setting, `stage_window.js` or `stage_canvas.js`, follows in the same scope. It defines with
+// `surround` the content around the frame, and adds the capture of pictures to `stage`. Both run
 // before the composition exists, and take what they need before a page of the same origin could
 // replace it.
 
@@ -16,7 +16,7 @@ let hasLoaded = false;
 
 const stage = {
   /**
-   * The runtime of the composition, once its document is there. Not looked for before: that would
+   * The runtime of the composition, once its document is there. Not accessed before: that would
    * make the frame's blank document run scripts, and Chrome would keep its window for the page.
    */
   get runtime() {
@@ -30,25 +30,26 @@ const stage = {
   /** Called by the composition's runtime when its document is there. */
   enter() {
     hasEntered = true;
-    // As in a window of its own, it has the focus.
+    // The composition has the focus, as in a window of its own.
     frame.focus();
   },
 
-  /** Whether there is no document that could be asked. */
+  /** Whether there is no document to ask. */
   get isLost() {
     return hasLoaded && stage.runtime === null;
   },
 
   /**
    * Loads the composition at `url`, `width` by `height` CSS pixels large, at `scale` device pixels
-   * for each. What `isTransparent` has nothing behind it.
+   * for each. If it `isTransparent`, nothing is behind it.
    */
   open(url, width, height, scale, isTransparent) {
     frame = document.createElement("iframe");
     frame.style.cssText = `position:absolute;left:0;top:0;width:${width}px;height:${height}px;border:0`;
     frame.addEventListener("load", () => (hasLoaded = true));
     frame.src = url;
-    // Addresses that the composition's code resolves while the stage calls it go by this document.
+    // Addresses that the composition's code resolves during the stage's calls are relative to this
+    // document.
     const base = document.createElement("base");
     base.href = url;
     document.head.append(base);
@@ -66,7 +67,7 @@ Object.defineProperty(window, "__pagereelStage", { value: stage });
  */
 function seek(index, num, den, ahead, then) {
   const start = now();
-  // A page that has left is the browser's own business; the engine hears of it from there.
+  // A page that has left is the browser's concern; the browser reports it to the engine.
   if (!stage.runtime) return then(true, true, 0, true);
   const move = () => {
     const sought = ahead > 0 ? stage.runtime.seekOn(index, num, den, ahead) : stage.runtime.seek(index, num, den);

@@ -1,9 +1,9 @@
 // The setting for pictures that leave through a canvas.
 //
 // The frame is the child of a canvas with `layoutsubtree`: it is laid out, but drawn only when we
-// draw it, by `drawElementImage`, from Chrome's paint records and straight into the canvas's pixels.
-// No layer of the compositor is involved, so a picture does not depend on those before it, as long
-// as it is asked for after the page was moved.
+// draw it, by `drawElementImage`, from Chrome's paint records and straight into the canvas's
+// pixels. No layer of the compositor is involved, so a picture does not depend on those before it,
+// as long as it is requested after the page was moved.
 
 // Sends pictures, as a worker: the page can go on meanwhile, and Chrome does not report each message
 // to us a second time, as base64, as it would for the page's own sockets.
@@ -11,7 +11,7 @@ function sender() {
   let socket;
   /** The picture sent last, as pixels. */
   let last = null;
-  /** What waits for the socket to open; `null` once it is. */
+  /** Messages that wait for the socket to open; `null` once it is. */
   let waiting = [];
   const send = (message) => (waiting ? waiting.push(message) : socket.send(message));
 
@@ -55,7 +55,7 @@ function sender() {
 const worker = new Worker(URL.createObjectURL(new Blob([`(${sender})()`])));
 const post = worker.postMessage.bind(worker);
 
-/** The number of the picture that the next painting brings. */
+/** The number of the picture that the next painting makes. */
 let asked = null;
 let requestPaint = null;
 
@@ -96,20 +96,20 @@ function surround(cssWidth, cssHeight, scale, isTransparent) {
   return [canvas];
 }
 
-/** Asks for a picture as the page is. The painting comes after this task. */
+/** Requests a picture of the page in its present state. The painting comes after this task. */
 function ask(number) {
   asked = number;
   requestPaint();
 }
 
-/** Connects with who waits at `address` for pictures, and asks for the first. */
+/** Connects to the engine's socket at `address`, and requests the first picture. */
 function connect(address, number) {
   post({ address });
   ask(number);
 }
 
 /**
- * Moves the composition to its frame `index` and asks for its picture, unless it looks like the one
+ * Moves the composition to its frame `index` and requests its picture, unless it looks like the one
  * before and need not be drawn.
  * @returns what the runtime's `seek` returns, the milliseconds that it took, and whether there will
  *   be a picture

@@ -1,8 +1,8 @@
 // The setting for a window whose pixels are read.
 //
 // Below the frame, outside of the composition's viewport, lies the mark: a strip whose color is the
-// number of the picture. The browser presents picture and mark together, so whoever reads the mark
-// knows which picture he sees.
+// number of the picture. The browser presents picture and mark together, so the mark identifies the
+// picture on screen.
 
 const nextFrame = requestAnimationFrame.bind(window);
 const strip = document.createElement("div");
@@ -15,7 +15,7 @@ function surround(_width, height, scale) {
 
 const drawn = () => new Promise((resolve) => nextFrame(() => nextFrame(resolve)));
 
-// Everything is drawn anew, as if no frame had come before: hidden, the page gives up its layers.
+// Everything is drawn anew, as if no frame had come before: a hidden page gives up its layers.
 async function forgetDrawing() {
   frame.style.opacity = "0";
   await drawn();
@@ -47,5 +47,5 @@ function show(index, num, den, ahead, number, mustDraw, anew) {
   });
 }
 
-/** `setMark` marks the picture as it is. */
+/** `setMark` marks the present picture. */
 Object.assign(stage, { show, setMark });

@@ -1,8 +1,8 @@
 // The browser's own functions, taken before any page script can replace them.
 //
 // Everything the runtime needs later goes through `native`: a page may patch a global for its own
-// ends, and the clock must neither run through that patch nor be seen by it. The script runs in
-// every document, about:blank included, so nothing here may assume a root element or a body.
+// ends, and the clock must neither use that patch nor be visible to it. The script runs in every
+// document, about:blank included, so nothing here may assume a root element or a body.
 
 /** Own property descriptor of `name` on `owner` or on the nearest prototype that has it. */
 export function findDescriptor(owner, name) {
@@ -110,7 +110,7 @@ export const native = {
   loadFace: nativeMethod(window.FontFace?.prototype, "load"),
 };
 
-/** Collects garbage now, where the browser was started so. */
+/** Collects garbage now, if the browser was started with that ability. */
 export const collectGarbage =
   typeof window.__pagereelCollect === "function" ? window.__pagereelCollect : () => {};
 
@@ -124,14 +124,14 @@ export function guarded(call) {
   }
 }
 
-/** What the engine passed in ahead of the runtime; the page never sees it. */
+/** The engine's options for the runtime; the page never sees them. */
 export const config = takeConfig();
 
 function takeConfig() {
   const given = window.__pagereelConfig ?? {};
   delete window.__pagereelConfig;
-  // Of a page from another server the browser asks us at its own origin.
-  // A document that is written into its frame has its parent's, one in a sandbox none.
+  // A page from another server sends us requests at its own origin. A document that is written into
+  // its frame has its parent's, one in a sandbox none.
   const absolute = (address) =>
     address?.startsWith("/")
       ? window.origin === "null"
@@ -179,7 +179,7 @@ export const stage = (() => {
   }
 })();
 
-// There the composition is its own top, as far as `parent` and `frameElement` tell.
+// On the stage, the composition is its own top, according to `parent` and `frameElement`.
 if (stage) {
   Object.defineProperty(window, "parent", {
     value: window,
@@ -214,7 +214,7 @@ export function queueTask(task) {
   postWake(0);
 }
 
-/** Lets the real event loop go round once, so that promise continuations catch up. */
+/** Waits for one turn of the real event loop, so that promise continuations catch up. */
 export function roundTrip() {
   return new Promise(queueTask);
 }

@@ -22,12 +22,12 @@ function addShadowRoot(root) {
   shadowWatchers.forEach((watch) => watch(root));
 }
 
-/** Takes note of a root that the parser made, `<template shadowrootmode="open">`. */
+/** Records a root that the parser made, `<template shadowrootmode="open">`. */
 export function meetShadow(element) {
   if (element.shadowRoot && !shadowRoots.has(element.shadowRoot)) addShadowRoot(element.shadowRoot);
 }
 
-/** Calls `watch` with every shadow root, now or when it comes. */
+/** Calls `watch` with every shadow root, present and future. */
 export function watchShadows(watch) {
   shadowWatchers.push(watch);
   shadowRoots.forEach(watch);

@@ -1,5 +1,5 @@
-// Style sheets of ours. One belongs to the document in which it was made: a window whose document is
-// replaced (an empty frame that loads, a file that is no XML after all) needs others.
+// The runtime's own style sheets. One belongs to the document in which it was made: a window whose
+// document is replaced (an empty frame that loads, a file that is no XML after all) needs others.
 
 import { native } from "./natives.js";
 
@@ -27,7 +27,7 @@ export function mayAdopt(sheet, tree = document) {
 }
 
 /**
- * Puts the sheet behind those that a tree has, if it may be there.
+ * Puts the sheet after those of a tree, if the tree may adopt it.
  *
  * @param {Document | ShadowRoot} tree
  * @param {CSSStyleSheet} sheet

@@ -1,5 +1,5 @@
-// One document's part of a frame: what a step does, in which order, and what the runtime of the page
-// above asks of it.
+// One document's part of a frame: the order of the actions in a step, and the calls from the
+// runtime of the page above.
 
 import { config, parentRuntime } from "./natives.js";
 import {
@@ -83,7 +83,10 @@ import { allowsLeaving } from "./compositions/staying.js";
 import { preroll } from "./readiness/readiness.js";
 import { mentionsViewTransitions } from "./sound/script_texts.js";
 
-/** Rounds of timers and animation events within one frame; a page that goes on sees the next frame. */
+/**
+ * Rounds of timers and animation events within one frame; a page that continues gets the next
+ * frame.
+ */
 const MAX_ROUNDS = 16;
 
 let transitions = null;
@@ -110,7 +113,10 @@ function mustStep() {
   );
 }
 
-/** Puts everything in its place, once more in the same step if `again`. Returns whether page code heard of it. */
+/**
+ * Puts everything in its place, a second time in the same step if `again`. Returns whether page
+ * code was called.
+ */
 function place(seconds, again = false) {
   flatten();
   noticeMutations();
@@ -128,7 +134,7 @@ function place(seconds, again = false) {
   return moved || heard || told;
 }
 
-// Whatever page callbacks led to: promises, timers without delay, events, new animations.
+// The consequences of page callbacks: promises, timers without delay, events, new animations.
 export async function settleTasks(seconds) {
   markChanged();
   for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -159,14 +165,14 @@ function finishStep(seconds, flush, called) {
   );
 }
 
-// Frame callbacks of workers come after all that the page's own have posted to them.
+// Frame callbacks of workers come after all messages that the page's own have posted to them.
 function runFrames(seconds) {
   if (workerFrames() === 0) return undefined;
   runWorkerFrames();
   return settleTasks(seconds);
 }
 
-// What observers do may give them more to observe.
+// Observers' callbacks may give them more to observe.
 function observe(seconds, round = 0) {
   if (!afterLayout(mayHaveChanged()) && !hasWork()) return undefined;
   return settleTasks(seconds).then(() =>
@@ -174,8 +180,8 @@ function observe(seconds, round = 0) {
   );
 }
 
-// A canvas draws elements as they were last painted, which was in another frame. So the page is painted
-// as it is now, and what timelines call is called again.
+// A canvas draws elements as they were last painted, which was in another frame. So the page is
+// painted in its present state, and timelines' callbacks are called again.
 async function paintElements(seconds) {
   await paintForElements();
   recallTimelines();
@@ -223,14 +229,14 @@ function step(index, ms, flush) {
   });
 }
 
-// A picture in a frame counts from the beginning of the clip that the frame stands in.
+// A picture in a frame counts from the beginning of the clip around the frame.
 export function ownMs(ms) {
   if (document.documentElement?.localName !== "svg" || !window.frameElement) return ms;
   const seconds = parentRuntime()?.agent?.localTime(window.frameElement, ms / 1000) ?? ms / 1000;
   return Math.max(0, seconds * 1000);
 }
 
-/** What one document does for a frame. The engine and documents above it call this. */
+/** One document's actions for a frame. The engine and documents above it call this. */
 export const agent = {
   now: () => clock.now,
   localTime,
@@ -268,7 +274,7 @@ export const agent = {
   misdrawnElement,
 };
 
-/** Calls in turn, without a promise as long as none of them returns one. */
+/** Calls each in turn, without a promise as long as none of them returns one. */
 export function inTurn(list, call, at = 0) {
   for (; at < list.length; at++) {
     const result = call(list[at]);

@@ -1,4 +1,4 @@
-// What the page should have done otherwise, each once.
+// Warnings to the page's author, each once.
 
 import { native } from "./natives.js";
 
@@ -14,7 +14,9 @@ export function notedWarnings() {
   return [...noted.values()];
 }
 
-/** Edits that make one word the other: a letter more, less, another, or two that change places. */
+/**
+ * Edits that turn one word into the other: a letter more, less, another, or two that change places.
+ */
 function editsBetween(a, b) {
   const rows = [Array.from({ length: b.length + 1 }, (_, at) => at)];
   for (let i = 1; i <= a.length; i++) {
@@ -33,7 +35,10 @@ function editsBetween(a, b) {
 /** Longest name that is compared. */
 const MAX_NAME = 60;
 
-/** The question whether one of `names` was meant by `name`, for the end of a message; else nothing. */
+/**
+ * The question whether one of `names` was meant by `name`, for the end of a message; empty if none
+ * is close.
+ */
 export function didYouMean(name, names) {
   const plain = (text) => text.toLowerCase().replace(/[-_\s]/g, "");
   const close = names

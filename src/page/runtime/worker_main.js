@@ -1,6 +1,6 @@
 // The runtime of a worker: a clock of its own that is moved from outside (workers.js).
 //
-// The engine runs it before the worker's script, with what the maker of the worker put into its name.
+// The engine runs it before the worker's script, with the options that its maker put into its name.
 
 import { config, native, nativeMethod, override } from "./natives.js";
 import {
@@ -35,7 +35,7 @@ import {
 } from "./workers/workers.js";
 import { takeNewWarnings } from "./warnings.js";
 
-/** Rounds of timers that are due at once; a worker that goes on sees the next frame. */
+/** Rounds of timers that are due at once; a worker that continues gets the next frame. */
 const MAX_ROUNDS = 16;
 
 const postToMaker = nativeMethod(window, "postMessage");

@@ -63,7 +63,7 @@ function putStyle(element, declarations) {
   if (element.getAttribute("style") !== text) element.setAttribute("style", text);
 }
 
-/** Lays the overlay over the video's box. Returns the size of what is drawn in. */
+/** Lays the overlay over the video's box. Returns the size of the drawing area. */
 function placeOverlay(video, { host, area }) {
   const style = styleOf(video);
   const position = style.position === "fixed" ? "fixed" : "absolute";
@@ -76,7 +76,7 @@ function placeOverlay(video, { host, area }) {
     ["height", `${video.offsetHeight}px`],
   ];
   const copied = COPIED.map((name) => [name, style.getPropertyValue(name)]);
-  // Where it would lie at 0 tells what its place counts from.
+  // Its position with offsets of 0 is the origin of its offsets.
   const known = host.getAttribute("style");
   if (!known) putStyle(host, [...fixed, ["left", "0px"], ["top", "0px"]]);
   const [left, top] = [cssPixels(host.style.left), cssPixels(host.style.top)];
@@ -106,10 +106,10 @@ const SIDES = {
 };
 const USUAL_POSITIONS = { start: 0, left: 0, end: 100, right: 100, center: 50 };
 
-/** How much of the line a cue takes, and where that begins, in percent. */
+/** The share of the line that a cue takes, and its beginning, in percent. */
 function extent(cue) {
   const position = cue.position === "auto" ? USUAL_POSITIONS[cue.align] : cue.position;
-  // Not every browser knows how a position or a line is meant.
+  // Not every browser supports the meaning of a position or a line.
   const side = (cue.positionAlign ?? "auto") === "auto" ? SIDES[cue.align] : cue.positionAlign;
   const most = {
     "line-left": 100 - position,
@@ -134,7 +134,7 @@ function overlaps(a, b) {
   );
 }
 
-// By lines: the whole box has to fit, and to lie on no other.
+// By lines: the whole box has to fit, and must not overlap another.
 function placeByLine(cue, span, room, step, taken) {
   const line = cue.line === "auto" ? -1 : cue.line;
   const isFromEnd = line < 0;
@@ -187,7 +187,7 @@ function drawCue(area, cue, { width, height }, taken) {
   putStyle(box, [...style, [isVertical ? "left" : "top", `${from}px`]]);
 }
 
-/** How far one line is from the next. */
+/** The distance from one line to the next. */
 function lineStep(box, inner, isVertical) {
   const length = isVertical ? box.offsetWidth : box.offsetHeight;
   const lines = new Set(

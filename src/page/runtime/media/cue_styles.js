@@ -3,11 +3,11 @@
 import { sheetsOfTrack } from "./text_tracks.js";
 import { native } from "../natives.js";
 
-/** What the standard allows for `::cue` without an argument, and with one. */
+/** The properties that the standard allows for `::cue` without an argument, and with one. */
 const CUE_PROPERTIES =
   /^(?:color|opacity|visibility|text-decoration.*|text-shadow|text-transform|background.*|outline.*|font.*|line-height|letter-spacing|white-space.*|text-combine.*|ruby-position|-webkit-text-stroke.*)$/;
 
-/** Parts of a selector list; commas in brackets do not part. */
+/** Parts of a selector list; commas in brackets do not separate. */
 function selectorParts(text) {
   const parts = [""];
   let depth = 0;
@@ -78,7 +78,7 @@ function rulesOfSheet(element, sheet) {
   try {
     return rulesOf(element, sheet.cssRules);
   } catch {
-    // What another host has may not be read.
+    // A sheet of another host must not be read.
     return "";
   }
 }

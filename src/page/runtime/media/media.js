@@ -1,12 +1,13 @@
 // Audio and video elements: silent, placed in time by the clock, and listed.
 //
 // Sound is mixed and video is decoded by the engine. The browser's player never runs, so that it
-// neither takes time nor shows a picture of its own choosing. To page code an element looks as if it
-// were playing at the place that the composition gives it.
+// neither takes time nor chooses a picture itself. To page code an element looks as if it were
+// playing at the place that the composition gives it.
 //
-// An element with `data-start` goes by the composition, whatever page code does. Any other follows
-// `play`, `pause` and `currentTime`; one that came with the document, and that page code never plays,
-// begins with what it stands in. Whether page code ever does is known from a rehearsal (rehearsal.js).
+// An element with `data-start` follows the composition, regardless of page code. Any other follows
+// `play`, `pause` and `currentTime`; one that came with the document, and that page code never
+// plays, begins with the clip or composition around it. A rehearsal tells whether page code ever
+// plays it (rehearsal.js).
 
 import { config, native, nativeGetter, nativeMethod, nativeSetter, override } from "../natives.js";
 import { clock, runsTimer } from "../time/clock.js";
@@ -54,15 +55,15 @@ export function mediaStateOf(element) {
   return mediaStates.get(element);
 }
 
-/** What a rehearsal wants to hear of, while there is one. */
+/** The calls with which a rehearsal observes media, while there is one. */
 export const witness = {
   ran: (element, run, end) => {},
   governed: (element) => {},
   loudness: (element, before, after) => {},
 };
 
-// What the page has in itself, Chrome's player would load whatever `preload` says, and then show in
-// place of the poster. So such an element gets an address at which nothing is ever loaded.
+// Chrome's player would load media that the page has in itself even with `preload`, and then show
+// them in place of the poster. So such an element gets an address at which nothing is ever loaded.
 
 /** @type {Map<string, string>} addresses of what the page has in itself, by those in their place */
 const parked = new native.Map();
@@ -78,13 +79,13 @@ function park(element, address) {
   putAttribute(element, "src", parkings.get(address));
 }
 
-/** The address of what an element plays, null without one. */
+/** The address of an element's source; null without one. */
 export function sourceOf(element) {
   const address = nativeSource(element) || candidateAddress(element);
   return parked.get(address) ?? address;
 }
 
-/** What the engine knows of an element's file; null as long as it does not. */
+/** The engine's facts about an element's file; null until they have come. */
 export function mediaInfo(element) {
   return mediaSourceAt(sourceOf(element))?.info ?? null;
 }
@@ -136,7 +137,7 @@ function follow(element, state) {
       return;
     }
     const reason = source.failure ?? `it has sound, but no pictures: ${address.slice(0, 200)}`;
-    // The mix tells of sound that cannot be decoded.
+    // The mix warns of sound that cannot be decoded.
     if (element.localName === "video")
       warnOnce(
         "video_failed",
@@ -146,14 +147,15 @@ function follow(element, state) {
   });
 }
 
-// What comes while the composition plays, or was never in the document before, begins when it comes.
+// An element that comes while the composition plays, or was never in the document before, begins
+// when it comes.
 function settleBeginning(element, state) {
   if (state.isStatic || state.base !== null) return;
   if (clock.now > 0) state.base = { origin: pageSeconds(), from: 0, moves: state.autoplays };
   else if (element.isConnected) state.isStatic = true;
 }
 
-/** Takes an element over: it does not begin by itself, and loads nothing. */
+/** Takes an element over: it neither begins nor loads anything by itself. */
 export function meetMedia(element) {
   const autoplays = element.hasAttribute("autoplay");
   if (autoplays) element.removeAttribute("autoplay");
@@ -180,14 +182,14 @@ export function meetMedia(element) {
   return state;
 }
 
-// One that page code has played or paused does not begin by itself any more.
+// An element that page code has played or paused no longer begins by itself.
 function beginAutoplay(element, state) {
   const isFresh = state.base === null || (!state.base.moves && state.base.from === 0);
   state.autoplays = true;
   if (clock.now > 0 && isFresh && !isPlaced(element)) restart(element, state, true);
 }
 
-/** Tells that an element may have left the document: there it does not go on. */
+/** Notes that an element may have left the document: it stops there. */
 export function leaveMedia(element) {
   const state = mediaStates.get(element);
   if (!state || element.isConnected || isPlaced(element)) return;
@@ -197,21 +199,23 @@ export function leaveMedia(element) {
 
 const pageSeconds = () => clock.now / 1000;
 
-/** By which name the engine tells a page's elements apart from load to load. */
+/** The name by which the engine identifies a page's elements across loads. */
 export function mediaName(element) {
   const source =
     element.getAttribute("src") ?? element.querySelector("source")?.getAttribute("src");
   return `${element.localName} ${element.id || source}`;
 }
 
-/** Whether an element that page code has not touched begins with what it stands in. */
+/**
+ * Whether an element that page code has not touched begins with the clip or composition around it.
+ */
 function startsByItself(element, state) {
   if (state.autoplays) return true;
   if (!state.isStatic) return false;
   return config.governed ? !config.governed.includes(mediaName(element)) : !config.rehearses;
 }
 
-/** When and how an element plays as things stand; null where it stands still. */
+/** The present run of an element; null if it stands still. */
 export function runOf(element) {
   const state = mediaStates.get(element);
   const { start, end, origin, from, rate } = mediaPlacement(element);
@@ -238,7 +242,7 @@ function lengthOfSource(element) {
   return duration > 0 ? duration : Infinity;
 }
 
-/** Where in its source an element stands at `now` seconds of the page. */
+/** The place in its source of an element at `now` seconds of the page. */
 export function mediaTime(element, now) {
   const run = runOf(element);
   const duration = lengthOfSource(element);
@@ -275,19 +279,20 @@ export function isPlaying(element, now) {
   );
 }
 
-/** Whether an element has played all that it plays. */
+/** Whether an element has played to its end. */
 export function hasEnded(element, now) {
   if (mediaInfo(element) === null) return false;
   const run = runOf(element);
   return reachesEnd(element, now) || (run !== null && now >= run.end - CYCLE_SECS);
 }
 
-// A composition's clip goes by the composition's time, whatever page code does to its player.
+// A composition's clip follows the composition's time, regardless of page code's calls to its
+// player.
 function isPlaced(element) {
   return element.hasAttribute("data-start");
 }
 
-/** Puts an element somewhere from now on. */
+/** Sets the place of an element from now on. */
 function restart(element, state, moves, from = 0) {
   const now = pageSeconds();
   const run = runOf(element);
@@ -307,7 +312,7 @@ function ranges(element) {
   return { length: duration === undefined ? 0 : 1, start: () => 0, end: () => duration };
 }
 
-/** What `play` promises: once it is known whether there is something to play. */
+/** The promise of `play`: settled once it is known whether there is something to play. */
 function startOf(element) {
   const source = decodesMedia ? mediaSourceAt(sourceOf(element)) : null;
   if (source === null) return Promise.resolve();
@@ -439,7 +444,7 @@ if (decodesMedia) {
     },
   });
 
-  // Chrome's own would begin to load.
+  // Chrome's own constructor would begin to load.
   const NativeAudio = window.Audio;
   const VirtualAudio = function Audio(src) {
     if (!new.target)

@@ -1,7 +1,8 @@
-// Which of an element's `<source>` elements it plays.
+// Chooses the `<source>` that an element plays.
 //
 // As in the browser: the first whose `media` matches, whose `type` can be played and whose file is
-// there. What this browser could not play comes after all that it could, because the engine reads more.
+// there. Files that this browser cannot play come after all that it can, because the engine reads
+// more.
 
 import { native, nativeMethod } from "../natives.js";
 import { mediaSourceAt } from "./media_sources.js";
@@ -11,7 +12,7 @@ const canPlayType = nativeMethod(window.HTMLMediaElement?.prototype, "canPlayTyp
 /** @type {Map<HTMLMediaElement, HTMLSourceElement[]>} in the order in which they are tried */
 const candidateLists = new native.Map();
 
-/** Tells that `<source>` elements came, went or changed. */
+/** Notes that `<source>` elements came, went or changed. */
 export function forgetCandidates() {
   candidateLists.clear();
 }
@@ -33,7 +34,7 @@ function candidatesOf(element) {
   return list;
 }
 
-/** The address of the first that is not known to fail; of the first of all where all fail. */
+/** The address of the first that is not known to fail; of the very first if all fail. */
 export function candidateAddress(element) {
   const list = candidatesOf(element);
   const good = list.find((source) => mediaSourceAt(source.src)?.failure == null);

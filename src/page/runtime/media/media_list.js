@@ -1,4 +1,4 @@
-// What the engine is told of the page's media.
+// The list of the page's media for the engine.
 
 import { config } from "../natives.js";
 import { mediaPlacement } from "../time/timing.js";
@@ -8,13 +8,13 @@ import { mediaInfo, sourceOf, undecidedMedia } from "./media.js";
 import { soundOf } from "../sound/sound.js";
 import { mentionsPlaying, mentionsSound } from "../sound/script_texts.js";
 
-/** Numbers that JSON has no word for become "NaN", "Infinity" and "-Infinity". */
+/** Numbers that JSON cannot express become "NaN", "Infinity" and "-Infinity". */
 export function jsonNumber(value) {
   if (value === null || value === undefined) return null;
   return Number.isFinite(value) ? value : String(Number(value));
 }
 
-/** What the engine needs to know of one element that plays at a place. */
+/** The engine's entry for one element that plays at a place. */
 export function mediaEntry(element, { origin, start, end, from, rate }, loops) {
   return {
     tag: element.localName,
@@ -44,7 +44,7 @@ export function listedElements() {
   return Array.from(document.querySelectorAll("audio, video"));
 }
 
-/** What the engine needs to know of every audio and video element, in document order. */
+/** The engine's entries for all audio and video elements, in document order. */
 export function listMedia() {
   return listedElements().map((element) =>
     mediaEntry(element, mediaPlacement(element), element.loop),
@@ -52,7 +52,7 @@ export function listMedia() {
 }
 
 /**
- * What a rehearsal would bring to light.
+ * The discoveries that a rehearsal would make.
  * @returns {{pictures: boolean, sound: boolean}} whether it may change what is shown, or heard
  */
 export function describeRehearsal() {

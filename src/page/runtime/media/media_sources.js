@@ -1,7 +1,7 @@
-// What the engine knows of the files that audio and video elements play.
+// The engine's facts about the files of audio and video elements.
 //
-// The engine decodes them; Chrome's own player loads nothing. So lengths and sizes come from there,
-// also of what this Chrome could not play.
+// The engine decodes them; Chrome's own player loads nothing. So lengths and sizes come from the
+// engine, also of files that this Chrome cannot play.
 
 import { config, native } from "../natives.js";
 import { markClipsDirty } from "../time/timing.js";
@@ -15,7 +15,7 @@ import { beginWork, endWork } from "../readiness/work.js";
 /** @typedef {{address: string, held: string|null, info: SourceInfo|null, failure: string|null, waiting: (() => void)[]}} MediaSource
  *  `held` is the address under which the engine has what the page has in itself. */
 
-/** How often it is asked whether a file has come from another host. */
+/** The interval at which the engine is asked whether a file has come from another host. */
 const LOOK_AGAIN_MS = 25;
 
 /** Most characters of an address in a message. */
@@ -27,7 +27,7 @@ const mediaSources = new native.Map();
 /** Whether the engine decodes for this page. */
 export const decodesMedia = config.media !== null;
 
-/** Notes what there is, or why there is nothing. The first word counts. */
+/** Records the facts about a file, or the reason why there are none. The first call counts. */
 function know(source, info, failure) {
   if (source.info || source.failure !== null) return;
   Object.assign(source, { info, failure });
@@ -35,10 +35,10 @@ function know(source, info, failure) {
   source.waiting.splice(0).forEach((call) => call());
 }
 
-/** What the page has in itself, at an address that nobody else can read. */
+/** Addresses of media in the page itself, which only the page can read. */
 export const IN_PAGE = /^(?:data|blob):/i;
 
-/** Hands it to the engine, which keeps it under an address of its own. */
+/** Hands the media to the engine, which keeps them under an address of its own. */
 async function handOver(source) {
   const body = await (await native.fetch(source.address)).blob();
   const response = await native.fetch(`${config.media}held`, { method: "POST", body });
@@ -66,7 +66,7 @@ async function askAbout(source) {
   endWork(key);
 }
 
-/** What there is at an address; asked for when it is first wanted. Null without an address. */
+/** The source at an address; requested when it is first needed. Null without an address. */
 export function mediaSourceAt(address) {
   if (!address || !decodesMedia) return null;
   let source = mediaSources.get(address);
@@ -78,19 +78,19 @@ export function mediaSourceAt(address) {
   return source;
 }
 
-/** Gives up what has not come: it is missing from all frames. */
+/** Gives up files that have not come: they are missing from all frames. */
 export function giveUpSources() {
   for (const source of mediaSources.values())
     know(source, null, "it has not come in time (timeouts.ready)");
 }
 
-/** Calls back once it is known what there is. */
+/** Calls back once the facts about a source are known. */
 export function whenKnown(source, call) {
   if (source.info || source.failure) call();
   else source.waiting.push(call);
 }
 
-/** What is known of a file, with the size of the picture of this number. */
+/** The facts about a file, with the size of the picture of this number. */
 export function infoAtPicture(info, number) {
   const of = info.sizes.findLast(([first]) => first <= number);
   return { ...info, width: of[1], height: of[2] };

@@ -1,14 +1,14 @@
-// Some videos leave the page empty: the engine puts their pictures where they show.
+// Videos that the page leaves empty: the engine puts their pictures in their place.
 //
-// HDR videos, because the page's pictures are sRGB and cannot carry their light (`light`). In SDR those
-// whose pixels lie on pixels of the frame, because Chrome need not load and draw them then (`codes`).
-// Such a video shows a flat picture of its size, once black and once in a color, and the difference
-// tells the engine how much of it shows in each pixel: what lies above and below, opacity, clips, masks
-// and soft edges are all Chrome's. Three videos share a picture of mattes, in red, green and blue; where
-// there are more, there are more rounds.
+// HDR videos, because the page's pictures are sRGB and cannot carry their light (`light`). In SDR
+// those whose pixels lie on pixels of the frame, because Chrome need not load and draw them then
+// (`codes`). Such a video shows a flat picture of its size, once black and once in a color, and the
+// difference gives the engine its visible share of each pixel: elements above and below, opacity,
+// clips, masks and soft edges are all drawn by Chrome. Three videos share a picture of mattes, in
+// red, green and blue; where there are more, there are more rounds.
 //
-// This holds as long as what Chrome does to the video's colors is mixing. A video under a filter or a
-// blend mode is drawn in the page, HDR with SDR light and a warning.
+// This holds as long as Chrome only mixes the video's colors. A video under a filter or a blend
+// mode is drawn in the page, HDR with SDR light and a warning.
 
 import { config, native, nativeMethod, parentRuntime } from "../natives.js";
 import { mediaElements, mediaInfo, mediaInfoAt, mediaTime, playsAt } from "./media.js";
@@ -28,14 +28,14 @@ import { describeElement, warnOnce } from "../warnings.js";
 
 const BLACK = "000000";
 const CHANNELS = ["ff0000", "00ff00", "0000ff"];
-/** Filters that leave the video's own colors and places alone. */
+/** Filters that do not change the video's own colors and places. */
 const HARMLESS_FILTERS = /(opacity|drop-shadow)\((?:[^()]|\([^()]*\))*\)/g;
 
 /** @typedef {{slot: number, reason: string|null}} LayerState */
 
 /** @type {null|"light"|"codes"} which videos are layers */
 let kind = parentRuntime()?.agent?.layerKind() ?? null;
-/** Which mattes are shown; 0 for none. */
+/** The number of the mattes that are shown; 0 for none. */
 let matteRound = parentRuntime()?.agent?.matteRound() ?? 0;
 /** @type {Map<HTMLVideoElement|HTMLImageElement, LayerState>} by element: its place among the layers, or why it is none */
 const layerStates = new native.Map();
@@ -69,18 +69,19 @@ function* layerCandidates() {
   if (kind === "light") yield* hdrImages();
 }
 
-/** The address of what stands for a video's picture; null if the page shows its own. */
+/** The address of the placeholder for a video's picture; null if the page shows its own. */
 export function flatAddress(element, info) {
   if (!couldBeLayer(info) || isGraded(element)) return null;
   const state = layerStates.get(element);
-  // A video of HDR is none until it is found to be one; of SDR, the page shows it until it is one.
+  // A video of HDR is no layer until it is found to be one; the page shows one of SDR until it is a
+  // layer.
   if (state?.reason || (kind === "codes" && !(state?.slot >= 0))) return null;
   const isColored =
     state && state.slot >= 0 && 1 + Math.floor(state.slot / CHANNELS.length) === matteRound;
   return flatPicture(element, info, isColored ? CHANNELS[state.slot % CHANNELS.length] : BLACK);
 }
 
-/** All flat pictures of a video: none of them must be waited for later. */
+/** All flat pictures of a video, loaded in advance so that none is waited for later. */
 export function* flatAddresses(element, info) {
   if (kind === "codes" && !(layerStates.get(element)?.slot >= 0)) return;
   if (couldBeLayer(info))
@@ -111,8 +112,8 @@ function changesColors(style) {
   return null;
 }
 
-// What is drawn over a video may take its colors as they are in the page. That it lies above is not
-// known here; that it overlaps is enough.
+// An element over a video may use the colors in the page. Its order is not known here; overlapping
+// is enough.
 function takesBackdrop(style) {
   if (style.mixBlendMode !== "normal") return `mix-blend-mode: ${style.mixBlendMode}`;
   const backdrop = style.backdropFilter;
@@ -123,7 +124,7 @@ function overlap(a, b) {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
-/** Elements of this document that are drawn by what lies below them. */
+/** Elements of this document that blend with the elements below them. */
 function blendingElements() {
   const found = [];
   const note = (element, pseudo) => {
@@ -164,7 +165,7 @@ function placeOf(element) {
   return place;
 }
 
-/** Why the pixels of a video do not lie on those of the frame; null if they do. */
+/** The reason why the pixels of a video do not lie on those of the frame; null if they do. */
 function misfit(element, info, chain, divisor) {
   if (!chain.every((each) => isPlain(styleOf(each)))) return "it is transformed";
   const style = styleOf(element);
@@ -188,7 +189,7 @@ function misfit(element, info, chain, divisor) {
 const BLENDING = /mix-blend-mode|backdrop-filter/;
 const INLINE_BLENDING = "[style*='mix-blend-mode'], [style*='backdrop-filter']";
 
-/** Whether a style sheet of this document speaks of what takes colors from below. */
+/** Whether a style sheet of this document has a property that uses the colors below. */
 export function sheetsBlend() {
   const sheets = allTrees().flatMap((tree) => [...tree.styleSheets, ...tree.adoptedStyleSheets]);
   return sheets.some((sheet) => {
@@ -201,15 +202,16 @@ export function sheetsBlend() {
   });
 }
 
-/** Whether an element says so by itself. */
+/** Whether an element's own style has one. */
 export const elementsBlend = () =>
   allTrees().some((tree) => tree.querySelector(INLINE_BLENDING) !== null);
 
-/** Parts of the composition's length at which it is looked whether videos play. */
+/** The number of times in the composition's length at which playing videos are checked. */
 const LOOKS = 20;
 
 /**
- * How many of `LOOKS` moments show a video of this document whose pixels lie on those of the frame.
+ * Checks at each of `LOOKS` times whether a video of this document is shown whose pixels lie on
+ * those of the frame.
  * @returns {boolean[]} for each moment
  */
 export function aligned(momentsSecs) {
@@ -224,11 +226,11 @@ export function aligned(momentsSecs) {
   return momentsSecs.map((seconds) => fits.some((element) => playsAt(element, seconds)));
 }
 
-/** The moments at which it is looked, of a composition of `length` seconds. */
+/** The times of the checks, for a composition of `length` seconds. */
 export const looks = (length) =>
   Array.from({ length: LOOKS }, (_, i) => ((i + 0.5) / LOOKS) * length);
 
-/** Why a video cannot be a layer now; null if it can. */
+/** The reason why a video cannot be a layer now; null if it can. */
 function objection(element, info, blending, blends) {
   const chain = ancestorsOf(element);
   for (const each of chain) {
@@ -258,8 +260,8 @@ function objection(element, info, blending, blends) {
 }
 
 /**
- * Finds the layers of the frame at `seconds`, the first of them with the number `slot`. Where they are
- * layers for speed, none is one if something in the page `blends`.
+ * Finds the layers of the frame at `seconds`, the first of them with the number `slot`. Layers for
+ * speed are not used if something in the page `blends`.
  * @returns {{next: number, changed: boolean}} the number after the last, and whether pictures are to be
  *   shown anew
  */
@@ -327,7 +329,7 @@ export function pictureBox([width, height], info, style) {
   return [left / width, top / height, size[0] / width, size[1] / height];
 }
 
-/** The layers of this document, as they were settled. */
+/** The layers of this document, as settled. */
 export function listLayers(seconds, numbers) {
   const found = [];
   for (const [element, { slot }] of layerStates) {

@@ -1,14 +1,14 @@
-// How large the pictures of videos have to be.
+// The sizes in which pictures of videos are needed.
 //
-// A source of 3840x2160 in a box of half its size, or of a quarter, is asked for in half its size, or a
-// quarter: the engine averages pixels, and Chrome gets that many fewer of them. Only by powers of two,
-// so that a box which grows changes its picture seldom, and never below what is seen.
+// A source of 3840x2160 in a box of half its size, or of a quarter, is requested in half its size,
+// or a quarter: the engine averages pixels, and Chrome gets that many fewer of them. Only by powers
+// of two, so that a growing box changes its picture seldom, and never below the visible size.
 
 import { native, nativeMethod } from "../natives.js";
 import { mediaElements, mediaInfoAt, playsAt } from "./media.js";
 
 const DIVISORS = [8, 4, 2];
-/** Less than this is not worth the question. */
+/** Smaller savings are not worth the request. */
 const SMALL = 640;
 
 /** @type {Map<HTMLMediaElement, number>} by video */
@@ -36,7 +36,7 @@ export function contentSize(element, style) {
   ];
 }
 
-/** How much larger an element is seen than it is laid out; too much where it is turned. */
+/** The enlargement of an element on screen; too large where it is turned. */
 function enlargement(element) {
   const { width, height } = boundsOf(element);
   const own = Math.max(width / element.offsetWidth, height / element.offsetHeight);
@@ -47,14 +47,14 @@ function enlargement(element) {
 const isLength = (size) => /^[\d.]+px$/.test(size);
 
 /**
- * Whether a side of an element's box is the same whatever is in it: the picture's size must not become
- * that of the box. `false` where it is hard to tell.
+ * Whether a side of an element's box does not depend on its content: the picture's size must not
+ * become that of the box. `false` where it is unclear.
  */
 function isGiven(element, side) {
   const [styles, style, parent] = [styleMapOf(element), styleOf(element), element.parentElement];
   const sizeOf = (name) => String(styles.get(name) ?? "auto");
   const isOut = style.position === "absolute" || style.position === "fixed";
-  // Boxes in a row may shrink, and then only so far as their contents allow.
+  // Boxes in a row may shrink, but only as far as their contents allow.
   if (!isOut && parent && /flex|grid|table|ruby/.test(styleOf(parent).display)) return false;
   const followsParent = () =>
     isOut ||
@@ -81,7 +81,7 @@ function isGiven(element, side) {
   );
 }
 
-/** The divisor for a video as it is laid out now. */
+/** The divisor for a video in its present layout. */
 export function wantedDivisor(element, info) {
   if (Math.max(info.width, info.height) < SMALL || info.hdr) return 1;
   const style = styleOf(element);
@@ -103,7 +103,7 @@ export function wantedDivisor(element, info) {
 }
 
 /**
- * Finds the sizes for the frame at `seconds`, as it stands.
+ * Finds the sizes for the frame at `seconds`, in its present layout.
  * @returns {boolean} whether other pictures are to be shown
  */
 export function settleSizes(seconds) {

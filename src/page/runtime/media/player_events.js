@@ -1,7 +1,7 @@
-// What players tell page code: that they play, where they stand, that they have ended.
+// Events of players for page code: playing, time, end.
 //
-// Each frame's state follows from its time alone; what changed since the frame before is told before
-// the frame's callbacks run.
+// Each frame's state follows from its time alone; events for changes since the frame before are
+// sent before the frame's callbacks run.
 
 import { native } from "../natives.js";
 import { clock } from "../time/clock.js";
@@ -16,14 +16,14 @@ import {
   mediaTime,
 } from "./media.js";
 
-/** Whether somebody listens to players or cues that are there: every frame counts then. */
+/** Whether page code listens to existing players or cues: every frame counts then. */
 export function playersAreHeard() {
   return (
     ((listensToPlayers() || listensToCues()) && !mediaElements().next().done) || sizesAreHeard()
   );
 }
 
-/** Whether somebody may listen for the sizes of pictures, and some file has more than one. */
+/** Whether page code may listen for the sizes of pictures, and some file has more than one. */
 function sizesAreHeard() {
   return listensToSizes() && [...mediaElements()].some((element) => mediaInfo(element)?.sizes);
 }
@@ -45,7 +45,7 @@ function tellOne(element, now) {
   return names.length > 0;
 }
 
-/** Tells page code what changed. Returns whether there was something to tell. */
+/** Sends page code the events of changes. Returns whether there were any. */
 export function tellPlayers() {
   if (!listensToPlayers() && !sizesAreHeard()) return false;
   let told = false;

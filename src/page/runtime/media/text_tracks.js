@@ -1,7 +1,7 @@
-// Cues of `<track>`: which of them are active, and who hears of it.
+// Cues of `<track>`: the active ones, and their events.
 //
-// The browser reads the files; its player, which would say which cues are due, never runs. So that
-// follows from the time at which the element stands.
+// The browser reads the files; its player, which would say which cues are due, never runs. So they
+// follow from the time of the element.
 
 import { native, nativeGetter, nativeSetter, override } from "../natives.js";
 import { clock } from "../time/clock.js";
@@ -31,7 +31,7 @@ export function sheetsOfTrack(track) {
   return trackSheets.get(track) ?? [];
 }
 
-// Blocks of a file are parted by empty lines; style sheets stand before the first cue.
+// Blocks of a file are separated by empty lines; style sheets come before the first cue.
 async function readSheets(element, key) {
   try {
     const text = await (await native.fetch(element.src)).text();
@@ -41,7 +41,7 @@ async function readSheets(element, key) {
       .map((block) => block.slice(block.indexOf("\n")));
     trackSheets.set(element.track, sheets);
   } catch {
-    // That it is missing is told by its own event.
+    // An event of its own reports that it is missing.
   }
   endWork(key);
 }
@@ -60,7 +60,7 @@ function awaitTrack(element) {
   readSheets(element, key);
 }
 
-/** Follows a `<track>` until its file has been read, if it is to be read. */
+/** Follows a `<track>` until its file has been read, if it is needed. */
 export function meetTrack(element) {
   if (!(element.parentElement instanceof HTMLMediaElement) || trackElements.has(element.track))
     return;
@@ -68,7 +68,7 @@ export function meetTrack(element) {
   native.listen(element, "error", () =>
     warnOnce("track_failed", `the cues of a <track> cannot be read: ${element.src}`),
   );
-  // One that is shown by default is chosen by the browser a task later.
+  // The browser chooses a default track one task later.
   if (element.default || element.track.mode !== "disabled") awaitTrack(element);
 }
 
@@ -79,7 +79,7 @@ function ownerOf(track) {
   return null;
 }
 
-/** Whether an element stands at a time of its own: before it has begun nothing is due. */
+/** Whether an element has a time of its own: before it has begun no cue is due. */
 function hasTime(element, now) {
   return (
     playsAt(element, now) && (runOf(element) !== null || mediaStateOf(element)?.base?.from > 0)
@@ -112,7 +112,7 @@ function tellTrack(element, textTrack, now) {
   toldCues.set(textTrack, { cues, time });
   const all =
     textTrack.mode === "disabled" || !hasTime(element, now) ? [] : Array.from(textTrack.cues ?? []);
-  // Those that were shorter than a frame.
+  // Cues that were shorter than a frame.
   const passed = all.filter(
     (cue) =>
       cue.startTime > before.time &&
@@ -131,7 +131,7 @@ function tellTrack(element, textTrack, now) {
   return true;
 }
 
-/** Tells page code which cues came and went. Returns whether there was something to tell. */
+/** Sends page code the events of cues that came and went. Returns whether there were any. */
 export function tellCues() {
   if (!listensToCues()) return false;
   let told = false;
@@ -143,7 +143,7 @@ export function tellCues() {
   return told;
 }
 
-/** An element's tracks that are to be seen. */
+/** An element's tracks that are shown. */
 export function showingTracks(element) {
   const isShown = ({ mode, kind }) =>
     mode === "showing" && (kind === "subtitles" || kind === "captions");

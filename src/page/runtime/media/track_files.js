@@ -1,15 +1,15 @@
-// `<track>` elements whose cues become subtitles of the output: what is in their files, and when
-// their media elements play.
+// `<track>` elements whose cues become subtitles of the output: the contents of their files, and
+// the times at which their media elements play.
 
 import { native } from "../natives.js";
 import { mediaInfo, runOf } from "./media.js";
 import { jsonNumber, listedElements } from "./media_list.js";
 import { describeElement } from "../warnings.js";
 
-/** Kinds whose cues are to be read by everybody. Others are for page code. */
+/** Kinds whose cues are for all viewers. Others are for page code. */
 const READ_KINDS = ["subtitles", "captions"];
 
-/** When an element plays what of its source, as far as that is known before the first frame. */
+/** The runs of an element, as far as they are known before the first frame. */
 export function runsOf(element, runs) {
   const length = mediaInfo(element)?.duration;
   return runs.map(({ origin, start, end, from, rate, loops, again }) => ({
@@ -50,8 +50,8 @@ async function readTrack(element) {
 }
 
 /**
- * The tracks of subtitles and captions that each selector finds, in document order, with their files.
- * `null` for what is no selector.
+ * The tracks of subtitles and captions that each selector finds, in document order, with their
+ * files. `null` for an invalid selector.
  * @param {string[]} selectors
  */
 export function readTracks(selectors) {

@@ -1,9 +1,9 @@
-// The pictures of videos: each element shows the one that its time asks for.
+// The pictures of videos: each element shows the one for its time.
 //
 // A picture is the element's poster: Chrome draws it where it would draw the player's own, with the
-// element's fit, place, borders and effects, by every way of capture. Pictures come from the engine
-// without compression, and the next one is asked for while a frame is being captured. A frame begins
-// only when its pictures are there, before anything of the page has moved.
+// element's fit, place, borders and effects, with every backend. Pictures come from the engine
+// without compression, and the next one is requested while a frame is being captured. A frame
+// begins only when its pictures are there, before the page has moved.
 
 import { collectGarbage, config, native, nativeMethod, override } from "../natives.js";
 import { clock, timeStamp } from "../time/clock.js";
@@ -16,9 +16,9 @@ import { divisorOf } from "./picture_sizes.js";
 import { beginWork, endWork } from "../readiness/work.js";
 import { describeElement, warnOnce } from "../warnings.js";
 
-/** Preparations after which a picture that nobody shows is forgotten. */
+/** Preparations after which an unused picture is dropped. */
 const KEPT_PREPARATIONS = 3;
-/** Bytes of forgotten pictures after which they are collected. */
+/** Bytes of dropped pictures after which they are collected. */
 const GARBAGE_BYTES = 48 * 2 ** 20;
 
 /** @typedef {{image: HTMLImageElement, loaded: boolean, failed: boolean, promise: Promise<void>, used: number}} VideoPicture */
@@ -86,7 +86,7 @@ function* wantedPictures(seconds) {
   }
 }
 
-/** What must be there before the frame at `seconds` begins. */
+/** The pictures that must be there before the frame at `seconds` begins. */
 function* neededPictures(seconds) {
   for (const [, picture] of wantedPictures(seconds)) yield picture;
   for (const [element, own] of ownPictures(seconds)) {
@@ -114,7 +114,8 @@ function forgetPictures() {
 }
 
 /**
- * Asks for the pictures at `seconds`. A frame that is only passed needs them if page code draws them.
+ * Requests the pictures at `seconds`. A frame that is only passed needs them only if page code
+ * draws them.
  * @returns {Promise|undefined} a promise if some of them are not there
  */
 export function preparePictures(seconds, passes) {
@@ -154,19 +155,22 @@ function showPicture(element, picture, address) {
   setAttribute(element, "poster", coverOf(element) ?? address);
 }
 
-/** The picture that a video shows now, as it was decoded; null before its first. @returns {{image: HTMLImageElement, address: string}|null} */
+/**
+ * The present picture of a video, as it was decoded; null before its first.
+ * @returns {{image: HTMLImageElement, address: string}|null}
+ */
 export function pictureShownBy(video) {
   const shown = shownVideos.get(video);
   return shown ? { image: shown.picture.image, address: shown.address } : null;
 }
 
-/** Puts a video's cover, or else its picture, into its place. */
+/** Restores a video's cover, or else its picture. */
 export function repostVideo(video) {
   const poster = coverOf(video) ?? shownVideos.get(video)?.address;
   if (poster && video.getAttribute("poster") !== poster) setAttribute(video, "poster", poster);
 }
 
-/** Shows all pictures at `seconds`. What is not ready becomes work under way. */
+/** Shows all pictures at `seconds`. Pictures that are not ready become work under way. */
 export function applyPictures(seconds) {
   if (skipping) return;
   for (const image of hdrImages()) showFlatImage(image, flatAddress(image, hdrImageInfo(image)));
@@ -181,7 +185,7 @@ export function applyPictures(seconds) {
   }
 }
 
-/** What page code gets where it draws a video; null before its first picture. */
+/** The picture that page code gets where it draws a video; null before the first. */
 function pictureOf(video) {
   drawsVideos = true;
   meetMedia(video);

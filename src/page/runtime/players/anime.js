@@ -1,8 +1,9 @@
-// anime.js: what the page lists in `window.__hfAnime`, placed by time; versions 3 and 4.
+// anime.js: the animations that the page lists in `window.__hfAnime`, placed by time; versions 3
+// and 4.
 //
-// What is not listed runs from the library's own frame loop on the virtual clock, like any other page
-// code. Listed animations are stopped and placed, in every frame: their callbacks act on the page, and
-// a timeline that repeats is at the end of each round only if every frame was shown.
+// Other animations run from the library's own frame loop on the virtual clock, like any other page
+// code. Listed animations are stopped and placed, in every frame: their callbacks act on the page,
+// and a timeline that repeats is at the end of each round only if every frame was shown.
 
 import { clock } from "../time/clock.js";
 
@@ -13,7 +14,7 @@ import { clock } from "../time/clock.js";
  * @property {number[]} passed ms of the placements since it last began, for timelines of version 4
  */
 
-/** Shorter than anything that anime.js tells apart. */
+/** Shorter than any difference that anime.js notices. */
 const ANIME_NUDGE_MS = 1e-3;
 
 /** @type {WeakMap<object, AnimeRecord>} */
@@ -33,10 +34,10 @@ export function listedAnime() {
     .filter(isSeekable);
 }
 
-// Version 3 takes a first frame at time 0 for none at all and begins with the second.
+// Version 3 ignores a first frame at time 0 and begins with the second.
 const primed = new WeakSet();
 
-/** Tells animations of version 3 that run by themselves when they began. */
+/** Gives animations of version 3 that run by themselves the time of their beginning. */
 export function primeAnime() {
   const running = window.anime?.running;
   if (clock.now > 0 || !Array.isArray(running)) return;
@@ -68,7 +69,7 @@ function placeVersion3(animation, ms, record, isBack) {
     animation.seek(begins ? duration : 0);
   }
   if (!isDone) animation.completed = false;
-  // A seek to the end counts a round; only the last one may end it.
+  // A seek to the end counts a round; only the last one may end the animation.
   Object.assign(animation, {
     passThrough: isBack,
     reversed: isReversed,
@@ -97,7 +98,7 @@ function placeVersion4(animation, ms, record, isBack, isAgain) {
     record.passed = record.passed.filter((time) => time < ms);
     record.passed.forEach((time) => seek(time, true));
   }
-  // Silent up to here, so that calls of the past do not come again; what shows the time itself must.
+  // Silent up to here, so that past calls are not repeated; calls at the present time must be made.
   if (isBack) seek(ms - ANIME_NUDGE_MS, true);
   seek(ms, isAgain);
   if (repeats) record.passed.push(ms);

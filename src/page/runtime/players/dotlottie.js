@@ -1,7 +1,7 @@
-// dotLottie: the canvas player of dotlottie-web, and what has its shape.
+// dotLottie: the canvas player of dotlottie-web, and players of the same shape.
 //
-// Placed like lottie-web's animations (lottie.js), by the laws of its own player: a segment lasts from
-// its first to its last frame, and a loop begins anew where the last frame was.
+// Placed like lottie-web's animations (lottie.js), by the rules of its own player: a segment lasts
+// from its first to its last frame, and a loop begins anew at the last frame.
 
 import { warnOnce } from "../warnings.js";
 
@@ -24,7 +24,7 @@ export function isDotLottie(value) {
 }
 
 /**
- * What a player still needs before it can be shown; null once it has all.
+ * The data that a player still needs before it can be shown; null once it has all.
  * @returns {{message: string, needsTime: boolean}|null}
  */
 export function pendingDotLottie(player) {
@@ -45,7 +45,7 @@ function isLoadedPlayer(player) {
   return player.isLoaded !== false && player.totalFrames > 0;
 }
 
-/** Frame at `seconds`; the laws are those of dotlottie-rs, seen from outside. */
+/** Frame at `seconds`; the rules are those of dotlottie-rs, observed from outside. */
 function dotLottieFrame(player, seconds) {
   const frameRate = player.duration > 0 ? player.totalFrames / player.duration : 30;
   const [first, last] = Array.isArray(player.segment)

@@ -1,16 +1,16 @@
-// lottie-web: every animation stands where it would be had it begun with its clip.
+// lottie-web: every animation is placed as if it had begun with its clip.
 //
 // The place follows from the time alone, so autoplay, `play` and `pause` change nothing; speed,
 // direction, loops and segments count as the player itself counts them. An animation that the page
-// moves from frame to frame with `goToAndStop` is the page's.
+// moves from frame to frame with `goToAndStop` is left to the page.
 
 import { native } from "../natives.js";
 import { hasWork } from "../readiness/work.js";
 import { warnOnce } from "../warnings.js";
 
-/** Nearer than this to a whole frame is that frame: sums of times are not exact. */
+/** The distance from a whole frame that counts as that frame: sums of times are not exact. */
 const NEAR_FRAMES = 1e-6;
-/** `playSegments` puts an animation this far from the end it begins at (lottie uses 0.001). */
+/** The distance of `playSegments` from the end at which an animation begins (lottie uses 0.001). */
 const EDGE_FRAMES = 0.01;
 /** Real time without any request after which data is no longer expected. */
 const PATIENCE_MS = 2000;
@@ -42,7 +42,7 @@ export function registeredLotties() {
   const found = [];
   for (const player of new Set([window.lottie, window.bodymovin])) {
     if (typeof player?.getRegisteredAnimations !== "function") continue;
-    // Elements of these classes are looked for by an interval, which virtual time holds back.
+    // Elements of these classes are found by an interval, which virtual time holds back.
     if (!searched.has(player) && document.readyState === "complete") {
       searched.add(player);
       if (document.querySelector(".lottie, .bodymovin")) player.searchAnimations?.();
@@ -52,7 +52,7 @@ export function registeredLotties() {
   return found;
 }
 
-/** The element whose clip an animation counts in. */
+/** The element whose clip gives an animation its time. */
 export function lottieElement(item) {
   return (
     item.wrapper ??
@@ -67,7 +67,7 @@ export function lottieElement(item) {
 const awaitedLotties = new native.Map();
 
 /**
- * What an animation still needs before it can be shown; null once it has all.
+ * The data that an animation still needs before it can be shown; null once it has all.
  * @returns {{message: string, needsTime: boolean}|null} with its data there, it looks for its fonts by a timer
  */
 export function pendingLottie(item) {
@@ -85,7 +85,7 @@ export function pendingLottie(item) {
     item.addEventListener?.("error", failed);
   }
   if (hasWork()) state.since = native.now();
-  // It may have failed before anyone listened.
+  // It may have failed before the listener was added.
   if (state.failed || native.now() - state.since > PATIENCE_MS) {
     warnOnce("lottie_failed", `${name} has no data`);
     return null;
@@ -114,7 +114,7 @@ function takeLottie(item, sinceMs, isFirst) {
     left: null,
     segment: null,
     ended: false,
-    // A still that the page has chosen.
+    // A still picture that the page has chosen.
     isPages: isFirst && item.isPaused && raw > EDGE_FRAMES && !atEnd,
   };
   record.segment = record.segments[0];
@@ -140,7 +140,7 @@ function modulo(value, length) {
   return ((value % length) + length) % length;
 }
 
-/** The raw frame, `segment` and whether it is the last for ever, `ms` after the beginning. */
+/** The raw frame, `segment` and whether it is the last one, `ms` after the beginning. */
 function lottieFrame(item, record, ms) {
   let frames = record.base + (ms - record.sinceMs) * record.modifier;
   if (Math.abs(frames - Math.round(frames)) < NEAR_FRAMES) frames = Math.round(frames);
@@ -153,7 +153,7 @@ function lottieFrame(item, record, ms) {
     return { frame: Math.min(Math.max(0, frames), from), segment, ended: frames <= 0 };
   }
   for (const segment of record.segments) {
-    // Without loops the player goes on as soon as it is in the last frame.
+    // Without loops the player continues as soon as it is in the last frame.
     const length = item.loop ? segment.total : Math.max(segment.total - 1, 0);
     if (segment === last) break;
     if (frames < length) return { frame: Math.max(0, frames), segment, ended: false };
@@ -170,7 +170,7 @@ function hears(item, type, handler) {
   return item._cbs?.[type]?.length > 0 || typeof item[handler] === "function";
 }
 
-/** Whether every frame has to be visited, so that page code hears of the end. */
+/** Whether every frame has to be visited, so that page code gets the event of the end. */
 export function stepsLottie(item) {
   const record = lottieRecords.get(item);
   return (

@@ -1,9 +1,10 @@
-// Animation libraries that can be told a time: anime.js, lottie-web, dotLottie; and SVG animation.
+// Animation libraries that can be placed at a time: anime.js, lottie-web, dotLottie; and SVG
+// animation.
 //
-// Each is placed by the time of the clip or composition it belongs to, so that it does not matter in
-// which order frames are shown. They are looked up afresh in every frame, in the libraries' own lists
-// and in those that HyperFrames' pages keep (`__hfLottie`, `__hfAnime`); elements with a player in
-// them are looked for when elements came.
+// Each is placed by the time of the clip or composition it belongs to, so that the order of frames
+// does not matter. They are looked up anew in every frame, in the libraries' own lists and in those
+// that HyperFrames' pages keep (`__hfLottie`, `__hfAnime`); elements with a player in them are
+// searched when elements came.
 
 import { native, guarded } from "../natives.js";
 import { clipTime } from "../time/timing.js";
@@ -31,13 +32,13 @@ let elementsStale = true;
 let playerElements = [];
 let playersMoved = false;
 
-/** Tells that elements with players came. */
+/** Notes that elements with players came. */
 export function markPlayersDirty() {
   elementsStale = true;
 }
 
 /**
- * Gives what is listed in `__hfAnime` and has no owner yet to `element`: it then counts the time of the
+ * Makes `element` the owner of new entries in `__hfAnime`: they then follow the time of the
  * composition around it. Null stands for the root.
  */
 export function claimPlayers(element) {
@@ -46,7 +47,7 @@ export function claimPlayers(element) {
   }
 }
 
-/** An element's own time in seconds; the root's for elements that stand nowhere. */
+/** An element's own time in seconds; the root's for elements in no composition. */
 export function localTime(element, seconds) {
   let at = element;
   while (at && !at.closest("[data-start], [data-composition-id]")) {
@@ -100,7 +101,7 @@ function placeOne(player, seconds) {
 }
 
 /**
- * Places all players for the frame at `seconds`; once more in the same step if `again`.
+ * Places all players for the frame at `seconds`; a second time in the same step if `again`.
  * @returns {boolean} whether page code heard of it
  */
 export function applyPlayers(seconds, again) {
@@ -118,7 +119,7 @@ export function applyPlayers(seconds, again) {
   return heard;
 }
 
-/** How many players of each kind there are. */
+/** The number of players of each kind. */
 export function countPlayers() {
   const lottie = lottiePlayers();
   return {
@@ -136,7 +137,7 @@ export function playersStep() {
   );
 }
 
-/** Whether a player has drawn since this was last asked. */
+/** Whether a player has drawn since the last call. */
 export function takePlayersMoved() {
   const result = playersMoved;
   playersMoved = false;

@@ -1,4 +1,4 @@
-// SVG animation (SMIL): paused, and placed by the time of the clip that its picture stands in.
+// SVG animation (SMIL): paused, and placed by the time of the clip around its picture.
 
 import { native, nativeMethod } from "../natives.js";
 import { allTrees } from "../shadow_roots.js";
@@ -10,7 +10,7 @@ let picturesStale = true;
 /** @type {Map<SVGSVGElement, number|null>} elements with a clock that is needed, and the seconds they show */
 let pictures = new native.Map();
 
-/** Tells that elements came. */
+/** Notes that elements came. */
 export function markSmilDirty() {
   picturesStale = true;
 }

@@ -1,4 +1,4 @@
-// Fonts, backgrounds and decoded images: what styles refer to, fetched before the first frame.
+// Fonts, backgrounds and decoded images: the files of styles, fetched before the first frame.
 //
 // The browser loads a font or a background only once an element with it is laid out. A clip that
 // appears later would then show a frame without it. So one walk over the document, hidden elements
@@ -63,7 +63,7 @@ function collectPictures() {
   return pictures;
 }
 
-/** Starts everything that styles refer to. Call once the document has loaded. */
+/** Starts to load all files of styles. Call once the document has loaded. */
 export function beginAssets() {
   began = true;
   for (const address of collectPictures()) {

@@ -1,8 +1,8 @@
 // Maps and loaders that a page lists for the renderer: the first frame waits until they are there.
 //
-// They cannot be seeked, and what they show later depends on the virtual clock alone. Their own waiting
-// goes by timers and frame callbacks, which readiness.js lets run as long as one of them is pending.
-// D3's transitions (`__hfD3`) are no such case: they are part of the composition and run in it.
+// They cannot be seeked, and their later pictures depend on the virtual clock alone. They wait by
+// timers and frame callbacks, which readiness.js lets run as long as one of them is pending. D3's
+// transitions (`__hfD3`) are no such case: they are part of the composition and run in it.
 
 import { guarded } from "../natives.js";
 import { warnOnce } from "../warnings.js";
@@ -10,7 +10,7 @@ import { warnOnce } from "../warnings.js";
 /** @type {WeakMap<object, {done: boolean}>} what has been told to us by an event or a promise */
 const heardFrom = new WeakMap();
 
-/** Waits once for what `listen` is told; true from then on. */
+/** Calls `listen` once with a callback; returns true once that was called. */
 function hasCome(thing, listen) {
   let state = heardFrom.get(thing);
   if (!state) {
@@ -74,7 +74,10 @@ function mapsOf({ list, isMap }) {
 let threeLoader = null;
 let threeLoading = 0;
 
-/** Counts along with Three's manager, which keeps its counts to itself and whose callbacks are the page's. */
+/**
+ * Counts along with Three's manager, which keeps its counts private and whose callbacks belong to
+ * the page.
+ */
 export function followLoader() {
   const manager = window.THREE?.DefaultLoadingManager;
   if (!manager?.itemStart || manager === threeLoader) return;
@@ -120,7 +123,7 @@ function showTiles(layer) {
 
 const MAP_ELEMENTS = ".leaflet-container, .maplibregl-map, .mapboxgl-map, .gm-style, .ol-viewport";
 
-/** Completes the maps for the first frame, and tells of those that depend on other hosts. */
+/** Completes the maps for the first frame, and warns of those that depend on other hosts. */
 export function settleMaps() {
   for (const map of mapsOf(KINDS[0])) guarded(() => leafletLayers(map).forEach(showTiles));
   const element = document.querySelector(MAP_ELEMENTS);

@@ -1,10 +1,10 @@
-// When the page is ready for its first frame, and what it still waits for.
+// Whether the page is ready for its first frame, and the reasons why it waits.
 //
-// `status` is polled and looks at the page afresh each time. Nothing here gives up by the clock:
-// deadlines are the engine's, which calls `giveUp` and gets what was missing as warnings.
+// `status` is polled and looks at the page afresh each time. This module has no deadlines: those
+// are the engine's, which calls `giveUp` and gets warnings about the missing parts.
 //
 // Preroll: some pages declare their timeline from a timer or a frame callback, which virtual time
-// holds back. When the page is loaded, nothing is under way and what it declares is missing, time is
+// holds back. When the page is loaded, nothing is under way and its declaration is missing, time is
 // taken off its timers in steps of 1/60 s until the declaration is there. The clock stays at 0
 // meanwhile, so frame 0 is at time 0 and pending timers keep what remains of their delay.
 
@@ -119,7 +119,8 @@ function missingTimelines() {
       !(instance ? instance.expectsTimeline : expected)
     )
       continue;
-    // A lone timeline under nobody's key is the root's; so are those that were listed without one.
+    // A lone timeline under an unknown key is the root's; so are those that were listed without
+    // one.
     if (element === root && (strangers.length === 1 || (hasUnnamedTimelines() && all.length > 0)))
       continue;
     const code = instance ? "sub_timeline_readiness_timeout" : "timeline_missing";
@@ -171,7 +172,7 @@ function pendingResources() {
   return waits.concat(pendingWork().map((work) => ({ kind: "resources", ...work })));
 }
 
-/** What libraries have not finished. */
+/** Libraries that have not finished. */
 function pendingLibraries() {
   return [...pendingPlayers(), ...pendingMaps()].map((wait) => ({ kind: "resources", ...wait }));
 }
@@ -217,7 +218,7 @@ function isQuiet(active) {
   return now - quietSince >= QUIET_MS;
 }
 
-/** What is awaited now. Starts whatever has to be started for it to come. */
+/** Everything that is awaited now. Starts what has to be started for it to come. */
 function look() {
   holdAnimations();
   noticeMutations();
@@ -255,7 +256,7 @@ function look() {
   const idle = waits.length === 0 && !preroll.running;
   const libraries = pendingLibraries();
   const needTime = libraries.some(({ needsTime }) => needsTime);
-  // What works in the background may need another frame after the last one that brought nothing.
+  // Work in the background may need another frame after the last one that changed nothing.
   if (needTime && preroll.exhausted)
     Object.assign(preroll, { exhausted: false, flushes: preroll.flushes - 1 });
   if ((missing.length > 0 || needTime) && idle && !preroll.exhausted) {
@@ -290,7 +291,7 @@ export function warningList() {
   return [...timingWarnings(), ...notedWarnings()];
 }
 
-/** Where this document stands; frames below it are added by the caller. */
+/** The readiness of this document; the caller adds frames below it. */
 export function documentStatus() {
   const loaded = document.readyState === "complete";
   if (settled) return { ready: true, loaded, stalled: false, waiting: [] };
@@ -304,14 +305,14 @@ export function documentStatus() {
   };
 }
 
-/** Whether a script did not load or ended with an error, so that what it would have made never comes. */
+/** Whether a script did not load or ended with an error, so that its results never come. */
 export function scriptFailed() {
   return warningList().some(
     ({ code }) => code === "script_failed" || code === "sub_timeline_script_failure",
   );
 }
 
-/** Stops waiting: what is missing becomes a warning, and the page counts as ready. */
+/** Stops waiting: missing parts become warnings, and the page counts as ready. */
 export function stopWaiting() {
   if (settled) return;
   for (const { code, message } of look().waits) warnOnce(code, `gave up waiting for ${message}`);

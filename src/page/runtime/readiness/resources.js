@@ -1,4 +1,4 @@
-// What the document still has to fetch: stylesheets, scripts, fonts, images, requests.
+// The files that the document still has to load: stylesheets, scripts, fonts, images, requests.
 //
 // One observer watches the tree for everything the runtime keeps lists of (clips, images, media,
 // scripts), so that no frame has to search the document. `document` is looked up at each use: a
@@ -46,7 +46,7 @@ const failed = new Set();
 function followScript(script) {
   if (!script.src || script.noModule || !SCRIPT_TYPES.test(script.type) || isUnderWay(script))
     return;
-  // One that came with the document may have run before it was met.
+  // A script that came with the document may have run before.
   const isOver =
     document.readyState === "complete" ? null : () => document.readyState === "complete";
   beginWork(script, `script ${script.src}`, { isOver });
@@ -74,7 +74,7 @@ function followLink(link) {
   native.listen(link, "error", done, { once: true });
 }
 
-/** What has to be looked at again when an element of this name came or changed. */
+/** The lists to update when an element of this name came or changed. */
 const MARKS = {
   img: markImagesDirty,
   image: markImagesDirty,

@@ -1,9 +1,10 @@
-// What page code has started and the browser has not finished: requests, bodies, pictures, decoding.
+// Work that page code has started and the browser has not finished: requests, bodies, pictures,
+// decoding.
 //
-// The browser does such work in real time, while the page's clock stands still. Readiness waits until
-// nothing is under way; and a step waits for what its own page code has started, so that what that
-// paints shows in the same frame on any machine. A step that has waited long enough goes on without:
-// a warning names what was slow, and nobody waits for it again.
+// The browser does such work in real time, while the page's clock stands still. Readiness waits
+// until nothing is under way; and a step waits for the work of its own page code, so that the
+// result is in the same frame on any machine. A step that has waited long enough continues: a
+// warning names the slow work, and no later step waits for it.
 
 import { config, native, nativeMethod, override, queueTask, roundTrip } from "../natives.js";
 import { warnOnce } from "../warnings.js";
@@ -11,12 +12,15 @@ import { markChanged } from "../rendering/changes.js";
 import { clock } from "../time/clock.js";
 import { doors } from "../rendering/entries.js";
 
-/** Real time that one step gives to the work it has started. */
+/** Real time that one step gives to the work that it has started. */
 const STEP_LIMIT_MS = 10000;
-/** How often work that may end without an event is looked at. */
+/** The interval at which work that may end without an event is checked. */
 const LOOK_MS = 250;
 
-/** How much of a frame's time its work may take. Then there is still time to say what did not end. */
+/**
+ * The share of a frame's time that its work may take. The rest is for the report on unfinished
+ * work.
+ */
 const FRAME_SHARE = 0.8;
 
 /** @typedef {{code: string, text: string, isOver: (() => boolean)|null, isNeeded: boolean, slow: boolean}} Work
@@ -37,7 +41,10 @@ export function beginWork(
   underWay.set(key, { code, text, isOver, isNeeded, slow: false });
 }
 
-/** A task later, so that what the result starts is counted before the result stops counting. */
+/**
+ * Takes effect a task later, so that work started by the result counts before the result stops
+ * counting.
+ */
 export function endWork(key) {
   markChanged();
   queueTask(() => {
@@ -50,7 +57,7 @@ export function isUnderWay(key) {
   return underWay.has(key);
 }
 
-/** Notes a promise of page code as work. Returns one that page code can have instead. */
+/** Records a promise of page code as work. Returns one that page code can have instead. */
 export function track(text, promise, code = undefined) {
   const key = {};
   beginWork(key, text, { code });
@@ -63,7 +70,7 @@ export function track(text, promise, code = undefined) {
   );
 }
 
-/** Whether anything is under way that is worth waiting for. */
+/** Whether any work that is worth waiting for is under way. */
 export function hasWork() {
   for (const [key, work] of underWay) {
     if (work.isOver?.()) underWay.delete(key);
@@ -78,12 +85,12 @@ export function pendingWork() {
   return [...underWay.values()].map(({ code, text }) => ({ code, message: text }));
 }
 
-/** Stops waiting for all that is under way. */
+/** Stops waiting for all work under way. */
 export function dismissWork() {
   for (const work of underWay.values()) work.slow = true;
 }
 
-/** Allows the step that begins now its share of real time. */
+/** Gives the step that begins now its share of real time. */
 export function allowWork(limitMs = STEP_LIMIT_MS) {
   workDeadline = native.now() + limitMs;
   frameDeadline = native.now() + FRAME_SHARE * config.frameMs;
@@ -100,20 +107,20 @@ function giveUpWork() {
   }
 }
 
-/** Whether the step waits for nothing but what its frame cannot be without. */
+/** Whether the step waits only for work that its frame cannot do without. */
 function onlyNeeded() {
   return [...underWay.values()].every(({ slow, isNeeded }) => slow || isNeeded);
 }
 
 /**
- * Turns of the event loop that one step gives to messages that page code sends to itself. Those of a
- * page that never stops go on in the next frame.
+ * Turns of the event loop that one step gives to messages that page code sends to itself. Messages
+ * of a page that never stops continue in the next frame.
  */
 const MAX_TURNS = 2000;
 /** Messages on several ports may overtake ours by a turn. */
 const QUIET_TURNS = 2;
 
-// Lets the event loop go round until nobody was entered: chains of messages are then through.
+// Lets the event loop turn until no page code was entered: chains of messages are then complete.
 async function settleMessages() {
   let quiet = 0;
   for (let turn = 0; turn < MAX_TURNS && quiet < QUIET_TURNS; turn++) {
@@ -248,7 +255,7 @@ trackMethods(
   (self, given, name) => `WebAssembly.${name}`,
 );
 
-// A task with a delay waits for the page's clock: it is work when its time has come.
+// A task with a delay waits for the page's clock: it is work once it is due.
 const after = window.setTimeout; // by the page's clock
 const postTask = nativeMethod(window.Scheduler?.prototype, "postTask");
 override(window.Scheduler?.prototype, {
@@ -305,7 +312,7 @@ override(window.HTMLCanvasElement?.prototype, {
   },
 });
 
-/** Follows a picture until it has arrived. A lazy one would never. */
+/** Follows a picture until it has loaded. A lazy one would never load. */
 export function followImage(image) {
   if (image.loading === "lazy") image.loading = "eager";
   if (image.complete || underWay.has(image)) return;

@@ -1,11 +1,11 @@
-// Whether the page says that nothing is behind it, or hides what is behind it.
+// Whether the page declares that nothing is behind it, or covers its background.
 
 import { describeElement } from "../warnings.js";
 
 const isClear = (color) =>
   color === "transparent" || /^rgba?\(.*[,/]\s*0(\.0+)?%?\s*\)$/.test(color);
 
-/** Whether a style says itself that there is no background. */
+/** Whether a style declares itself that there is no background. */
 function saysClear(style) {
   return (
     isClear(style.backgroundColor) ||
@@ -39,7 +39,7 @@ function isDeclared(elements) {
           return true;
       }
     } catch {
-      // Sheets of other hosts may not be read, and a selector may be one that only rules know.
+      // Sheets of other hosts must not be read, and a selector may be valid only in rules.
     }
   }
   return false;

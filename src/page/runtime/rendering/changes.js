@@ -1,13 +1,13 @@
-// Whether the document may look different from when the engine last asked.
+// Whether the document may look different from the engine's last question.
 //
-// A frame is called unchanged only if nothing happened in it that could change a pixel. Whatever is
-// not known to be harmless counts as a change: then the way of capture finds out by drawing. So this
-// is a list of proofs, not of suspicions, and every door by which page code can be entered is watched
+// A frame is called unchanged only if nothing happened in it that could change a pixel. Everything
+// that is not known to be harmless counts as a change: then the backend finds out by drawing. So
+// this is a list of proofs, not of suspicions, and every entry to page code is watched
 // (entries.js). ARCHITECTURE.md has the whole list.
 
 let mayDiffer = true;
 
-/** Tells that page code ran, or that something was drawn in a way that cannot be compared. */
+/** Notes that page code ran, or that something was drawn that cannot be compared. */
 export function markChanged() {
   mayDiffer = true;
 }
@@ -17,7 +17,7 @@ export function isMarkedChanged() {
   return mayDiffer;
 }
 
-/** The engine has been told. */
+/** Notes that the engine has the answer. */
 export function forgetChange() {
   mayDiffer = false;
 }

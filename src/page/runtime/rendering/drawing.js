@@ -1,14 +1,14 @@
-// Whether the browser has drawn since it was asked to.
+// Whether the browser has drawn since the last request.
 //
-// A frame that is begun on command draws nothing when the page's wish for one has not arrived yet,
-// and answers as if the page looked the same. A frame callback tells the two apart: it runs in every
-// frame that takes the page's state, whatever changed.
+// A frame that is begun on command draws nothing when the page's request for one has not arrived
+// yet, and answers as if the page looked the same. A frame callback distinguishes the two: it runs
+// in every frame that takes the page's state, even an unchanged one.
 
 import { native } from "../natives.js";
 
 let isDrawn = true;
 
-/** Wishes for a frame of the page as it is now. */
+/** Requests a frame of the page in its present state. */
 export function wishForFrame() {
   isDrawn = false;
   native.requestFrame(() => {
@@ -17,5 +17,5 @@ export function wishForFrame() {
   return true;
 }
 
-/** Whether the frame last wished for has been drawn. */
+/** Whether the last requested frame has been drawn. */
 export const hasDrawn = () => isDrawn;

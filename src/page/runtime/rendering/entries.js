@@ -1,11 +1,11 @@
-// The doors by which page code is entered outside of a step's own calls: listeners, handlers and the
-// callbacks of observers.
+// The doors by which page code is entered outside of a step's own calls: listeners, handlers and
+// the callbacks of observers.
 //
-// Timers, frame callbacks and promises of tracked work are run or awaited by the runtime itself. All
-// else comes as an event or as a callback, so each listener gets one of ours in front of it. It
-// notes that page code ran (changes.js), and it is counted: a step is settled when the event loop has
-// gone round without anybody being entered (`settleWork`). That is how chains of messages end in the
-// frame that they began in, whether it is drawn or passed.
+// Timers, frame callbacks and promises of tracked work are run or awaited by the runtime itself.
+// All other page code is entered by an event or a callback, so each listener is wrapped in one of
+// ours. It notes that page code ran (changes.js), and counts the entry: a step is settled when the
+// event loop has turned without any entry (`settleWork`). So chains of messages end in the frame in
+// which they began, whether it is drawn or passed.
 
 import { defineHidden, native, nativeMethod, override } from "../natives.js";
 import { markChanged } from "./changes.js";
@@ -19,12 +19,12 @@ export function enter() {
   markChanged();
 }
 
-/** Watches what `target` tells its listeners of `type`. The browser keeps no listener twice. */
+/** Watches the listeners of `target` for `type`. The browser keeps no listener twice. */
 export function watchDoor(target, type) {
   native.listen(target, type, enter, true);
 }
 
-/** A callback that is noted when the browser calls it. */
+/** A callback that notes the entry when the browser calls it. */
 export function entering(callback) {
   if (typeof callback !== "function") return callback;
   return function (...given) {
@@ -52,7 +52,7 @@ function watchHandlers(prototype) {
   }
 }
 
-// Interfaces stand in the window as plain values; a getter of the window's must not be called.
+// Interfaces are plain values of the window; a getter of the window's must not be called.
 for (const name of Object.getOwnPropertyNames(window)) {
   const made = Object.getOwnPropertyDescriptor(window, name)?.value;
   const prototype = typeof made === "function" && /^[A-Z]/.test(name) ? made.prototype : null;
@@ -63,7 +63,7 @@ watchHandlers(window);
 
 const INLINE_HANDLERS = "descendant-or-self::*/@*[starts-with(name(), 'on')]";
 
-/** Watches handlers that stand in the markup of `root` as attributes. */
+/** Watches handlers in attributes in the markup of `root`. */
 export function watchInlineHandlers(root) {
   if (!root) return;
   const found = document.evaluate(
@@ -81,8 +81,8 @@ export function watchInlineHandlers(root) {
   }
 }
 
-// Constructors that take the callback first. What they observe may change in any frame, so a page that
-// observes its own mutations has every frame visited.
+// Constructors whose first argument is the callback. The observed state may change in any frame, so
+// every frame of a page that observes its own mutations is visited.
 for (const name of [
   "MutationObserver",
   "PerformanceObserver",
@@ -102,7 +102,7 @@ for (const name of [
   defineHidden(window, name, Watched);
 }
 
-// Decoders and encoders hand over what they made by the functions of one object.
+// Decoders and encoders return their results through the functions of one object.
 for (const name of ["VideoDecoder", "VideoEncoder", "AudioDecoder", "AudioEncoder"]) {
   const Native = window[name];
   if (typeof Native !== "function") continue;
@@ -116,7 +116,7 @@ for (const name of ["VideoDecoder", "VideoEncoder", "AudioDecoder", "AudioEncode
   defineHidden(window, name, Watched);
 }
 
-// Elements of the page's own that hear of attributes may hear of ours.
+// The page's own elements with watched attributes may react to ours.
 const defineElement = nativeMethod(window.CustomElementRegistry?.prototype, "define");
 override(window.CustomElementRegistry?.prototype, {
   define(name, constructor, ...rest) {

@@ -1,10 +1,10 @@
 // IntersectionObserver, in step with the frames.
 //
-// Chrome looks for intersections where it draws, and tells of them in a task of its own some time
+// Chrome checks for intersections where it draws, and reports them in a task of its own some time
 // later. A frame that is only passed has neither. So the observers of page code are ours: after the
-// frame callbacks of each visited frame they look where their targets are, and tell at once. What
-// counts as intersecting follows the W3C's "Intersection Observer", with Chrome's reading that nothing
-// intersects below the least threshold.
+// frame callbacks of each visited frame they check the places of their targets, and report at once.
+// The rules of intersecting follow the W3C's "Intersection Observer", with Chrome's reading that
+// nothing intersects below the least threshold.
 
 import { defineHidden, guarded, native } from "../natives.js";
 import { enter } from "./entries.js";
@@ -73,8 +73,8 @@ const outerRect = (element) => {
   return rectOf(left, top, right, bottom);
 };
 
-// What an element clips its contents to, in the viewport; null where it clips nothing. The scale of a
-// transform is that of the box.
+// The area to which an element clips its contents, in the viewport; null where it clips nothing.
+// The scale of a transform is that of the box.
 function clipOf(element, style) {
   if (style.overflowX === "visible" && style.overflowY === "visible" && style.clipPath === "none")
     return null;
@@ -103,8 +103,8 @@ const isContaining = (style) =>
   /paint|layout|strict|content/.test(style.contain) ||
   /transform|perspective|filter/.test(style.willChange);
 
-// The rectangle of `target` as far as what is around it, up to `root`, shows it. The root's own clip
-// is the caller's business; null for nothing.
+// The part of the rectangle of `target` that the elements around it, up to `root`, leave visible.
+// The caller applies the root's own clip; null for nothing.
 function visiblePart(target, root) {
   const view = target.ownerDocument.defaultView;
   const styleOf = (element) => Reflect.apply(view.getComputedStyle, view, [element]);
@@ -116,7 +116,7 @@ function visiblePart(target, root) {
     at = at.parentElement ?? at.getRootNode().host
   ) {
     const style = styleOf(at);
-    // What is taken out of the flow is clipped only by what contains it.
+    // An element out of the flow is clipped only by its containing block.
     if (position === "fixed" && !isContaining(style)) continue;
     if (position === "absolute" && style.position === "static" && !isContaining(style)) continue;
     position = style.position;
@@ -130,7 +130,7 @@ function visiblePart(target, root) {
 
 const viewportOf = (view) => rectOf(0, 0, view.innerWidth, view.innerHeight);
 
-// Through the frames that the target's document stands in, up to the page's viewport.
+// Up through the frames around the target's document, to the page's viewport.
 function visibleInPage(target) {
   let rect = visiblePart(target, null);
   let view = target.ownerDocument.defaultView;
@@ -223,7 +223,7 @@ class Intersections {
   }
 
   /**
-   * Returns whether there was anything to tell.
+   * Returns whether there was anything to report.
    * @param {Intersections} observer
    */
   static tell(observer) {
@@ -283,15 +283,15 @@ function topView() {
 Object.defineProperty(Intersections, "name", { value: "IntersectionObserver" });
 if (window.IntersectionObserver) defineHidden(window, "IntersectionObserver", Intersections);
 
-/** Whether anybody observes. */
+/** Whether page code has observers. */
 export const observesIntersections = () => watching.size > 0;
 
-/** Whether somebody has not heard of his targets yet. */
+/** Whether an observer has not reported its targets yet. */
 export function awaitsIntersections() {
   return firstLooks > 0;
 }
 
-/** Looks at all targets and tells what has changed. Returns whether page code heard of it. */
+/** Checks all targets and reports changes. Returns whether page code was called. */
 export function tellIntersections() {
   firstLooks = 0;
   const all = [...watching];

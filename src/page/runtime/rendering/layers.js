@@ -1,12 +1,12 @@
-// Keeps a frame's pixels independent of the frames before it, and tells frames without change.
+// Keeps a frame's pixels independent of the frames before it, and detects frames without change.
 //
 // Chrome draws moving elements on layers that keep the scale and the subpixel place at which they
-// were first drawn, and it does not redraw for movements it thinks too small to see. So the same
-// page looks slightly different after another history. Before each changed frame the engine has the
-// page drawn hidden once: all that was drawn before is forgotten. `will-change: contents` on top of
-// it keeps everything in one layer where it can be.
+// were first drawn, and it does not redraw for movements below a threshold. So the same page looks
+// slightly different after another history. Before each changed frame the engine draws the page
+// hidden once, which discards all earlier drawings. In addition, `will-change: contents` keeps
+// everything in one layer where possible.
 //
-// A frame may only be called still if nothing that shows can have changed since the last one.
+// A frame may only be called still if nothing visible can have changed since the last one.
 
 import { native } from "../natives.js";
 import { watchShadows } from "../shadow_roots.js";
@@ -18,13 +18,13 @@ import { takeTweensMoved } from "../animation/gsap.js";
 import { adoptSheet, makeSheet, mayAdopt } from "../sheets.js";
 import { forgetChange, isMarkedChanged, markChanged } from "./changes.js";
 
-// Glyphs keep their places at any scale (HyperFrames' rule too); a page's own rules come before it.
+// Glyphs keep their places at any scale (as in HyperFrames); a page's own rules take precedence.
 const FLAT =
   "html, * { will-change: contents !important; text-rendering: geometricPrecision; caret-animation: manual !important } html { transition: none !important }";
 const HIDDEN = `${FLAT} html { opacity: 0 !important }`;
 
-// While the page loads the browser's clock goes on. An animation that ended by it would be gone before
-// anybody saw it.
+// While the page loads the browser's clock runs. An animation that ended by it would be gone before
+// the first frame.
 const HELD = `*, ::before, ::after, ::marker, ::backdrop { animation-play-state: paused !important }`;
 
 let sheet = null;
@@ -36,12 +36,12 @@ function styleSheet() {
   return sheet;
 }
 
-/** Holds CSS animations where they begin, until the page has loaded. */
+/** Holds CSS animations at their beginning, until the page has loaded. */
 export function holdAnimations() {
   if (whileLoading.held) styleSheet();
 }
 
-/** Lets CSS animations go, which were held. */
+/** Releases the held CSS animations. */
 export function releaseAnimations() {
   if (!whileLoading.held) return;
   whileLoading.held = false;
@@ -94,7 +94,7 @@ function animationsMoved() {
   return moved;
 }
 
-/** Whether this document may look different from when the engine was last told, which it stays. */
+/** Whether this document may look different from the engine's last answer, which is kept. */
 export function mayHaveChanged() {
   watchDocument();
   if (watcher.takeRecords().length > 0) markChanged();
@@ -104,18 +104,18 @@ export function mayHaveChanged() {
   return isMarkedChanged();
 }
 
-/** Whether this document may look different from when the engine was last told. */
+/** Whether this document may look different from the engine's last answer. */
 export const mayDifferNow = () =>
   mayHaveChanged() || pagePlayer() !== null || listensToSeeks() || window.length > countRuntimes();
 
-/** The same, and the engine is told. */
+/** The same, as an answer for the engine. */
 export function takeChange() {
   const result = mayDifferNow();
   forgetChange();
   return result;
 }
 
-// Frames of another origin live their own life.
+// Frames of another origin are not under control.
 function countRuntimes() {
   let count = 0;
   for (let at = 0; at < window.length; at++) {

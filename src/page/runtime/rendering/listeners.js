@@ -1,19 +1,18 @@
-// Which events of players and cues page code listens for.
-//
-// Nobody pays for telling of them unless somebody does; where somebody does, every frame is visited.
+// Events of players and cues that page code listens for. Sending them costs nothing without
+// listeners; with listeners, every frame is visited.
 
 import { override, findDescriptor } from "../natives.js";
 
 const PLAYER_TYPES = new Set(["play", "playing", "timeupdate", "pause", "ended"]);
 const CUE_TYPES = new Set(["cuechange", "enter", "exit"]);
-/** Windows have it, too, so it says little. */
+/** Windows have it, too, so a listener for it proves little. */
 const SIZE_TYPE = "resize";
 
 let awaitsPlayers = false;
 let awaitsCues = false;
 let awaitsVideoSizes = false;
 
-/** Notes what page code listens for. */
+/** Records a type of event that page code listens for. */
 export function notePlayerListener(type) {
   awaitsPlayers ||= PLAYER_TYPES.has(type);
   awaitsCues ||= CUE_TYPES.has(type);
@@ -43,7 +42,7 @@ for (const type of [...PLAYER_TYPES, ...CUE_TYPES, SIZE_TYPE]) {
   }
 }
 
-/** Finds handlers that stand in the markup. */
+/** Finds handlers in attributes of the markup. */
 export function notePlayerAttributes(element) {
   for (const name of element.getAttributeNames())
     if (name.startsWith("on")) notePlayerListener(name.slice(2));
@@ -53,7 +52,7 @@ export function listensToPlayers() {
   return awaitsPlayers;
 }
 
-/** Whether somebody may want to know when a video's pictures have another size. */
+/** Whether page code may listen for other sizes of a video's pictures. */
 export function listensToSizes() {
   return awaitsVideoSizes;
 }

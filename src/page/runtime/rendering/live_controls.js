@@ -1,8 +1,8 @@
 // Elements that the browser moves by its own clock: `<marquee>`, and `<progress>` without a value.
 //
-// Their animations lie in trees of the browser's own, where nothing finds them. So a marquee is stopped
-// and its contents are moved by the frame's time, as HTML's "marquee" says; and a bar without a value
-// is drawn by a style sheet, whose animation the runtime drives like any other.
+// Their animations are in trees of the browser's own, where they cannot be found. So a marquee is
+// stopped and its contents are moved by the frame's time, as HTML's "marquee" says; and a bar
+// without a value is drawn by a style sheet, whose animation the runtime drives like any other.
 
 import { createHtml, native, nativeMethod, override } from "../natives.js";
 import { clock } from "../time/clock.js";
@@ -58,7 +58,7 @@ function placeMarquee(element, { mover, origin, stopped }) {
   const delay = element.hasAttribute("truespeed") ? asked : Math.max(MIN_DELAY_MS, asked);
   const room = isUpright ? element.clientHeight : element.clientWidth;
   const length = isUpright ? mover.offsetHeight : mover.offsetWidth;
-  // From where to where the contents' near edge goes, towards the left or the top.
+  // The start and the end of the movement of the contents' near edge, towards the left or the top.
   let [from, to] = [room, -length];
   if (behavior === "slide") to = 0;
   if (behavior === "alternate")
@@ -83,7 +83,8 @@ function placeMarquee(element, { mover, origin, stopped }) {
   if (mover.style.transform !== text) mover.style.transform = text;
 }
 
-// How far the browser had moved the contents before they were stopped, in pixels of the page.
+// The distance that the browser had moved the contents before they were stopped, in pixels of the
+// page.
 function driftOf(element, mover, isUpright) {
   stopMarquee(element);
   const before = mover.style.transform;
@@ -95,7 +96,7 @@ function driftOf(element, mover, isUpright) {
   return (inner.left - outer.left) * (element.offsetWidth / outer.width || 1) - element.clientLeft;
 }
 
-// As low as a page's own rules can lie, so that all of them win.
+// The lowest precedence of all rules, so that all of the page's own win.
 const BAR = `
 @keyframes __pagereel-bar { from { background-position: 0% 0 } to { background-position: 100% 0 } }
 :where(progress:not([value])) { appearance: none; border: 1px solid #767676; border-radius: 4px; background: linear-gradient(#0075ff, #0075ff) 0% 0 / 25% 100% no-repeat #efefef; animation: __pagereel-bar 1s linear infinite alternate }
@@ -116,12 +117,12 @@ function placeBars() {
 
 let hasControls = false;
 
-/** Tells that such elements came. */
+/** Notes that such elements came. */
 export function markControls() {
   hasControls = true;
 }
 
-/** Puts everything that moves by itself where it is now. */
+/** Puts all such elements in their present place. */
 export function applyLiveControls() {
   if (!hasControls) return;
   placeBars();

@@ -1,9 +1,10 @@
-// What the browser does where it draws, done in each visited frame: so that the picture of a frame
-// does not depend on whether those before it were drawn or only passed.
+// The browser's steps of drawing, done in each visited frame: so that the picture of a frame does
+// not depend on whether those before it were drawn or only passed.
 //
-// Observers and scrolling have files of their own. Here: view transitions, whose snapshots the browser
-// takes while drawing; changes of media queries and of a frame's size; `content-visibility: auto`,
-// which shows what has come into view one drawing late; and what moves by the wall clock.
+// Observers and scrolling have files of their own. Here: view transitions, whose snapshots the
+// browser takes while drawing; changes of media queries and of a frame's size; `content-visibility:
+// auto`, which shows elements that come into view one drawing late; and elements that move by the
+// wall clock.
 
 import { native, nativeMethod, override, parentRuntime } from "../natives.js";
 import { clock } from "../time/clock.js";
@@ -21,7 +22,7 @@ import { awaitsSizes, observesSizes, tellSizes } from "./resizes.js";
 
 /** @type {Set<{transition: ViewTransition, isReady: boolean, isEnding: boolean}>} transitions that have not finished */
 const viewTransitions = new Set();
-/** How many of them the browser has to draw for, to go on. */
+/** The number of them for which the browser has to draw. */
 let drawingsWanted = 0;
 
 function awaitDrawing(promise, text) {
@@ -77,7 +78,7 @@ function endTransitions() {
 }
 
 /**
- * Has the page painted as it is now, if what page code draws depends on that.
+ * Paints the page in its present state, if page code's drawing depends on that.
  * @returns {Promise|undefined}
  */
 export function paintForElements() {
@@ -87,7 +88,7 @@ export function paintForElements() {
   return painted;
 }
 
-/** Has the page painted as it is now. @returns {Promise} */
+/** Paints the page in its present state. @returns {Promise} */
 export function paintNow() {
   drawingsWanted += 1;
   return nextPaint().then(() => (drawingsWanted -= 1));
@@ -125,7 +126,7 @@ override(window.MediaQueryList?.prototype, {
 });
 native.listen(window, "resize", swallowOwn, true);
 
-// Only a frame within the page can change its size or what its queries match.
+// Only a frame within the page can change its size or the results of its queries.
 function tellQueries() {
   if (!parentRuntime()) return false;
   let told = false;
@@ -154,7 +155,10 @@ function tellQueries() {
 
 let sheetsSeen = "";
 
-/** Whether styles follow what the browser finds out while it draws: which boxes stick, what a scroller has brought into view. */
+/**
+ * Whether styles depend on facts that the browser finds while it draws: which boxes stick, and what
+ * a scroller has brought into view.
+ */
 let stylesFollowDrawing = false;
 
 function showRules(rules) {
@@ -172,7 +176,10 @@ function showRules(rules) {
   }
 }
 
-/** Shows what `content-visibility: auto` may skip: whether it is in view the browser finds out too late. */
+/**
+ * Shows elements that `content-visibility: auto` may skip: the browser finds too late whether they
+ * are in view.
+ */
 export function showSkipped() {
   const sheets = allTrees().flatMap((tree) => [...tree.styleSheets, ...tree.adoptedStyleSheets]);
   const counts = sheets.map((sheet) => {
@@ -197,7 +204,7 @@ export function showSkipped() {
 }
 
 /**
- * Has the page drawn, if its styles depend on that, and changes.
+ * Draws the page, if its styles depend on that, and change.
  * @returns {Promise|undefined}
  */
 export const paintForStyles = (mayDiffer) =>
@@ -218,7 +225,7 @@ export function renderingSteps() {
   );
 }
 
-/** What comes before the frame callbacks. Returns whether page code heard of anything. */
+/** The steps before the frame callbacks. Returns whether page code was called. */
 export function beforeFrameCallbacks() {
   clock.begun = true;
   applyScrolls();
@@ -226,7 +233,7 @@ export function beforeFrameCallbacks() {
   return scrolled || matched;
 }
 
-/** What comes after layout. Returns whether page code heard of anything. */
+/** The steps after layout. Returns whether page code was called. */
 export function afterLayout(mayDiffer) {
   endTransitions();
   if (!mayDiffer && !awaitsIntersections() && !awaitsSizes()) return false;
@@ -235,7 +242,7 @@ export function afterLayout(mayDiffer) {
   return resized || intersected;
 }
 
-/** While the page loads nothing is drawn on command, and observers may be what it waits for. */
+/** While the page loads nothing is drawn on command, and the page may wait for observers. */
 export function observeWhileLoading() {
   if (awaitsSizes()) tellSizes();
   if (awaitsIntersections()) tellIntersections();

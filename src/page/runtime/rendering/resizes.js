@@ -1,5 +1,5 @@
-// ResizeObserver, in step with the frames: see intersections.js for why. What counts as a size, and
-// that deeper targets come later in one frame, follows the W3C's "Resize Observer".
+// ResizeObserver, in step with the frames: see intersections.js for why. The definition of a size,
+// and the order of deeper targets within a frame, follow the W3C's "Resize Observer".
 
 import { defineHidden, guarded, native } from "../natives.js";
 import { enter } from "./entries.js";
@@ -116,7 +116,7 @@ class Resizes {
   }
 
   /**
-   * What has another size than it was told, deeper than `depth`.
+   * Targets with another size than last reported, deeper than `depth`.
    * @param {Resizes} observer
    * @param {number} depth
    */
@@ -160,15 +160,15 @@ class Resizes {
 Object.defineProperty(Resizes, "name", { value: "ResizeObserver" });
 if (window.ResizeObserver) defineHidden(window, "ResizeObserver", Resizes);
 
-/** Whether anybody observes. */
+/** Whether page code has observers. */
 export const observesSizes = () => measuring.size > 0;
 
-/** Whether somebody has not heard of his targets yet. */
+/** Whether an observer has not reported its targets yet. */
 export function awaitsSizes() {
   return firstSizes > 0;
 }
 
-/** Tells of all sizes that have changed, deeper ones later. Returns whether page code heard of any. */
+/** Reports all sizes that have changed, deeper ones later. Returns whether page code was called. */
 export function tellSizes() {
   firstSizes = 0;
   let [depth, told] = [0, false];

@@ -1,17 +1,17 @@
 // Scrolling by the frame's time, and its events.
 //
-// Chrome animates a smooth scroll by its own clock, and only tells of scrolls where it draws. Here a
+// Chrome animates a smooth scroll by its own clock, and only reports scrolls where it draws. Here a
 // smooth scroll is a movement on the virtual clock: the native scroll always jumps, and each frame
-// puts the scroller where it is at the frame's time. `scroll` and `scrollend` are sent in each frame
-// that is visited, drawn or not, for what has moved since the last.
+// puts the scroller where it is at the frame's time. `scroll` and `scrollend` are sent in each
+// frame that is visited, drawn or not, for scrollers that have moved since the last.
 
 import { findDescriptor, native, nativeGetter, nativeMethod, override } from "../natives.js";
 import { clock } from "../time/clock.js";
 import { markChanged } from "./changes.js";
 
 /**
- * How long Chrome takes for a smooth scroll that a script asked for: sixtieths of a second, as many as
- * the square root of the distance in pixels, at most this many; it eases in and out.
+ * The duration of a smooth scroll by script in Chrome, in sixtieths of a second: as many as the
+ * square root of the distance in pixels, at most this many; it eases in and out.
  */
 const MAX_SIXTIETHS = 0.72 * 60;
 const SIXTIETH_MS = 1000 / 60;
@@ -52,7 +52,7 @@ function followScroller(element) {
   scrollers.set(element, { at: scrollOffset(element), ends: false });
 }
 
-/** Takes note of what is listened to. */
+/** Records the types of events that page code listens for. */
 export function noteScrollListener(target, type) {
   if (type !== "scroll" && type !== "scrollend") return;
   if (target instanceof Element) followScroller(target);
@@ -76,7 +76,7 @@ function touch(element) {
   followScroller(element);
 }
 
-/** Scrolls `element` to `[left, top]`, smoothly if that was asked for. */
+/** Scrolls `element` to `[left, top]`, smoothly if requested. */
 function scrollBox(element, target, behavior) {
   touch(element);
   const from = scrollOffset(element);
@@ -86,7 +86,7 @@ function scrollBox(element, target, behavior) {
   moveSmoothly(element, from, scrollOffset(element));
 }
 
-// `to` is where the scroller stands now, snapped and limited.
+// `to` is the present place of the scroller, snapped and limited.
 function moveSmoothly(element, from, to) {
   const distance = Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]));
   if (distance === 0) return;
@@ -102,13 +102,13 @@ function moveSmoothly(element, from, to) {
   });
 }
 
-// On its way a scroller must not stop at what it snaps to. Returns what puts its style back.
+// On its way a scroller must not stop at a snap point. Returns a function that restores its style.
 function stopSnapping(element) {
   if (native.getComputedStyle(element).scrollSnapType === "none") return () => {};
   return overrideStyle(element, "scroll-snap-type", "none");
 }
 
-/** Sets a property above all that the page says of it. Returns what puts it back. */
+/** Sets a property with precedence over the page's rules. Returns a function that restores it. */
 function overrideStyle(element, name, value) {
   const authored = [element.style.getPropertyValue(name), element.style.getPropertyPriority(name)];
   element.style.setProperty(name, value, "important");
@@ -124,7 +124,7 @@ function endMovement(element) {
   movements.delete(element);
 }
 
-/** Where a scroller stands, or will stand when its movement has ended. */
+/** The place of a scroller, or its place at the end of its movement. */
 const destination = (element) => movements.get(element)?.to ?? scrollOffset(element);
 
 // The arguments of `scrollTo` and its kin, as [left, top] relative to nothing.
@@ -208,7 +208,7 @@ override(window.HTMLElement?.prototype, {
   },
 });
 
-// The native call finds out where everything has to be; what should go there smoothly is put back.
+// The native call finds all destinations; scrollers that move smoothly are put back.
 function intoView(element, behavior, call) {
   const around = [];
   for (let at = element.parentElement; at; at = at.parentElement) {
@@ -220,7 +220,8 @@ function intoView(element, behavior, call) {
     endMovement(scroller);
     if (smooth) touch(scroller);
   }
-  // Without a word of its own each scroller goes by its style, which must not be smooth meanwhile.
+  // Without an explicit behavior each scroller follows its style, which must not be smooth
+  // meanwhile.
   const styled =
     behavior === "instant"
       ? []
@@ -238,7 +239,7 @@ function intoView(element, behavior, call) {
   });
 }
 
-// Chrome's own events come where it draws. Before the first frame they are as good as any.
+// Chrome's own events come where it draws. Before the first frame they are passed on.
 function swallowScroll(event) {
   if (event.isTrusted && clock.begun) event.stopImmediatePropagation();
 }
@@ -250,7 +251,7 @@ export function scrollsStep() {
   return movements.size > 0;
 }
 
-/** Moves what scrolls smoothly to where it is now. */
+/** Moves smoothly scrolling elements to their present places. */
 export function applyScrolls() {
   for (const movement of movements.values()) {
     const progress = Math.min(1, (clock.now - movement.begin) / movement.length);
@@ -265,7 +266,7 @@ export function applyScrolls() {
   }
 }
 
-/** Sends the events of what has scrolled since the last call. Returns whether there were any. */
+/** Sends the events of scrolls since the last call. Returns whether there were any. */
 export function tellScrolls() {
   if (scrollers.has(document)) {
     scrollers.delete(document);

@@ -1,14 +1,14 @@
 // Audio and video elements that page code connects to a graph of Web Audio.
 //
-// The player never runs. The engine decodes the file, and what the element plays between two frames is
-// scheduled before the graph is rendered up to the second, to the sample.
+// The player never runs. The engine decodes the file, and the element's sound between two frames is
+// scheduled before the graph is rendered up to the second, exact to the sample.
 
 import { config, native, nativeMethod, nativeSetter } from "../natives.js";
 import { loudnessOf, mediaInfo, mediaStateOf, runOf, sourceOf } from "../media/media.js";
 import { mediaSourceAt } from "../media/media_sources.js";
 import { describeElement, warnOnce } from "../warnings.js";
 
-/** Rate of the engine's samples, and how many are asked for at a time: two seconds. */
+/** The rate of the engine's samples, and the number of them requested at a time: two seconds. */
 const FED_RATE = 48000;
 const FED_SAMPLES = 96000;
 
@@ -76,7 +76,7 @@ async function samplesOf(fed, place, count) {
   return new Float32Array(await response.arrayBuffer());
 }
 
-// The end of the file, and the end of the run, cut what comes next short.
+// The end of the file, and the end of the run, shorten the next part.
 function nextPart(fed, length) {
   const { run, next } = fed;
   const end = toSample(length);
@@ -121,7 +121,7 @@ function followLoudness(fed, seconds) {
   fed.loudness = loudness;
 }
 
-/** Schedules what an element plays until `seconds` of the page. */
+/** Schedules the sound of an element until `seconds` of the page. */
 export async function feedElement(fed, seconds) {
   const { element } = fed;
   const info = mediaInfo(element);

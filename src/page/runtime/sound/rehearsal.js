@@ -1,10 +1,10 @@
-// A rehearsal: every frame is shown once, on a page of its own, to learn what its sound is.
+// A rehearsal: every frame is shown once, on a page of its own, to learn its sound.
 //
-// What page code does with players, how loud it makes them, and what its own graphs sound like is
-// only known when it has done it. Whoever rehearses starts with a fresh page, and must not render
-// with that page afterwards. Elements that came with the document and that page code has not played
-// stand still meanwhile. If it never touches some of them, these begin with what they stand in when
-// frames are rendered, and so they have to in a second rehearsal.
+// Page code's use of players, their volumes, and the sound of its own graphs are only known
+// afterwards. A rehearsal needs a fresh page, which must not be used for rendering afterwards.
+// Elements that came with the document and that page code has not played stand still meanwhile. If
+// it never touches some of them, these begin with the clip or composition around them when frames
+// are rendered, and so they have to in a second rehearsal.
 
 import { config, native } from "../natives.js";
 import { clock } from "../time/clock.js";
@@ -38,7 +38,7 @@ function recordOf(element) {
   return record;
 }
 
-// Of a level stretch only the ends are kept.
+// Only the ends of a level stretch are kept.
 function addPoint(record, at, volume) {
   const { points } = record;
   const last = points.length - 1;
@@ -50,7 +50,8 @@ function addPoint(record, at, volume) {
 if (config.rehearses) {
   witness.ran = (element, run, end) => recordOf(element).runs.push({ ...run, end });
   witness.governed = (element) => (recordOf(element).governed = true);
-  // A timer's change is heard at its time; frame callbacks change what is a line from frame to frame.
+  // A timer's change takes effect at its time; changes by frame callbacks become a line from frame
+  // to frame.
   witness.loudness = (element, before, isSudden) => {
     if (!isSudden) return;
     const record = recordOf(element);
@@ -69,7 +70,7 @@ function noteFrame() {
     addPoint(recordOf(element), clock.now / 1000, loudnessOf(element));
 }
 
-/** Shows `count` frames from `first` on and takes note of them. */
+/** Shows `count` frames from `first` on and records their sound. */
 export async function rehearse(show, first, count) {
   if (!hasList) noteList();
   for (let index = first; index < first + count; index++) {
@@ -78,7 +79,8 @@ export async function rehearse(show, first, count) {
   }
 }
 
-// A loop that was entered somewhere begins again elsewhere: the engine knows only loops that do not.
+// A loop that was entered in its middle restarts elsewhere: the engine supports only loops that do
+// not.
 function* partsOf(element, run) {
   const length = mediaInfo(element)?.duration ?? Infinity;
   const joint = run.origin + (length - run.from) / run.rate;
@@ -112,7 +114,7 @@ function isIncomplete(governed) {
   return config.governed === null && undecidedMedia().some((name) => !governed.includes(name));
 }
 
-/** What was learned, once the last frame has been shown. */
+/** The results, once the last frame has been shown. */
 export async function rehearsed() {
   const governed = [...soundRecords]
     .filter(([, record]) => record.governed)

@@ -1,7 +1,7 @@
-// What the page's scripts are about, by the words in them.
+// The abilities of the page's scripts, by the words in them.
 //
-// Whether page code will play a medium or make sound cannot be known before it does. A script that
-// never says so will not; if one does, the engine has the page rehearsed, which costs time.
+// Whether page code will play a medium or make sound cannot be known before it does. A script
+// without such words will not; if one has them, the engine rehearses the page, which costs time.
 
 import { native } from "../natives.js";
 import { beginWork, endWork } from "../readiness/work.js";
@@ -14,18 +14,21 @@ const PLAYING =
   /\.(?:play|pause|load)\s*\(|\.(?:currentTime|playbackRate|volume|muted|autoplay)\s*=[^=]|\bautoplay\b/;
 /** Page code that may start view transitions. */
 const VIEW_TRANSITIONS = /\bstartViewTransition\b/;
-/** Libraries that know of sound and make none unless they are told to: what tells them is looked for instead. */
+/**
+ * Libraries that contain such words and make sound only on request: the request is searched
+ * instead.
+ */
 const LIBRARIES = /\b__THREE__\b/;
 const LIBRARY_SOUND = /\bAudioListener\b/;
 
 /**
- * Files of libraries that make no sound by themselves. Scripts of other hosts cannot be read without
- * asking those again, so they are known by their names.
+ * Files of libraries that make no sound by themselves. Scripts of other hosts cannot be read
+ * without another request, so they are identified by their names.
  */
 const SILENT_FILES =
   /\/[^/?]*(?:gsap|ScrollTrigger|SplitText|MotionPath|CustomEase|TextPlugin|hyperframes|shader-transitions|three|d3|topojson|lottie|anime|motion|react|vue|svelte|preact|alpine|tailwind|babylon|pixi|p5|konva|fabric|chart|echarts|leaflet|mapbox|maplibre|jquery|lodash|katex|mathjax|highlight|prism|mermaid|rough|index\.global)[^/?]*\.m?js(?:[?#]|$)|\/(?:gsap|three|d3|react|vue|lottie-web|animejs|tailwindcss|browser)(?:@[^/]*)?(?:[?#]|$)/i;
 
-/** Most scripts that are looked at. */
+/** Most scripts that are read. */
 const MAX_SCRIPTS = 200;
 
 /** @type {Set<string>} addresses that are read, or have been */
@@ -34,13 +37,13 @@ const readAddresses = new Set();
 const failedScripts = new Set();
 let [saysSound, saysPlaying, saysTransitions] = [false, false, false];
 
-/** Modules that are imported when page code runs, by a name that stands in its text. */
+/** Modules that are imported when page code runs, by a literal name in its text. */
 const IMPORTS = /\bimport\(\s*(["'`])([^"'`$]+)\1\s*\)/g;
 /** @type {Set<string>} addresses of such modules that are fetched, or have been */
 const preloaded = new Set();
 
-// What page code imports in a frame must be there in that frame, and nothing tells when it has come.
-// So it is fetched before, and runs when it is imported.
+// A module that page code imports in a frame must be there in that frame, and no event reports its
+// arrival. So it is fetched before, and runs when it is imported.
 function preloadImports(text, base) {
   for (const [, , name] of text.matchAll(IMPORTS)) {
     if (!/^(?:\.{0,2}\/|https?:)/.test(name)) continue;
@@ -69,7 +72,7 @@ function readScriptText(text, base) {
   saysTransitions ||= VIEW_TRANSITIONS.test(text);
 }
 
-/** Notes that page code has made sound. */
+/** Records that page code has made sound. */
 export function noteSound() {
   saysSound = true;
 }
@@ -85,7 +88,7 @@ native.listen(
 
 async function readScript(address) {
   if (new URL(address).origin !== location.origin) {
-    // What cannot be read may say anything.
+    // A script that cannot be read may do anything.
     if (!SILENT_FILES.test(address)) [saysSound, saysPlaying] = [true, true];
     return;
   }

@@ -1,11 +1,11 @@
-// What audio and video elements sound like. The engine mixes; here the attributes are only read.
+// The sound of audio and video elements. The engine mixes; this module only reads the attributes.
 //
 // A volume that a script changes over time is found by a rehearsal.
 
 import { clipClock } from "../time/timing.js";
 import { describeElement } from "../warnings.js";
 
-/** Volume properties of GSAP tweens stand in one of these. */
+/** Keys of GSAP tweens that contain volume properties. */
 const VARS = ["vars", "keyframes", "startAt"];
 
 function namesVolume(vars) {
@@ -26,8 +26,8 @@ function tweenedElements() {
   return found;
 }
 
-// HyperFrames begins with what `data-volume` says; a tween that names no start does too. Players
-// know no more than 1.
+// HyperFrames begins with `data-volume`; so does a tween without a start. Players support no volume
+// above 1.
 function startVolume(element) {
   const text = element.getAttribute("data-volume");
   const volume = text === null || text.trim() === "" ? NaN : Number(text);
@@ -38,7 +38,7 @@ function isHidden(element) {
   return element.closest('[data-hidden]:not([data-hidden="false"])') !== null;
 }
 
-/** Everything about an element's sound, for its entry in the list of media. */
+/** All facts about an element's sound, for its entry in the list of media. */
 export function soundOf(element) {
   const tweened = tweenedElements().has(element);
   if (tweened) startVolume(element);
@@ -60,7 +60,7 @@ export function soundOf(element) {
   };
 }
 
-/** What is said of the groups that elements can be mixed into. */
+/** The declarations of the groups that elements can be mixed into. */
 export function listGroups() {
   return Array.from(document.querySelectorAll("hf-audio-group[id]"), (element) => ({
     id: element.id,

@@ -1,11 +1,11 @@
 // Web Audio in virtual time.
 //
-// Page code that makes an `AudioContext` gets an offline one in its guise: its graph is rendered up to
-// each frame's time and stops there, and page code of that frame runs against it. So what is heard, and
-// what analysers see, depends on the page's time alone. A time that page code names is kept to the
-// sample; without one a source begins at the sample of the page's present.
+// Page code that makes an `AudioContext` gets an offline one in disguise: its graph is rendered up
+// to each frame's time and stops there, and page code of that frame runs against it. So the sound,
+// and the data of analysers, depend on the page's time alone. A time that page code names is exact
+// to the sample; without one a source begins at the sample of the page's present.
 //
-// Every session renders its graphs, because pictures may show what an analyser sees. In a rehearsal
+// Every session renders its graphs, because pictures may show an analyser's data. In a rehearsal
 // they are rendered to the end and handed to the engine, which mixes them with everything else.
 
 import { config, native, nativeMethod, override } from "../natives.js";
@@ -20,7 +20,7 @@ import { track } from "../readiness/work.js";
 /** Samples that a graph computes at a time. */
 const QUANTUM = 128;
 const USUAL_RATE = 48000;
-/** What a graph can be rendered for where nobody says how long the composition is, and at most, in seconds. */
+/** The length of a graph where the composition's is unknown, and the most, in seconds. */
 const UNKNOWN_SECS = 600;
 const MAX_GRAPH_SECS = 3600;
 
@@ -51,14 +51,14 @@ export function isInGraph(element) {
   return inGraph.has(element);
 }
 
-/** A graph's time now, at a whole sample. */
+/** A graph's present time, at a whole sample. */
 function graphTime(graph) {
   const span = graph.spans.at(-1);
   const time = graph.state === "running" ? span.from + presentSecs() - span.page : graph.at;
   return Math.round(time * graph.context.sampleRate) / graph.context.sampleRate;
 }
 
-/** A graph's time at `seconds` of the page, as long as nobody suspends it. */
+/** A graph's time at `seconds` of the page, unless it is suspended. */
 function graphTimeAt(graph, seconds) {
   const span = graph.spans.at(-1);
   return span.from + seconds - span.page;
@@ -76,7 +76,7 @@ function swallow(event) {
   if (event.isTrusted) event.stopImmediatePropagation();
 }
 
-// An offline context tells of each stop at a frame: nothing that page code should hear of.
+// An offline context sends an event at each stop at a frame: page code must not get it.
 function openGraph(context, frames) {
   native.listen(context, "statechange", swallow);
   native.listen(context, "complete", swallow);
@@ -103,7 +103,7 @@ function openGraph(context, frames) {
   );
   graphs.set(context, graph);
   noteSound();
-  // Browsers tell that a context has begun, and libraries wait for it.
+  // Browsers send an event when a context has begun, and libraries wait for it.
   queueMicrotask(() => native.dispatch(context, new Event("statechange")));
 }
 
@@ -127,7 +127,7 @@ async function render(graph, time) {
   await Promise.race([graph.paused, graph.failed]);
   if (frame <= graph.frame) return;
   graph.frame = frame;
-  // A stop is moved up to where the next samples begin.
+  // A stop is moved up to the beginning of the next samples.
   graph.paused = offlineSuspend(graph.context, (frame - QUANTUM / 2) / graph.context.sampleRate);
   await offlineResume(graph.context);
   await Promise.race([graph.paused, graph.failed]);
@@ -149,7 +149,7 @@ export function renderGraphs() {
   return graphs.size > 0 ? renderAll() : undefined;
 }
 
-// 32-bit floating point WAV, which has no limit on how loud it is.
+// 32-bit floating point WAV, which has no limit on the volume.
 function wavOf(buffer) {
   const channels = [buffer.getChannelData(0), buffer.getChannelData(buffer.numberOfChannels - 1)];
   const bytes = buffer.length * 8;
@@ -209,7 +209,10 @@ async function soundOfGraph(graph) {
   }));
 }
 
-/** Renders all graphs to their end and hands them over. Returns when which part of which is heard. */
+/**
+ * Renders all graphs to their end and hands them over. Returns the parts that are heard, with their
+ * times.
+ */
 export async function graphSounds() {
   const found = [];
   for (const graph of graphs.values()) {
@@ -227,7 +230,7 @@ function startTime(context, when) {
   return graph ? Math.max(Number(when) || 0, graphTime(graph)) : when;
 }
 
-// A source that is to begin at once begins now, and not at the samples that are rendered next.
+// A source that is to begin at once begins now, not with the next rendered samples.
 function startAtPresent(owner) {
   for (const name of ["start", "stop"]) {
     if (!owner || !Object.hasOwn(owner, name)) continue;

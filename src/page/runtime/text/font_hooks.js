@@ -1,4 +1,4 @@
-// Page code that asks for fonts, or draws with them: it asks before the document has been read.
+// Page code that requests fonts, or draws with them, before the document has been read.
 
 import { config, nativeGetter, nativeMethod, nativeSetter, override } from "../natives.js";
 import { adoptFonts, probeContext, provide } from "./fonts.js";
@@ -12,7 +12,7 @@ const fontsReady = nativeGetter(window.FontFaceSet?.prototype, "ready");
 
 const providedFonts = new Set();
 
-/** Has the families of a canvas's font brought. Returns their list. */
+/** Loads the families of a canvas's font. Returns their list. */
 function provideFor(font) {
   adoptFonts();
   const list = /px\s+(.+)$/.exec(font)?.[1] ?? "";
@@ -26,7 +26,7 @@ override(drawingPrototype, {
     if (providedFonts.has(value) || !document.fonts) return;
     providedFonts.add(value);
     const list = provideFor(getDrawnFont(this));
-    // What was brought counts from the next time on.
+    // The loaded font takes effect from the next assignment on.
     setDrawnFont(this, value);
     noteDrawnList(list, this.canvas);
   },

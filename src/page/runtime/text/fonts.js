@@ -1,15 +1,14 @@
-// Families: which are there, and which the engine can bring.
+// Families: those that are there, and those that the engine can provide.
 //
-// The browser draws a family that is not there as the next of its list, and says nothing. Whether the
-// system has one is told by widths: text in a family that is not there is as wide as in each of the
-// generic families that stands behind it. What neither the page declares nor the system has is asked
-// of the engine, which may have a package with it; such faces are added to `document.fonts`, and
-// awaited like the page's own.
+// The browser silently draws a missing family as the next of its list. Widths show whether the
+// system has one: text in a missing family is as wide as in each of the generic families behind it.
+// The engine is asked for families that neither the page declares nor the system has, and may have
+// a package with them; such faces are added to `document.fonts`, and awaited like the page's own.
 
 import { createHtml, config, native, nativeMethod, nativeSetter } from "../natives.js";
 import { fetchText } from "../compositions/files.js";
 
-/** Words for whatever the system has. */
+/** Words for fonts of the system. */
 const GENERIC = new Set([
   "serif",
   "sans-serif",
@@ -45,7 +44,7 @@ const PROBED = ["monospace", "serif", "sans-serif"];
 /** Letters, digits and blanks of different widths. */
 const SAMPLE = "mwIl 10&. Ag";
 
-/** Pixels of text on the canvas that is looked at; it is twice as wide and high. */
+/** The size of text in pixels on the probed canvas, which is twice as wide and high. */
 export const BOX_SIZE = 40;
 
 const getContext = nativeMethod(window.HTMLCanvasElement?.prototype, "getContext");
@@ -56,7 +55,7 @@ const addFace = nativeMethod(window.FontFaceSet?.prototype, "add");
 const deleteFace = nativeMethod(window.FontFaceSet?.prototype, "delete");
 const NativeFontFace = window.FontFace;
 
-// The names in a list as styles and canvases give it back: strings, or words that are written plainly.
+// The names in a list in the form that styles and canvases return: strings, or plain words.
 function familyNames(list) {
   return Array.from(list.matchAll(/"((?:[^"\\]|\\.)*)"|([^,"]+)/g), ([, quoted, plain]) =>
     quoted === undefined ? plain.trim() : quoted.replace(/\\(.)/g, "$1"),
@@ -65,7 +64,7 @@ function familyNames(list) {
 
 const lists = new native.Map();
 
-/** The families of a list, in lower case and as written; only looked at once. */
+/** The families of a list, in lower case and as written; read only once. */
 export function readList(list) {
   if (!lists.has(list))
     lists.set(
@@ -97,7 +96,7 @@ function widthOf(text, font) {
 const plainWidths = new native.Map();
 const installed = new native.Map();
 
-/** Whether the system draws this family, or what is as good as it, under its name. */
+/** Whether the system draws this family, or an equivalent, under its name. */
 function isInstalled({ name, key }) {
   if (!installed.has(key)) {
     const quoted = JSON.stringify(name);
@@ -114,7 +113,7 @@ function isInstalled({ name, key }) {
 let fontsDocument = null;
 /** @type {Map<string, FontFace[]>} faces of ours, by family */
 let brought = new native.Map();
-/** Families that nobody has, and that the engine was asked for. */
+/** Families that are missing, and that the engine was asked for. */
 let asked = new Set();
 let declared = new Set();
 let declaredCount = -1;
@@ -123,12 +122,15 @@ const faceKey = (face) => face.family.replace(/^(["'])(.*)\1$/, "$2").toLowerCas
 
 const ownFaces = new WeakMap();
 
-/** Whether a face was brought by us; then its file's name. */
+/** The file's name of a face that the engine provided; null for others. */
 export function broughtFrom(face) {
   return ownFaces.get(face) ?? null;
 }
 
-/** Families that the page itself declares. What we have brought under their names goes. */
+/**
+ * Families that the page itself declares. Faces that the engine provided under their names are
+ * removed.
+ */
 function declaredFamilies() {
   if (document.fonts.size !== declaredCount) {
     declared = new Set();
@@ -182,7 +184,7 @@ export function adoptFonts() {
   if (config.fonts) bring(config.fonts.rules);
 }
 
-/** Whether a family is there. One that is not, and that the engine has, is there from now on. */
+/** Whether a family is there. A missing one that the engine has is there from now on. */
 export function isThere(family) {
   const { name, key } = family;
   if (declaredFamilies().has(key) || brought.has(key) || GENERIC.has(key) || isInstalled(family))
@@ -193,10 +195,12 @@ export function isThere(family) {
   return brought.has(key);
 }
 
-/** Has every family of a list brought that can be: each may have characters that the others lack. */
+/**
+ * Loads every family of a list that the engine has: each may have characters that the others lack.
+ */
 export function provide(list) {
   readList(list).forEach(isThere);
 }
 
-/** Whether a list that begins with this family asks for none by name, but for the system's. */
+/** Whether a list that begins with this family names none, but asks for the system's. */
 export const isSystemWord = ({ key }) => GENERIC.has(key) || SYSTEM_FONTS.has(key);

@@ -27,7 +27,7 @@ function pixelsOf(context, text) {
 
 const boxes = new native.Map();
 
-// A character that no font has looks like another that none has.
+// A character that no font has looks like another one that no font has.
 function isBox(character, font) {
   const context = probeContext();
   setTextFont(context, font);

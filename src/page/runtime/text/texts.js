@@ -1,7 +1,7 @@
 // The text of the document: the families and the characters that it asks for.
 //
-// All text is read once when the document has loaded, that of clips which are not shown yet included,
-// and afterwards only what a mutation has brought. What is missing becomes a warning: a family that is
+// All text is read once when the document has loaded, including that of clips that are not shown
+// yet, and afterwards only text from mutations. Missing fonts become warnings: a family that is
 // drawn as another, a character for which no font has a glyph.
 
 import { native, nativeMethod } from "../natives.js";
@@ -11,7 +11,7 @@ import { allTrees, watchShadows } from "../shadow_roots.js";
 import { beginWork, endWork } from "../readiness/work.js";
 import { describeElement, warnOnce } from "../warnings.js";
 
-/** What the browser says of text for which no style names a family. */
+/** The browser's value for text without a family in any style. */
 const INITIAL = '"Times New Roman"';
 /** Elements whose text is never drawn. */
 const UNDRAWN = new Set([
@@ -44,7 +44,7 @@ const checkFonts = nativeMethod(window.FontFaceSet?.prototype, "check");
 const textStyles = new native.Map();
 /** @type {WeakMap<Element, Style>} */
 let textStylesOf = new WeakMap();
-/** Characters whose glyphs have to be looked for, by their styles. */
+/** Characters whose glyphs have to be checked, by their styles. */
 const unchecked = new native.Map();
 /** Lists that have not been judged, each with an element: those of text, and those of canvases. */
 const unjudged = new native.Map();
@@ -95,7 +95,7 @@ function readTree(root) {
   return found;
 }
 
-/** Text that came or changed since it was read last. */
+/** Text that came or changed since the last reading. */
 const freshNodes = new Set();
 
 function takeTextRecords(records) {
@@ -160,7 +160,7 @@ watchShadows((root) => {
   textObserver.observe(root, TEXT_CHANGES);
 });
 
-// Fonts for characters that have come. Readiness waits for them, and so does a frame.
+// Loads fonts for characters that have come. Readiness waits for them, and so does a frame.
 export function loadLate() {
   if (document.fonts.size === 0) return;
   for (const [style, characters] of unchecked) {
@@ -177,7 +177,7 @@ export function loadLate() {
   }
 }
 
-/** Reads what mutations have brought since. Costs nothing where they brought no text. */
+/** Reads text from mutations since the last call. Costs nothing if they brought no text. */
 export function noticeText() {
   adoptTexts();
   if (!observing) return;
@@ -199,7 +199,7 @@ export function noticeText() {
     judge();
 }
 
-/** All text of the document, read anew, by the font that it asks for: what has to be loaded. */
+/** All text of the document, read anew, by the font that it asks for: everything to load. */
 export function readTexts() {
   if (!document.fonts) return [];
   forgetTexts();
@@ -208,7 +208,9 @@ export function readTexts() {
   return Array.from(textStyles.values(), ({ font, met }) => [font, [...met].join("")]);
 }
 
-/** Says what is missing, from now on as soon as it is. Call once fonts have been loaded. */
+/**
+ * Warns of missing fonts, from now on as soon as they are known. Call once fonts have been loaded.
+ */
 export function judgeTexts() {
   if (!document.fonts || !window.CanvasRenderingContext2D) return;
   readAll();
@@ -219,10 +221,10 @@ export function judgeTexts() {
 /** @type {Map<string, Element>} by the families that they ask for in vain */
 const misdrawnElements = new native.Map();
 
-/** An element that asks for a family in vain, for the engine to find out what is drawn. */
+/** An element with a missing family, for the engine to find the font that is drawn. */
 export const misdrawnElement = (family) => misdrawnElements.get(family.toLowerCase());
 
-/** An element as a person would find it: where it has no name, by its text. */
+/** An element's name for people: if it has none, its text. */
 function nameText(element) {
   const name = describeElement(element);
   const text = element.textContent.replace(/\s+/g, " ").trim();
@@ -230,7 +232,7 @@ function nameText(element) {
   return `${name} "${text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT).trim()}…` : text}"`;
 }
 
-// Only the first of a list is wanted for its own sake; the others are what the author can do without.
+// Only the first family of a list is the author's choice; the others are fallbacks.
 function judgeFamilies() {
   for (const [list, element] of [...unjudged, ...unjudgedDrawn]) {
     const families = readList(list);
@@ -288,7 +290,7 @@ function judge() {
 /** Whether all text has been read. */
 export const hasReadTexts = () => observing;
 
-/** Takes note of a list that a canvas draws with. */
+/** Records a list that a canvas draws with. */
 export function noteDrawnList(list, canvas) {
   if (!unjudgedDrawn.has(list)) unjudgedDrawn.set(list, canvas);
 }

@@ -1,14 +1,14 @@
 // Virtual time: the only clock that page code can read or wait for.
 //
 // Time moves when the engine seeks and at no other moment. Between frames `Date` and
-// `performance.now` stand still, and timers wait in one queue ordered by (due, id). A timer sees its
-// own due time as "now", so chains such as `while (true) await sleep(100)` fall on the same virtual
-// moments whatever the frame rate and whatever frames a session renders.
+// `performance.now` stand still, and timers wait in one queue ordered by (due, id). A timer sees
+// its own due time as "now", so chains such as `while (true) await sleep(100)` fall on the same
+// virtual times at any frame rate, with any frames that a session renders.
 //
 // While the page loads the clock reads 0. Timers without delay still run promptly, because loaders
-// are built on them; timers with a delay wait for the first seek or for `elapse` (see readiness.js),
-// which takes time off every timer without moving the clock. Frame 0 is therefore always virtual
-// time 0 and a pending timer keeps its remaining delay.
+// are built on them; timers with a delay wait for the first seek or for `elapse` (see
+// readiness.js), which takes time off every timer without moving the clock. Frame 0 is therefore
+// always virtual time 0 and a pending timer keeps its remaining delay.
 
 import {
   config,
@@ -31,8 +31,8 @@ const NESTED_MIN_MS = 4;
 
 /**
  * Added to each time stamp that page code gets. Browsers never hand out 0, and pages count on it
- * (`start = t || Date.now()`, `if (!last) last = t`). So small that nothing moves by it, and a power
- * of two, so that differences stay what they were.
+ * (`start = t || Date.now()`, `if (!last) last = t`). So small that nothing moves by it, and a
+ * power of two, so that differences stay exact.
  */
 const STAMP_OFFSET_MS = 2 ** -10;
 
@@ -42,13 +42,14 @@ const STAMP_OFFSET_MS = 2 ** -10;
  */
 export const clock = { now: parentRuntime()?.agent?.now() ?? config.now, held: 0, begun: false };
 
-/** How often the clock may be read while it stands, before a task is taken to wait for it. */
+/** Reads of the clock while it stands, after which a task counts as waiting for it. */
 const PATIENT_READS = 1e6;
 let reads = 0;
 let readAt = 0;
 
-// A loop that waits for the clock, which stands still, would never end: each further read finds it a
-// millisecond later, until the task is over. That goes by the count, so that it is always the same.
+// A loop that waits for the clock, which stands still, would never end: each further read returns a
+// millisecond more, until the task is over. The count decides, so that the result is always the
+// same.
 function waited() {
   if (readAt !== clock.now) reads = 0;
   readAt = clock.now;
@@ -62,7 +63,7 @@ export function timeStamp() {
   return clock.now + STAMP_OFFSET_MS + waited();
 }
 
-/** The virtual time that a time stamp of page code's stands for. */
+/** The virtual time of a time stamp of page code's. */
 export function stampedTime(stamp) {
   return stamp - STAMP_OFFSET_MS;
 }
@@ -84,7 +85,7 @@ let nesting = 0;
 // from the clock only while `elapse` is in use.
 let firedAt = null;
 let pumping = false;
-/** Whether an idle callback runs, or what it led to at once. */
+/** Whether an idle callback runs, or its direct consequences. */
 let runsIdle = false;
 
 function insert(timer) {
@@ -184,10 +185,12 @@ export function hasDueTimer(limit) {
 }
 
 /**
- * Runs every timer due at `limit`, each followed by `settle`, by default by the promises it resolved.
+ * Runs every timer due at `limit`, each followed by `settle`, by default by the promises it
+ * resolved.
  *
- * `place` is called at each timer's time before it runs and after: what the timer starts begins at
- * that time and from where things then are, whether or not the browser draws before the next step.
+ * `place` is called at each timer's time before it runs and after: animations that the timer starts
+ * begin at that time and from the state then, whether or not the browser draws before the next
+ * step.
  */
 export async function runTimers(limit, settle = roundTrip, place = () => {}) {
   while (hasDueTimer(limit)) {
@@ -205,7 +208,7 @@ export function runsTimer() {
   return firedAt !== null;
 }
 
-/** When the next timer is due; infinite without one. */
+/** The time at which the next timer is due; infinite without one. */
 export function nextDue() {
   return queue[0]?.due ?? Infinity;
 }
@@ -254,7 +257,10 @@ function handlerCall(handler, rest) {
   return () => native.eval(source);
 }
 
-/** Browsers run idle callbacks once between two drawings: who asks for another in one gets the next pause. */
+/**
+ * Browsers run idle callbacks once between two drawings: a request from within one gets the next
+ * pause.
+ */
 const IDLE_PAUSE_MS = 16;
 /** The time at which an idle callback ran last, once frames are shown. */
 let idleAt = -1;
@@ -300,7 +306,7 @@ override(window, {
     flushing.delete(Number(id));
   },
   requestIdleCallback(callback) {
-    // The least delay of nested timers does not hold here.
+    // The least delay of nested timers does not apply here.
     return addTimer(
       idleCall(callback),
       runsIdle || idleAt === clock.now ? IDLE_PAUSE_MS : 0,
@@ -317,7 +323,7 @@ const markTime = nativeMethod(window.Performance?.prototype, "mark");
 const measureTime = nativeMethod(window.Performance?.prototype, "measure");
 const performanceJson = nativeMethod(window.Performance?.prototype, "toJSON");
 
-// What has no end goes to the present one.
+// Without an end, it is the present.
 function measureOptions(start, end) {
   const given = start && typeof start === "object" ? { ...start } : { start, end };
   if (given.end === undefined && (given.duration === undefined || given.start === undefined))
@@ -344,7 +350,8 @@ override(Performance.prototype, {
   },
 });
 
-// When the page was loaded, in milliseconds since 1970; 0 for what has not happened.
+// The times at which the page was loaded, in milliseconds since 1970; 0 for those that have not
+// come.
 if (window.PerformanceTiming) {
   for (const name of Object.getOwnPropertyNames(PerformanceTiming.prototype)) {
     const read = Object.getOwnPropertyDescriptor(PerformanceTiming.prototype, name).get;
@@ -368,14 +375,14 @@ if (typeof AnimationTimeline === "function") {
   });
 }
 
-// Events carry the browser's own time: those of input none, those of the runtime's the wall clock's.
+// Events carry the browser's own time: input events none, the runtime's the wall clock's.
 override(Event.prototype, {
   get timeStamp() {
     return timeStamp();
   },
 });
 
-// The browser's own would go by the wall clock.
+// The browser's own would follow the wall clock.
 override(window.AbortSignal, {
   timeout(ms) {
     const controller = new AbortController();
@@ -419,7 +426,7 @@ Object.defineProperty(window, "Date", {
   enumerable: false,
 });
 
-// What formats a date formats the present one if it is given none.
+// Date formatters without an argument format the present.
 const formatterOf = nativeGetter(window.Intl?.DateTimeFormat?.prototype, "format");
 const datePartsOf = nativeMethod(window.Intl?.DateTimeFormat?.prototype, "formatToParts");
 const formatters = new WeakMap();

@@ -1,10 +1,10 @@
-// How long the composition lasts, and what says so.
+// The duration of the composition, and its source.
 
 import { animationsEnd } from "../animation/animations.js";
 import { timelineDuration } from "../animation/gsap.js";
 import { clipsEnd, compositionsEnd, mediaEnd, numberAttribute } from "./timing.js";
 
-// HyperFrames' order: what is declared, else the longest of what plays, else the last clip.
+// HyperFrames' order: the declared duration, else the longest timeline, else the last clip.
 /** @returns {{duration: number|null, source: string|null, infinite?: boolean}} in seconds */
 export function findDuration(root) {
   const player = window.__hf?.duration;

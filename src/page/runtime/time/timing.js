@@ -1,9 +1,10 @@
-// What the timing attributes say: compositions with their own time, and clips with their windows.
+// The timing attributes: compositions with their own time, and clips with their windows.
 //
-// Everything counts from the composition it stands in. A composition's time is
+// Everything counts from the composition around it. A composition's time is
 //     from + (time of the composition around it - start) * rate
-// with `data-start`, `data-playback-start` and `data-playback-rate` of its element; the root's is the
-// time of the frame. The attributes are read once and again only after a mutation has touched them.
+// with `data-start`, `data-playback-start` and `data-playback-rate` of its element; the root's is
+// the time of the frame. The attributes are read once and again only after a mutation has touched
+// them.
 
 import { native, nativeMethod } from "../natives.js";
 import { instanceAt } from "../compositions/instances.js";
@@ -31,7 +32,7 @@ let stale = true;
 /** @type {Map<string, {code: string, message: string}>} */
 const timingNotes = new native.Map();
 
-/** Tells that timing attributes, lengths or the tree changed. */
+/** Notes that timing attributes, lengths or the tree changed. */
 export function markClipsDirty() {
   stale = true;
 }
@@ -45,7 +46,9 @@ function noteTiming(code, message) {
   timingNotes.set(message, { code, message });
 }
 
-/** First `[data-composition-id]` outside any other, else the first element with a size or a length. */
+/**
+ * First `[data-composition-id]` outside any other, else the first element with a size or a length.
+ */
 export function findRoot() {
   const all = queryAll(document, "[data-composition-id]");
   for (const element of all) {
@@ -75,7 +78,7 @@ function seconds(element, name, code, expected) {
   return null;
 }
 
-/** Length that the element declares in seconds; null where it says nothing usable. */
+/** Length that the element declares in seconds; null without a usable one. */
 function declaredLength(element, start) {
   const duration = seconds(element, "data-duration", "invalid_duration", "a length in seconds");
   const end = seconds(element, "data-end", "invalid_end", "a time in seconds");
@@ -97,7 +100,7 @@ function declaredLength(element, start) {
   return end === null ? null : Math.max(0, end - start);
 }
 
-/** Where in its own time a composition or a medium begins, in seconds. */
+/** The place in its own time at which a composition or a medium begins, in seconds. */
 function playbackStart(element) {
   return (
     seconds(element, "data-playback-start", "invalid_playback_start", "a time in seconds") ??
@@ -122,7 +125,9 @@ export function timelineKey(element) {
   return instanceAt(element)?.key ?? element.getAttribute("data-composition-id");
 }
 
-/** How long the element lasts in its composition's seconds, whoever says so; null where nobody does. */
+/**
+ * The length of the element in its composition's seconds, from any source; null if there is none.
+ */
 function lengthOf(element, start, reading) {
   const declared = declaredLength(element, start);
   if (declared !== null) return declared;
@@ -138,7 +143,7 @@ function lengthOf(element, start, reading) {
     : null;
 }
 
-/** What stands in no composition counts as the root's. */
+/** The composition of an element; the root for elements in none. */
 function compositionElement(element) {
   return element.parentElement?.closest("[data-composition-id]") ?? timing.root;
 }
@@ -303,7 +308,7 @@ function noteOverlaps() {
   }
 }
 
-/** Reads the attributes again if they changed. Returns clips that are none any more. */
+/** Reads the attributes again if they changed. Returns elements that are no longer clips. */
 export function readTiming() {
   if (!stale) return [];
   stale = false;
@@ -331,14 +336,17 @@ export function currentPlacements() {
   return [...timing.placements.values()];
 }
 
-/** Where a nested composition begins in the root's time, in seconds. */
+/** The start of a nested composition in the root's time, in seconds. */
 export function compositionStart(element) {
   readTiming();
   const placement = timing.placements.get(element);
   return placement ? rootTime(placement.parent, placement.start) : 0;
 }
 
-/** How long a nested composition lasts, in seconds of the composition around it; null if nothing tells. */
+/**
+ * The length of a nested composition, in seconds of the composition around it; null if it is
+ * unknown.
+ */
 export function compositionLength(element) {
   readTiming();
   return timing.placements.get(element)?.length ?? null;
@@ -366,7 +374,7 @@ export function rootTime(placement, local) {
   return rootTime(placement.parent, placement.start + (local - placement.from) / placement.rate);
 }
 
-/** How fast a composition's time goes, hosts included. */
+/** The rate of a composition's time, including its hosts. */
 function totalRate(placement) {
   return placement ? placement.rate * totalRate(placement.parent) : 1;
 }
@@ -399,8 +407,8 @@ export function clipClock(element) {
 /** @typedef {{origin: number, start: number, end: number, from: number, rate: number}} MediaPlacement */
 
 /**
- * When a media element plays: from `start` to `end` seconds of the root's time (Infinity where nothing
- * limits it), and then what its source has at `from + (time - origin) * rate` seconds.
+ * The playing time of a media element: from `start` to `end` seconds of the root's time (Infinity
+ * if nothing limits it) it plays its source from `from + (time - origin) * rate` seconds.
  *
  * @returns {MediaPlacement}
  */
@@ -416,7 +424,7 @@ export function mediaPlacement(element) {
     from: playbackStart(element),
     rate: clock.rate * playbackRate(element),
   };
-  // Without a start it is no clip, and begins with what it stands in.
+  // Without a start it is no clip, and begins with the clip or composition around it.
   const length = clip ? null : declaredLength(element, 0);
   if (length !== null) placement.end = clock.origin + length / clock.rate;
   for (let each = clip ?? around; each; each = each.parent) {

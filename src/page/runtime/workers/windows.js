@@ -1,7 +1,7 @@
-// What would open a window of its own, or wait for a person.
+// Calls that would open a window, or wait for the user.
 //
-// A second window would cover the page, and a dialog stops it until somebody answers. Nobody is there:
-// each is answered at once, and told of once.
+// A second window would cover the page, and a dialog would stop it until it is answered. So each is
+// answered at once, with one warning.
 
 import { override } from "../natives.js";
 import { warnOnce } from "../warnings.js";
@@ -22,7 +22,7 @@ override(window, {
   print() {
     without("window.print()");
   },
-  // The page is not a window that a script has opened, so a browser would do nothing either.
+  // The page is not a window that a script has opened, so a browser would do nothing, either.
   close() {},
   moveTo() {},
   moveBy() {},

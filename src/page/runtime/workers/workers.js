@@ -1,13 +1,13 @@
-// Workers go by the page's clock.
+// Workers follow the page's clock.
 //
-// The engine runs a runtime of ours in each worker before the worker's own script (worker_main.js). It
-// has a clock, timers and frame callbacks as the page has, and is moved by whoever made the worker:
-// by the page, or by another worker. What both say to each other goes the way of the page's own
-// messages, in the same order, and is never seen by page code.
+// The engine runs a runtime of ours in each worker before the worker's own script (worker_main.js).
+// It has a clock, timers and frame callbacks as the page has, and is moved by the maker of the
+// worker: the page, or another worker. Their messages take the way of the page's own messages, in
+// the same order, and page code never sees them.
 //
 // A worker that was sent a message is asked at once whether it is done: it answers when the message
-// has been handled, with all that came of it. Until then it is work under way (work.js), so that
-// readiness and frames wait for it. What it sent before its answer has arrived before it.
+// and all its consequences have been handled. Until then it is work under way (work.js), so that
+// readiness and frames wait for it. Messages that it sent before its answer have arrived before it.
 
 import { config, defineHidden, native, nativeMethod, override, queueTask } from "../natives.js";
 import { clock, nextDue, runTimers } from "../time/clock.js";
@@ -18,7 +18,7 @@ import { warnOnce } from "../warnings.js";
 
 /** Our messages are objects with this key. */
 const KEY = "__pagereel";
-/** Begins the names of workers that we drive; the rest is what their runtime is told. */
+/** The prefix of the names of workers that the runtime drives; the rest is their options. */
 const NAME = "pagereel:";
 /** Longest address in a message. */
 const MAX_WORKER_ADDRESS = 200;
@@ -50,12 +50,12 @@ let stepFrame = -1;
 const postToWorker = nativeMethod(window.Worker?.prototype, "postMessage");
 const terminateWorker = nativeMethod(window.Worker?.prototype, "terminate");
 
-/** Messages that have left on ports and channels: nobody tells where they arrive. */
+/** Messages that have left on ports and channels: their arrival is not reported. */
 export const sent = { count: 0 };
-/** Whether workers may hear of what is sent there. */
+/** Whether workers may receive messages that are sent there. */
 let areLinked = false;
 
-/** What a message of ours says; undefined if it is none. */
+/** The content of a message of ours; undefined for other messages. */
 export function noteOf(event) {
   const { data } = event;
   return typeof data === "object" && data !== null ? data[KEY] : undefined;
@@ -70,7 +70,10 @@ export function transfersOf(given) {
   return Array.isArray(list) ? list : [];
 }
 
-/** Sends a page's message by `send`, and has its canvases arrive as those that they are. */
+/**
+ * Sends a page's message by `send`, with its canvases sealed so that they can be recognized on
+ * arrival.
+ */
 export function sendSealed(list, send) {
   if (list.some((each) => each instanceof MessagePort)) areLinked = true;
   const undo = seal(list);
@@ -95,8 +98,8 @@ function beBusy(driven) {
   if (driven.work) return;
   driven.work = {};
   driven.hasRun = true;
-  // Threads of WebAssembly wait in a message that they never return from, which only pages that are
-  // isolated can have.
+  // Threads of WebAssembly wait inside a message from which they never return. Only pages that are
+  // isolated can have them.
   const isIsolated = window.crossOriginIsolated === true;
   beginWork(driven.work, `worker ${driven.label}`, {
     code: isIsolated ? "request_pending" : "worker_pending",
@@ -115,7 +118,7 @@ function askWorker(driven, note = {}) {
   postToWorker(driven.worker, ourMessage({ ...note, ask: driven.asked }));
 }
 
-/** Takes note that a worker has something to do, and asks for the end of it when this task is over. */
+/** Notes that a worker has something to do, and requests its completion when this task is over. */
 function stir(driven) {
   beBusy(driven);
   if (driven.willAsk) return;
@@ -133,7 +136,7 @@ function stirAll() {
 /** @type {(number: number, picture: CanvasImageSource, colorSpace: string|undefined) => void} what became of pictures for elements that are not in this realm */
 let passOn = () => {};
 
-/** Has pictures for elements elsewhere passed on by `call`. */
+/** Makes `call` pass on pictures for elements elsewhere. */
 export function passPicturesOn(call) {
   passOn = call;
 }
@@ -159,7 +162,7 @@ function hear(driven, note) {
   for (const { code, message } of warnings) warnOnce(code, message);
   const isElsewhere = note.sent !== driven.sent;
   driven.sent = note.sent;
-  // What it sent to others may still be on its way to them.
+  // Messages to others may still be on their way.
   if (isElsewhere) {
     areLinked = true;
     doors.entered += 1;
@@ -209,7 +212,7 @@ function drive(worker, label) {
     worker,
     "error",
     (event) => {
-      // Its script has not come, or is none. One that only fails still answers.
+      // Its script has not loaded, or is none. A script that only fails still answers.
       if (event.isTrusted && !(event instanceof ErrorEvent && driven.hasBegun)) forget(driven);
       queueTask(() => {
         if (!event.defaultPrevented)
@@ -304,7 +307,7 @@ override(window.MessagePort?.prototype, {
   },
 });
 
-// Messages to channels go through another process. What follows them the same way comes after them.
+// Messages to channels go through another process. Later messages on the same way come after them.
 
 const Channel = window.BroadcastChannel;
 const sendToChannel = nativeMethod(Channel?.prototype, "postMessage");
@@ -357,12 +360,12 @@ if (config.drives && typeof window.SharedWorker === "function") {
 
 // --- the steps of a frame ---
 
-/** Tells which frame comes, so that randomness is in step. */
+/** Announces the next frame, so that randomness is in step. */
 export function beginFrame(index) {
   stepFrame = index;
 }
 
-/** When the next timer of a worker is due; infinite if there is none. */
+/** The time at which the next timer of a worker is due; infinite if there is none. */
 export function workersDue() {
   let due = Infinity;
   for (const driven of live) due = Math.min(due, driven.due);
@@ -376,7 +379,7 @@ export function workerFrames() {
   return count;
 }
 
-/** Whether workers draw canvases that are seen. */
+/** Whether workers draw canvases that are visible. */
 export function workersDraw() {
   for (const driven of live) if (driven.draws) return true;
   return false;
@@ -419,7 +422,7 @@ export async function runAllTimers(limit, place = () => {}) {
   }
 }
 
-/** Has workers run their frame callbacks. Their answers are work under way. */
+/** Makes workers run their frame callbacks. Their answers are work under way. */
 export function runWorkerFrames() {
   for (const driven of live) {
     if (driven.frames === 0) continue;
@@ -430,7 +433,7 @@ export function runWorkerFrames() {
 }
 
 /**
- * Has workers hand over what they have drawn.
+ * Makes workers hand over their drawings.
  * @returns {Promise|undefined} a promise if one of them draws
  */
 export function takeWorkerDrawing() {
