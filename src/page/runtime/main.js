@@ -1,16 +1,17 @@
-// The runtime's face towards the engine: `window.__pagereel`.
+// The runtime's interface for the engine: `window.__pagereel`.
 //
 // One step shows one frame: timers up to the frame's time, GSAP, the page's own seek, clips,
 // animations, frame callbacks. A step is synchronous as long as no page code ran that may have left
-// promises behind, and no work of the browser is under way (work.js). A seek forward visits every frame in between that can change the outcome, and no
-// other; so a session that renders every third frame shows what one that renders all would show.
+// promises behind, and no work of the browser is under way (work.js). A seek forward visits every
+// frame in between that can change the outcome, and no other; so a session that renders every third
+// frame shows what one that renders all would show.
 //
 // A seek backwards places everything that depends on time alone. Timers and frame callbacks cannot
 // be undone: those that ran do not run again. A seek to the frame already shown places everything
 // once more and runs no page callback.
 //
-// Modules take the browser's functions in the order of these imports, also of those that only step.js
-// calls.
+// Modules take the browser's functions in the order of these imports, also of those that only
+// step.js calls.
 
 import { defineHidden, native, stage } from "./natives.js";
 import { flushFrameCallbacks } from "./time/clock.js";
@@ -106,7 +107,7 @@ function frameMs(index, num, den) {
   return (index * den * 1000) / num;
 }
 
-/** Shows one frame, whose pictures are there. */
+/** Shows one frame, whose pictures are ready. */
 function stepAll(index, num, den, passes) {
   standAt(index);
   const pending = inTurn(runtimes(), (each) =>
@@ -117,13 +118,13 @@ function stepAll(index, num, den, passes) {
 }
 
 /**
- * Visits those frames from `index` on, up to but not `target`, that can change what comes after them.
- * Stops at the real time `until`.
+ * Visits those frames from `index` on, before `target`, that can change later ones. Stops at the
+ * real time `until`.
  * @returns {boolean|Promise<boolean>} whether it is through
  */
 function passFrames(index, target, num, den, until) {
   for (let at = index; at < target; at++) {
-    // Frame 0 is always visited: it is where everything begins.
+    // Frame 0 is always visited: everything begins there.
     if (at > 0 && !runtimes().some((each) => each.mustStep())) return true;
     if (native.now() > until) return false;
     const preparing = prepare(at, num, den, true);
@@ -155,7 +156,7 @@ function walk(index, target, num, den) {
   return typeof passing === "object" ? passing.then(show) : show();
 }
 
-/** The frame at the present rate that is shown, or has been passed last. */
+/** The frame at the present rate that is shown, or was passed last. */
 function reached(num, den) {
   const sameRate = shown.num * den === num * shown.den;
   return sameRate || shown.index < 0
@@ -183,8 +184,8 @@ agent.flushOnce = (ms) =>
     : undefined;
 
 /**
- * Asks for what frame `index`, which may be only passed, needs from the engine. Nothing of the page
- * moves meanwhile.
+ * Requests the data that frame `index`, which may be only passed, needs from the engine. The page
+ * does not move meanwhile.
  * @returns {Promise|undefined} a promise if something is not there yet
  */
 function prepare(index, num, den, passes = false) {
@@ -195,8 +196,8 @@ function prepare(index, num, den, passes = false) {
 }
 
 /**
- * Finds out how large the videos of the frame just shown are and which of them are layers, shows them
- * as such, grades what is to be graded, and draws chains of effects.
+ * Finds the sizes of the videos of the frame just shown and the layers among them, shows those as
+ * layers, grades pictures, and draws chains of effects.
  * @returns {Promise|undefined} a promise if pictures have to come first
  */
 function settleFrame(index, num, den) {
@@ -214,7 +215,7 @@ function settleFrame(index, num, den) {
   return preparing ? preparing.then(show) : show();
 }
 
-/** Returns whether videos are to be shown anew. */
+/** Returns whether other pictures of videos are to be shown. */
 function settleLayersAt(ms) {
   const blends = layerKind() === "codes" && runtimes().some((each) => each.elementsBlend());
   let slot = 0;
@@ -227,7 +228,7 @@ function settleLayersAt(ms) {
   return changed;
 }
 
-/** Whether the next seek is for another view of the frame that is shown. */
+/** Whether the next seek is for another view of the present frame. */
 let flips = false;
 /** Whether that view has other scenes. */
 let movesScenes = false;
@@ -238,7 +239,7 @@ function chooseView(round, transition, side) {
   flips = true;
 }
 
-/** Has the page's own library draw the frame that is shown. Returns whether it did. */
+/** Makes the page's own library draw the present frame. Returns whether it did. */
 function drawTransition() {
   flips = true;
   return finishLibrary();
@@ -248,7 +249,10 @@ function beginLayers(kind) {
   for (const each of runtimes()) each.setLayered(kind);
 }
 
-/** How much of a composition of `length` seconds shows a video whose pixels lie on the frame's. */
+/**
+ * The share of a composition of `length` seconds that shows a video whose pixels lie on the
+ * frame's.
+ */
 function alignedShare(length) {
   if (runtimes().some((each) => each.sheetsBlend())) return 0;
   const moments = looks(length).map((seconds) => 1000 * seconds);
@@ -262,10 +266,13 @@ function layers() {
 }
 
 let seeking = null;
-/** Whether the page was moved on, to a frame that may look different, before that frame was asked for. */
+/**
+ * Whether the page was moved on, to a frame that may look different, before that frame was
+ * requested.
+ */
 let hasMovedOn = false;
 
-// Every document is asked: each forgets its change and its news with the answer.
+// Every document is asked: each resets its change and its warnings with the answer.
 function answerSeek() {
   const all = runtimes();
   const changed = all.filter((each) => each.takeChange()).length > 0 || hasMovedOn;
@@ -296,7 +303,7 @@ function seek(index, num, den) {
   const settled = isFlip && movesScenes ? settleFrame(index, num, den) : undefined;
   flips = movesScenes = false;
   if (isFlip) {
-    // Nothing moves: page code must not hear of it.
+    // Nothing moves: page code must not notice it.
     const show = () => {
       runtimes().forEach((each) => each.showPictures(frameMs(index, num, den)));
       return answerSeek();
@@ -323,7 +330,7 @@ function seek(index, num, den) {
   }
   const answer = () => {
     const sought = answerSeek();
-    // Most often the next frame is wanted next.
+    // Most often the next frame is needed next.
     prepare(index + 1, num, den);
     return sought;
   };
@@ -336,10 +343,10 @@ function seek(index, num, den) {
   return result;
 }
 
-/** Holds the timers of all documents. Returns what lets them go again. */
+/** Holds the timers of all documents. Returns a function that releases them. */
 function beginStep() {
   const all = runtimes();
-  // What came before the first frame has been told by `status` and `describe`.
+  // Warnings before the first frame have been reported by `status` and `describe`.
   if (shown.index < 0) all.forEach((each) => each.takeNewWarnings());
   all.forEach((each) => each.hold());
   return () => {
@@ -348,7 +355,7 @@ function beginStep() {
   };
 }
 
-/** Real time after which `pass` gives an account, so that each passed frame has a deadline of its own. */
+/** Real time after which `pass` returns, so that each passed frame has a deadline of its own. */
 const PASS_MS = 500;
 
 /**
@@ -428,7 +435,7 @@ function allWarnings() {
   return children().reduce((list, child) => list.concat(child.describe().warnings), warningList());
 }
 
-/** An element that asks for a family in vain, in this document or in one below it. */
+/** An element with a missing family, in this document or in one below it. */
 function findMisdrawn(family) {
   return (
     runtimes()

@@ -238,7 +238,7 @@ function beginAtDelay(starting) {
   for (const { animation, value } of starting) nativeAnimation.setTime(animation, value);
 }
 
-/** Writes the time `now` into every animation. Returns whether page code heard an event. */
+/** Writes the time `now` into every animation. Returns whether page code got an event. */
 export function applyAnimations(now) {
   readStates(now);
   const events = [];

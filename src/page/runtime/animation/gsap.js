@@ -194,7 +194,7 @@ export function forgetTweens() {
   tweens = null;
 }
 
-// Where an animation stands, as far as it can tell: one without a length knows no time, but a ratio.
+// The position of an animation, as far as it has one: without a length it has no time, but a ratio.
 /** @param {any} animation of GSAP */
 function standing({ _tTime, _zTime, ratio }) {
   return [_tTime, _zTime, ratio];

@@ -13,7 +13,7 @@ import { dueCues, showingTracks } from "./text_tracks.js";
 
 /** Text is as high as this share of the video's shorter side. */
 const TEXT_SHARE = 0.05;
-/** What the boxes take over from their video. */
+/** The properties that the boxes take over from their video. */
 const COPIED = [
   "transform",
   "transform-origin",
