@@ -41,8 +41,7 @@ const ROUTE_THREADS: usize = 3;
 /// Bytes read from a file at a time.
 const CHUNK: u64 = 256 * 1024;
 
-/// The number of times in a row that a connection may fail to be accepted, and the pause in
-/// between.
+/// Consecutive failures to accept a connection that are tolerated, and the pause in between.
 const ACCEPT_ATTEMPTS: u32 = 1000;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(5);
 

@@ -30,8 +30,8 @@ const LONG_WAY_SECS: f64 = 120.0;
 /// The tolerance of time stamps. Containers round them.
 const JITTER_SECS: f64 = 1e-3;
 
-/// Time stamps that are further off count as a hole at once if it is longer than this, else after
-/// they have been off for so long: around Vorbis' short blocks they go off and come back.
+/// The length of a hole in time stamps, in seconds. A longer one counts at once; others count after
+/// they have lasted as long: around Vorbis' short blocks time stamps go off and come back.
 const HOLE_SECS: f64 = 0.1;
 
 /// A file may be this much shorter than its header says, and by two packets: its last one, and the
@@ -395,8 +395,8 @@ fn rounding(stream: &format::stream::Stream<'_>) -> f64 {
 }
 
 fn facts(input: &MediaInput, stream: usize, codec: &str, origin: f64) -> SoundFacts {
-    // What is estimated from the bitrate is no promise, nor is what time is at the end of a file in
-    // which it may begin again.
+    // An estimate from the bitrate is no promise, nor is the last time in a file whose times may
+    // restart.
     // SAFETY: a plain field of an open context.
     let method = unsafe { (*input.as_ptr()).duration_estimation_method };
     let is_known = method

@@ -20,17 +20,17 @@ const LEAST_WHOLE: usize = 3;
 /// Rows and columns of a block. Only blocks with motion are measured.
 const BLOCK: usize = 8;
 
-/// The average distance of a moving block from the one before and the one after, in levels of 8
-/// bits: more than grain and coding cause.
+/// The least average distance of a moving block from its neighbors in time, in levels of 8 bits:
+/// more than grain and coding cause.
 const MOVED: u64 = 4;
 
-/// The combing of a frame by itself, and with its even and odd rows taken from the frame before it,
-/// and from the one after.
+/// The combing of a frame: by itself, and with its even and odd rows taken from the frame before
+/// it, and from the one after.
 type Combing = [u64; 5];
 
 impl DecodedFrame {
-    /// Whether the frame is surely of one moment, judged by the frames `before` and `after` it, or
-    /// by one of them at an end. `None` where nothing moves, or the result is unclear.
+    /// Whether the frame is surely of one moment, judged by its neighbors. One of `before` and
+    /// `after` may be missing. `None` where nothing moves, or the result is unclear.
     pub(crate) fn is_of_one_moment(
         &self,
         before: Option<&Self>,
@@ -102,8 +102,8 @@ fn added(a: Combing, b: Combing) -> Combing {
     std::array::from_fn(|i| a[i] + b[i])
 }
 
-/// The combing of the block at a row, from one column to another, and its distance from the frames
-/// before and after.
+/// The combing of the block at a row, and its distance from the frames before and after. The block
+/// extends from one column to another.
 fn measure_block<S: Sample>(
     around: &Around<'_>,
     (first, from, to): (usize, usize, usize),

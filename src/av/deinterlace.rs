@@ -13,8 +13,8 @@ impl DecodedFrame {
         self.as_ref().interlaced_frame != 0
     }
 
-    /// The picture at the moment of its first field, or of its second, from the frames `before` and
-    /// `after` it, where there are any. `None` where its pixels have no separate samples, or the
+    /// The picture at the moment of one of its two fields. `before` and `after` are the frames
+    /// around it, where there are any. `None` where its pixels have no separate samples, or the
     /// three are not alike.
     pub(crate) fn field(
         &self,
@@ -95,8 +95,8 @@ impl DecodedFrame {
     }
 }
 
-/// Bits of the samples of a format, and the logarithm of the number of luma rows that share one of
-/// chroma. `None` where samples are not whole bytes or words in the machine's order.
+/// Bits of a format's samples, and the logarithm of luma rows per chroma row. `None` where samples
+/// are not whole bytes or words in the machine's order.
 fn samples(format: c_int) -> Option<(u32, usize)> {
     // SAFETY: the answer is null for what is no pixel format, else static.
     let descriptor = unsafe {

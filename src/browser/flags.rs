@@ -79,7 +79,7 @@ const ALWAYS: &[&str] = &[
     "--hide-scrollbars",
     "--mute-audio",
     "--autoplay-policy=no-user-gesture-required",
-    // Whole tiles, so that a pixel does not depend on what around it has changed.
+    // Whole tiles, so that a pixel does not depend on changes around it.
     "--disable-partial-raster",
     // Equal tiles in all layers, small ones too: a shadow, or a layer at a scale that is not whole,
     // depends by a level on the tile it lies in. Of this size, because Chrome's own 256 cost more

@@ -13,8 +13,8 @@ use rustix::process::Pid;
 
 use super::BrowserError;
 
-/// Reads the processes to end, waits for the end of its input, then ends the process group and
-/// removes the profile `$1`.
+/// Ends a process group and removes the profile `$1` at the end of its input, from which it first
+/// reads the processes to end.
 ///
 /// A browser that was not yet announced ends by itself, and may write into its profile once more.
 ///

@@ -332,7 +332,7 @@ pub(super) fn load(
     // it forever.
     grabber.draw_first(page, first_timeout(options)).map_err(|e| match e {
         BrowserError::Timeout { .. } => OpenError::CannotGrab(e),
-        // Whatever the error is, the page itself may be innocent.
+        // The page itself may be innocent, with any error.
         _ if options.backend == Backend::Canvas => OpenError::CannotGrab(e),
         e => failed(e.into(), page),
     })?;

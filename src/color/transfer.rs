@@ -56,8 +56,8 @@ pub(crate) fn hlg_scene_gain(nits: f64) -> f64 {
     (nits.max(1e-6) / HLG_PEAK).powf(1.0 / GAMMA - 1.0) / HLG_PEAK
 }
 
-/// The factor from the scene's light of HLG to the display's, by the scene's luminance (BT.2100,
-/// OOTF with the system gamma of a display of 1000 nit).
+/// The factor from the scene's light of HLG to the display's, by the scene's luminance. It is
+/// BT.2100's OOTF with the system gamma of a display of 1000 nit.
 pub(crate) fn hlg_gain(luminance: f64) -> f64 {
     const GAMMA: f64 = 1.2;
     HLG_PEAK * luminance.max(1e-9).powf(GAMMA - 1.0)

@@ -143,14 +143,12 @@ pub(super) struct Placed<'a> {
     picture: Cow<'a, LightPicture>,
     /// From the frame to pixels of the picture, whose centers are at halves.
     inverse: [[f64; 3]; 3],
-    /// The shift in columns and rows from the frame to the picture, if the map is no more than
-    /// that.
+    /// The shift in columns and rows from the frame to the picture; `None` for other maps.
     shift: Option<(isize, isize)>,
 }
 
 impl<'a> Placed<'a> {
-    /// The shift in columns and rows between the frame and a picture of a size, if their map is no
-    /// more than that.
+    /// The shift in columns and rows from the frame to a picture of a size; `None` for other maps.
     pub(super) fn shift(
         (width, height): (usize, usize),
         placement: &Placement,

@@ -63,8 +63,8 @@ impl Library {
         Ok(NativePicture { frame, transfer: facts.transfer, peak: facts.peak, orientation })
     }
 
-    /// Writes one picture of a source as the page would show it, in a `divisor`th of its size, into
-    /// `rows`: rows of 8-bit RGB, upright.
+    /// Writes one picture of a source, as the page would show it, into `rows`. The picture is in a
+    /// `divisor`th of its size: rows of 8-bit RGB, upright.
     pub(crate) fn rgb_picture(
         &self,
         id: usize,

@@ -64,8 +64,8 @@ pub(crate) fn begin_layers(
     page.evaluate::<serde_json::Value>(&expression, timeout).map(drop)
 }
 
-/// The share, from 0 to 1, of a composition of so many `seconds` that shows a video whose pixels
-/// lie on pixels of the frame.
+/// The share of a composition that shows a video aligned to the frame, from 0 to 1. Pixels of such
+/// a video lie on pixels of the frame. The composition lasts `seconds`.
 pub(crate) fn aligned_share(
     page: &mut Page,
     seconds: f64,

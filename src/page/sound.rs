@@ -85,8 +85,8 @@ pub(crate) struct Rehearsed {
     pub volumes: Vec<(usize, Volumes)>,
     /// Further sound.
     pub added: Vec<Added>,
-    /// The playing times of elements with tracks, by their place in the list of media, where page
-    /// code controls them.
+    /// The playing times of elements with tracks that page code controls, by their place in the
+    /// list of media.
     pub played: Vec<(usize, Vec<TrackRun>)>,
     /// The sound of page code's own graphs.
     pub graphs: Vec<GraphSound>,

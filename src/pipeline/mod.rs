@@ -279,7 +279,7 @@ pub fn run(
             }
             written(count);
         };
-        // However this ends, no session waits at the gate forever.
+        // At any end of this function, no session waits at the gate forever.
         let _closed = CloseOnDrop(&gate);
         let received = receive(&mut outlet, sink, cancel, throughput, &mut on_frame);
         if received.is_err() {

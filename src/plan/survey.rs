@@ -32,8 +32,8 @@ pub(crate) struct Survey {
     pub memory: Option<u64>,
     /// The texts of files of subtitles and of the page's tracks; `None` until they have been read.
     pub texts: Option<Vec<SubtitleText>>,
-    /// The share of the composition, from 0 to 1, that shows videos that lie on the frame pixel on
-    /// pixel; `None` where they cannot be left out of the page's pictures.
+    /// The share of the composition that shows aligned videos, from 0 to 1. Their pixels lie on
+    /// pixels of the frame. `None` where they cannot be left out of the page's pictures.
     pub aligned_share: Option<f64>,
     /// The sound of the composition.
     pub heard: Heard,

@@ -83,8 +83,7 @@ fn tiff(data: &[u8], size: Size, color: ExtendedColorType) -> ImageResult<Vec<u8
     Ok(file.into_inner())
 }
 
-/// The PNG with a chunk for the meaning of its codes (W3C PNG, third edition, 11.3.2.6), if they
-/// are HDR.
+/// The PNG with a chunk for the meaning of HDR codes. See W3C PNG, third edition, 11.3.2.6.
 fn with_cicp(png: Vec<u8>, color: Cicp) -> Vec<u8> {
     // The signature, and the header's chunk of 13 bytes with its length, name and checksum.
     const AFTER_HEADER: usize = 8 + 25;

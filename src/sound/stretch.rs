@@ -16,8 +16,8 @@ const HOP_PLACES: i64 = 480;
 const REACH: i64 = 240;
 const REACH_SAMPLES: usize = 240;
 
-/// The amount by which a window at the end of the reach must fit better than one in its place: of
-/// the windows that fit a tone, the nearest is taken.
+/// The amount by which a window must fit better at the end of the reach. Of the windows that fit a
+/// tone, the nearest is taken.
 const RELUCTANCE: f32 = 0.2;
 
 /// The steps of the coarse search, in offsets and in samples.
@@ -176,7 +176,7 @@ impl Stretch {
             let mut best = (f32::NEG_INFINITY, 0_i64);
             for offset in offsets {
                 let fit = fit(offset, step);
-                // Of equal ones, the nearest to the proper place.
+                // Of equal fits, the nearest to the proper place.
                 if fit > best.0 || fit >= best.0 && offset.abs() < best.1.abs() {
                     best = (fit, offset);
                 }
