@@ -1,6 +1,8 @@
 //! Chooses the Chrome to use.
 
 use std::env;
+use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -21,6 +23,16 @@ const NAMES: [&str; 6] = [
 const PLACES: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/// Scripts of packages that start a browser, and the programs that they start.
+///
+/// They look about for 30 to 60 ms and add flags of the machine's (`/etc/chromium.d`), by which
+/// frames could differ from machine to machine.
+const WRAPPERS: [(&str, &str); 3] = [
+    ("/usr/bin/chromium", "/usr/lib/chromium/chromium"),
+    ("/usr/bin/chromium-headless-shell", "/usr/lib/chromium/chromium-headless-shell"),
+    ("/opt/google/chrome/google-chrome", "/opt/google/chrome/chrome"),
 ];
 
 /// The abilities of a browser, as far as its kind tells.
@@ -64,7 +76,7 @@ pub(crate) fn find(wanted: Option<&Path>) -> Result<Chrome, BrowserError> {
             .ok_or_else(|| BrowserError::NotFound { tried: vec![path.display().to_string()] });
     }
     let names = NAMES.iter().chain(&PLACES);
-    names.clone().find_map(|name| on_path(Path::new(name))).map(Chrome::at).ok_or_else(|| {
+    names.clone().find_map(|name| installed(name)).map(Chrome::at).ok_or_else(|| {
         BrowserError::NotFound { tried: names.map(|&name| name.to_owned()).collect() }
     })
 }
@@ -76,8 +88,24 @@ pub(crate) fn find_kind(wanted: Option<&Path>, kind: ChromeKind) -> Option<Chrom
     if is_named {
         return find(wanted).ok().filter(|chrome| chrome.kind == kind);
     }
-    let mut found = NAMES.iter().chain(&PLACES).filter_map(|name| on_path(Path::new(name)));
+    let mut found = NAMES.iter().chain(&PLACES).filter_map(|name| installed(name));
     found.find_map(|path| Some(Chrome::at(path)).filter(|chrome| chrome.kind == kind))
+}
+
+/// The browser of this name, without the script of its package.
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = on_path(Path::new(name))?;
+    let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let wrapped = WRAPPERS.iter().find(|(script, _)| real == Path::new(script));
+    let program = wrapped.map(|(_, program)| PathBuf::from(program)).filter(|p| p.is_file());
+    // One that was put there by somebody else may be a program.
+    let is_script = || fs::File::open(&real).is_ok_and(|file| starts_with(file, b"#!"));
+    Some(program.filter(|_| is_script()).unwrap_or(path))
+}
+
+fn starts_with(mut file: fs::File, magic: &[u8; 2]) -> bool {
+    let mut head = [0; 2];
+    file.read_exact(&mut head).is_ok() && head == *magic
 }
 
 /// The program as a path, looked up in `PATH` if it is a bare name.

@@ -14,6 +14,8 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::thread;
 
+use rustix::thread::CpuSet;
+
 pub(crate) use self::memory::MemoryGroups;
 pub(crate) use self::namespace::NetworkNamespace;
 pub(crate) use self::open_files::too_few_open_files;
@@ -30,13 +32,21 @@ pub(crate) fn cores() -> u32 {
 pub(crate) fn idle_ms() -> u64 {
     let Ok(stat) = fs::read_to_string("/proc/stat") else { return 0 };
     let allowed = rustix::thread::sched_getaffinity(None).ok();
-    let is_allowed = |cpu: usize| allowed.as_ref().is_none_or(|set| set.is_set(cpu));
-    // `cpu0 user nice system idle iowait …` in hundredths of a second (proc(5)).
+    idle_ms_in(&stat, |cpu| {
+        allowed.as_ref().is_none_or(|set| cpu < CpuSet::MAX_CPU && set.is_set(cpu))
+    })
+}
+
+/// The sum of the idle times of processors that are allowed, by the text of `/proc/stat`.
+///
+/// A line is `cpu0 user nice system idle iowait …` in hundredths of a second (proc(5)); the one of all
+/// together has no number.
+fn idle_ms_in(stat: &str, is_allowed: impl Fn(usize) -> bool) -> u64 {
     let ticks = stat.lines().filter_map(|line| {
-        let mut words = line.strip_prefix("cpu")?.split_ascii_whitespace();
-        let cpu: usize = words.next()?.parse().ok()?;
-        let idle: u64 = words.nth(3)?.parse().ok()?;
-        let waiting: u64 = words.next()?.parse().ok()?;
+        let (number, times) = line.strip_prefix("cpu")?.split_once(' ')?;
+        let cpu: usize = number.parse().ok()?;
+        let mut times = times.split_ascii_whitespace().skip(3).map(str::parse::<u64>);
+        let (idle, waiting) = (times.next()?.ok()?, times.next()?.ok()?);
         is_allowed(cpu).then_some(idle + waiting)
     });
     ticks.sum::<u64>() * 10
@@ -54,4 +64,26 @@ pub(crate) fn peak_resident_bytes() -> u64 {
 pub(crate) fn cpu_ms() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     u64::try_from(time.tv_sec * 1000 + time.tv_nsec / 1_000_000).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_allowed_processors_are_idle_for_us() {
+        let stat = "cpu  93217 5 3 60 9 0 0\ncpu0 1 2 3 40 4 0 0\ncpu1 1 2 3 20 5 0 0\nintr 5\n";
+        assert_eq!(idle_ms_in(stat, |_| true), 690);
+        assert_eq!(idle_ms_in(stat, |cpu| cpu == 1), 250);
+        assert_eq!(idle_ms_in("cpu0 1\ncpux\n\n", |_| true), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_machine_tells_its_idle_time() {
+        let up = fs::read_to_string("/proc/uptime").unwrap();
+        let up: f64 = up.split(' ').next().unwrap().parse().unwrap();
+        let idle = idle_ms() as f64 / 1e3;
+        assert!(idle > 0.0 && idle < (up + 5.0) * 1024.0);
+    }
 }
