@@ -99,13 +99,13 @@ fn installed(name: &str) -> Option<PathBuf> {
     let wrapped = WRAPPERS.iter().find(|(script, _)| real == Path::new(script));
     let program = wrapped.map(|(_, program)| PathBuf::from(program)).filter(|p| p.is_file());
     // One that was put there by somebody else may be a program.
-    let is_script = || fs::File::open(&real).is_ok_and(|file| starts_with(file, b"#!"));
+    let is_script = || fs::File::open(&real).is_ok_and(|file| starts_with(file, *b"#!"));
     Some(program.filter(|_| is_script()).unwrap_or(path))
 }
 
-fn starts_with(mut file: fs::File, magic: &[u8; 2]) -> bool {
+fn starts_with(mut file: fs::File, magic: [u8; 2]) -> bool {
     let mut head = [0; 2];
-    file.read_exact(&mut head).is_ok() && head == *magic
+    file.read_exact(&mut head).is_ok() && head == magic
 }
 
 /// The program as a path, looked up in `PATH` if it is a bare name.

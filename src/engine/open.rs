@@ -149,7 +149,7 @@ impl Render<'_> {
             reasons.clone_from(&detour.reasons);
             detour.candidate.clone()
         } else {
-            backends::choose(job, self.pictures.are_wanted(), &mut reasons)?
+            backends::choose(job, &entry, self.pictures.are_wanted(), &mut reasons)?
         };
         let guess = guess.filter(|&size| job::picture_size(size, job.scale).is_ok());
         let size = job.size.or(guess).unwrap_or(GUESS);

@@ -82,7 +82,7 @@ fn monospace_is_the_same_font_in_every_way_of_capture() {
 fn pages_with_view_transitions_are_drawn_on_command() {
     let transition = "setTimeout(() => document.startViewTransition(() => {}), 50)";
     let of = |script, mode| {
-        let (report, _) = Page::new(0.2, "", "", script).render(mode, 1);
+        let (report, _) = Page::new(15.0, "", "", script).render(mode, 1);
         let codes = report.warnings.iter().map(|warning| warning.code.clone());
         (report.plan.capture.backend, codes.collect::<Vec<_>>())
     };

@@ -211,7 +211,7 @@ fn a_page_that_hangs_in_one_way_is_finished_in_another() {
     job.capture.mode = CaptureMode::BeginFrame;
     let expected = digests(&job, 1);
     for workers in [1, 2] {
-        job.capture.mode = CaptureMode::Auto;
+        job.capture.mode = CaptureMode::Display;
         job.capture.workers = Some(workers);
         let (list, digests) = sync_channel(100);
         let sink = Box::new(ChecksumSink::with_list(list));
