@@ -168,32 +168,9 @@ impl Muxer {
         log::clear();
         let (url, path) = target.address()?;
         let doing = || format!("cannot write {}", path.display());
-        let c_url = c_string(&url)?;
-        let format = c_string(&settings.format)?;
-        let mut context = ptr::null_mut();
-        // SAFETY: C strings, and a null format means "by name".
-        let allocated = unsafe {
-            ffi::avformat_alloc_output_context2(
-                &raw mut context,
-                ptr::null_mut(),
-                format.as_ptr(),
-                c_url.as_ptr(),
-            )
-        };
-        check(allocated, doing())?;
-        let context = NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing()))?;
+        let context = allocate(&url, &settings.format, &doing())?;
         let mut muxer = Self { context, path: path.clone(), streams: Vec::new(), finished: false };
-        let mut streams = Vec::new();
-        for (i, encoder) in encoders.iter().enumerate() {
-            // SAFETY: a valid context without a header.
-            let stream = unsafe { ffi::avformat_new_stream(context.as_ptr(), ptr::null()) };
-            let stream = NonNull::new(stream).ok_or_else(|| AvError::out_of_memory(doing()))?;
-            encoder.describe(stream)?;
-            let metadata = settings.stream_metadata.get(i).map_or(&[][..], Vec::as_slice);
-            // SAFETY: a valid stream, whose dictionary the context frees.
-            set_all(unsafe { &raw mut (*stream.as_ptr()).metadata }, metadata)?;
-            streams.push(stream);
-        }
+        let streams = muxer.add_streams(encoders, settings, &doing())?;
         if let (Some(tag), Some(stream)) = (settings.codec_tag, streams.first()) {
             // SAFETY: the parameters of a valid stream.
             unsafe { (*(*stream.as_ptr()).codecpar).codec_tag = u32::from_le_bytes(tag) };
@@ -227,28 +204,7 @@ impl Muxer {
             open_for_writing(&mut raw.pb, &url, target, &doing())?;
         }
 
-        // SAFETY: streams live as long as the context, and so do their parameters.
-        let heads =
-            streams.iter().map(|stream| unsafe { (*stream.as_ref().codecpar).extradata_size });
-        let mut options = container_options(settings, heads.map(i64::from).sum())?;
-        // SAFETY: a valid context with its streams and an open file.
-        let begun = unsafe { ffi::avformat_init_output(context.as_ptr(), &raw mut options.0) };
-        check(begun, doing())?;
-        if let Some(name) = &settings.encoder {
-            // libav has just set this to its own name, or to nothing where bytes must not vary.
-            let tag = [("encoder".to_owned(), name.clone())];
-            // SAFETY: a valid context, whose dictionary it frees.
-            set_all(unsafe { &raw mut (*context.as_ptr()).metadata }, &tag)?;
-        }
-        // SAFETY: as above; the options have been taken.
-        let header = unsafe { ffi::avformat_write_header(context.as_ptr(), ptr::null_mut()) };
-        check(header, doing())?;
-        if let Some(key) = options.first_left() {
-            return Err(AvError::refused(
-                doing(),
-                format!("option `{key}` is unknown to the muxer"),
-            ));
-        }
+        muxer.write_header(&streams, settings, &doing())?;
         for (encoder, stream) in encoders.iter().zip(&streams) {
             // SAFETY: streams live as long as the context; the muxer may have changed their base.
             let raw = unsafe { stream.as_ref() };
@@ -264,6 +220,55 @@ impl Muxer {
             muxer.streams.push(MuxedStream { encoder, container, shift });
         }
         Ok(muxer)
+    }
+
+    /// Adds a stream for each encoder, with its description.
+    fn add_streams(
+        &mut self,
+        encoders: &[&dyn Described],
+        settings: &MuxerSettings,
+        doing: &str,
+    ) -> Result<Vec<NonNull<ffi::AVStream>>, AvError> {
+        let add = |(i, encoder): (usize, &&dyn Described)| {
+            // SAFETY: a valid context without a header.
+            let stream = unsafe { ffi::avformat_new_stream(self.context.as_ptr(), ptr::null()) };
+            let stream = NonNull::new(stream).ok_or_else(|| AvError::out_of_memory(doing))?;
+            encoder.describe(stream)?;
+            let metadata = settings.stream_metadata.get(i).map_or(&[][..], Vec::as_slice);
+            // SAFETY: a valid stream, whose dictionary the context frees.
+            set_all(unsafe { &raw mut (*stream.as_ptr()).metadata }, metadata)?;
+            Ok(stream)
+        };
+        encoders.iter().enumerate().map(add).collect()
+    }
+
+    /// Begins the file. An option that the muxer does not know is an error.
+    fn write_header(
+        &mut self,
+        streams: &[NonNull<ffi::AVStream>],
+        settings: &MuxerSettings,
+        doing: &str,
+    ) -> Result<(), AvError> {
+        // SAFETY: streams live as long as the context, and so do their parameters.
+        let heads =
+            streams.iter().map(|stream| unsafe { (*stream.as_ref().codecpar).extradata_size });
+        let mut options = container_options(settings, heads.map(i64::from).sum())?;
+        // SAFETY: a valid context with its streams and an open file.
+        let begun = unsafe { ffi::avformat_init_output(self.context.as_ptr(), &raw mut options.0) };
+        check(begun, doing)?;
+        if let Some(name) = &settings.encoder {
+            // libav has just set this to its own name, or to nothing where bytes must not vary.
+            let tag = [("encoder".to_owned(), name.clone())];
+            // SAFETY: a valid context, whose dictionary it frees.
+            set_all(unsafe { &raw mut (*self.context.as_ptr()).metadata }, &tag)?;
+        }
+        // SAFETY: as above; the options have been taken.
+        let header = unsafe { ffi::avformat_write_header(self.context.as_ptr(), ptr::null_mut()) };
+        check(header, doing)?;
+        if let Some(key) = options.first_left() {
+            return Err(AvError::refused(doing, format!("option `{key}` is unknown to the muxer")));
+        }
+        Ok(())
     }
 
     fn add_chapter(&mut self, chapter: &MuxedChapter) -> Result<(), AvError> {
@@ -417,6 +422,27 @@ impl Drop for Muxer {
         // SAFETY: the context is ours.
         unsafe { ffi::avformat_free_context(self.context.as_ptr()) };
     }
+}
+
+/// A context for a file of this format.
+fn allocate(
+    url: &str,
+    format: &str,
+    doing: &str,
+) -> Result<NonNull<ffi::AVFormatContext>, AvError> {
+    let (url, format) = (c_string(url)?, c_string(format)?);
+    let mut context = ptr::null_mut();
+    // SAFETY: C strings, and a null format means "by name".
+    let allocated = unsafe {
+        ffi::avformat_alloc_output_context2(
+            &raw mut context,
+            ptr::null_mut(),
+            format.as_ptr(),
+            url.as_ptr(),
+        )
+    };
+    check(allocated, doing)?;
+    NonNull::new(context).ok_or_else(|| AvError::out_of_memory(doing))
 }
 
 fn set_all(

@@ -4,6 +4,7 @@ use super::{Opened, Render};
 use crate::error::Result;
 use crate::page::Rehearsed;
 use crate::plan::Plan;
+use crate::progress::Status;
 use crate::warning::Warning;
 
 impl Render<'_> {
@@ -18,6 +19,7 @@ impl Render<'_> {
         if !needs_pictures && !(is_heard && (need.sound || is_tweened)) {
             return Ok(Rehearsed::default());
         }
+        self.reporter.stage(Status::Preprocessing, 15.0, "Rehearsing composition");
         let mut options = opened.options.clone();
         options.load.rehearses = true;
         // One more: a frame's volume leads to the next one's.

@@ -255,17 +255,7 @@ impl Plan {
         let (duration, duration_source) =
             duration(job, description, troubles).map_err(composition_error)?;
         let all = frame_rate.frames_in(duration);
-        let (first_frame, frames) = match job.frames {
-            None => (0, all),
-            Some(range) if range.end <= all => (range.start, range.len()),
-            Some(range) => {
-                return Err(Error::Job(JobError::BadValue {
-                    path: "frames".into(),
-                    found: format!("{}..{}", range.start, range.end),
-                    expected: format!("within the composition's {all} frames (0..{all})"),
-                }));
-            }
-        };
+        let (first_frame, frames) = frames_of(job, all)?;
         let resolved = description.transitions.iter().enumerate();
         let mut transitions: Vec<_> = resolved
             .map(|(i, declared)| declared.resolve(i, &mut warnings))
@@ -275,20 +265,10 @@ impl Plan {
         let range = (first_frame, first_frame + frames);
         let seconds = <[u64; 2]>::from(range).map(|n| frame_rate.seconds(FrameIndex(n)));
         let job = &settled(job, description, seconds.into(), &mut warnings);
-        let hdr = match job.color.mode {
-            ColorMode::Auto | ColorMode::Sdr => None,
-            ColorMode::Hdr10 => Some(Cicp::HDR10),
-            ColorMode::Hlg => Some(Cicp::HLG),
-        };
-        let stream = StreamInfo {
-            size,
-            frame_rate,
-            frames,
-            alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
-            color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
-        };
+        let stream = stream_of(job, size, frame_rate, frames);
+        let is_hdr = stream.color.is_hdr();
         // A library's pictures are opaque and SDR, and canvas capture draws the page in a canvas.
-        if hdr.is_some() || job.alpha || *backend == Backend::Canvas {
+        if is_hdr || job.alpha || *backend == Backend::Canvas {
             for transition in &mut transitions {
                 transition.by_library = false;
             }
@@ -305,7 +285,7 @@ impl Plan {
         let range = (first_frame * samples, frames * samples);
         let parallelism = parallelism(job, size, range, (survey.cores, memory), &mut reasons);
         let layers = match survey.aligned_share {
-            _ if hdr.is_some() => Some(LayerKind::Light),
+            _ if is_hdr => Some(LayerKind::Light),
             Some(share) if share >= WORTHWHILE => Some(LayerKind::Codes),
             _ => None,
         };
@@ -350,6 +330,35 @@ impl Plan {
     pub(crate) fn audio(&self) -> impl Iterator<Item = &AudioPlan> {
         let files = self.outputs.iter().filter_map(|output| output.audio.as_ref());
         files.chain(self.sounds.iter().map(|sound| &sound.audio)).chain(&self.sound)
+    }
+}
+
+/// The first frame and the number of frames that the job asks for, of `all` that there are.
+fn frames_of(job: &Job, all: u64) -> Result<(u64, u64)> {
+    match job.frames {
+        None => Ok((0, all)),
+        Some(range) if range.end <= all => Ok((range.start, range.len())),
+        Some(range) => Err(Error::Job(JobError::BadValue {
+            path: "frames".into(),
+            found: format!("{}..{}", range.start, range.end),
+            expected: format!("within the composition's {all} frames (0..{all})"),
+        })),
+    }
+}
+
+/// The stream of a job whose dynamic range is settled.
+fn stream_of(job: &Job, size: Size, frame_rate: FrameRate, frames: u64) -> StreamInfo {
+    let hdr = match job.color.mode {
+        ColorMode::Auto | ColorMode::Sdr => None,
+        ColorMode::Hdr10 => Some(Cicp::HDR10),
+        ColorMode::Hlg => Some(Cicp::HLG),
+    };
+    StreamInfo {
+        size,
+        frame_rate,
+        frames,
+        alpha: if job.alpha { Alpha::Straight } else { Alpha::Opaque },
+        color: hdr.map_or(Cicp::SRGB, Cicp::as_rgb),
     }
 }
 

@@ -95,7 +95,7 @@ fn mirrors_are_shown_as_chrome_shows_them() {
         let (directory, path) = page(&format!(
             "<!doctype html><style>body {{ margin: 0; background: #000 }} video {{ position: \
              absolute }}</style>{more}<div data-composition-id=m data-width=300 data-height=120 \
-             data-fps=10 data-duration=.2>{videos}{}{sizes}</div>",
+             data-fps=10 data-duration=.3>{videos}{}{sizes}</div>",
             notebook(3)
         ));
         for (n, (_, matrix, _)) in MATRICES.iter().enumerate() {
