@@ -9,7 +9,7 @@ import { listensToCues } from "../rendering/listeners.js";
 import { decodesMedia } from "./media_sources.js";
 import { mediaElements, mediaStateOf, mediaTime, playsAt, runOf } from "./media.js";
 import { warnOnce } from "../warnings.js";
-import { beginWork, endWork, isUnderWay } from "../readiness/work.js";
+import { beginWork, endWork, isUnderWay, withoutEvent } from "../readiness/work.js";
 
 /** Sums of times must not make a cue miss the frame it begins on. */
 const CUE_EDGE_SECS = 1e-6;
@@ -50,7 +50,7 @@ function awaitTrack(element) {
   if (!element.src || isUnderWay(element) || element.readyState >= TRACK_LOADED) return;
   beginWork(element, `track ${element.src}`, {
     code: "media_pending",
-    isOver: () => element.readyState >= TRACK_LOADED || !element.isConnected,
+    isOver: withoutEvent(() => element.readyState >= TRACK_LOADED || !element.isConnected),
   });
   const done = () => endWork(element);
   native.listen(element, "load", done, { once: true });

@@ -10,7 +10,7 @@ import { meetHost, mountPending } from "../compositions/mount.js";
 import { bindPending, meetBinding } from "../compositions/variables.js";
 import { meetShadow, watchShadows } from "../shadow_roots.js";
 import { warnOnce } from "../warnings.js";
-import { beginWork, endWork, followImage, isUnderWay } from "./work.js";
+import { beginWork, endWork, followImage, isUnderWay, withoutEvent } from "./work.js";
 import { markPlayersDirty } from "../players/players.js";
 import { markSmilDirty } from "../players/smil.js";
 import { markImagesDirty } from "../images/animated_images.js";
@@ -67,7 +67,7 @@ function followLink(link) {
     return;
   beginWork(link, `stylesheet ${link.href}`, {
     code: "stylesheet_pending",
-    isOver: () => link.sheet !== null,
+    isOver: withoutEvent(() => link.sheet !== null),
   });
   const done = () => endWork(link);
   native.listen(link, "load", done, { once: true });

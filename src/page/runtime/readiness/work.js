@@ -14,6 +14,8 @@ import { doors } from "../rendering/entries.js";
 
 /** Real time that one step gives to the work that it has started. */
 const STEP_LIMIT_MS = 10000;
+/** Real time that an event may take to come after its work has ended. */
+const EVENT_MS = 200;
 /** The interval at which work that may end without an event is checked. */
 const LOOK_MS = 250;
 
@@ -68,6 +70,24 @@ export function track(text, promise, code = undefined) {
       throw error;
     },
   );
+}
+
+/**
+ * For `isOver` of work that ends with an event, or without one. The browser knows that a picture is
+ * complete before it tells page code, and until then the result is not in the frame: so the work is
+ * over once `check` has held for so long that no event is on its way.
+ * @param {() => boolean} check
+ */
+export function withoutEvent(check) {
+  let since = null;
+  return () => {
+    if (!check()) {
+      since = null;
+      return false;
+    }
+    since ??= native.now();
+    return native.now() - since >= EVENT_MS;
+  };
 }
 
 /** Whether any work that is worth waiting for is under way. */
@@ -318,7 +338,7 @@ export function followImage(image) {
   if (image.complete || underWay.has(image)) return;
   beginWork(image, `image ${image.currentSrc || image.src}`, {
     code: "image_pending",
-    isOver: () => image.complete,
+    isOver: withoutEvent(() => image.complete),
   });
   const done = () => endWork(image);
   native.listen(image, "load", done, { once: true });
