@@ -23,7 +23,7 @@ struct State {
     captured: u64,
     /// The reasons for which sessions were opened after the first, and ended again.
     decisions: Vec<String>,
-    idle_at_begin_ms: u64,
+    idle_at_begin_ms: Option<u64>,
     peak_bytes: u64,
     reused: BTreeMap<usize, u64>,
     sought: BTreeMap<usize, Duration>,
@@ -87,12 +87,12 @@ impl SessionMeter {
     }
 
     /// Records the processors' idle time at the beginning of a throughput, in milliseconds.
-    pub(crate) fn begin_idle(&self, idle_ms: u64) {
+    pub(crate) fn begin_idle(&self, idle_ms: Option<u64>) {
         self.lock().idle_at_begin_ms = idle_ms;
     }
 
     /// The processors' idle time at the beginning of the throughput, in milliseconds.
-    pub(crate) fn idle_at_begin(&self) -> u64 {
+    pub(crate) fn idle_at_begin(&self) -> Option<u64> {
         self.lock().idle_at_begin_ms
     }
 

@@ -88,13 +88,14 @@ impl OpenSource for PageSources {
             self.meter.begin_idle(sys::idle_ms());
             return false;
         }
-        let idle_ms = sys::idle_ms().saturating_sub(self.meter.idle_at_begin());
+        let idle_ms = sys::idle_ms().zip(self.meter.idle_at_begin());
+        let idle_ms = idle_ms.map(|(now, begin)| now.saturating_sub(begin));
         let load = || {
             let cpu_per_frame = self.cpu_per_frame(autoscaling);
             let elapsed = throughput.elapsed.as_secs_f64();
             let used = cpu_per_frame.as_secs_f64() * throughput.written as f64 / elapsed;
-            // A quota can be less than what is idle.
-            let idle = idle_ms as f64 / 1e3 / elapsed;
+            // A quota can be less than what is idle, and not every system says what is.
+            let idle = idle_ms.map_or(f64::INFINITY, |ms| ms as f64 / 1e3 / elapsed);
             Load {
                 start: autoscaling.start,
                 start_cpu: Duration::from_millis(self.meter.start_cpu_ms())

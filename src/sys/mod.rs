@@ -14,6 +14,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::thread;
 
+#[cfg(target_os = "linux")]
 use rustix::thread::CpuSet;
 
 pub(crate) use self::memory::MemoryGroups;
@@ -28,19 +29,29 @@ pub(crate) fn cores() -> u32 {
 }
 
 /// Time for which the processors that this process may use have been idle since the machine began, all
-/// together, in milliseconds. 0 where there is no `/proc`.
-pub(crate) fn idle_ms() -> u64 {
-    let Ok(stat) = fs::read_to_string("/proc/stat") else { return 0 };
+/// together, in milliseconds. `None` where the system does not say.
+#[cfg(target_os = "linux")]
+pub(crate) fn idle_ms() -> Option<u64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
     let allowed = rustix::thread::sched_getaffinity(None).ok();
-    idle_ms_in(&stat, |cpu| {
+    let idle = idle_ms_in(&stat, |cpu| {
         allowed.as_ref().is_none_or(|set| cpu < CpuSet::MAX_CPU && set.is_set(cpu))
-    })
+    });
+    // Some sandboxes fill the file with zeros.
+    Some(idle).filter(|&idle| idle > 0)
+}
+
+/// The system does not say.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const fn idle_ms() -> Option<u64> {
+    None
 }
 
 /// The sum of the idle times of processors that are allowed, by the text of `/proc/stat`.
 ///
 /// A line is `cpu0 user nice system idle iowait …` in hundredths of a second (proc(5)); the one of all
 /// together has no number.
+#[cfg(target_os = "linux")]
 fn idle_ms_in(stat: &str, is_allowed: impl Fn(usize) -> bool) -> u64 {
     let ticks = stat.lines().filter_map(|line| {
         let (number, times) = line.strip_prefix("cpu")?.split_once(' ')?;
@@ -66,7 +77,7 @@ pub(crate) fn cpu_ms() -> u64 {
     u64::try_from(time.tv_sec * 1000 + time.tv_nsec / 1_000_000).unwrap_or_default()
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -79,11 +90,10 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn this_machine_tells_its_idle_time() {
         let up = fs::read_to_string("/proc/uptime").unwrap();
         let up: f64 = up.split(' ').next().unwrap().parse().unwrap();
-        let idle = idle_ms() as f64 / 1e3;
+        let idle = idle_ms().unwrap() as f64 / 1e3;
         assert!(idle > 0.0 && idle < (up + 5.0) * 1024.0);
     }
 }
