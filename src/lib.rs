@@ -87,8 +87,8 @@ pub mod parts {
     use image::ImageFormat;
 
     pub use crate::pipeline::{
-        Batches, FrameQueue, FrameSource, Inlet, OpenSource, Outlet, Parallelism, RecvError,
-        SessionStats, Stopped, Throughput, Ticket, run,
+        Batches, Bounds, FrameQueue, FrameSource, Inlet, OpenSource, Outlet, Parallelism,
+        RecvError, SessionStats, Stopped, Throughput, Ticket, run,
     };
 
     use crate::av::VideoReader;

@@ -1,7 +1,7 @@
 //! The quality ladder, measured: processor time, size and fidelity of each rung, beside HyperFrames'.
 //!
 //! `cargo bench --bench ladder -- [--frames N] [--runs N] [--data DIR] [--rung RUNG] [--try RUNG:KEY=VALUE,...]
-//! [scene ...]`
+//! [--codec CODEC] [--search] [scene ...]`
 //!
 //! Each scene is rendered without loss into YUV 4:2:0, and again through JPEG as HyperFrames
 //! captures it. ffmpeg, the program, then encodes these frames with the rung's settings as
@@ -13,11 +13,15 @@
 //! capture and of its settings, in luma and in both planes of chroma (PSNR and SSIM of each) and to
 //! the eye (SSIMULACRA2 of every eighth frame, as RGB), and no larger.
 //!
+//! `--search` walks over the settings of the rungs' encoders in place of that ([`search`]), from the
+//! rung's own, and prints the front of processor time and size at equal quality.
+//!
 //! `--data` keeps the lossless frames, about 3 MB each at 1080p, and uses those it finds there.
 
 #![expect(clippy::print_stdout, reason = "it prints tables")]
 
 mod judge;
+mod search;
 mod totals;
 
 use std::fmt;
@@ -30,6 +34,7 @@ use pagereel::{Engine, Job};
 use serde::Serialize;
 
 use self::judge::{Measure, ffmpeg, processor_ms};
+use self::search::Search;
 use self::totals::Totals;
 
 const SCENES: [&str; 7] = [
@@ -55,8 +60,11 @@ struct Rung {
     jpeg: u8,
 }
 
-/// Every codec that has a ladder. Another codec is three more lines.
-const LADDER: [Rung; 4] = [
+/// What HyperFrames tells x265 beside preset and crf.
+const HEVC_PARAMS: &str = "log-level=none:aq-mode=3:aq-strength=0.8:deblock=1,1";
+
+/// Every codec that has a ladder.
+const LADDER: [Rung; 8] = [
     Rung {
         codec: Codec::H264,
         quality: Quality::Draft,
@@ -96,6 +104,26 @@ const LADDER: [Rung; 4] = [
         ],
         jpeg: 95,
     },
+    Rung {
+        codec: Codec::Hevc,
+        quality: Quality::Standard,
+        theirs: &[("preset", "medium"), ("crf", "18"), ("x265-params", HEVC_PARAMS)],
+        jpeg: 95,
+    },
+    Rung {
+        codec: Codec::Hevc,
+        quality: Quality::High,
+        theirs: &[("preset", "slow"), ("crf", "15"), ("x265-params", HEVC_PARAMS)],
+        jpeg: 95,
+    },
+    // HyperFrames writes no AV1: Remotion's settings are the encoder's own.
+    Rung { codec: Codec::Av1, quality: Quality::Standard, theirs: &[("crf", "30")], jpeg: 80 },
+    Rung {
+        codec: Codec::Vp9,
+        quality: Quality::Standard,
+        theirs: &[("deadline", "good"), ("cpu-used", "4"), ("crf", "18"), ("row-mt", "1")],
+        jpeg: 95,
+    },
 ];
 
 /// An encoder and its options, by FFmpeg's names.
@@ -118,6 +146,8 @@ struct Arguments {
     runs: usize,
     data: Option<PathBuf>,
     rung: Option<Quality>,
+    codec: Codec,
+    is_search: bool,
     tries: Vec<(Quality, Vec<(String, String)>)>,
     scenes: Vec<String>,
 }
@@ -138,13 +168,23 @@ fn main() -> Result<()> {
         "{} frames a scene, {THREADS} encoder threads, least processor time of {} run(s).",
         bench.frames, bench.runs
     );
+    let wanted = |rung: &&Rung| {
+        rung.codec == arguments.codec
+            && arguments.rung.is_none_or(|quality| quality == rung.quality)
+    };
+    if arguments.is_search {
+        for rung in LADDER.iter().filter(wanted) {
+            println!("\n{} {}", word(rung.codec), word(rung.quality));
+            Search::new(&bench, rung, &arguments.scenes).walk()?;
+        }
+        return Ok(());
+    }
     println!(
         "\n| scene | codec | rung | settings | CPU ms/frame | bytes | PSNR Y, U, V in dB | \
          SSIM Y, U, V | SSIMULACRA2 | holds |\n|---|---|---|---|--:|--:|--:|--:|--:|---|"
     );
     for scene in &arguments.scenes {
         let lossless = bench.frames_of(scene, None)?;
-        let wanted = |rung: &&Rung| arguments.rung.is_none_or(|quality| quality == rung.quality);
         for rung in LADDER.iter().filter(wanted) {
             bench.rung(scene, &lossless, rung, &arguments.tries, &mut totals)?;
         }
@@ -167,6 +207,8 @@ fn arguments() -> Result<Arguments> {
         runs: 2,
         data: None,
         rung: None,
+        codec: Codec::H264,
+        is_search: false,
         tries: Vec::new(),
         scenes: Vec::new(),
     };
@@ -178,6 +220,8 @@ fn arguments() -> Result<Arguments> {
             "--runs" => parsed.runs = value()?.parse()?,
             "--data" => parsed.data = Some(value()?.into()),
             "--rung" => parsed.rung = Some(quality(&value()?)?),
+            "--codec" => parsed.codec = codec(&value()?)?,
+            "--search" => parsed.is_search = true,
             "--try" => parsed.tries.push(attempt(&value()?)?),
             // cargo's own
             "--bench" => {}
@@ -208,6 +252,12 @@ fn attempt(text: &str) -> Result<(Quality, Vec<(String, String)>)> {
 fn quality(name: &str) -> Result<Quality> {
     let quality = LADDER.iter().map(|rung| rung.quality).find(|&quality| word(quality) == name);
     quality.with_context(|| format!("no rung is called {name}"))
+}
+
+/// The codec that is called so.
+fn codec(name: &str) -> Result<Codec> {
+    let codec = LADDER.iter().map(|rung| rung.codec).find(|&codec| word(codec) == name);
+    codec.with_context(|| format!("no codec of the ladder is called {name}"))
 }
 
 struct Bench {
@@ -302,7 +352,24 @@ impl Bench {
     }
 
     fn measure(&self, settings: &Settings, input: &Path, lossless: &Path) -> Result<Measure> {
-        let (from, coded, lossless) = (text(input)?, text(&self.coded)?, text(lossless)?);
+        let cpu_ms = self.encode(settings, input)?;
+        Measure::new(cpu_ms, &self.coded, lossless)
+    }
+
+    /// The same without the eye.
+    fn measure_quickly(
+        &self,
+        settings: &Settings,
+        input: &Path,
+        lossless: &Path,
+    ) -> Result<Measure> {
+        let cpu_ms = self.encode(settings, input)?;
+        Measure::of_planes(cpu_ms, &self.coded, lossless)
+    }
+
+    /// Encodes the frames. Returns milliseconds of processor time per frame.
+    fn encode(&self, settings: &Settings, input: &Path) -> Result<f64> {
+        let (from, coded) = (text(input)?, text(&self.coded)?);
         let mut cpu_ms = f64::INFINITY;
         for _ in 0..self.runs {
             let read = processor_ms(&ffmpeg(&["-benchmark", "-i", from, "-f", "null", "-"])?)?;
@@ -316,8 +383,7 @@ impl Bench {
             arguments.extend(["-f", "matroska", "-y", coded]);
             cpu_ms = cpu_ms.min(processor_ms(&ffmpeg(&arguments)?)? - read);
         }
-        let frames = self.frames;
-        Measure::new(cpu_ms / frames as f64, Path::new(coded), Path::new(lossless))
+        Ok(cpu_ms / self.frames as f64)
     }
 }
 

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub use self::batch::Batches;
 use self::gate::{CloseOnDrop, Gate};
-pub use self::queue::{FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
+pub use self::queue::{Bounds, FrameQueue, Inlet, Outlet, RecvError, Stopped, Ticket};
 use self::scale::Scale;
 use crate::cancel::CancelToken;
 use crate::error::{Error, Result};
@@ -191,17 +191,24 @@ pub struct Parallelism {
     /// Frames that may be in flight between the first ticket and the sink when all sessions are
     /// open; for each that is not it is one batch less, and one batch at least.
     pub window: NonZeroUsize,
+    /// How many frames after the one that the sink waits for a single session begins others; each
+    /// further session goes on one batch more. What is drawn waits in memory.
+    pub reach: NonZeroUsize,
     /// Which frames go to the same session.
     pub batches: Batches,
 }
 
 impl Parallelism {
-    /// Frames that may be in flight while so many `sessions` are open.
-    fn window_of(&self, sessions: usize) -> NonZeroUsize {
-        let closed = self.sessions.get().saturating_sub(sessions) as u64;
-        let less = closed.saturating_mul(self.batches.length.get());
-        let less = usize::try_from(less).unwrap_or(usize::MAX);
-        NonZeroUsize::new(self.window.get().saturating_sub(less)).unwrap_or(NonZeroUsize::MIN)
+    /// What may be in flight while so many `sessions` are open.
+    fn bounds_of(&self, sessions: usize) -> Bounds {
+        let batch = usize::try_from(self.batches.length.get()).unwrap_or(usize::MAX);
+        let closed = self.sessions.get().saturating_sub(sessions).saturating_mul(batch);
+        let window = NonZeroUsize::new(self.window.get().saturating_sub(closed));
+        let ahead = sessions.saturating_sub(1).saturating_mul(batch);
+        Bounds {
+            window: window.unwrap_or(NonZeroUsize::MIN),
+            reach: self.reach.saturating_add(ahead),
+        }
     }
 }
 
@@ -248,9 +255,9 @@ pub fn run(
         throughput.sessions += 1;
     }
     gate.open(throughput.sessions);
-    let window = parallelism.window_of(throughput.sessions);
+    let bounds = parallelism.bounds_of(throughput.sessions);
     let FrameQueue { inlet, mut outlet } =
-        FrameQueue::new(stream.frames, window, parallelism.batches);
+        FrameQueue::new(stream.frames, bounds, parallelism.batches);
 
     let received = pool.in_place_scope(|scope| {
         for session in 0..sessions {
@@ -274,7 +281,7 @@ pub fn run(
         let mut on_frame = |outlet: &mut Outlet<Frame>, throughput: &mut Throughput, count| {
             let working = working.load(Ordering::Relaxed);
             if let Some(wanted) = scale.sessions(sources, throughput, working) {
-                outlet.resize(parallelism.window_of(wanted));
+                outlet.resize(parallelism.bounds_of(wanted));
                 gate.open(wanted);
             }
             written(count);
@@ -429,6 +436,11 @@ impl SessionRun<'_> {
         submitted: &mut usize,
     ) -> Result<Option<Frame>> {
         for ticket in tickets.iter().take(source.depth()).skip(*submitted) {
+            if *submitted == 0 {
+                ticket.wait_to_begin();
+            } else if !ticket.may_begin() {
+                break;
+            }
             source.submit(ticket.index())?;
             *submitted += 1;
         }

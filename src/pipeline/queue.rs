@@ -6,6 +6,10 @@
 //! `window`, and the frame that the sink waits for is always among those already handed out: the
 //! queue cannot fill up with later frames and deadlock.
 //!
+//! A ticket is no picture yet. A session begins with a frame only when it lies less than `reach`
+//! frames after the one that the sink waits for: so a session whose sink is slow does not fill the
+//! memory with the pictures of its batch.
+//!
 //! A frame that is never delivered is an error, not a gap. Dropping a ticket without a frame
 //! stops both ends.
 
@@ -55,6 +59,28 @@ pub enum RecvError {
     Missing(FrameIndex),
 }
 
+/// How many frames may be in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Tickets that are outstanding at the same time, or one batch if that is more.
+    pub window: NonZeroUsize,
+    /// How far after the frame that the sink waits for others may begin.
+    pub reach: NonZeroUsize,
+}
+
+impl Bounds {
+    /// Only so many tickets at a time, each of which may begin at once.
+    pub const fn window(window: NonZeroUsize) -> Self {
+        Self { window, reach: NonZeroUsize::MAX }
+    }
+
+    fn with_room_for(self, batches: Batches) -> Self {
+        let batch = usize::try_from(batches.length.get()).unwrap_or(usize::MAX);
+        let window = NonZeroUsize::new(batch).map_or(self.window, |batch| self.window.max(batch));
+        Self { window, ..self }
+    }
+}
+
 #[derive(Debug)]
 struct Shared<T> {
     // Immutable after construction.
@@ -68,7 +94,7 @@ struct Shared<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    window: u64,
+    bounds: Bounds,
     next_ticket: u64,
     next_frame: u64,
     /// `slots[i]` is the frame `next_frame + i`, once delivered.
@@ -79,12 +105,10 @@ struct State<T> {
 }
 
 impl<T> FrameQueue<T> {
-    /// Creates a queue for exactly `total` frames, of which at most `window` are in flight, or
-    /// one batch if that is more.
-    pub fn new(total: u64, window: NonZeroUsize, batches: Batches) -> Self {
-        let window = (window.get() as u64).max(batches.length.get());
+    /// Creates a queue for exactly `total` frames, of which at most `bounds` are in flight.
+    pub fn new(total: u64, bounds: Bounds, batches: Batches) -> Self {
         let state = State {
-            window,
+            bounds: bounds.with_room_for(batches),
             next_ticket: 0,
             next_frame: 0,
             slots: VecDeque::new(),
@@ -142,6 +166,26 @@ impl<T> Ticket<T> {
         self.index
     }
 
+    /// Whether work on this frame may begin now.
+    pub fn may_begin(&self) -> bool {
+        self.is_near(&self.shared.lock())
+    }
+
+    /// Waits until work on this frame may begin, or the render has stopped.
+    ///
+    /// A session that still owes an earlier frame must not wait here: the sink may wait for it.
+    pub fn wait_to_begin(&self) {
+        let mut state = self.shared.lock();
+        while !state.is_stopped() && !self.is_near(&state) {
+            state = self.shared.wait(state);
+        }
+    }
+
+    fn is_near(&self, state: &State<T>) -> bool {
+        let after = self.index.0.saturating_sub(state.next_frame);
+        after < state.bounds.reach.get() as u64
+    }
+
     /// Hands the frame over. Never blocks.
     pub fn deliver(mut self, frame: T) -> Result<(), Stopped> {
         self.delivered = true;
@@ -171,12 +215,11 @@ impl<T> Drop for Ticket<T> {
 }
 
 impl<T> Outlet<T> {
-    /// Allows at most `window` frames in flight from now on, or one batch if that is more. Frames
-    /// that are already in flight stay there.
-    pub fn resize(&mut self, window: NonZeroUsize) {
-        let mut state = self.0.lock();
-        state.window = (window.get() as u64).max(self.0.batches.length.get());
-        drop(state);
+    /// Allows at most `bounds` frames in flight from now on. Frames that are already in flight stay
+    /// there.
+    pub fn resize(&mut self, bounds: Bounds) {
+        let bounds = bounds.with_room_for(self.0.batches);
+        self.0.lock().bounds = bounds;
         self.0.changed.notify_all();
     }
 
@@ -218,7 +261,7 @@ impl<T> Shared<T> {
     }
 
     fn has_room(&self, state: &State<T>) -> bool {
-        self.batch_end(state.next_ticket) - state.next_frame <= state.window
+        self.batch_end(state.next_ticket) - state.next_frame <= state.bounds.window.get() as u64
     }
 
     /// One past the last frame of the batch that begins with `index`.

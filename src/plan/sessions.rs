@@ -15,6 +15,13 @@ const MAX_BATCH: u64 = 24;
 /// Frames that the sink may be behind before a session waits for it.
 const WINDOW_SLACK: u64 = 4;
 
+/// Pictures that wait for the sink while one session draws may take this much.
+const REACH_BYTES: u64 = 64 << 20;
+
+/// The fewest of them: frames differ in what they cost, and neither side should wait for the other
+/// at each one.
+const MIN_REACH: u64 = 4;
+
 /// Frames below which another browser cannot save the time that it costs.
 const MIN_FRAMES_PER_SESSION: u64 = 30;
 
@@ -52,11 +59,12 @@ pub(super) fn parallelism(
     };
     let sessions = sessions.clamp(1, frames.max(1));
     let window = sessions * batches.length.get() + WINDOW_SLACK;
+    let reach = (REACH_BYTES / frame_bytes(size).max(1)).clamp(MIN_REACH, MAX_BATCH);
     let count = |n: u64| {
         let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
-        n.expect("sessions and window are small and positive")
+        n.expect("they are small and positive")
     };
-    Parallelism { sessions: count(sessions), window: count(window), batches }
+    Parallelism { sessions: count(sessions), window: count(window), reach: count(reach), batches }
 }
 
 /// The memory that the engine and its browsers may use.
@@ -107,6 +115,8 @@ mod tests {
                     batch * u64::from(workers) + WINDOW_SLACK
                 );
                 assert!(batch == 1 || batch * u64::from(side).pow(2) * 4 <= BATCH_BYTES);
+                let reach = parallelism.reach.get() as u64;
+                assert!(reach == 4 || reach * u64::from(side).pow(2) * 4 <= REACH_BYTES);
             }
         }
     }

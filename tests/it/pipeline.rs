@@ -11,8 +11,8 @@ use pagereel::color::Cicp;
 use pagereel::error::BrowserError;
 use pagereel::frame::{Alpha, PixelFormat, Size, StreamInfo};
 use pagereel::parts::{
-    Batches, FrameQueue, FrameSource, OpenSource, Parallelism, RecvError, SessionStats, Throughput,
-    run,
+    Batches, Bounds, FrameQueue, FrameSource, OpenSource, Parallelism, RecvError, SessionStats,
+    Throughput, Ticket, run,
 };
 use pagereel::time::{FrameIndex, FrameRate};
 use pagereel::{Artifact, CancelToken, Error, Frame, FrameSink, Picture, Result};
@@ -148,6 +148,7 @@ fn go_as_wanted(
     let parallelism = Parallelism {
         sessions: NonZeroUsize::new(5).unwrap(),
         window: NonZeroUsize::new(6).unwrap(),
+        reach: NonZeroUsize::new(2).unwrap(),
         batches: Batches { length: NonZeroU64::new(3).unwrap(), offset: 1 },
     };
     let opened = AtomicUsize::new(0);
@@ -244,7 +245,11 @@ fn a_cancelled_run_stops() {
 fn frames_arrive_in_order_and_memory_is_bounded() {
     for (window, length) in [(1, 1), (2, 1), (3, 1), (8, 1), (8, 3), (8, 8), (2, 5)] {
         let batches = Batches { length: NonZeroU64::new(length).unwrap(), offset: 2 };
-        let queue = FrameQueue::<u64>::new(300, NonZeroUsize::new(window).unwrap(), batches);
+        let queue = FrameQueue::<u64>::new(
+            300,
+            Bounds::window(NonZeroUsize::new(window).unwrap()),
+            batches,
+        );
         let (inlet, mut outlet) = (queue.inlet, queue.outlet);
         let (held, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|s| {
@@ -277,7 +282,8 @@ fn frames_arrive_in_order_and_memory_is_bounded() {
 
 #[test]
 fn a_lost_frame_is_named() {
-    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(4).unwrap(), Batches::SINGLE);
+    let queue =
+        FrameQueue::<u64>::new(10, Bounds::window(NonZeroUsize::new(4).unwrap()), Batches::SINGLE);
     let (inlet, mut outlet) = (queue.inlet, queue.outlet);
     inlet.next_batch().pop_front().unwrap().deliver(0).unwrap();
     drop(inlet.next_batch());
@@ -286,9 +292,35 @@ fn a_lost_frame_is_named() {
 }
 
 #[test]
+fn a_frame_begins_only_near_the_one_that_is_awaited() {
+    let batches = Batches { length: NonZeroU64::new(8).unwrap(), offset: 0 };
+    let count = |n| NonZeroUsize::new(n).unwrap();
+    let bounds = |reach| Bounds { window: count(8), reach: count(reach) };
+    let FrameQueue { inlet, mut outlet } = FrameQueue::<u64>::new(10, bounds(3), batches);
+    let mut tickets = inlet.next_batch();
+    let begin = |tickets: &VecDeque<Ticket<u64>>| -> Vec<u64> {
+        tickets.iter().filter(|ticket| ticket.may_begin()).map(|ticket| ticket.index().0).collect()
+    };
+    assert_eq!((tickets.len(), begin(&tickets)), (8, vec![0, 1, 2]));
+    for frame in 0..3 {
+        tickets.pop_front().unwrap().deliver(frame).unwrap();
+    }
+    assert!(begin(&tickets).is_empty(), "three pictures wait for the sink");
+    assert_eq!(outlet.recv(), Ok(0));
+    assert_eq!(begin(&tickets), [3]);
+    outlet.resize(bounds(5));
+    assert_eq!(begin(&tickets), [3, 4, 5]);
+    std::thread::scope(|scope| {
+        let last = tickets.back().unwrap();
+        scope.spawn(|| last.wait_to_begin());
+        drop(outlet);
+    });
+}
+
+#[test]
 fn a_full_window_gives_no_ticket() {
     let batches = Batches { length: NonZeroU64::new(2).unwrap(), offset: 1 };
-    let queue = FrameQueue::<u64>::new(10, NonZeroUsize::new(3).unwrap(), batches);
+    let queue = FrameQueue::<u64>::new(10, Bounds::window(NonZeroUsize::new(3).unwrap()), batches);
     let (inlet, mut outlet) = (queue.inlet, queue.outlet);
     let mut tickets = inlet.try_batch();
     assert_eq!(tickets.len(), 1, "the first batch has begun before frame 0");
