@@ -161,7 +161,7 @@ impl<'a> Search<'a> {
                         continue;
                     }
                     let found = self.point(&own, &next, &lines)?;
-                    if found.costs() < best.costs() - 0.003 {
+                    if found.costs() < best.costs() - 0.01 {
                         (at, best, moved) = (next, found, true);
                     }
                 }

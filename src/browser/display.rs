@@ -92,7 +92,7 @@ impl Display {
                 .arg(format!(":{number}"))
                 .args(["-nolisten", "tcp", "-terminate", "-s", "0", "-dpi", "96"])
                 .args(["-screen", "0", &format!("{}x{}x24", screen.width, screen.height)])
-                .args(["+extension", "MIT-SHM", "+extension", "DAMAGE"])
+                .args(["+extension", "MIT-SHM", "+extension", "DAMAGE", "-extension", "GLX"])
                 .arg("-auth")
                 .arg(&authority)
                 .stdin(Stdio::null())

@@ -283,7 +283,8 @@ impl Plan {
             (!job.has_outputs()).then(|| sink_sound(&job.audio, survey, &stream, first_frame));
         let samples = u64::from(job.samples);
         let range = (first_frame * samples, frames * samples);
-        let parallelism = parallelism(job, size, range, (survey.cores, memory), &mut reasons);
+        let (picture, machine) = ((size, is_hdr), (survey.cores, memory));
+        let parallelism = parallelism(job, picture, range, machine, &mut reasons);
         let layers = match survey.aligned_share {
             _ if is_hdr => Some(LayerKind::Light),
             Some(share) if share >= WORTHWHILE => Some(LayerKind::Codes),

@@ -34,7 +34,7 @@ const VIDEO_BROWSER_BYTES: u64 = 700 << 20;
 /// The number of sessions that draw, and how far they may be ahead of the sink.
 pub(super) fn parallelism(
     job: &Job,
-    size: Size,
+    (size, is_hdr): (Size, bool),
     (first_frame, frames): (u64, u64),
     (cores, memory): (u32, Option<Memory>),
     reasons: &mut Vec<String>,
@@ -59,7 +59,8 @@ pub(super) fn parallelism(
     };
     let sessions = sessions.clamp(1, frames.max(1));
     let window = sessions * batches.length.get() + WINDOW_SLACK;
-    let reach = (REACH_BYTES / frame_bytes(size).max(1)).clamp(MIN_REACH, MAX_BATCH);
+    let picture_bytes = if is_hdr { frame_bytes(size) / 2 * 3 } else { frame_bytes(size) };
+    let reach = (REACH_BYTES / picture_bytes.max(1)).clamp(MIN_REACH, MAX_BATCH);
     let count = |n: u64| {
         let n = usize::try_from(n).ok().and_then(NonZeroUsize::new);
         n.expect("they are small and positive")
@@ -106,7 +107,8 @@ mod tests {
             job.capture.workers = Some(workers);
             for side in [2, 1000, 16_384] {
                 let size = Size { width: side, height: side };
-                let parallelism = parallelism(&job, size, (0, 10_000), (2, None), &mut Vec::new());
+                let parallelism =
+                    parallelism(&job, (size, false), (0, 10_000), (2, None), &mut Vec::new());
                 assert_eq!(parallelism.sessions.get(), workers as usize);
                 let batch = parallelism.batches.length.get();
                 assert!((1..=MAX_BATCH).contains(&batch));
@@ -128,7 +130,9 @@ mod tests {
         let size = Size { width: 64, height: 36 };
         let mut sessions = |job: &Job, megabytes: u64, has_videos| {
             let memory = Memory { bytes: megabytes << 20, has_videos };
-            parallelism(job, size, (0, 9000), (8, Some(memory)), &mut reasons).sessions.get()
+            parallelism(job, (size, false), (0, 9000), (8, Some(memory)), &mut reasons)
+                .sessions
+                .get()
         };
         assert_eq!(sessions(&job, 256, false), 1);
         assert_eq!(sessions(&job, 1024, false), 2);
@@ -143,7 +147,9 @@ mod tests {
     fn few_frames_get_few_sessions() {
         let job = Job::new("a.html", "a.mp4");
         let sessions = |frames, cores| {
-            parallelism(&job, SIZE, (0, frames), (cores, None), &mut Vec::new()).sessions.get()
+            parallelism(&job, (SIZE, false), (0, frames), (cores, None), &mut Vec::new())
+                .sessions
+                .get()
         };
         assert_eq!(
             (sessions(1, 8), sessions(60, 8), sessions(900, 2), sessions(900, 8)),
