@@ -167,7 +167,7 @@ pub struct Video {
     pub codec: Option<Codec>,
     /// Speed against size, where `crf`, `bitrate` and `preset` do not say otherwise.
     ///
-    /// Default: `standard`.
+    /// Default: `looks`.
     pub quality: Quality,
     /// Constant quality, 0 (best) to 51, or 63 for AV1, VP9 and VP8. Excludes `bitrate`. Default:
     /// set by `quality`.

@@ -12,9 +12,9 @@ pub enum Quality {
     /// Fast, for a first look.
     Draft,
     /// Visually lossless for most content.
-    #[default]
     Standard,
-    /// Between `standard` and `high`: HyperFrames' own default.
+    /// Between `standard` and `high`, as HyperFrames' own default is.
+    #[default]
     Looks,
     /// For masters, slower.
     High,

@@ -50,7 +50,7 @@ fn two_fields_are_a_whole_job() {
     assert_eq!((job.fps, job.size, job.duration, job.frames), (None, None, None, None));
     assert_eq!((job.seed, job.strict, job.alpha), (0, false, false));
     assert!((job.scale - 1.0).abs() < f64::EPSILON);
-    assert_eq!((job.video.codec, job.video.quality), (None, Quality::Standard));
+    assert_eq!((job.video.codec, job.video.quality), (None, Quality::Looks));
     assert_eq!(job.video.codec_in(Container::Mp4), Codec::H264);
     assert_eq!(job.video.pixel_format_of(Codec::H264, false), Some(CodedFormat::Yuv420p));
     assert!(job.audio.enabled);
