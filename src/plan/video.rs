@@ -293,7 +293,7 @@ fn ladder(encoder: &str, quality: Quality) -> Rung {
             let preset = &[("preset", "ultrafast"), ("bf", "0"), ("aq-mode", "3")];
             rung(preset, Some(("crf", "28")))
         }
-        ("libx264" | "libx264rgb", Standard) => rung(QUICK, Some(("crf", "18"))),
+        ("libx264" | "libx264rgb", Standard) => rung(QUICK, Some(("crf", "18.2"))),
         ("libx264" | "libx264rgb", Looks) => rung(QUICK, Some(("crf", "16.2"))),
         ("libx264" | "libx264rgb", High) => {
             const HIGH: &[(&str, &str)] =
