@@ -16,8 +16,8 @@
 //!
 //! *Settings* are each program's own; `--quality` gives a word of the ladder to the two that have one.
 //! All get the browser that pagereel would take, and new temporary folders in each run, so that none
-//! finds what it kept of an earlier one. Without `--quality` pagereel renders by `standard`,
-//! HyperFrames by `looks`, Remotion by crf 18 from JPEG 80.
+//! finds what it kept of an earlier one. Without `--quality` pagereel and HyperFrames
+//! render by `looks`, Remotion by crf 18 from JPEG 80.
 //!
 //! *Measures*: the programs take turns; the figures are medians. The first run of each is not timed,
 //! but its memory is watched, which disturbs. Wall time is that of the whole command, processor time

@@ -160,6 +160,9 @@ impl Setting {
         command
             .env("HYPERFRAMES_BROWSER_PATH", &self.browser)
             .env("HYPERFRAMES_NO_TELEMETRY", "1")
+            // Else it stops when any process above it ends, such as the shell of a bench that was
+            // put into the background.
+            .env("HYPERFRAMES_RENDER_DETACHED", "1")
             .env("HYPERFRAMES_NO_UPDATE_CHECK", "1");
         Ok(command)
     }
