@@ -1,10 +1,12 @@
-//! Decoded pictures to RGB: any format, range, matrix and size, by libswscale.
+//! Decoded pictures to RGB: any format, range, matrix and size, by libswscale, or by `rgb` where that
+//! is enough.
 
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
 use ffmpeg_next::ffi;
 
+use super::rgb::{self, Matrix, Planar, Plane};
 use super::{AvError, DecodedFrame, check};
 use crate::frame::Size;
 
@@ -77,6 +79,10 @@ impl Converter {
         layout: RgbLayout,
         rows: &mut [u8],
     ) -> Result<(), AvError> {
+        if let Some(picture) = planar(frame.as_ref(), layout) {
+            rgb::write(&picture, layout.has_alpha, (layout.lead, layout.stride()), rows);
+            return Ok(());
+        }
         if layout.size.width.is_multiple_of(BLOCK) {
             return self.scale(frame, layout, rows);
         }
@@ -118,14 +124,13 @@ impl Converter {
             (false, true) => DEEP_RGB,
             (true, true) => DEEP_RGBA,
         };
-        // Without scaling, each chroma sample goes to the pixels that it was made from: sharper than
-        // interpolation, and a tenth of the time. Formats for which there is no such way would lose
-        // two levels if chroma were not interpolated.
-        let flags = if (width, height) == (raw.width, raw.height) {
-            (ffi::SWS_BILINEAR | ffi::SWS_FULL_CHR_H_INT) as c_int
+        let method = if (width, height) == (raw.width, raw.height) {
+            ffi::SWS_BILINEAR
         } else {
-            (ffi::SWS_AREA | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT) as c_int
+            ffi::SWS_AREA
         };
+        // Without these two, colors come out up to two levels too dark.
+        let flags = (method | ffi::SWS_ACCURATE_RND | ffi::SWS_FULL_CHR_H_INT) as c_int;
         let old = self.context.take().map_or(ptr::null_mut(), NonNull::as_ptr);
         // SAFETY: an old context of ours or null, which libav frees or gives back.
         let context = unsafe {
@@ -190,6 +195,61 @@ impl Drop for Converter {
             // SAFETY: the context is ours.
             unsafe { ffi::sws_freeContext(context.as_ptr()) };
         }
+    }
+}
+
+/// The planes of a picture of 8 bits that is neither scaled nor deepened.
+fn planar(raw: &ffi::AVFrame, layout: RgbLayout) -> Option<Planar<'_>> {
+    use ffi::AVPixelFormat as Format;
+    let (format, is_full) = without_j(raw.format);
+    let chroma_shift = match format {
+        Format::AV_PIX_FMT_YUV420P | Format::AV_PIX_FMT_YUVA420P => (1, 1),
+        Format::AV_PIX_FMT_YUV422P | Format::AV_PIX_FMT_YUVA422P => (1, 0),
+        Format::AV_PIX_FMT_YUV444P | Format::AV_PIX_FMT_YUVA444P => (0, 0),
+        _ => return None,
+    };
+    let (width, height) = (usize::try_from(raw.width).ok()?, usize::try_from(raw.height).ok()?);
+    let is_same = (width, height) == (layout.size.width as usize, layout.size.height as usize);
+    if layout.is_deep || !is_same || width == 0 || height == 0 {
+        return None;
+    }
+    let plane = |at: usize, (across, down): (u32, u32)| {
+        let (columns, rows) = (width.div_ceil(1 << across), height.div_ceil(1 << down));
+        let stride = usize::try_from(raw.linesize[at]).ok().filter(|&stride| stride >= columns)?;
+        let data = raw.data[at];
+        let bytes = stride * (rows - 1) + columns;
+        (!data.is_null()).then(|| Plane {
+            // SAFETY: the decoder has filled so many rows of this stride, of the last at least the
+            // columns, and nobody writes to them as long as the frame lives.
+            data: unsafe { std::slice::from_raw_parts(data, bytes) },
+            stride,
+        })
+    };
+    let has_alpha = matches!(
+        format,
+        Format::AV_PIX_FMT_YUVA420P | Format::AV_PIX_FMT_YUVA422P | Format::AV_PIX_FMT_YUVA444P
+    );
+    let is_full = is_full || raw.color_range == ffi::AVColorRange::AVCOL_RANGE_JPEG;
+    Some(Planar {
+        luma: plane(0, (0, 0))?,
+        cb: plane(1, chroma_shift)?,
+        cr: plane(2, chroma_shift)?,
+        alpha: if has_alpha { Some(plane(3, (0, 0))?) } else { None },
+        width,
+        height,
+        chroma_shift,
+        matrix: Matrix::new(shares(matrix(raw)), is_full),
+    })
+}
+
+/// The shares of red and blue in luma, of a matrix in libswscale's numbers.
+const fn shares(matrix: c_int) -> [f64; 2] {
+    match matrix {
+        ffi::SWS_CS_ITU709 => [0.2126, 0.0722],
+        ffi::SWS_CS_SMPTE240M => [0.212, 0.087],
+        ffi::SWS_CS_FCC => [0.3, 0.11],
+        ffi::SWS_CS_BT2020 => [0.2627, 0.0593],
+        _ => [0.299, 0.114],
     }
 }
 

@@ -26,6 +26,7 @@ mod png_color;
 mod pour;
 mod probe;
 mod resampler;
+mod rgb;
 mod shape;
 mod sound_facts;
 mod subtitles;

@@ -494,7 +494,8 @@ fn container_options(settings: &MuxerSettings, heads: i64) -> Result<Options, Av
 /// were a chunk of its own. Chapters are packets of a stream of their own and stand in a list,
 /// which holds their names. The remainder becomes a `free` box.
 fn index_bytes(settings: &MuxerSettings) -> u64 {
-    const STREAM: u64 = 4096;
+    /// Twice what a stream's boxes take without their tables and texts.
+    const STREAM: u64 = 2048;
     const PACKET: u64 = 37;
     /// Boxes around a text, twice: some stand in two places.
     const TEXT: u64 = 2 * 64;
@@ -505,6 +506,8 @@ fn index_bytes(settings: &MuxerSettings) -> u64 {
     // The list has a time for each, the stream also its length.
     let chapters = settings.chapters.iter().map(|chapter| PACKET + 32 + 2 * bytes(&chapter.title));
     let packets = settings.packets.iter().map(|packets| STREAM + PACKET * packets);
-    // Streams of chapters, and of a time code.
-    2 * STREAM + packets.chain(tags).chain(chapters).sum::<u64>() + program
+    // What the whole file has, and streams of chapters and of a time code where it has them.
+    let has_code = settings.stream_metadata.iter().flatten().any(|(key, _)| key == "timecode");
+    let more = 1 + u64::from(!settings.chapters.is_empty()) + u64::from(has_code);
+    more * STREAM + packets.chain(tags).chain(chapters).sum::<u64>() + program
 }

@@ -318,3 +318,48 @@ fn grays_and_colors_keep_their_level_at_any_depth() {
         }
     }
 }
+
+#[test]
+fn videos_are_as_bright_as_their_codes() {
+    const FORMATS: [(&str, &str); 6] = [
+        ("yuv420p", "tv"),
+        ("yuv420p", "pc"),
+        ("yuv422p", "tv"),
+        ("yuv444p", "tv"),
+        ("nv12", "tv"),
+        ("yuv420p10le", "tv"),
+    ];
+    // A style sheet that names what mixing cannot do has Chrome draw all videos.
+    let by_chrome = "<style>#nobody { mix-blend-mode: multiply }</style>";
+    for (more, route) in [("", Route::Layered), (by_chrome, Route::Stream)] {
+        for (format, range) in FORMATS {
+            let (directory, path) = page(&format!(
+                "<!doctype html><style>body {{ margin: 0 }} video {{ position: absolute; left: 0; top: 0; \
+                 width: 320px; height: 180px }}</style>{more}<div data-composition-id=m \
+                 data-width=320 data-height=180 data-fps=10 data-duration=.1>\
+                 <video src=v.mkv data-start=0 muted></video></div>"
+            ));
+            let file = directory.path().join("v.mkv");
+            let file = file.to_str().unwrap();
+            // Colors that lie between the levels of RGB, as those of a camera do.
+            let source = format!("testsrc2=s=320x180:r=10:d=0.1,gblur=4,format={format}");
+            let tags = ["-color_range", range, "-colorspace", "bt709", "-c:v", "ffv1", "-y", file];
+            judge("ffmpeg", &[&["-f", "lavfi", "-i", &source], &tags[..]].concat());
+            let exact = "scale=in_color_matrix=bt709:flags=neighbor+accurate_rnd+full_chroma_int,\
+                         format=rgb24";
+            let rgb = ["-i", file, "-vf", exact, "-f", "rawvideo", "-"];
+            let wanted = judge("ffmpeg", &rgb);
+            let (report, shown) = pictures(&cheaply(&Job::without_output(path)));
+            assert_eq!(report.plan.route, route);
+            let mut off = [0.0; 3];
+            for (n, wanted) in wanted.as_chunks::<3>().0.iter().enumerate() {
+                let got = at(&shown[0], n % 320, n / 320);
+                for (off, (got, wanted)) in off.iter_mut().zip(got.iter().zip(wanted)) {
+                    *off += f64::from(*got) - f64::from(*wanted);
+                }
+            }
+            let off = off.map(|sum| sum / (320.0 * 180.0));
+            assert!(off.iter().all(|off| off.abs() < 0.2), "{format} {range} {route:?}: {off:?}");
+        }
+    }
+}
