@@ -15,7 +15,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
 use pagereel::frame::{PixelFormat, Size};
-use pagereel::parts::{Batches, FrameQueue};
+use pagereel::parts::{Batches, Bounds, FrameQueue};
 use pagereel::time::FrameIndex;
 use pagereel::{Engine, Frame, Job, Picture, parts};
 
@@ -72,8 +72,8 @@ fn queue(c: &mut Criterion) {
 
 /// Passes 1,000 frames from so many sessions to one sink.
 fn pass(sessions: usize) {
-    let window = NonZeroUsize::new(16).expect("not zero");
-    let FrameQueue { inlet, mut outlet } = FrameQueue::<u64>::new(1000, window, Batches::SINGLE);
+    let bounds = Bounds::window(NonZeroUsize::new(16).expect("not zero"));
+    let FrameQueue { inlet, mut outlet } = FrameQueue::<u64>::new(1000, bounds, Batches::SINGLE);
     thread::scope(|scope| {
         for _ in 0..sessions {
             let inlet = inlet.clone();

@@ -310,7 +310,7 @@ fn a_frame_begins_only_near_the_one_that_is_awaited() {
     assert_eq!(begin(&tickets), [3]);
     outlet.resize(bounds(5));
     assert_eq!(begin(&tickets), [3, 4, 5]);
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let last = tickets.back().unwrap();
         let waiting = scope.spawn(|| last.wait_to_begin());
         drop(outlet);
