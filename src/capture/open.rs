@@ -84,16 +84,18 @@ impl From<OpenError> for Error {
 impl OpenPage {
     /// Opens a browser, loads the composition, and draws it once.
     pub(crate) fn open(options: &SessionOptions, cancel: &CancelToken) -> Result<Self, OpenError> {
-        match Self::open_unready(options, cancel)? {
+        match Self::open_unready(options, cancel, &mut |_| ())? {
             (page, None) => Ok(page),
             (_, Some(refusal)) => Err(OpenError::Failed(refusal)),
         }
     }
 
-    /// Opens a page even if it does not become ready, and returns the reason.
+    /// Opens a page even if it does not become ready, and returns the reason. `awaited` is told what
+    /// it waits for while that takes long.
     pub(crate) fn open_unready(
         options: &SessionOptions,
         cancel: &CancelToken,
+        awaited: &mut dyn FnMut(&str),
     ) -> Result<(Self, Option<Error>), OpenError> {
         let mut page = Page::open(&options.page, cancel).map_err(|e| match e {
             BrowserError::Display(_) => OpenError::CannotGrab(e),
@@ -105,7 +107,8 @@ impl OpenPage {
         if let Err(e) = page::inject(&mut page, &options.load) {
             return Err(OpenError::Failed(load_error(e.into(), &page)));
         }
-        let Loaded { description, warnings, refusal } = load(&mut page, grabber.as_mut(), options)?;
+        let Loaded { description, warnings, refusal } =
+            load(&mut page, grabber.as_mut(), options, awaited)?;
         Ok((Self { page, grabber, sought: None, description, warnings }, refusal))
     }
 
@@ -170,7 +173,7 @@ impl OpenPage {
         page::forget(&mut self.page, &options.load.url, call)
             .and_then(|()| page::inject(&mut self.page, &options.load))
             .map_err(|e| browser_error(e, self.console()))?;
-        let loaded = load(&mut self.page, self.grabber.as_mut(), options)?;
+        let loaded = load(&mut self.page, self.grabber.as_mut(), options, &mut |_| ())?;
         self.sought = None;
         loaded.refusal.map_or(Ok(()), Err)
     }
@@ -279,12 +282,13 @@ pub(super) fn load(
     page: &mut Page,
     grabber: &mut dyn FrameGrabber,
     options: &SessionOptions,
+    awaited: &mut dyn FnMut(&str),
 ) -> Result<Loaded, OpenError> {
     let failed = |e, page: &Page| OpenError::Failed(load_error(e, page));
     let call = options.load.call_timeout;
     page.log.staying.has_stage = options.load.staging.is_some();
     let mut tick = |page: &mut Page| grabber.tick(page, call);
-    let loaded = page::load(page, &options.load, &mut tick);
+    let loaded = page::load(page, &options.load, &mut tick, awaited);
     if let Err(LoadError::Absent(_) | LoadError::NotReady(_)) = &loaded {
         // A dead process is the cause, regardless of the page's apparent state.
         page.prove("loading the page", call).map_err(|e| failed(e.into(), page))?;

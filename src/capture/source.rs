@@ -391,7 +391,7 @@ impl PageSource {
         page::forget(&mut self.page, &self.options.load.url, call)
             .map_err(|e| self.frame_error(index, e))?;
         // The same page was ready before: if it is not this time, the frame is lost.
-        let loaded = load(&mut self.page, self.grabber.as_mut(), &self.options)?;
+        let loaded = load(&mut self.page, self.grabber.as_mut(), &self.options, &mut |_| ())?;
         self.is_rewindable = loaded.description.rewindable;
         self.layers = self.options.takes_captures().then(LayerCaptures::default);
         loaded.refusal.map_or(Ok(true), Err)

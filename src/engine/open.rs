@@ -15,6 +15,7 @@ use crate::frame::Size;
 use crate::job::{self, Entry};
 use crate::network::{Access, NetworkOutcome, NetworkRequest, Policy};
 use crate::plan::{self, Backend, Heard, Plan, Survey};
+use crate::progress::Status;
 use crate::serve::FileServer;
 use crate::sink;
 use crate::sys;
@@ -118,9 +119,7 @@ impl Render<'_> {
     }
 
     /// Opens the page in its size. Returns, instead of the size, the error that makes a render
-    /// impossible.
-    ///
-    /// Fails if there is no page at all.
+    /// impossible. Fails if there is no page at all.
     pub(super) fn open(&mut self) -> Result<(Opened, Result<Size>)> {
         let job = self.job;
         let entry = job.entry()?;
@@ -209,7 +208,10 @@ impl Render<'_> {
         let mut options = options;
         loop {
             self.tried = Some(options.backend);
-            match OpenPage::open_unready(&options, self.cancel) {
+            let mut awaited = |what: &str| {
+                self.reporter.stage(Status::Preprocessing, 5.0, format!("Waiting for {what}"));
+            };
+            match OpenPage::open_unready(&options, self.cancel, &mut awaited) {
                 Ok((page, refusal)) => return Ok((options, page, refusal)),
                 Err(OpenError::CannotGrab(e))
                     if !matches!(e, BrowserError::Cancelled) && !e.is_death() =>

@@ -60,6 +60,9 @@ const RUNTIME_FACE: &str = runtime!("");
 /// The interval at which the page's readiness is checked.
 const POLL: Duration = Duration::from_millis(5);
 
+/// How often those who watch are told what the page waits for.
+const NOTICE: Duration = Duration::from_secs(5);
+
 /// Reasons for which a page cannot be rendered: it reports itself not ready, or a worker that may
 /// draw is still busy. Anything else that is missing (a font, a picture, a timeline) is a warning.
 const NOT_READY: [&str; 3] = ["render_not_ready", "document_pending", "worker_pending"];
@@ -262,6 +265,12 @@ enum WaitKind {
 }
 
 impl Status {
+    /// What the page still waits for, for people.
+    fn awaited(&self) -> String {
+        let what: Vec<&str> = self.waiting.iter().map(|wait| wait.message.as_str()).collect();
+        if what.is_empty() { "its own scripts".into() } else { what.join(", ") }
+    }
+
     /// The longest wait for all that is missing, counted from when the document has loaded.
     fn patience(&self, options: &LoadOptions) -> Duration {
         let hopeless = self.stalled && self.waiting.iter().all(|w| w.message == NO_DURATION);
@@ -345,14 +354,17 @@ impl From<BrowserError> for LoadError {
 /// Navigates to the composition and waits until it is ready to seek.
 ///
 /// `tick` runs between two looks at the page: under begin-frame control nothing moves without it.
+/// `awaited` is told what the page waits for, again and again while that takes long.
 pub(crate) fn load(
     page: &mut Page,
     options: &LoadOptions,
     tick: &mut dyn FnMut(&mut Page) -> Result<(), BrowserError>,
+    awaited: &mut dyn FnMut(&str),
 ) -> Result<Vec<Warning>, LoadError> {
     open(page, options)?;
     let start = Instant::now();
     let mut loaded_at = None;
+    let mut told_at = start;
     loop {
         let status: Option<Status> =
             page.evaluate(runtime!("?.status() ?? null"), options.call_timeout)?;
@@ -360,6 +372,8 @@ pub(crate) fn load(
             let url = &options.url;
             return Err(LoadError::Absent(format!("cannot open {url}: HTTP status {code}")));
         }
+        let awaits = (told_at.elapsed() > NOTICE)
+            .then(|| status.as_ref().map_or_else(|| options.url.clone(), Status::awaited));
         if let Some(status) = status {
             if status.ready && !page.log.staying.is_leaving() {
                 return Ok(status.warnings.into_iter().map(Warning::from).collect());
@@ -385,6 +399,10 @@ pub(crate) fn load(
                 "{} did not open within {seconds} s",
                 options.url
             )));
+        }
+        if let Some(what) = awaits {
+            told_at = Instant::now();
+            awaited(&what);
         }
         tick(page)?;
         std::thread::sleep(POLL);
@@ -423,12 +441,10 @@ fn give_up(
     if after.ready && !after.warnings.iter().any(fatal) {
         return Ok(after.warnings.into_iter().map(Warning::from).collect());
     }
-    let what = if status.waiting.is_empty() { &after.waiting } else { &status.waiting };
-    let what: Vec<&str> = what.iter().map(|wait| wait.message.as_str()).collect();
+    let what = if status.waiting.is_empty() { after.awaited() } else { status.awaited() };
     Err(LoadError::NotReady(format!(
-        "the page is not ready after {} s; still waiting for {}",
-        timeout.as_secs_f64(),
-        if what.is_empty() { "its own scripts".into() } else { what.join(", ") }
+        "the page is not ready after {} s; still waiting for {what}",
+        timeout.as_secs_f64()
     )))
 }
 

@@ -15,6 +15,7 @@ use pagereel::{
 };
 
 use crate::sound::{clicks, wav};
+use crate::support::{cheaply, fixture};
 
 const PAGE: &str = "<style>body { margin: 0 } div, img, p { position: absolute; margin: 0 }
     p { width: 40px; height: 40px; top: 40px; background: #0a0 }
@@ -282,4 +283,20 @@ fn sinks_get_the_sound_of_their_frames() {
         let (calls, _) = &*listener.0.lock().unwrap();
         assert_eq!((calls.len(), calls[0].as_str()), (9, "frame 0"));
     }
+}
+
+#[test]
+fn what_a_page_waits_for_is_told_while_it_does() {
+    let mut job = Job::without_output(fixture("broken/never-ready.html"));
+    job.timeouts.ready = Duration::from_secs(6);
+    job.timeouts.player = Duration::from_secs(6);
+    let mut messages = Vec::new();
+    let mut progress = |event: &Event| messages.push(event.message.clone());
+    let ended = Engine::new()
+        .request(&cheaply(&job))
+        .progress(&mut progress)
+        .render_into(Box::new(pagereel::sink::NullSink::default()));
+    assert!(ended.is_err());
+    let told = messages.iter().filter(|message| *message == "Waiting for window.__renderReady");
+    assert!(told.count() >= 1, "{messages:?}");
 }
