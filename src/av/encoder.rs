@@ -1,6 +1,5 @@
 //! A video encoder: frames in, packets out.
 
-use std::borrow::Cow;
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
@@ -66,40 +65,6 @@ pub(crate) enum Received {
     Drained,
 }
 
-/// Macroblocks of a row that x264's AVX-512 kernels process together.
-const X264_BLOCKS: u32 = 8;
-
-/// The options, with which the same frames give the same bytes.
-///
-/// x264's AVX-512 kernel that carries costs from frame to frame (`mbtree_propagate_list`, up to
-/// core 164 at least) works on eight macroblocks at a time and includes those behind the end of a
-/// row: the beginning of the next row, and after the last one arbitrary memory. Widths that are not
-/// whole eights of macroblocks get the AVX2 kernels, which are exact and one tenth slower.
-fn with_repeatable_kernels(settings: &EncoderSettings) -> Cow<'_, [(String, String)]> {
-    let blocks = settings.size.width.div_ceil(16);
-    let is_exact = !settings.name.starts_with("libx264") || blocks.is_multiple_of(X264_BLOCKS);
-    if is_exact || !has_avx512() {
-        return Cow::Borrowed(&settings.options);
-    }
-    let mut options = settings.options.clone();
-    match options.iter_mut().find(|(key, _)| key == "x264-params") {
-        // The last option counts.
-        Some((_, theirs)) => *theirs = format!("asm=AVX2:{theirs}"),
-        None => options.push(("x264-params".into(), "asm=AVX2".into())),
-    }
-    Cow::Owned(options)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-const fn has_avx512() -> bool {
-    false
-}
-
 /// An open encoder. Frame `n` has pts `n`, in units of one frame.
 #[derive(Debug)]
 pub(crate) struct Encoder {
@@ -130,7 +95,7 @@ impl Encoder {
         encoder.configure(settings)?;
 
         let mut options = Options::default();
-        for (key, value) in &*with_repeatable_kernels(settings) {
+        for (key, value) in &settings.options {
             options.set(key, value)?;
         }
         log::clear();

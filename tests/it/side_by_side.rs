@@ -5,9 +5,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::thread;
 
+use pagereel::Job;
+use pagereel::job::OptionValue;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
-use crate::support::{CHEAPLY, page, pagereel};
+use crate::support::{CHEAPLY, fixture, page, pagereel, render};
 
 /// Bytes that the reader takes before it goes away: some frames of 64x36.
 const TAKEN: u64 = 20_000;
@@ -95,5 +97,24 @@ fn no_file_depends_on_what_was_in_memory() {
         for ((name, file), first) in names.iter().zip(&files).zip(first) {
             assert!(file == first, "{name} differs where memory was filled with {fill}");
         }
+    }
+}
+
+/// What an encoder decides does not come from the last bits of sums that processors make differently.
+#[test]
+fn the_same_h264_on_any_processor() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first: Option<Vec<u8>> = None;
+    for kernels in ["", "asm=AVX2", "asm=SSE4", "asm=0"] {
+        let mut job = Job::new(fixture("raf-canvas/index.html"), directory.path().join("a.mp4"));
+        job.frames = Some("0..16".parse().unwrap());
+        if !kernels.is_empty() {
+            let option = OptionValue::Text(kernels.into());
+            job.video.options.insert("x264-params".into(), option);
+        }
+        render(&job).unwrap();
+        let file = fs::read(directory.path().join("a.mp4")).unwrap();
+        let first = first.get_or_insert_with(|| file.clone());
+        assert!(file == *first, "the file differs with `{kernels}`");
     }
 }
