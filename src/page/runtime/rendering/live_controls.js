@@ -28,9 +28,23 @@ export function meetMarquee(element) {
   const mover = createHtml("span");
   const isUpright = /^(up|down)$/i.test(element.getAttribute("direction") ?? "");
   mover.style.cssText = `display:${isUpright ? "block" : "inline-block"}`;
-  mover.append(...element.childNodes);
-  element.append(mover);
+  gather(element, mover);
   marquees.set(element, { mover, origin: clock.now, stopped: null });
+}
+
+// Puts all that the marquee holds into its mover. The parser may bring its contents after it, and page
+// code may bring others.
+function gather(element, mover) {
+  if (mover.parentNode !== element) {
+    mover.replaceChildren(...element.childNodes);
+    element.append(mover);
+    return;
+  }
+  if (element.childNodes.length === 1) return;
+  const nodes = [...element.childNodes];
+  const at = nodes.indexOf(mover);
+  mover.prepend(...nodes.slice(0, at));
+  mover.append(...nodes.slice(at + 1));
 }
 
 override(marqueePrototype, {
@@ -50,6 +64,7 @@ const numberOr = (text, fallback) =>
   Number.parseInt(text ?? "", 10) >= 0 ? Number.parseInt(text, 10) : fallback;
 
 function placeMarquee(element, { mover, origin, stopped }) {
+  gather(element, mover);
   const direction = (element.getAttribute("direction") ?? "left").toLowerCase();
   const behavior = (element.getAttribute("behavior") ?? "scroll").toLowerCase();
   const isUpright = direction === "up" || direction === "down";
