@@ -2,6 +2,7 @@
 
 mod arguments;
 mod still;
+mod work;
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::arguments::{CheckArgs, Cli, Command, PageArgs, RenderArgs, ReportTo};
 pub(crate) use self::still::StillArgs;
+pub(crate) use self::work::{AssembleArgs, ChunkArgs, PlanArgs, StatusArgs};
 
 impl RenderArgs {
     /// The job that the arguments mean: the input's, with every option in its place.
@@ -48,6 +50,7 @@ impl RenderArgs {
             job.outputs.iter_mut().for_each(|output| output.video.plays = plays.into());
         }
         job.alpha |= self.alpha;
+        job.resume |= self.resume;
         if self.sdr {
             job.color.mode = ColorMode::Sdr;
         } else if self.hdr && !matches!(job.color.mode, ColorMode::Hdr10 | ColorMode::Hlg) {
@@ -401,7 +404,7 @@ mod tests {
         let cli = parse("plan a.html -o b.mp4 --fps 25").unwrap();
         assert!(cli.render.is_none());
         let Some(Command::Plan(plan)) = cli.command else { panic!("{:?}", cli.command) };
-        assert_eq!(plan.job().unwrap().fps, "25".parse().ok());
+        assert_eq!(plan.render.job().unwrap().fps, "25".parse().ok());
         assert!(matches!(parse("doctor").unwrap().command, Some(Command::Doctor)));
         let schema = parse("schema").unwrap().command;
         assert!(matches!(schema, Some(Command::Schema { of: arguments::SchemaOf::Job })));

@@ -9,7 +9,7 @@ pub(crate) mod codes;
 pub(crate) mod curve;
 pub(crate) mod transfer;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Color primaries, H.273 table 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -200,7 +200,7 @@ impl MasteringDisplay {
 }
 
 /// How bright the content of HDR video is, in nit (CTA-861.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ContentLightLevel {
@@ -208,4 +208,14 @@ pub struct ContentLightLevel {
     pub max_content: u16,
     /// `MaxFALL`: the most that the brightest components of a frame are on average.
     pub max_frame_average: u16,
+}
+
+impl ContentLightLevel {
+    /// The level of two parts of a film together.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self {
+            max_content: self.max_content.max(other.max_content),
+            max_frame_average: self.max_frame_average.max(other.max_frame_average),
+        }
+    }
 }

@@ -8,6 +8,8 @@ mod attempts;
 mod backends;
 mod builder;
 mod check;
+mod chunks;
+mod fit;
 mod guess;
 mod handle;
 mod layered;
@@ -17,10 +19,13 @@ mod media;
 mod mix;
 mod open;
 mod options;
+mod outcome;
 mod prepared;
 mod rehearsal;
 mod render;
 mod request;
+mod segments;
+mod selection;
 mod sound;
 mod stills;
 mod subtitles;
@@ -42,12 +47,14 @@ use self::render::Render;
 pub use self::request::Request;
 use self::turns::Turns;
 use crate::browser::BrowserPool;
+use crate::cancel::CancelToken;
 use crate::check::Check;
 use crate::error::Result;
 use crate::job::{Entry, Job};
 use crate::pipeline::FrameSink;
 use crate::plan::Plan;
 use crate::report::Report;
+use crate::sink::{self, SinkStats};
 use crate::warning::Warning;
 
 /// Renders jobs. Keep one and use it for all: a browser of a successful render waits for the next
@@ -104,6 +111,13 @@ impl Engine {
     /// Looks at the page without rendering it: [`Request::check`].
     pub fn check(&self, job: &Job) -> Result<Check> {
         self.request(job).check()
+    }
+
+    /// A sink that writes the outputs of `plan`, for frames from elsewhere.
+    ///
+    /// `cancel` ends the sink's work after the last frame, where frames are encoded twice.
+    pub fn file_sink(&self, plan: Plan, cancel: &CancelToken) -> Result<Box<dyn FrameSink>> {
+        sink::open(&Arc::new(plan), &SinkStats::default(), cancel)
     }
 
     /// Ends the idle browsers.

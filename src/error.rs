@@ -124,6 +124,15 @@ pub enum Error {
     #[error("the frame sink failed: {0}")]
     Sink(Box<dyn std::error::Error + Send + Sync>),
 
+    /// A work folder, or this machine, does not fit what was planned.
+    #[error("{message}")]
+    Work {
+        /// The kind of misfit.
+        fault: WorkFault,
+        /// What was found, and what was expected.
+        message: String,
+    },
+
     /// Data would grow beyond its bound.
     #[error("too much: {0}")]
     Limit(String),
@@ -163,6 +172,101 @@ pub enum Error {
     },
 }
 
+/// Why a work folder cannot be used: one code for each cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorkFault {
+    /// The plan is of another version of the format.
+    FormatUnknown,
+    /// There is no plan.
+    PlanMissing,
+    /// The job and its page come to something else than the plan.
+    PlanChanged,
+    /// A file that was read is not what it was.
+    InputChanged,
+    /// Another browser, another libav, another version, another way to take pictures.
+    EnvironmentMismatch,
+    /// A picture of the plan comes out differently.
+    CanaryMismatch,
+    /// There is no such chunk.
+    ChunkOutOfRange,
+    /// What is to be put together is not all there.
+    ChunkMissing,
+    /// A file of a chunk was changed.
+    ChunkCorrupt,
+    /// Another process works there.
+    InUse,
+    /// The directory holds other things.
+    NotAWorkFolder,
+    /// The render has nothing that could be divided.
+    Indivisible,
+}
+
+impl WorkFault {
+    /// A stable name, for programs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::FormatUnknown => "plan_format_unknown",
+            Self::PlanMissing => "plan_missing",
+            Self::PlanChanged => "plan_changed",
+            Self::InputChanged => "plan_input_changed",
+            Self::EnvironmentMismatch => "plan_environment_mismatch",
+            Self::CanaryMismatch => "canary_mismatch",
+            Self::ChunkOutOfRange => "chunk_index_out_of_range",
+            Self::ChunkMissing => "chunk_missing",
+            Self::ChunkCorrupt => "chunk_corrupt",
+            Self::InUse => "work_folder_in_use",
+            Self::NotAWorkFolder => "work_folder_foreign",
+            Self::Indivisible => "plan_indivisible",
+        }
+    }
+
+    const fn exit_code(self) -> u8 {
+        match self {
+            Self::FormatUnknown
+            | Self::PlanChanged
+            | Self::InputChanged
+            | Self::EnvironmentMismatch
+            | Self::CanaryMismatch => 4,
+            Self::PlanMissing
+            | Self::ChunkOutOfRange
+            | Self::NotAWorkFolder
+            | Self::Indivisible => 2,
+            Self::ChunkMissing | Self::ChunkCorrupt => 1,
+            // The other one will be done some time.
+            Self::InUse => 75,
+        }
+    }
+
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::FormatUnknown | Self::PlanChanged => {
+                "use the version, the job and the page that the plan was made with, or another work \
+                 folder"
+            }
+            Self::InputChanged => {
+                "give every worker the files that the plan was made with, or plan anew in another \
+                 work folder"
+            }
+            Self::EnvironmentMismatch => {
+                "give every worker the same image: program, browser, libav; or plan anew in another \
+                 work folder"
+            }
+            Self::CanaryMismatch => {
+                "install the same fonts and the same browser on every worker, and let them draw in \
+                 the same way"
+            }
+            Self::PlanMissing => "`pagereel plan JOB --chunks auto --work DIR` makes it",
+            Self::ChunkOutOfRange => "`pagereel status DIR` says how many there are",
+            Self::ChunkMissing => "render what is missing: `pagereel status DIR` lists it",
+            Self::ChunkCorrupt => "remove its file and its record, and render it again",
+            Self::InUse => "wait for it, or choose another work folder",
+            Self::NotAWorkFolder => "choose an empty directory, or one that is not there yet",
+            Self::Indivisible => "render it as a whole",
+        }
+    }
+}
+
 impl Error {
     /// Whether a fresh browser may succeed where this one failed.
     pub fn is_transient(&self) -> bool {
@@ -185,11 +289,13 @@ impl Error {
 
     /// The program's exit code for this error.
     ///
-    /// 1 the render failed, 2 the job is invalid, 3 the environment lacks something, 75 browsers
-    /// died repeatedly (`EX_TEMPFAIL`: a later attempt may succeed), 130 interrupted.
+    /// 1 the render failed, 2 the job is invalid, 3 the environment lacks something, 4 this machine
+    /// does not fit the plan of a work folder, 75 browsers died repeatedly or the folder is in use
+    /// (`EX_TEMPFAIL`: a later attempt may succeed), 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Job(_) | Self::NoSuchMoment { .. } => 2,
+            Self::Work { fault, .. } => fault.exit_code(),
             _ if self.is_death() && self.is_transient() => 75,
             Self::NoBrowser(_)
             | Self::NoEncoder { .. }
@@ -205,6 +311,7 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Job(_) => "job",
+            Self::Work { fault, .. } => fault.code(),
             Self::Composition { .. } => "composition",
             Self::NoSuchMoment { .. } => "no_such_moment",
             Self::NoBrowser(_) => "no_browser",
@@ -232,6 +339,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Job(e) => e.hint(),
+            Self::Work { fault, .. } => Some(fault.hint().into()),
             Self::NoBrowser(e) => e.hint(),
             Self::Browser { source, .. } | Self::Capture { source, .. } => source.hint(),
             Self::Composition { hint: Some(hint), .. } => Some(hint.clone()),

@@ -57,6 +57,7 @@ mod sound;
 mod sys;
 mod transition;
 mod warning;
+mod work;
 
 pub use crate::cancel::CancelToken;
 pub use crate::engine::{Engine, EngineBuilder, RenderHandle, Request};

@@ -5,7 +5,7 @@ mod terminal;
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,12 +14,16 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use pagereel::confine::Confinement;
 use pagereel::job::{JobError, NetworkPolicy};
-use pagereel::{CancelToken, Engine, Error, Frame, doctor};
+use pagereel::report::WorkStatus;
+use pagereel::{CancelToken, Engine, Error, Frame, Report, doctor};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{CheckArgs, Cli, Command, RenderArgs, ReportTo, StillArgs};
+use crate::cli::{
+    AssembleArgs, CheckArgs, ChunkArgs, Cli, Command, PlanArgs, RenderArgs, ReportTo, StatusArgs,
+    StillArgs,
+};
 use crate::terminal::{Style, Terminal};
 
 fn main() -> ExitCode {
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
     let style = match (&cli.command, &cli.render) {
         (_, Some(args)) if args.json => Style::Json,
         (_, Some(args)) if args.quiet => Style::Quiet,
+        (Some(Command::RenderChunk(args)), _) => args.machine.style(),
+        (Some(Command::Assemble(args)), _) => args.machine.style(),
         (Some(Command::Still(args)), _) if args.quiet => Style::Quiet,
         _ => Style::Human,
     };
@@ -42,6 +48,9 @@ fn main() -> ExitCode {
         (Some(Command::Plan(args)), _) => plan(args, &mut terminal),
         (Some(Command::Check(args)), _) => check(args),
         (Some(Command::Still(args)), _) => still(args, &mut terminal),
+        (Some(Command::RenderChunk(args)), _) => render_chunk(args, &mut terminal),
+        (Some(Command::Assemble(args)), _) => assemble(args, &mut terminal),
+        (Some(Command::Status(args)), _) => status(args),
         (None, Some(args)) => render(args, &mut terminal),
         (None, None) => unreachable!("clap asks for one of them"),
     };
@@ -81,11 +90,13 @@ fn quiet_encoders() {
     }
 }
 
-/// 1 the render failed, 2 job or arguments invalid, 3 environment, 75 browsers died, 130 interrupted.
+/// 1 the render failed, 2 job or arguments invalid, 3 environment, 4 another plan, 75 browsers died or
+/// a chunk was interrupted, 130 interrupted.
 fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {
         Some(error) => error.exit_code(),
         None if error.is::<JobError>() || error.is::<BadArguments>() => 2,
+        None if error.is::<Interrupted>() => 75,
         None => 1,
     }
 }
@@ -148,16 +159,75 @@ fn render(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
     if let Some(ReportTo::File(path)) = &args.report {
         check_report(path)?;
     }
-    confine(&job, args.report.iter().filter_map(ReportTo::file))?;
-    let cancel = cancel_on_signals()?;
-    let report = engine().request(&job).progress(terminal).cancel(&cancel).render()?;
+    let plan = args.work.as_deref().map(prepared_folder).transpose()?;
+    let writable = args.report.iter().filter_map(ReportTo::file);
+    confine(&job, writable.chain(plan.as_deref()))?;
+    let (engine, cancel) = (engine(), cancel_on_signals()?);
+    let mut request = engine.request(&job).progress(terminal).cancel(&cancel);
+    if let Some(folder) = &args.work {
+        request = request.work(folder);
+    }
+    if args.keep_work {
+        request = request.keep_work();
+    }
+    let report = request.render()?;
     terminal.done(&report);
-    match &args.report {
+    write_report(args.report.as_ref(), &report)
+}
+
+fn write_report(to: Option<&ReportTo>, report: &Report) -> Result<()> {
+    match to {
         None => Ok(()),
-        Some(ReportTo::Stdout) => print(&pretty(&report)?),
-        Some(ReportTo::File(path)) => fs::write(path, pretty(&report)?)
+        Some(ReportTo::Stdout) => print(&pretty(report)?),
+        Some(ReportTo::File(path)) => fs::write(path, pretty(report)?)
             .with_context(|| format!("cannot write the report to {}", path.display())),
     }
+}
+
+/// Makes a work folder, so that it can be named before other places are closed. Returns a file in
+/// it.
+fn prepared_folder(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).map_err(|e| {
+        BadArguments(format!("cannot create the work folder {}: {e}", folder.display()))
+    })?;
+    Ok(folder.join("plan.json"))
+}
+
+/// An interrupted chunk is nobody's fault: whoever stops a worker starts it again.
+fn render_chunk(args: &ChunkArgs, terminal: &mut Terminal) -> Result<()> {
+    let index = args.index().map_err(bad_arguments)?;
+    let job = args.job()?;
+    let plan = args.folder().join("plan.json");
+    confine(&job, args.machine.report.iter().filter_map(ReportTo::file).chain([&*plan]))?;
+    let (engine, cancel) = (engine(), cancel_on_signals()?);
+    let request = engine.request(&job).progress(terminal).cancel(&cancel);
+    let report = request.render_chunk(args.folder(), index).map_err(|error| match error {
+        Error::Cancelled => anyhow::Error::from(Interrupted),
+        other => other.into(),
+    })?;
+    terminal.done(&report);
+    write_report(args.machine.report.as_ref(), &report)
+}
+
+/// A chunk was interrupted.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: what was finished of the chunk is kept")]
+struct Interrupted;
+
+fn assemble(args: &AssembleArgs, terminal: &mut Terminal) -> Result<()> {
+    let job = args.job()?;
+    let plan = args.folder().join("plan.json");
+    confine(&job, args.machine.report.iter().filter_map(ReportTo::file).chain([&*plan]))?;
+    let (engine, cancel) = (engine(), cancel_on_signals()?);
+    let request = engine.request(&job).progress(terminal).cancel(&cancel);
+    let report = request.assemble(args.folder())?;
+    terminal.done(&report);
+    write_report(args.machine.report.as_ref(), &report)
+}
+
+fn status(args: &StatusArgs) -> Result<()> {
+    let status = WorkStatus::of(args.folder())?;
+    print(&if args.json { pretty(&status)? } else { status.to_string() })
 }
 
 /// What would only be found out after the render.
@@ -172,14 +242,25 @@ fn check_report(path: &Path) -> Result<()> {
     Err(BadArguments(text).into())
 }
 
-fn plan(args: &RenderArgs, terminal: &mut Terminal) -> Result<()> {
-    let job = read_job(args)?;
-    confine(&job, [])?;
-    let (plan, warnings) = engine().request(&job).cancel(&cancel_on_signals()?).plan()?;
+fn plan(args: &PlanArgs, terminal: &mut Terminal) -> Result<()> {
+    let job = read_job(&args.render)?;
+    let folder = args.render.work.as_deref();
+    let file = folder.map(prepared_folder).transpose()?;
+    confine(&job, file.as_deref())?;
+    let (engine, cancel) = (engine(), cancel_on_signals()?);
+    let request = engine.request(&job).cancel(&cancel);
+    let (text, warnings) = if let (Some(folder), Some(wanted)) = (folder, args.chunks) {
+        let (chunks, plan, warnings) = request.plan_chunks(folder, wanted.number())?;
+        let is_count = args.print.is_some();
+        (if is_count { format!("{}\n", chunks.count) } else { pretty(&plan)? }, warnings)
+    } else {
+        let (plan, warnings) = request.plan()?;
+        (pretty(&plan)?, warnings)
+    };
     for warning in &warnings {
         terminal.warning(warning);
     }
-    print(&pretty(&plan)?)
+    print(&text)
 }
 
 /// Standard output gets what was found, standard error what makes a render impossible.

@@ -10,6 +10,7 @@ use crate::pipeline::Artifact;
 use crate::plan::Plan;
 use crate::progress::Event;
 use crate::warning::Warning;
+pub use crate::work::{ChunkStatus, WorkStatus};
 
 /// One line of `--json`.
 #[derive(Clone, Debug, Serialize)]

@@ -29,7 +29,9 @@ use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
 use crate::job::InlinePage;
-use crate::network::{Bounds, Place, ROUTE_PREFIX, Range, Route, content_type, parse_range};
+use crate::network::{
+    Bounds, Place, ROUTE_PREFIX, Range, Route, UsedFiles, content_type, parse_range,
+};
 
 /// The number of threads that answer. Files come from the page cache, so two are plenty.
 const THREADS: usize = 2;
@@ -92,6 +94,8 @@ struct Files {
     assets: Option<InlinePage>,
     /// Requested links that lead out of the root, each once.
     refused: Mutex<Vec<RefusedLink>>,
+    /// Files that were asked for.
+    used: UsedFiles,
 }
 
 /// A requested link that leads out of the root.
@@ -126,6 +130,16 @@ impl FileFinder {
         rest.strip_prefix('/')?.split(['?', '#']).next()
     }
 
+    /// The directory that is served, canonical.
+    pub(crate) fn root(&self) -> &Path {
+        &self.0.root
+    }
+
+    /// The files that were asked for, so far.
+    pub(crate) fn used(&self) -> Vec<PathBuf> {
+        self.0.used.list()
+    }
+
     /// Requested links that lead out of the root, so far.
     pub(crate) fn refused_links(&self) -> Vec<RefusedLink> {
         self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -153,7 +167,14 @@ impl FileServer {
             write!(token, "{byte:02x}").expect("writing to a string");
         }
         let host = format!("{token}.localhost:{port}");
-        let files = Arc::new(Files { host, root, follow, assets, refused: Mutex::default() });
+        let files = Arc::new(Files {
+            host,
+            root,
+            follow,
+            assets,
+            refused: Mutex::default(),
+            used: UsedFiles::default(),
+        });
         let site = Arc::new(Site { files, route: OnceLock::new() });
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -314,7 +335,10 @@ impl Files {
         }
         let bounds = Bounds { root: &self.root, own: None, follow: self.follow };
         match bounds.look(&place) {
-            Place::File(file) => Ok(file),
+            Place::File(file) => {
+                self.used.add(&file);
+                Ok(file)
+            }
             Place::Outside(target) => {
                 self.refuse(asked, &place, target);
                 Err(StatusCode::FORBIDDEN)

@@ -1,9 +1,9 @@
 //! Faults that do not end a render.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that is not right, but with which the render went on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Warning {
     /// A stable name, such as `resource_failed`.
@@ -11,7 +11,7 @@ pub struct Warning {
     /// What it is about.
     pub message: String,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 

@@ -212,6 +212,18 @@ impl Encoder {
 }
 
 impl Encoder {
+    /// The stream's head, such as parameter sets: empty where they come with the packets.
+    pub(crate) fn head(&self) -> &[u8] {
+        // SAFETY: an open encoder.
+        let context = unsafe { self.context.as_ref() };
+        let length = usize::try_from(context.extradata_size).unwrap_or_default();
+        if context.extradata.is_null() || length == 0 {
+            return &[];
+        }
+        // SAFETY: the context keeps as many bytes as it says, as long as it lives.
+        unsafe { std::slice::from_raw_parts(context.extradata, length) }
+    }
+
     /// Takes the statistics of a first pass, once everything has come out.
     pub(crate) fn take_statistics(&mut self) -> String {
         std::mem::take(&mut self.statistics)

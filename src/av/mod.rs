@@ -35,8 +35,9 @@ mod video_reader;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::Once;
 
+pub(crate) use ffmpeg_next::Packet;
 use ffmpeg_next::packet::Mut as _;
-use ffmpeg_next::{Packet, ffi, format};
+use ffmpeg_next::{ffi, format};
 
 pub(crate) use self::audio_decoder::{AudioDecoder, SoundBlock, SoundFacts};
 pub(crate) use self::audio_encoder::{AudioEncoder, AudioEncoderSettings};
@@ -44,7 +45,7 @@ pub(crate) use self::converter::{Converter, RgbLayout};
 pub(crate) use self::encoder::{Described, Encoder, EncoderSettings, Pass, RateControl, Received};
 pub(crate) use self::frame::{FramePool, VideoFrame};
 pub(crate) use self::muxer::{MuxTarget, MuxedChapter, Muxer, MuxerSettings};
-pub(crate) use self::packet::with_inserted;
+pub(crate) use self::packet::{PacketHead, move_by, packet_of, packet_parts, with_inserted};
 pub(crate) use self::places::{Listing, PacketPlace};
 pub(crate) use self::planes::{Planes, SourceMatrix, SourcePrimaries};
 pub(crate) use self::png_color::png_color;

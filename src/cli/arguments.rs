@@ -12,7 +12,7 @@ use pagereel::{
 };
 use serde::de::value::{Error as WordError, StrDeserializer};
 
-use super::StillArgs;
+use super::{AssembleArgs, ChunkArgs, PlanArgs, StatusArgs, StillArgs};
 
 /// As `docs/cli.md` has them.
 const EXIT_CODES: &str = "\
@@ -21,7 +21,8 @@ Exit codes:
     1  the render failed
     2  the job or the arguments are invalid
     3  the environment lacks something: no usable Chrome, no encoder
-   75  the browser died again and again: another time it may go well
+    4  this machine does not fit the plan of a work folder
+   75  the browser died again and again, or a chunk was interrupted: another time it may go well
   130  interrupted";
 
 /// Renders HTML compositions to video.
@@ -39,11 +40,17 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Shows what would be rendered, and how, without rendering it.
-    Plan(Box<RenderArgs>),
+    Plan(Box<PlanArgs>),
     /// Inspects a composition and reports problems, without rendering it.
     Check(Box<CheckArgs>),
     /// Writes pictures of single moments.
     Still(Box<StillArgs>),
+    /// Renders one chunk of a plan into its work folder.
+    RenderChunk(Box<ChunkArgs>),
+    /// Writes the outputs of a work folder whose chunks are all finished.
+    Assemble(Box<AssembleArgs>),
+    /// Shows which chunks of a work folder are finished.
+    Status(StatusArgs),
     /// Shows what this machine can do, and what it lacks.
     Doctor,
     /// Prints the JSON Schema of a job file, or of what the program writes.
@@ -103,6 +110,15 @@ pub(crate) struct RenderArgs {
     /// SDR, whatever the page's videos hold
     #[arg(long)]
     pub(crate) sdr: bool,
+    /// Keep what is finished beside the output until it is complete, and go on from there
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// The same in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// Leave --work as it is when the output is complete
+    #[arg(long, requires = "work")]
+    pub(crate) keep_work: bool,
     /// Write the report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<ReportTo>,

@@ -45,7 +45,7 @@ impl Engine {
         let (opened, planned, mut tree) = render.surely(&mut |render| {
             let (mut opened, size) = render.open()?;
             let planned = size.and_then(|size| {
-                let (plan, warnings) = Plan::new(job, &opened.survey(size, render.memory))?;
+                let (plan, warnings) = Plan::new(job, &opened.survey(size, render))?;
                 render.warnings.extend(warnings);
                 Ok(plan)
             });

@@ -75,6 +75,11 @@ impl Light {
         Box::new(LayeredSources { pages, layering })
     }
 
+    /// The meter of all frames so far.
+    pub(super) fn meter(&self) -> Arc<LightMeter> {
+        Arc::clone(&self.meter)
+    }
+
     /// The brightness of the frames of a PQ stream.
     pub(super) fn level(&self, stream: &StreamInfo) -> Option<ContentLightLevel> {
         (stream.color.transfer == Transfer::Pq).then(|| self.meter.level())

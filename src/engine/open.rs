@@ -51,7 +51,7 @@ impl Render<'_> {
         let opened = self.open();
         let (mut opened, size) = opened.map_err(|e| self.name_missing(e))?;
         let size = size.map_err(|e| self.name_missing(e))?;
-        let mut survey = opened.survey(size, self.memory);
+        let mut survey = opened.survey(size, self);
         let plan = |render: &Self, survey: &Survey| {
             Plan::new(render.job, survey).map_err(|e| render.name_missing(e))
         };
@@ -229,7 +229,7 @@ impl Render<'_> {
 
 impl Opened {
     /// Facts about the page before its sound and its videos are examined.
-    pub(super) fn survey(&self, size: Size, memory: Option<u64>) -> Survey {
+    pub(super) fn survey(&self, size: Size, render: &Render<'_>) -> Survey {
         Survey {
             entry: self.entry.clone(),
             size,
@@ -239,7 +239,8 @@ impl Opened {
             backend: self.options.backend,
             reasons: self.reasons.clone(),
             cores: sys::cores(),
-            memory: sys::MemoryGroups::own().limit().into_iter().chain(memory).min(),
+            encoder_cores: render.encoder_cores,
+            memory: sys::MemoryGroups::own().limit().into_iter().chain(render.memory).min(),
             texts: None,
             aligned_share: None,
             heard: Heard::Unasked,

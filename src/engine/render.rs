@@ -8,18 +8,22 @@ use super::attempts::Detour;
 use super::backends::Pictures;
 use super::layered::Light;
 use super::open::Prepared;
+use super::segments::{OpenWork, Work};
+use super::selection::Chosen;
 use super::timed::TimedSink;
 use super::{Engine, OpenSink};
 use crate::browser::BrowserPool;
 use crate::cancel::CancelToken;
 use crate::capture::{FallbackChain, SessionMeter};
+use crate::color::ContentLightLevel;
 use crate::error::{Error, Result};
+use crate::frame::StreamInfo;
 use crate::job::Job;
 use crate::network::Access;
-use crate::pipeline::{Artifact, FrameSink, SessionStats, run};
-use crate::plan::{Backend, Plan, SCHEMA_VERSION};
+use crate::pipeline::{FrameSink, SessionStats, run};
+use crate::plan::{Backend, Plan};
 use crate::progress::{Progress, Reporter, Status};
-use crate::report::{Report, Resources, SessionReport, Stages};
+use crate::report::{Report, Stages};
 use crate::serve::FileFinder;
 use crate::sink::{self, MotionBlur, SinkStats};
 use crate::sys;
@@ -59,6 +63,12 @@ pub(super) struct Render<'a> {
     pub(super) tried: Option<Backend>,
     /// Another backend than the job's, where browsers have died with that one.
     pub(super) detour: Option<Detour>,
+    /// A work folder for what is finished.
+    pub(super) work: Option<Work>,
+    /// Processors that encoders are told of, where a plan has fixed them.
+    pub(super) encoder_cores: Option<u32>,
+    /// How bright the frames are that were finished before.
+    pub(super) light_before: Option<ContentLightLevel>,
 }
 
 impl Engine {
@@ -91,6 +101,9 @@ impl Engine {
             fallback: None,
             tried: None,
             detour: None,
+            work: None,
+            encoder_cores: None,
+            light_before: None,
         }
     }
 }
@@ -126,12 +139,23 @@ impl Render<'_> {
             // Their faults are reported before a browser starts; they are read again for the plan.
             self.job.read_subtitles()?;
         }
+        let work = self.work.as_ref().map(Work::open).transpose()?;
+        self.encoder_cores = work.as_ref().and_then(OpenWork::encoder_cores);
         self.reporter.stage(Status::Preprocessing, 5.0, "Compiling composition");
         let probing = Instant::now();
         let (plan, prepared) = self.surely(&mut |render| render.prepare())?;
         let plan = Arc::new(plan);
-        let mut sink = open(&plan)?;
-        sink.begin(&plan.stream)?;
+        let mut work = work;
+        if plan.is_sound_alone() {
+            // There are no segments.
+            work.take().map_or(Ok(()), OpenWork::end)?;
+        }
+        let mut sink = None;
+        if work.is_none() {
+            let mut opened = open(&plan)?;
+            opened.begin(&plan.stream)?;
+            sink = Some(opened);
+        }
         self.stages.probe_ms = ms(probing.elapsed());
         // The user may stop because of a warning, so those known by now are reported.
         for warning in &self.warnings {
@@ -140,13 +164,21 @@ impl Render<'_> {
 
         let capturing = Instant::now();
         let meter = Arc::new(SessionMeter::default());
-        let (stats, encode) = if plan.is_sound_alone() {
-            self.reporter.stage(Status::Rendering, 25.0, "Mixing the sound");
-            drop(prepared);
-            (SessionStats::default(), self.mix(&plan, sink.as_mut())?)
-        } else {
-            self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
-            self.capture(&plan, prepared, &meter, sink.as_mut())?
+        let (stats, encode, sink) = match (sink, &work) {
+            (Some(mut sink), _) if plan.is_sound_alone() => {
+                self.reporter.stage(Status::Rendering, 25.0, "Mixing the sound");
+                drop(prepared);
+                let spent = self.mix(&plan, sink.as_mut())?;
+                (SessionStats::default(), spent, sink)
+            }
+            (Some(mut sink), _) => {
+                self.reporter.stage(Status::Rendering, 25.0, "Starting frame capture");
+                let all = Chosen::all(&plan);
+                let (stats, spent) = self.capture(&plan, prepared, &meter, sink.as_mut(), all)?;
+                (stats, spent, sink)
+            }
+            (None, Some(work)) => self.in_segments(work, &plan, prepared, &meter)?,
+            (None, None) => unreachable!("the frames have a sink or a work folder"),
         };
         self.stages.capture_ms = ms(capturing.elapsed());
         // A strict job must not get its file.
@@ -155,8 +187,9 @@ impl Render<'_> {
         self.reporter.stage(Status::Encoding, 80.0, "Draining the encoder");
         let finishing = Instant::now();
         self.reporter.stage(Status::Assembling, 90.0, "Assembling final video");
-        self.clock.set_light(self.light.level(&plan.stream));
+        self.clock.set_light(self.level(&plan));
         let output = sink.finish()?;
+        work.map_or(Ok(()), OpenWork::end)?;
         let (finish, verify) = (finishing.elapsed(), self.clock.verify());
         self.stages.verify_ms = ms(verify);
         self.stages.replay_ms = ms(self.clock.replay());
@@ -169,78 +202,39 @@ impl Render<'_> {
     }
 
     /// Captures all frames into the sink. Returns the stats, and the time spent in the sink.
-    fn capture(
+    pub(super) fn capture(
         &mut self,
         plan: &Plan,
         prepared: Prepared,
         meter: &Arc<SessionMeter>,
         sink: &mut dyn FrameSink,
+        Chosen { selection, select }: Chosen<'_>,
     ) -> Result<(SessionStats, Duration)> {
         let (pages, _server) = prepared.sources(plan, meter);
         self.fallback = Some(Arc::clone(&pages.fallback));
-        let (captured, samples) = (plan.captured(), u64::from(plan.samples));
-        let sources = self.light.sources(pages, plan);
+        let samples = u64::from(plan.samples);
+        let captured = StreamInfo { frames: selection.count(), ..plan.captured() };
+        let sources = select(self.light.sources(pages, plan));
         let mut shutter = MotionBlur::new(sink, plan.samples);
         let mut timed = TimedSink { sink: &mut shutter, spent: Duration::ZERO };
-        let (frames, parallelism) = (plan.stream.frames, plan.capture.parallelism);
+        let (frames, mut parallelism) = (plan.stream.frames, plan.capture.parallelism);
+        parallelism.batches.offset = parallelism.batches.before(selection.first());
+        let before = frames - captured.frames / samples;
         let (reporter, stages, started) = (&mut self.reporter, &mut self.stages, self.started);
         let mut written = |n: u64| {
             if n == samples {
                 stages.first_frame_ms = ms(started.elapsed());
             }
             if n.is_multiple_of(samples) {
-                reporter.frame(n / samples, frames, parallelism.sessions.get());
+                reporter.frame(before + n / samples, frames, parallelism.sessions.get());
             }
         };
         let stats =
             run(&captured, parallelism, sources.as_ref(), &mut timed, self.cancel, &mut written)?;
         Ok((stats, timed.spent))
     }
-
-    fn report(
-        &mut self,
-        plan: &Plan,
-        output: Artifact,
-        stats: &SessionStats,
-        meter: &SessionMeter,
-    ) -> Report {
-        let (chrome_peak_bytes, chrome_cpu_ms) = meter.totals();
-        let sessions = stats.delivered.iter().zip(&stats.reopened).enumerate();
-        let content_light = self.light.level(&plan.stream);
-        let mut decisions = meter.decisions();
-        decisions.extend(self.fallback.iter().flat_map(|fallback| fallback.reasons()));
-        Report {
-            schema_version: SCHEMA_VERSION,
-            version: env!("CARGO_PKG_VERSION"),
-            plan: plan.clone(),
-            decisions,
-            output,
-            stages: self.stages,
-            sessions: sessions
-                .map(|(i, (&captured, &retried))| SessionReport {
-                    captured,
-                    reused: meter.reused_by(i),
-                    seek_ms: ms(meter.sought_by(i)),
-                    retried,
-                })
-                .collect(),
-            resources: Resources {
-                engine_peak_bytes: sys::peak_resident_bytes(),
-                chrome_peak_bytes,
-                engine_cpu_ms: sys::cpu_ms().saturating_sub(self.cpu_at_start),
-                chrome_cpu_ms,
-                chrome_start_cpu_ms: meter.start_cpu_ms(),
-                stored_bytes: self.clock.stored_bytes(),
-            },
-            content_light,
-            warnings: std::mem::take(&mut self.warnings),
-            network: self.access.ledger.requests(),
-            isolation: self.access.wall.isolation(),
-            environment: std::mem::take(&mut self.environment),
-        }
-    }
 }
 
-fn ms(duration: Duration) -> f64 {
+pub(super) fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

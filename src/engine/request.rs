@@ -1,9 +1,10 @@
 //! One call of the engine: its job, its progress, and its cancellation.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use super::backends::Pictures;
+use super::chunks::open_outputs;
+use super::segments::Work;
 use super::{Engine, OpenSink, Prepared, sized, without_outputs};
 use crate::cancel::CancelToken;
 use crate::check::Check;
@@ -36,10 +37,12 @@ use crate::warning::Warning;
 /// ```
 #[must_use = "a request does nothing until it is told what to do"]
 pub struct Request<'a> {
-    engine: &'a Engine,
-    job: &'a Job,
-    progress: Option<&'a mut dyn Progress>,
-    cancel: CancelToken,
+    pub(super) engine: &'a Engine,
+    pub(super) job: &'a Job,
+    pub(super) progress: Option<&'a mut dyn Progress>,
+    pub(super) cancel: CancelToken,
+    /// A work folder, for what is finished.
+    pub(super) work: Option<Work>,
 }
 
 impl std::fmt::Debug for Request<'_> {
@@ -50,7 +53,7 @@ impl std::fmt::Debug for Request<'_> {
 
 impl<'a> Request<'a> {
     pub(super) fn new(engine: &'a Engine, job: &'a Job) -> Self {
-        Self { engine, job, progress: None, cancel: CancelToken::new() }
+        Self { engine, job, progress: None, cancel: CancelToken::new(), work: None }
     }
 
     /// Sets the receiver of progress. Default: none.
@@ -70,14 +73,16 @@ impl<'a> Request<'a> {
     /// Blocks until the files are complete and checked, or the render has failed or was cancelled.
     /// In the latter cases no file appears and no browser is left, not even an idle one.
     pub fn render(self) -> Result<Report> {
-        let Self { engine, job, progress, cancel } = self;
+        let work = self.work_of(self.job)?;
+        let Self { engine, job, progress, cancel, .. } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
         let job = &sized(job)?;
         let (clock, mut silent) = (SinkStats::default(), silent());
-        let (sink_clock, cancel) = (clock.clone(), &cancel);
-        let open: OpenSink<'_> = Box::new(move |plan| sink::open(plan, &sink_clock, cancel));
+        let open = open_outputs(&clock, &cancel);
         let progress = progress.unwrap_or(&mut silent);
-        engine.begin(job, progress, cancel, clock).run(job, open)
+        let mut render = engine.begin(job, progress, &cancel, clock);
+        render.work = work;
+        render.run(job, open)
     }
 
     /// Renders the job into a writer instead of its output, in the job's `format`, while it is
@@ -109,8 +114,7 @@ impl<'a> Request<'a> {
         let mut job = self.job.clone();
         job.capture.mode = CaptureMode::BeginFrame;
         job.alpha = false;
-        let request =
-            Request { engine: self.engine, job: &job, progress: None, cancel: self.cancel };
+        let request = Request::new(self.engine, &job).cancel(&self.cancel);
         request.run_into(NullSink::default(), |render| {
             render.pictures = Pictures::Left;
         })
@@ -127,7 +131,7 @@ impl<'a> Request<'a> {
         sink: impl FrameSink + 'a,
         set: impl FnOnce(&mut super::Render<'_>),
     ) -> Result<Report> {
-        let Self { engine, job, progress, cancel } = self;
+        let Self { engine, job, progress, cancel, .. } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
         let asked = &sized(job)?;
         let (job, mut silent) = (&without_outputs(asked), silent());
@@ -148,7 +152,7 @@ impl<'a> Request<'a> {
 
     /// Opens the page and resolves the job against it, without rendering.
     pub fn plan(self) -> Result<(Plan, Vec<Warning>)> {
-        let Self { engine, job, progress, cancel } = self;
+        let Self { engine, job, progress, cancel, .. } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
         let (job, mut silent) = (&sized(job)?, silent());
         let progress = progress.unwrap_or(&mut silent);
@@ -217,7 +221,7 @@ impl<'a> Request<'a> {
 }
 
 /// Progress that is ignored.
-fn silent() -> impl Progress {
+pub(super) fn silent() -> impl Progress {
     |_: &Event| {}
 }
 
@@ -235,14 +239,5 @@ impl<F: FnMut(Frame) -> Result<()> + Send> FrameSink for Takes<F> {
 
     fn finish(self: Box<Self>) -> Result<Artifact> {
         Ok(Artifact { frames: self.frames, ..Artifact::default() })
-    }
-}
-
-impl Engine {
-    /// A sink that writes the outputs of `plan`, for frames from elsewhere.
-    ///
-    /// `cancel` ends the sink's work after the last frame, where frames are encoded twice.
-    pub fn file_sink(&self, plan: Plan, cancel: &CancelToken) -> Result<Box<dyn FrameSink>> {
-        sink::open(&Arc::new(plan), &SinkStats::default(), cancel)
     }
 }

@@ -162,10 +162,7 @@ impl Render<'_> {
     }
 
     fn request_warnings(&self) -> Vec<Warning> {
-        let links = self.refused_links();
-        let links = links.iter().map(of_link);
-        let requests = self.access.ledger.requests();
-        links.chain(requests.iter().filter_map(of_request)).collect()
+        request_warnings(&self.access, self.files.as_ref())
     }
 
     fn refused_links(&self) -> Vec<RefusedLink> {
@@ -181,6 +178,14 @@ impl Render<'_> {
         });
         warnings
     }
+}
+
+/// Warnings about requests so far: links that were not followed, and what did not load.
+pub(super) fn request_warnings(access: &Access, files: Option<&FileFinder>) -> Vec<Warning> {
+    let links = files.map(FileFinder::refused_links).unwrap_or_default();
+    let links = links.iter().map(of_link);
+    let requests = access.ledger.requests();
+    links.chain(requests.iter().filter_map(of_request)).collect()
 }
 
 /// Replaces the local paths in libav's messages by the addresses that were loaded there.

@@ -5,17 +5,19 @@ pub(crate) mod convert;
 mod decode;
 pub(crate) mod deep;
 mod fnv;
+mod packed;
 pub(crate) mod resize;
 pub(crate) mod yuv;
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::coded::CodedFormat;
 pub(crate) use self::coded::Layout;
 pub(crate) use self::decode::decode;
 pub(crate) use self::fnv::Fnv;
+pub(crate) use self::packed::{PictureHead, pack, unpack};
 pub use self::resize::Fit;
 use crate::color::Cicp;
 use crate::time::{FrameIndex, FrameRate};
@@ -85,7 +87,7 @@ impl Rect {
 }
 
 /// How the components of one pixel lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PixelFormat {

@@ -31,6 +31,7 @@ use crate::time::FrameRate;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
+#[expect(clippy::struct_excessive_bools, reason = "fields of a file")]
 pub struct Job {
     /// The page to render: a file, a directory (its `index.html`) or an http(s) URL.
     pub composition: Address,
@@ -82,6 +83,12 @@ pub struct Job {
     #[serde(default = "one_sample")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 64)))]
     pub samples: u32,
+    /// Frames of a segment: what is encoded for itself, and lost at most where a render is resumed.
+    ///
+    /// Default: about 480. Shorter ones make larger files, as each begins with a key frame.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
+    pub segment_frames: Option<u64>,
     /// Values that replace the defaults of the composition's variables.
     #[serde(default)]
     pub variables: serde_json::Map<String, serde_json::Value>,
@@ -130,6 +137,10 @@ pub struct Job {
     /// warning.
     #[serde(default)]
     pub strict_variables: bool,
+    /// Whether what is finished is kept beside the output until the output is complete, so that a
+    /// render that was killed goes on from there. Default: false.
+    #[serde(default)]
+    pub resume: bool,
     /// The page where it lies in no file: [`Job::inline`].
     #[serde(skip)]
     #[cfg_attr(feature = "schema", schemars(skip))]
@@ -398,6 +409,7 @@ impl Job {
             samples: one_sample(),
             duration: None,
             frames: None,
+            segment_frames: None,
             variables: serde_json::Map::new(),
             seed: 0,
             video: Video::default(),
@@ -413,6 +425,7 @@ impl Job {
             timeouts: Timeouts::default(),
             strict: false,
             strict_variables: false,
+            resume: false,
             inline: None,
         }
     }

@@ -38,7 +38,8 @@ impl Job {
         Ok(job.relative_to(base.as_ref()))
     }
 
-    fn relative_to(mut self, base: &Path) -> Self {
+    /// The job with relative paths resolved against `base`.
+    pub(crate) fn relative_to(mut self, base: &Path) -> Self {
         let resolve = |path: &mut Option<PathBuf>| {
             if let Some(path) = path {
                 *path = base.join(&*path);

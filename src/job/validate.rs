@@ -27,6 +27,17 @@ impl Job {
         self.validate_fonts()?;
         within("capture.jpegQuality", self.capture.jpeg_quality, 1..=100)?;
         within("samples", self.samples, 1..=64)?;
+        if let Some(frames) = self.segment_frames {
+            within("segmentFrames", frames, 1..=1_000_000)?;
+        }
+        if self.resume && self.destination().is_ok_and(|d| d.place != Place::File) {
+            return Err(JobError::BadValue {
+                path: "resume".into(),
+                found: "true".into(),
+                expected: "false, as the output is no file beside which anything could be kept"
+                    .into(),
+            });
+        }
         if self.samples > 1 && self.is_hdr() {
             let first = "color.mode: hdr10 or hlg".into();
             return Err(JobError::Conflict { first, second: "samples".into() });

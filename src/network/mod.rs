@@ -16,6 +16,7 @@ mod map;
 mod private;
 mod resolver;
 mod route;
+mod used;
 mod wall;
 
 use url::Url;
@@ -34,6 +35,7 @@ pub use self::ledger::{NetworkOutcome, NetworkRequest, VersionMismatch};
 pub(crate) use self::map::{Hit, Map, MapKey};
 pub(crate) use self::private::PrivateHost;
 pub(crate) use self::route::{Answer, ROUTE_PREFIX, Route};
+pub(crate) use self::used::UsedFiles;
 pub(crate) use self::wall::{FRAMES_HOST, SharedNamespace, Wall, can_isolate};
 pub use self::wall::{Isolation, IsolationMode};
 
@@ -61,6 +63,8 @@ pub(crate) struct Access {
     /// The composition's own server.
     own: Option<(String, u16)>,
     pub ledger: Ledger,
+    /// Files that addresses of other hosts were mapped to.
+    pub used: UsedFiles,
     downloads: Downloads,
 }
 
@@ -90,12 +94,16 @@ impl Access {
         // A file can answer reading requests, and the preflight request before one.
         if matches!(method, "GET" | "HEAD" | "OPTIONS") {
             if let Some(hit) = self.map.find(&url) {
+                if let Some(found) = &hit.found {
+                    self.used.add(&found.file);
+                }
                 return Verdict::Mapped(hit);
             }
             if let Some(sheet) = self.fonts.google(&url) {
                 return Verdict::Sheet(sheet);
             }
             if let Some(file) = self.fonts.google_file(&url) {
+                self.used.add(&file);
                 let found = Some(Found { file: file.clone(), mismatch: None });
                 return Verdict::Mapped(Hit { target: file, found, refused: None });
             }

@@ -10,6 +10,7 @@ mod audio;
 mod backend;
 mod dynamic_range;
 mod outputs;
+mod segments;
 mod sessions;
 mod subtitles;
 mod survey;
@@ -21,7 +22,8 @@ pub use self::audio::{AudioPlan, LoudnessPlan};
 pub use self::backend::{Backend, Compression};
 use self::dynamic_range::settled;
 use self::outputs::{outputs, posters, sink_sound, sounds};
-use self::sessions::{Memory, parallelism};
+pub use self::segments::{Chunks, Handover, Segments};
+use self::sessions::{Memory, batches, parallelism};
 pub use self::subtitles::{SidecarPlan, SubtitlePlan};
 pub(crate) use self::survey::{Heard, LoudnessKey, Survey};
 pub(crate) use self::thinning::Thinning;
@@ -82,6 +84,8 @@ pub struct OutputPlan {
     pub frame_rate: Option<FrameRate>,
     /// How the picture is encoded.
     pub video: VideoPlan,
+    /// What is kept of its segments until it is put together.
+    pub handover: Handover,
     /// The sound; `None` where nothing is heard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio: Option<AudioPlan>,
@@ -93,6 +97,13 @@ pub struct OutputPlan {
     /// What its name stands for.
     #[serde(skip)]
     pub place: Place,
+}
+
+impl OutputPlan {
+    /// Whether each segment is encoded for itself.
+    pub(crate) fn is_segmented(&self) -> bool {
+        self.handover == Handover::Packets
+    }
 }
 
 /// A file of sound alone.
@@ -175,6 +186,8 @@ pub struct Plan {
     pub(crate) layers: Option<LayerKind>,
     /// What all frames have in common.
     pub stream: StreamInfo,
+    /// How they are divided into parts that are encoded for themselves.
+    pub segments: Segments,
     /// Moments of each frame that are drawn and averaged.
     pub samples: u32,
     /// Scenes that become others.
@@ -273,9 +286,11 @@ impl Plan {
                 transition.by_library = false;
             }
         }
+        let batches = batches(size, first_frame * u64::from(job.samples));
+        let segments = Segments::new(job.segment_frames, frames, batches);
         let (mut outputs, mut sounds, mut posters) = Default::default();
         if job.has_outputs() {
-            outputs = self::outputs(job, survey, &stream, first_frame, &mut warnings)?;
+            outputs = self::outputs(job, survey, &stream, (first_frame, segments), &mut warnings)?;
             sounds = self::sounds(job, survey, frame_rate, (first_frame, frames), &mut warnings)?;
             posters = self::posters(job, &stream, first_frame)?;
         }
@@ -303,6 +318,7 @@ impl Plan {
             route: if is_layered { Route::Layered } else { Route::Stream },
             layers,
             stream,
+            segments,
             samples: job.samples,
             transitions,
             first_frame,
@@ -325,6 +341,12 @@ impl Plan {
         let mut digest = Fnv::NEW;
         digest.add_all(format!("{self:?}").as_bytes());
         format!("{:016x}", digest.0)
+    }
+
+    /// Whether a frame must be kept as it is until the outputs are put together.
+    pub(crate) fn keeps_frame(&self, frame: u64) -> bool {
+        self.outputs.iter().any(|output| !output.is_segmented())
+            || self.posters.iter().any(|poster| poster.frame.0 == frame)
     }
 
     /// All sounds that are written.
@@ -468,6 +490,7 @@ mod tests {
             backend: Backend::Display,
             reasons: vec!["display: a test".into()],
             cores: 4,
+            encoder_cores: None,
             memory: None,
             texts: None,
             aligned_share: None,

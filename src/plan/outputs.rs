@@ -1,7 +1,10 @@
 //! The files that are written, resolved.
 
 use super::video::VideoContext;
-use super::{AudioPlan, Heard, OutputPlan, PosterPlan, SoundPlan, Survey, Thinning, VideoPlan};
+use super::{
+    AudioPlan, Handover, Heard, OutputPlan, PosterPlan, Segments, SoundPlan, Survey, Thinning,
+    VideoPlan,
+};
 use crate::error::{Error, Result};
 use crate::frame::StreamInfo;
 use crate::job::{Audio, AudioCodec, Container, Destination, Job, JobError};
@@ -13,7 +16,7 @@ pub(super) fn outputs(
     job: &Job,
     survey: &Survey,
     stream: &StreamInfo,
-    first_frame: u64,
+    (first_frame, segments): (u64, Segments),
     warnings: &mut Vec<Warning>,
 ) -> Result<Vec<OutputPlan>> {
     job.metadata.validate_at(stream.frame_rate)?;
@@ -45,10 +48,11 @@ pub(super) fn outputs(
             size: stream.size,
             rate,
             frames,
+            shortest: segments.shortest(),
             alpha: job.alpha,
             color: stream.color,
             display: job.color.mastering_display.unwrap_or_default(),
-            cores: survey.cores,
+            cores: survey.encoder_cores.unwrap_or(survey.cores),
             is_streamed: place.is_streamed(),
         };
         let video = VideoPlan::new(video, container, setting, &format!("{field}video"))?;
@@ -58,6 +62,7 @@ pub(super) fn outputs(
             container,
             names,
             frame_rate,
+            handover: Handover::of(&video, container, frame_rate.is_some()),
             video,
             audio: sound_of(audio, container, survey, stream, first_frame, warnings),
             subtitles: Vec::new(),

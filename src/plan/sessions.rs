@@ -88,7 +88,7 @@ fn frame_bytes(size: Size) -> u64 {
 }
 
 /// Frames that one session draws in sequence. By the size alone: the pixels depend on it.
-fn batches(size: Size, first_frame: u64) -> Batches {
+pub(super) fn batches(size: Size, first_frame: u64) -> Batches {
     let length = (BATCH_BYTES / frame_bytes(size).max(1)).clamp(1, MAX_BATCH);
     let length = NonZeroU64::new(length).unwrap_or(NonZeroU64::MIN);
     Batches { length, offset: first_frame % length }

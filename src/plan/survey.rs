@@ -28,6 +28,8 @@ pub(crate) struct Survey {
     pub reasons: Vec<String>,
     /// Processors that this process may use.
     pub cores: u32,
+    /// Processors that encoders are told of, where that is fixed: the bytes depend on it.
+    pub encoder_cores: Option<u32>,
     /// Bytes that the engine and its browsers may use, where there is a limit.
     pub memory: Option<u64>,
     /// The texts of files of subtitles and of the page's tracks; `None` until they have been read.

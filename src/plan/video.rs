@@ -75,6 +75,8 @@ pub(super) struct VideoContext {
     pub size: Size,
     pub rate: FrameRate,
     pub frames: u64,
+    /// Frames of the shortest segment.
+    pub shortest: u64,
     pub alpha: bool,
     /// The color of frames.
     pub color: Cicp,
@@ -92,8 +94,8 @@ impl VideoPlan {
         setting: VideoContext,
         field: &str,
     ) -> Result<Self> {
-        let VideoContext { size, rate, frames, alpha, color, display, cores, is_streamed } =
-            setting;
+        let VideoContext { size, rate, frames, alpha, color, display, cores, .. } = setting;
+        let VideoContext { shortest, is_streamed, .. } = setting;
         let (codec, format) = if color.is_hdr() {
             let codec = video.hdr_codec_in(container);
             (codec, video.hdr_format_of(codec))
@@ -120,7 +122,7 @@ impl VideoPlan {
         if is_x264 && !keyframes.is_empty() && !is_given {
             options.push(("forced-idr".into(), "1".into()));
         }
-        avoid_short_delay(&mut options, encoder, frames);
+        avoid_short_delay(&mut options, encoder, shortest);
         Ok(Self {
             codec,
             hardware: hardware_encoders(video.hardware, codec),

@@ -3,6 +3,7 @@
 //! | sink | for |
 //! |---|---|
 //! | `EncodeSink` | encoded outputs: a file, a playlist with segments, standard output |
+//! | `SegmentSink` | finished segments in a work folder, which `Assembly` makes outputs of |
 //! | `TwoPassSink`, `GifSink` | encoders that need all frames first, which are stored meanwhile |
 //! | `SequenceSink` | a file per frame |
 //! | `SoundSink` | files of sound alone |
@@ -13,11 +14,13 @@
 //! | [`NullSink`] | measuring everything but the sink |
 
 mod ahead;
+mod assemble;
 mod checksum;
 mod clock;
 mod converter;
 mod encode;
 mod exr;
+mod file_writer;
 mod gif;
 pub(crate) mod hardware;
 pub(crate) mod light;
@@ -30,6 +33,8 @@ mod picture;
 mod places;
 mod plain;
 mod renditions;
+mod segment_encoder;
+mod segment_sink;
 mod sequence;
 mod settings;
 mod sound;
@@ -44,6 +49,7 @@ mod verify;
 
 use std::sync::Arc;
 
+pub(crate) use self::assemble::Assembly;
 pub use self::checksum::ChecksumSink;
 pub(crate) use self::clock::SinkStats;
 pub(crate) use self::encode::EncodeSink;
@@ -53,6 +59,7 @@ pub(crate) use self::motion_blur::MotionBlur;
 pub use self::null::NullSink;
 use self::passes::TwoPassSink;
 pub(crate) use self::places::{check_places, warn_about_space};
+pub(crate) use self::segment_sink::SegmentSink;
 use self::sequence::SequenceSink;
 pub(crate) use self::sound::WithSound;
 use self::sound_file::SoundSink;

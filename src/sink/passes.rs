@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use super::clock::{Part, SinkStats};
 use super::converter::Converter;
-use super::encode::{EncodeSink, Learned, send};
+use super::encode::{EncodeSink, Learned};
+use super::segment_encoder::send;
 use super::settings::encoder_settings;
 use super::store::{FrameStore, MOST_BYTES};
 use super::target::Target;
@@ -118,7 +119,7 @@ impl FrameSink for TwoPassSink {
     fn write(&mut self, frame: Frame) -> Result<()> {
         self.store.push(&frame.picture)?;
         let picture = self.converter.convert(&frame.picture, self.frames)?;
-        send(&mut self.first, picture, self.frames, &self.plan.outputs[self.index])?;
+        send(&mut self.first, picture, (self.frames, 0), &self.plan.outputs[self.index])?;
         self.frames += 1;
         self.drain().map(drop)
     }

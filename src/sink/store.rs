@@ -9,10 +9,8 @@ use std::io::{BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
-
 use crate::error::{Error, Result};
-use crate::frame::{Picture, PixelFormat, Size};
+use crate::frame::{Picture, PictureHead, pack, unpack};
 
 /// The most that the frames of one render may take, in bytes.
 pub(super) const MOST_BYTES: u64 = 64 << 30;
@@ -22,20 +20,12 @@ pub(super) const MOST_BYTES: u64 = 64 << 30;
 pub(super) struct FrameStore {
     file: BufWriter<File>,
     directory: PathBuf,
-    entries: Vec<Entry>,
+    /// `None` for the same picture as the frame before.
+    entries: Vec<Option<PictureHead>>,
     last: Option<Arc<Picture>>,
     buffer: Vec<u8>,
     bytes: u64,
     most: u64,
-}
-
-/// One frame.
-#[derive(Clone, Copy, Debug)]
-enum Entry {
-    /// The same picture as the frame before.
-    Again,
-    /// A picture of so many compressed bytes.
-    Picture { bytes: usize, size: Size, format: PixelFormat },
 }
 
 impl FrameStore {
@@ -58,23 +48,20 @@ impl FrameStore {
     /// Stores one more frame.
     pub(super) fn push(&mut self, picture: &Arc<Picture>) -> Result<()> {
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, picture)) {
-            self.entries.push(Entry::Again);
+            self.entries.push(None);
             return Ok(());
         }
-        self.buffer.resize(get_maximum_output_size(picture.data.len()), 0);
-        let bytes =
-            compress_into(&picture.data, &mut self.buffer).map_err(|e| Error::Sink(Box::new(e)))?;
-        self.bytes += bytes as u64;
+        let head = pack(picture, &mut self.buffer).map_err(|e| Error::Sink(Box::new(e)))?;
+        self.bytes += head.bytes as u64;
         if self.bytes > self.most {
             let (frames, most) = (self.entries.len(), self.most >> 20);
             let text = format!("{frames} frames take more than {most} MiB on disk");
             return Err(Error::Limit(text));
         }
         self.file
-            .write_all(&self.buffer[..bytes])
+            .write_all(&self.buffer[..head.bytes])
             .map_err(Error::io("cannot keep frames in", &self.directory))?;
-        let (size, format) = (picture.size, picture.format);
-        self.entries.push(Entry::Picture { bytes, size, format });
+        self.entries.push(Some(head));
         self.last = Some(Arc::clone(picture));
         Ok(())
     }
@@ -104,7 +91,7 @@ impl FrameStore {
 pub(super) struct Replay {
     file: BufReader<File>,
     directory: PathBuf,
-    entries: std::vec::IntoIter<Entry>,
+    entries: std::vec::IntoIter<Option<PictureHead>>,
     last: Option<Arc<Picture>>,
     buffer: Vec<u8>,
 }
@@ -114,16 +101,14 @@ impl Replay {
     pub(super) fn next(&mut self) -> Result<Option<Arc<Picture>>> {
         match self.entries.next() {
             None => return Ok(None),
-            Some(Entry::Again) => {}
-            Some(Entry::Picture { bytes, size, format }) => {
-                self.buffer.resize(bytes, 0);
+            Some(None) => {}
+            Some(Some(head)) => {
+                self.buffer.resize(head.bytes, 0);
                 self.file
                     .read_exact(&mut self.buffer)
                     .map_err(Error::io("cannot read frames back from", &self.directory))?;
-                let whole = size.width as usize * size.height as usize * format.bytes_per_pixel();
-                let mut data = vec![0; whole];
-                decompress_into(&self.buffer, &mut data).map_err(|e| Error::Sink(Box::new(e)))?;
-                self.last = Some(Arc::new(Picture { size, format, data }));
+                let picture = unpack(&head, &self.buffer).map_err(|e| Error::Sink(Box::new(e)))?;
+                self.last = Some(Arc::new(picture));
             }
         }
         Ok(self.last.clone())
@@ -133,6 +118,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::{PixelFormat, Size};
 
     fn picture(seed: u8) -> Arc<Picture> {
         let size = Size { width: 33, height: 7 };

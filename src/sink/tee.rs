@@ -3,7 +3,7 @@
 use super::partial::PartialFile;
 use crate::color::Cicp;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, Picture};
 use crate::job::PictureFormat;
 use crate::pipeline::{Artifact, FrameSink};
 use crate::plan::{PosterPlan, SidecarPlan};
@@ -46,16 +46,26 @@ pub(super) fn sidecar(plan: &SidecarPlan) -> Result<PartialFile> {
     Ok(file)
 }
 
+impl Poster {
+    /// Takes frame `number`, and writes it if it is the one.
+    pub(super) fn take(&mut self, number: u64, picture: &Picture) -> Result<()> {
+        if self.plan.frame.0 != number {
+            return Ok(());
+        }
+        let encoded = self.format.encode(picture, self.color).map_err(std::io::Error::other);
+        let encoded =
+            encoded.map_err(Error::io("cannot encode the picture", self.file.target()))?;
+        std::fs::write(self.file.path(), &encoded)
+            .map_err(Error::io("cannot write", self.file.target()))?;
+        self.bytes = encoded.len() as u64;
+        Ok(())
+    }
+}
+
 impl FrameSink for TeeSink {
     fn write(&mut self, frame: Frame) -> Result<()> {
-        for poster in self.posters.iter_mut().filter(|poster| poster.plan.frame.0 == self.frames) {
-            let encoded = poster.format.encode(&frame.picture, poster.color);
-            let encoded = encoded.map_err(std::io::Error::other);
-            let encoded =
-                encoded.map_err(Error::io("cannot encode the picture", poster.file.target()))?;
-            std::fs::write(poster.file.path(), &encoded)
-                .map_err(Error::io("cannot write", poster.file.target()))?;
-            poster.bytes = encoded.len() as u64;
+        for poster in &mut self.posters {
+            poster.take(self.frames, &frame.picture)?;
         }
         self.frames += 1;
         for sink in &mut self.sinks {

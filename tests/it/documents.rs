@@ -229,7 +229,9 @@ fn every_option_and_exit_code_is_documented() {
     let documented = read("docs/cli.md");
     let program = env!("CARGO_BIN_EXE_pagereel");
     let mut missing = BTreeSet::new();
-    for command in [&[][..], &["check"], &["still"]] {
+    for command in
+        [&[][..], &["check"], &["still"], &["plan"], &["render-chunk"], &["assemble"], &["status"]]
+    {
         let help = Command::new(program).args(command).arg("--help").output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();
         for line in help.lines().map(str::trim_start).filter(|line| line.starts_with('-')) {
@@ -246,7 +248,7 @@ fn every_option_and_exit_code_is_documented() {
     }
     assert!(missing.is_empty(), "not in docs/cli.md: {missing:?}");
     let troubles = read("docs/troubleshooting.md");
-    for code in ["0", "1", "2", "3", "75", "130"] {
+    for code in ["0", "1", "2", "3", "4", "75", "130"] {
         assert!(
             troubles.contains(&format!("| {code} |")),
             "exit code {code} is not in docs/troubleshooting.md"

@@ -53,6 +53,7 @@ mod remote;
 mod render;
 mod scale;
 mod schemas;
+mod segments;
 mod side_by_side;
 mod sound;
 mod sound_files;

@@ -37,7 +37,7 @@ const FLOORS: [&[&str]; 6] = [
     &["av", "network"],
     &["browser", "job", "media", "sound"],
     &["confine", "error", "page", "pipeline", "serve"],
-    &["capture", "check", "composite", "plan", "progress", "report", "sink"],
+    &["capture", "check", "composite", "plan", "progress", "report", "sink", "work"],
     &["doctor", "engine", "fuzzing"],
 ];
 
