@@ -52,10 +52,7 @@ impl Request<'_> {
     ) -> Result<(Chunks, Plan, Vec<Warning>)> {
         let Self { engine, job, progress, cancel, .. } = self;
         let _turn = engine.shared.turns.take(&cancel)?;
-        let working = std::env::current_dir()
-            .map_err(Error::io("cannot find the working directory", Path::new(".")))?;
-        // Other processes may work elsewhere.
-        let job = &sized(job)?.relative_to(&working);
+        let job = &sized(job)?;
         job.validate()?;
         if job.inline.is_some() {
             return Err(indivisible("the page lies in no file that others could open"));

@@ -183,7 +183,7 @@ impl Render<'_> {
         let (light, color) = (self.light.meter(), plan.stream.color);
         let (access, files) = (Arc::clone(&self.access), self.files.clone());
         let (noted, meter_notes) = (Arc::clone(&beginnings), Arc::clone(meter));
-        let folder = &work.folder;
+        let (folder, clock) = (&work.folder, self.clock.clone());
         let publish = move |segment: u64, frames: Range<u64>, parts: Vec<Part>| {
             let mut warnings = request_warnings(&access, files.as_ref());
             warnings.extend(meter_notes.notes());
@@ -198,9 +198,12 @@ impl Render<'_> {
                 parts,
             };
             let first = folder.publish(&record)?;
-            if let Some(first) = first.filter(|first| !is_alike(first, &record)) {
-                let (there, here) = (first.segment, folder.path().display());
-                tracing::warn!(segment = there, %here, "chunk_not_reproducible");
+            if first.is_some_and(|first| !is_alike(&first, &record)) {
+                let text = format!(
+                    "segment {segment} was made twice, and not alike: the first one stays in {}",
+                    folder.path().display()
+                );
+                clock.warn(std::iter::once(Warning::new("chunk_not_reproducible", text)));
             }
             Ok(())
         };

@@ -19,6 +19,9 @@ const LOAD_FAILURES: [&str; 3] = ["script_failed", "stylesheet_failed", "image_f
 /// A hint rather than a warning: nothing is missing.
 const ALPHA_UNUSED: &str = "alpha_unused";
 
+/// Codes that say of nothing that it is missing from the film.
+const HARMLESS: [&str; 2] = [ALPHA_UNUSED, "resume_discarded"];
+
 /// Codes of warnings about values for variables.
 const ABOUT_VARIABLES: [&str; 3] = ["variable_type", "unknown_variable", "invalid_variables"];
 
@@ -127,7 +130,7 @@ impl Render<'_> {
         let refused: Vec<_> = self
             .warnings
             .iter()
-            .filter(|w| self.job.strict && w.code != ALPHA_UNUSED || about_variables(w))
+            .filter(|w| self.job.strict && !HARMLESS.contains(&&*w.code) || about_variables(w))
             .cloned()
             .collect();
         if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }

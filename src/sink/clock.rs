@@ -98,7 +98,7 @@ impl SinkStats {
         std::mem::take(&mut self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn warn(&self, warnings: impl Iterator<Item = Warning>) {
+    pub(crate) fn warn(&self, warnings: impl Iterator<Item = Warning>) {
         let mut list = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         list.extend(warnings);
     }

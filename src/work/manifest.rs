@@ -18,7 +18,7 @@ pub(crate) const PLAN_FILE: &str = "plan.json";
 pub(super) const FORMAT: u32 = 1;
 
 /// Fields of a job that no picture depends on: what is written, and how fast.
-const BESIDES: [&str; 13] = [
+const BESIDES: [&str; 12] = [
     "output",
     "format",
     "outputs",
@@ -29,7 +29,6 @@ const BESIDES: [&str; 13] = [
     "timeouts",
     "strict",
     "strictVariables",
-    "composition",
     "resume",
     "segmentFrames",
 ];
@@ -106,6 +105,11 @@ impl Manifest {
         inputs: BTreeMap<String, Input>,
     ) -> Self {
         environment.insert("machine".into(), std::env::consts::ARCH.into());
+        // The same job from another directory, and for processes that work elsewhere.
+        let job = match std::env::current_dir() {
+            Ok(working) => job.clone().relative_to(&working),
+            Err(_) => job.clone(),
+        };
         let job = serde_json::to_value(job).unwrap_or_default();
         let mut manifest = Self {
             format: FORMAT,
@@ -208,10 +212,6 @@ fn picture(job: &Value, plan: &Plan) -> String {
         }
         if let Some(browser) = fields.get_mut("browser").and_then(Value::as_object_mut) {
             browser.remove("path");
-        }
-        for name in ["root", "fonts", "network"] {
-            // Their paths may lie elsewhere on another machine: files are compared by content.
-            fields.remove(name);
         }
     }
     let outputs = plan.outputs.iter().map(|output| {
