@@ -52,11 +52,14 @@ impl<'w> Assembly<'w> {
             // First of all: a pipe may have to wait for its reader.
             let target = Target::create(&plan.outputs[index], cancel)?;
             // It encodes nothing, but describes the stream.
-            let encoder =
+            let mut encoder =
                 SegmentEncoder::open(plan, index, &mut Learned::default(), clock.clone())?;
             let head = of_bytes(encoder.head());
             let picture = encoder.described()?;
             let writer = FileWriter::open(plan, index, target, picture, clock.clone())?;
+            // SVT-AV1 waits for ever where it is closed before it has encoded anything.
+            encoder.push(blank(plan), &mut |_| Ok(()))?;
+            encoder.end(&mut |_| Ok(()))?;
             Ok(Output::File { writer: Box::new(writer), head })
         };
         let outputs = (0..plan.outputs.len()).map(output).collect::<Result<_>>()?;
@@ -174,6 +177,14 @@ impl FrameSink for Written {
     fn finish(self: Box<Self>) -> Result<Artifact> {
         self.writer.finish(self.frames)
     }
+}
+
+/// A black frame of a plan.
+fn blank(plan: &Plan) -> Arc<Picture> {
+    let format = if plan.stream.color.is_hdr() { PixelFormat::Rgb16 } else { PixelFormat::Rgba8 };
+    let size = plan.stream.size;
+    let bytes = size.width as usize * size.height as usize * format.bytes_per_pixel();
+    Arc::new(Picture { size, format, data: vec![0; bytes] })
 }
 
 fn damaged(part: &Part, what: &str) -> Error {

@@ -12,7 +12,7 @@ use crate::support::{CHEAPLY, page, pagereel};
 const PAGE: &str = r#"<!doctype html><style>
     #m { background: #204060 } i { position: absolute; width: 9px; height: 9px; background: red;
     animation: go 2s linear both } @keyframes go { to { transform: translate(50px, 20px) } }
-    </style><div id="m" data-composition-id="m" data-width="64" data-height="36"
+    </style><div id="m" data-composition-id="m" data-width="128" data-height="64"
     data-duration="2" data-fps="30"><i></i></div>"#;
 
 /// All kinds of what is kept: packets of several encoders, frames, pictures of single frames.
@@ -20,9 +20,11 @@ const JOB: &str = r#"{ "composition": "index.html", "output": "DIR/a.mp4", "segm
     "outputs": [ { "output": "DIR/b.webm" }, { "output": "DIR/c.gif" }, { "output": "DIR/d.mov",
     "video": { "codec": "prores" } }, { "output": "DIR/e.mp4", "video": { "bitrate": "300k" } },
     { "output": "DIR/f.mkv", "video": { "codec": "hevc" } }, { "output": "DIR/g.wav" },
+    { "output": "DIR/i.mkv", "video": { "codec": "av1" } },
     { "output": "DIR/h.png", "at": 1.5 } ] }"#;
 
-const FILES: [&str; 8] = ["a.mp4", "b.webm", "c.gif", "d.mov", "e.mp4", "f.mkv", "g.wav", "h.png"];
+const FILES: [&str; 9] =
+    ["a.mp4", "b.webm", "c.gif", "d.mov", "e.mp4", "f.mkv", "g.wav", "h.png", "i.mkv"];
 
 fn said(command: &mut Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
